@@ -1,0 +1,1 @@
+"""The data plane: a streaming reverse proxy that meters, prices and journals every call."""

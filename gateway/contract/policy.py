@@ -1,0 +1,112 @@
+"""Owns Policy: everything a gateway must know to serve — keys, projects, upstreams, prices, modes.
+
+One immutable value, swapped whole. A TOML file compiles to it today; the control plane publishes the
+same structure, msgspec-encoded. Secrets are in `Credential` alone and never in a repr.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Mode = Literal["transparent", "metered", "guaranteed"]
+OnDisconnect = Literal["drain", "cancel"]
+
+
+class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    id: str
+    name: str = ""
+    org_id: str = "default"
+
+
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A caller's key. Only its SHA-256 is held; `prefix` is what people recognise it by."""
+
+    id: str
+    project_id: str
+    sha256: str  # lower-case hex of the SHA-256 of the whole token
+    prefix: str = ""
+    name: str = ""
+    mode: Mode = "metered"
+    on_disconnect: OnDisconnect = "drain"
+    disabled: bool = False
+    expires_at_s: int | None = None  # UTC, seconds since the epoch; None never expires
+    upstreams: tuple[str, ...] | None = None  # names this key may use; None is all
+    endpoints: tuple[str, ...] | None = None  # endpoint names this key may use; None is all
+    models: tuple[str, ...] | None = None  # exact requested models this key may use; None is all
+    user_id: str = ""  # attribution when the request names none
+    team: str = ""
+    tags: tuple[str, ...] = ()
+
+
+class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A provider's secret, injected in place of the caller's."""
+
+    id: str
+    secret: str
+
+    def __repr__(self) -> str:
+        return f"Credential(id={self.id!r}, secret=…)"
+
+
+class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Where requests under `/<name>/…` go, in which dialect, with whose credential."""
+
+    name: str
+    provider: str  # a row of gateway/providers.py: "openai", "azure", "anthropic", "gemini", "groq" …
+    origin: str  # scheme://host[:port]; Azure may hold {resource}: https://{resource}.openai.azure.com
+    base_path: str = ""  # put before the path that follows the name: "/openai" for Groq
+    credential_id: str = ""  # empty: only callers who bring the provider's own key get through
+    tls_verify: bool = True
+    ca_file: str = ""
+    resources: tuple[str, ...] = ()  # what {resource} may be; ("*",) only together with an empty credential_id
+    headers: tuple[tuple[str, str], ...] = ()  # added to every request
+    models: dict[str, str] = {}  # deployment or alias in requests -> priced model
+    connect_timeout_ms: int | None = None  # None: the setting of the same name
+    first_byte_timeout_ms: int | None = None
+    total_timeout_ms: int | None = None
+
+
+class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A negotiated or self-hosted rate; decimal strings, USD per million tokens unless the bucket says otherwise."""
+
+    upstream: str  # name of the upstream, or "*"
+    model: str  # exact model, or "*" for every model of that upstream
+    rates: dict[str, str] = {}  # bucket of pricing.usage.Usage -> USD per million of it
+    multiplier: str = ""  # instead of rates: "0.85" is 15 % off the catalog's price
+    starts_at_s: int | None = None
+    ends_at_s: int | None = None
+
+
+class Quota(msgspec.Struct, frozen=True):
+    """Room for budgets and rate limits: not read by this version."""
+
+    id: str
+
+
+class KillSwitch(msgspec.Struct, frozen=True):
+    """Room for kill switches: not read by this version."""
+
+    scope: str
+    reason: str = ""
+
+
+class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """The whole of what a gateway obeys. `version` grows with every change; `source` says who wrote it."""
+
+    format: int = 1
+    version: int = 0
+    source: str = ""
+    projects: tuple[Project, ...] = ()
+    keys: tuple[Key, ...] = ()
+    upstreams: tuple[Upstream, ...] = ()
+    credentials: tuple[Credential, ...] = ()
+    price_overrides: tuple[PriceOverride, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    kill_switches: tuple[KillSwitch, ...] = ()
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Policy)
+
+encode_policy = _encoder.encode
+decode_policy = _decoder.decode

@@ -1,0 +1,73 @@
+"""Owns Usage: what one answer consumed, in disjoint billing buckets. Knows no prices and no providers.
+
+Providers report overlapping numbers (cached within input for one, beside it for another); a reader
+turns them into these buckets, each token in exactly one, so that a cost is a plain sum.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+
+class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """Counts per bucket; tokens unless the name says otherwise. An unknown usage is `None`, never `Usage()`."""
+
+    # Input that no cache served, by modality.
+    input_text: int = 0
+    input_audio: int = 0
+    input_image: int = 0
+    input_video: int = 0
+    # Input read from a prompt cache.
+    cache_read_text: int = 0
+    cache_read_audio: int = 0
+    cache_read_image: int = 0
+    cache_read_video: int = 0
+    # Input written to a prompt cache, by time to live; `cache_write` where the provider states none.
+    cache_write: int = 0
+    cache_write_5m: int = 0
+    cache_write_30m: int = 0
+    cache_write_1h: int = 0
+    cache_write_12h: int = 0
+    # Output. Reasoning (thinking, thoughts) is never part of `output_text`.
+    output_text: int = 0
+    output_reasoning: int = 0
+    output_audio: int = 0
+    output_image: int = 0
+    output_video: int = 0
+    output_citation: int = 0
+    # Other meters.
+    web_searches: int = 0
+    file_searches: int = 0
+    input_characters: int = 0
+    input_audio_ms: int = 0
+    input_pages: int = 0
+    input_annotated_pages: int = 0
+    input_messages: int = 0
+
+    @property
+    def tokens_in(self) -> int:
+        """All input tokens: uncached, read from cache and written to cache."""
+        return (
+            self.input_text + self.input_audio + self.input_image + self.input_video
+            + self.cache_read_text + self.cache_read_audio + self.cache_read_image + self.cache_read_video
+            + self.cache_write + self.cache_write_5m + self.cache_write_30m
+            + self.cache_write_1h + self.cache_write_12h
+        )  # fmt: skip
+
+    @property
+    def tokens_out(self) -> int:
+        """All output tokens, reasoning included."""
+        return (
+            self.output_text + self.output_reasoning + self.output_audio
+            + self.output_image + self.output_video + self.output_citation
+        )  # fmt: skip
+
+    def buckets(self) -> Iterator[tuple[str, int]]:
+        """The non-zero buckets, in the order of the fields."""
+        for name in self.__struct_fields__:
+            count = getattr(self, name)
+            if count:
+                yield name, count
+
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
