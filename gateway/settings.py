@@ -1,0 +1,283 @@
+"""Owns Settings: how one gateway process runs. Whom it serves, and at what price, is the policy's (policy.py).
+
+Two sources: the environment (`LENSAI_<NAME>`), over the `[settings]` table of one TOML file.
+`python -m gateway.settings` prints docs/reference/settings.md.
+"""
+
+import difflib
+import sys
+import tomllib
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+
+import msgspec
+from msgspec import Meta
+
+from gateway import toml_text
+
+PREFIX = "LENSAI_"
+CONFIG_NAME = "lensai.toml"
+
+_KIB, _MIB = 1 << 10, 1 << 20
+# The bounds keep a slip of the finger (a unit too many, a zero that would mean "never") from being obeyed.
+_Host = Annotated[str, Meta(min_length=1)]
+_Port = Annotated[int, Meta(ge=0, le=65535)]
+_Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+_Bytes = Annotated[int, Meta(ge=1, le=1 << 40)]
+_Ms = Annotated[int, Meta(ge=1, le=86_400_000)]
+
+
+def _says(sentence: str) -> Meta:
+    return Meta(description=sentence)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a process needs to know before it starts; each field says its unit, its default and why."""
+
+    data_dir: Annotated[_Host, _says("Directory of the journal, the last good policy and the default files.")] = (
+        ".lensai"
+    )
+    config_file: Annotated[
+        str, _says("The TOML file of settings and policy; empty is `lensai.toml` in `data_dir`. Environment only.")
+    ] = ""
+    listen_host: Annotated[
+        _Host, _says("Address that callers connect to; loopback, so that nobody is served before you mean it.")
+    ] = "127.0.0.1"
+    listen_port: Annotated[_Port, _says("Port that callers connect to; 0 takes a free one.")] = 8080
+    admin_host: Annotated[
+        _Host, _says("Address of `/healthz`, `/readyz` and `/metrics`, which ask for no key; hence loopback.")
+    ] = "127.0.0.1"
+    admin_port: Annotated[
+        _Port, _says("Port of the first worker's admin listener; worker n uses this port + n; 0 takes free ones.")
+    ] = 8081
+    workers: Annotated[
+        int,
+        Meta(ge=1, le=256),
+        _says("Processes that share the listening port; one serves thousands of streams, so one until a core is full."),
+    ] = 1
+    tls_cert_file: Annotated[
+        str, _says("PEM certificate chain for callers; empty serves plain HTTP. Needs `tls_key_file`.")
+    ] = ""
+    tls_key_file: Annotated[str, _says("PEM private key of `tls_cert_file`.")] = ""
+
+    header_bytes_max: Annotated[
+        _Bytes, _says("Bytes of one request's or answer's head; most servers stop at 8 to 32 KiB.")
+    ] = 64 * _KIB
+    header_count_max: Annotated[
+        _Count, _says("Header lines of one request or answer; the official SDKs send about 20.")
+    ] = 128
+    body_bytes_max: Annotated[_Bytes, _says("Bytes of one request body; twice the 32 MB that Anthropic takes.")] = (
+        64 * _MIB
+    )
+    body_buffer_bytes_max: Annotated[
+        _Bytes, _says("Bytes of all request bodies held at once: eight of the largest, which bounds the memory.")
+    ] = 512 * _MIB
+    pipeline_depth_max: Annotated[
+        _Count, _says("Requests one connection may send ahead of its answers; real clients send one.")
+    ] = 16
+    connections_max: Annotated[
+        _Count, _says("Client connections open at once in a worker; twice `inflight_max`, because half sit idle.")
+    ] = 10_000
+    inflight_max: Annotated[
+        _Count, _says("Requests in flight at once in a worker; the next is refused with 503 rather than queued.")
+    ] = 5_000
+
+    header_timeout_ms: Annotated[
+        _Ms,
+        _says("Time from a request's first byte to the end of its headers; a slow mobile link needs a few seconds."),
+    ] = 15_000
+    body_timeout_ms: Annotated[_Ms, _says("Time for the whole request body; `body_bytes_max` at 9 Mbit/s.")] = 60_000
+    idle_timeout_ms: Annotated[
+        _Ms, _says("Time a client connection may stay open without a request; above the usual 60 s of load balancers.")
+    ] = 75_000
+    write_timeout_ms: Annotated[
+        _Ms, _says("Time a client may take nothing of an answer that waits for it; a paused laptop gets two minutes.")
+    ] = 120_000
+    connect_timeout_ms: Annotated[
+        _Ms, _says("Time to connect to a provider, TLS included; a lost SYN is sent again after 1 s and 3 s.")
+    ] = 5_000
+    first_byte_timeout_ms: Annotated[
+        _Ms, _says("Time to a provider's first response byte; the official SDKs wait 10 minutes, so no less.")
+    ] = 600_000
+    total_timeout_ms: Annotated[
+        _Ms, _says("Time for one whole call; an hour, far beyond the longest answers of reasoning models.")
+    ] = 3_600_000
+    upstream_idle_timeout_ms: Annotated[
+        _Ms, _says("Time an unused provider connection is kept; below the 60 s at which load balancers hang up.")
+    ] = 30_000
+    upstream_connections_max: Annotated[
+        _Count, _says("Connections to one provider origin in a worker; far below the 28,000 ports of one address.")
+    ] = 1024
+    drain_timeout_ms: Annotated[
+        _Ms, _says("Time to read on, for an exact usage, after the client left; most answers end within two minutes.")
+    ] = 120_000
+    drain_bytes_max: Annotated[
+        _Bytes, _says("Bytes to read on after the client left; as much as the copy that is kept for metering.")
+    ] = 64 * _MIB
+    shutdown_timeout_ms: Annotated[
+        _Ms, _says("Time that SIGTERM leaves running streams; the grace period of Kubernetes is 30 s.")
+    ] = 30_000
+
+    response_copy_bytes_max: Annotated[
+        _Bytes, _says("Bytes kept of one JSON answer, decoded, to read its usage; beyond it the usage is estimated.")
+    ] = 64 * _MIB
+    estimate_copy_bytes_max: Annotated[
+        _Bytes, _says("Bytes of text kept of one call to estimate tokens from; about 60,000 tokens, then it scales up.")
+    ] = 256 * _KIB
+    event_bytes_max: Annotated[
+        _Bytes, _says("Bytes of one stream event that is read for usage; the largest carry a whole image in base64.")
+    ] = 16 * _MIB
+
+    journal_sync_ms: Annotated[
+        _Ms, _says("Time between `fdatasync` calls: what a power cut can lose; a crash of the process loses nothing.")
+    ] = 200
+    segment_bytes_max: Annotated[
+        _Bytes, _says("Bytes after which a journal segment is closed; about 100,000 records, one small Parquet file.")
+    ] = 64 * _MIB
+    segment_age_ms: Annotated[
+        _Ms, _says("Age at which a journal segment is closed; half of the 2 s in which a call must be in Parquet.")
+    ] = 1_000
+    lake_url: Annotated[
+        str, _says("Where Parquet files go, such as `s3://bucket/prefix`; empty is the directory `lake` in `data_dir`.")
+    ] = ""
+    lake_poll_ms: Annotated[_Ms, _says("Time between looks for closed segments; small beside `segment_age_ms`.")] = 250
+
+    policy_poll_ms: Annotated[
+        _Ms, _says("Time between looks at the TOML file for a changed policy: one `stat` each.")
+    ] = 500
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], _says("The least severe log line that is written.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "text"], _says("Form of log lines; `auto` is text on a terminal and JSON elsewhere.")
+    ] = "auto"
+
+    @property
+    def config_path(self) -> Path:
+        """The TOML file, whether or not it exists."""
+        return Path(self.config_file) if self.config_file else Path(self.data_dir) / CONFIG_NAME
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; the message has one line per problem: where, what, and what to do."""
+
+
+def config_path(environ: Mapping[str, str]) -> Path:
+    """Where to read the TOML file from; needed before there are Settings."""
+    directory = environ.get(PREFIX + "DATA_DIR") or Settings().data_dir
+    return Path(environ.get(PREFIX + "CONFIG_FILE") or Path(directory) / CONFIG_NAME)
+
+
+def load_settings(environ: Mapping[str, str], config_text: str | None) -> Settings:
+    """Settings from the environment over the `[settings]` table of the text (None: there is no file).
+
+    Raises `SettingsError` naming every unknown name and bad value at once.
+    """
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for place, name, value in (*_in_file(config_text or ""), *_in_environment(environ)):
+        problem = _problem(name, value, from_file=not place.startswith(PREFIX))
+        if problem:
+            problems.append(f"{place}: {problem}")
+        else:
+            values[name] = msgspec.convert(value, _HINTS[name], strict=False)
+    # So that `config_path` names the file that was read, even if that file moves data_dir.
+    values["config_file"] = str(config_path(environ))
+    settings = Settings(**values)
+    problems.extend(_conflicts(settings))
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def reference() -> str:
+    """The Markdown of docs/reference/settings.md."""
+    return _PAGE + "".join(
+        f"| `{name}` | {_default(name)} | {_accepts(hint)} | {_sentence(hint)} |\n" for name, hint in _HINTS.items()
+    )
+
+
+_HINTS: dict[str, Any] = get_type_hints(Settings, include_extras=True)
+
+_PAGE = f"""<!-- Generated by `python -m gateway.settings`; edit gateway/settings.py instead. -->
+# Settings
+
+How one gateway process runs. Each setting is an environment variable, `{PREFIX}` and the name in capitals
+(`{PREFIX}LISTEN_PORT=9000`), or a line in the `[settings]` table of `{CONFIG_NAME}` (`listen_port = 9000`); the
+environment wins. Names end in their unit: `_ms` is milliseconds, `_bytes_max` is a limit in bytes. An unknown name or
+a bad value stops the start with a message that says what to change. Settings are read once; the other tables of the
+file are the [policy](policy.md), which is reloaded while the gateway runs.
+
+| Setting | Default | Accepts | What it is |
+|---|---|---|---|
+"""
+
+
+def _in_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str, object]]:
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX):
+            yield variable, variable.removeprefix(PREFIX).lower(), environ[variable]
+
+
+def _in_file(text: str) -> Iterator[tuple[str, str, object]]:
+    try:
+        document = toml_text.parse(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise SettingsError(f"{CONFIG_NAME}: not TOML: {fault}") from None
+    table = toml_text.table(document.get("settings", {}))
+    lines = toml_text.Lines(text)
+    if table is None:
+        raise SettingsError(f"{CONFIG_NAME} line {lines['settings',]}: settings must be a table; write [settings]")
+    for name, value in table.items():
+        yield f"{CONFIG_NAME} line {lines['settings', name]}: {name}", name, value
+
+
+def _problem(name: str, value: object, *, from_file: bool) -> str:
+    if name not in _HINTS:
+        nearest = difflib.get_close_matches(name, _HINTS, n=1, cutoff=0)[0]
+        return f"no setting is called that; the nearest is {nearest if from_file else PREFIX + nearest.upper()}"
+    if from_file and name == "config_file":
+        return f"a file cannot say where it is; set {PREFIX}CONFIG_FILE in the environment"
+    try:
+        msgspec.convert(value, _HINTS[name], strict=from_file)
+    except msgspec.ValidationError:
+        default = getattr(Settings(), name)
+        return f"{value!r} is not {_accepts(_HINTS[name])}; set one, or remove it for the default {default!r}"
+    return ""
+
+
+def _conflicts(settings: Settings) -> Iterator[str]:
+    if bool(settings.tls_cert_file) != bool(settings.tls_key_file):
+        given, missing = ("tls_cert_file", "tls_key_file")[:: 1 if settings.tls_cert_file else -1]
+        yield f"{given} is set without {missing}; set both to serve TLS, or neither"
+    admin_ports = range(settings.admin_port, settings.admin_port + settings.workers)
+    if settings.admin_port and settings.admin_host == settings.listen_host and settings.listen_port in admin_ports:
+        yield f"listen_port {settings.listen_port} is also a worker's admin port; move listen_port or admin_port"
+
+
+def _accepts(hint: Any) -> str:
+    kind = hint.__origin__
+    if get_origin(kind) is Literal:
+        return "one of " + ", ".join(get_args(kind))
+    bounds = {
+        name: bound for meta in hint.__metadata__ for name in ("ge", "le") if (bound := getattr(meta, name)) is not None
+    }
+    if kind is int:
+        return f"a whole number from {bounds['ge']} to {bounds['le']}"
+    return "text of at least one character" if any(meta.min_length for meta in hint.__metadata__) else "text"
+
+
+def _sentence(hint: Any) -> str:
+    return next(meta.description for meta in hint.__metadata__ if meta.description)
+
+
+def _default(name: str) -> str:
+    value = getattr(Settings(), name)
+    if name.endswith("_bytes_max"):
+        return f"`{value}` ({value // _MIB} MiB)" if value >= _MIB else f"`{value}` ({value // _KIB} KiB)"
+    return f"`{value}`" if value != "" else "empty"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

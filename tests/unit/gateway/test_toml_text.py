@@ -1,0 +1,73 @@
+import pytest
+
+from gateway.toml_text import Lines, parse, table
+
+TEXT = '''\
+top = 1
+
+[settings]  # a comment with [brackets] and "quotes
+workers = 2
+[projects."my.app"]
+name = "x"
+[[keys]]
+id = "a"
+upstreams = [
+  "one", # ]
+  'two]',
+]
+text = """
+[not.a.table]
+fake = 1
+"""
+after = 1
+[[keys]]
+id = "b"
+inline = { deep = 1 }
+dotted.name = 2
+[keys.sub]
+leaf = 3
+'''
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        (("top",), 1),
+        (("settings",), 3),
+        (("settings", "workers"), 4),
+        (("projects", "my.app", "name"), 6),
+        (("keys", 0), 7),
+        (("keys", 0, "id"), 8),
+        (("keys", 0, "upstreams"), 9),
+        (("keys", 0, "upstreams", 1), 9),
+        (("keys", 0, "after"), 17),
+        (("keys", 1), 18),
+        (("keys", 1, "inline", "deep"), 20),
+        (("keys", 1, "dotted", "name"), 21),
+        (("keys", 1, "sub", "leaf"), 23),
+        (("keys", 1, "missing"), 18),
+        (("nowhere",), 1),
+    ],
+)
+def test_the_line_of_a_path_or_of_what_is_nearest_around_it(path: tuple[str | int, ...], line: int):
+    assert Lines(TEXT)[path] == line
+
+
+def test_text_inside_a_string_is_not_a_table():
+    assert parse(TEXT)["keys"][0]["text"] == "[not.a.table]\nfake = 1\n"
+    assert Lines(TEXT)["not", "a", "table"] == 1
+
+
+def test_the_lines_of_an_array_of_tables():
+    assert Lines(TEXT).tables("keys") == [7, 18]
+    assert Lines(TEXT).tables("settings") == []
+
+
+def test_a_literal_string_may_span_lines():
+    lines = Lines('a = \'\'\'\n\\\'\'\'\nb = """\\""""\nc = 1\n')
+    assert (lines["b",], lines["c",]) == (3, 4)
+
+
+def test_a_table_is_told_from_other_values():
+    assert table({"a": 1}) == {"a": 1}
+    assert table([1]) is None
