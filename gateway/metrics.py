@@ -1,0 +1,137 @@
+"""Owns the table of metrics: every name /metrics can show, with its labels and its sentence. Counts nothing.
+
+`python -m gateway.metrics` prints docs/reference/metrics.md.
+"""
+
+import sys
+from typing import Literal
+
+import msgspec
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+# Upper bounds in µs. A refusal takes well under a millisecond, a long reasoning call several minutes;
+# in between, steps of about two keep a quantile within a factor of 1.5.
+DURATION_BOUNDS_US = (
+    1_000, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000,
+    1_000_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000, 120_000_000, 300_000_000,
+)  # fmt: skip
+# First bytes come sooner and matter more finely.
+TTFT_BOUNDS_US = (
+    10_000, 25_000, 50_000, 100_000, 200_000, 300_000, 500_000, 750_000,
+    1_000_000, 1_500_000, 2_500_000, 5_000_000, 10_000_000, 30_000_000, 60_000_000,
+)  # fmt: skip
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One row. `probed` says that the value is read from its owner at scrape time, not counted from records."""
+
+    name: str  # as in queries: a counter's ends in _total
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    probed: bool = False
+
+
+_ROWS = (
+    Metric(
+        "lensai_requests_total",
+        "counter",
+        ("project", "provider", "model", "endpoint", "outcome", "status"),
+        "Calls that ended, refused ones included. `status` is what the client was sent, 0 if nothing.",
+    ),
+    Metric(
+        "lensai_tokens_total",
+        "counter",
+        ("project", "provider", "model", "direction"),
+        "Tokens of calls whose usage is known. `direction` is `input` (cached tokens included) or `output` "
+        "(reasoning included).",
+    ),
+    Metric(
+        "lensai_cost_usd_total",
+        "counter",
+        ("project", "provider", "model"),
+        "Cost of priced calls in USD; summed in nano-USD, so no cent is lost to rounding before the scrape.",
+    ),
+    Metric(
+        "lensai_request_duration_seconds",
+        "histogram",
+        ("provider", "model", "endpoint"),
+        "From the request's head to the last byte of its answer, or to the end of the call.",
+    ),
+    Metric(
+        "lensai_ttft_seconds",
+        "histogram",
+        ("provider", "model", "endpoint"),
+        "From the request's head to the first byte of the provider's answer, streams only.",
+    ),
+    Metric(
+        "lensai_upstream_errors_total",
+        "counter",
+        ("upstream", "upstream_status"),
+        "Calls that failed at the provider. `upstream_status` is its answer, 0 if it gave none.",
+    ),
+    Metric(
+        "lensai_refusals_total",
+        "counter",
+        ("project", "code"),
+        "Calls the gateway refused, by reason code. `project` is empty for callers it could not identify.",
+    ),
+    Metric(
+        "lensai_unpriced_total",
+        "counter",
+        ("provider", "model"),
+        "Calls no price was found for. Their cost is unknown and not in `lensai_cost_usd_total`.",
+    ),
+    Metric(
+        "lensai_provenance_total",
+        "counter",
+        ("provider", "model", "provenance"),
+        "Calls by where their token counts come from: reported, partial, estimated, held, unknown or none.",
+    ),
+    Metric("lensai_inflight_requests", "gauge", (), "Calls under way.", probed=True),
+    Metric("lensai_connections", "gauge", (), "Open client connections.", probed=True),
+    Metric("lensai_journal_bytes_total", "counter", (), "Bytes written to the journal.", probed=True),
+    Metric("lensai_journal_frames_total", "counter", (), "Frames (intents and finals) journaled.", probed=True),
+    Metric("lensai_journal_faults_total", "counter", (), "Journal writes or syncs that failed.", probed=True),
+    Metric("lensai_journal_segments_waiting", "gauge", (), "Segments that have not landed yet.", probed=True),
+    Metric("lensai_journal_sync_age_seconds", "gauge", (), "Time since the journal was last synced.", probed=True),
+    Metric("lensai_policy_version", "gauge", (), "Version of the policy being served.", probed=True),
+    Metric("lensai_policy_age_seconds", "gauge", (), "Time since that policy was loaded.", probed=True),
+    Metric("lensai_event_loop_lag_seconds", "gauge", (), "The latest the event loop woke recently.", probed=True),
+)
+METRICS = {row.name: row for row in _ROWS}
+
+_PREAMBLE = """# Metrics
+
+What `GET /metrics` on the admin listener shows, in Prometheus' text format. Everything counts from the
+start of the process. The usual `process_*` metrics are there too.
+
+A `model` the gateway has never seen answered, and any label combination beyond the series limit, is
+counted under `other`: callers choose model names, so they must not choose how many series there are.
+
+| metric | kind | labels | meaning |
+|---|---|---|---|
+"""
+
+
+def metrics_page() -> str:
+    """`docs/reference/metrics.md`, whole."""
+    rows = (
+        f"| `{row.name}` | {row.kind} | {', '.join(f'`{label}`' for label in row.labels) or '–'} | {row.help} |\n"
+        for row in _ROWS
+    )
+    return _PREAMBLE + "".join(rows) + "\n" + _bounds_text()
+
+
+def _bounds_text() -> str:
+    """The buckets, in seconds, as sentences."""
+    named = (("lensai_request_duration_seconds", DURATION_BOUNDS_US), ("lensai_ttft_seconds", TTFT_BOUNDS_US))
+    return "".join(
+        f"Buckets of `{name}`, in seconds: {', '.join(f'{bound / 1e6:g}' for bound in bounds)}.\n\n"
+        for name, bounds in named
+    ).removesuffix("\n")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(metrics_page())
