@@ -5,6 +5,7 @@
 
 import re
 import tomllib
+from decimal import Decimal
 from typing import Any, cast
 
 Path = tuple[str | int, ...]  # ("keys", 0, "sha256"): names, and the position in an array of tables
@@ -20,8 +21,11 @@ _ENDS = {'"""': re.compile(r"(?:\\.|[^\\])*?\"\"\""), "'''": re.compile(r".*?'''
 
 
 def parse(text: str) -> dict[str, Any]:
-    """The values of the text. Raises `tomllib.TOMLDecodeError`, whose message ends in the line and column."""
-    return tomllib.loads(text)
+    """The values of the text, with fractions as Decimal because some are prices.
+
+    Raises `tomllib.TOMLDecodeError`, whose message ends in the line and column.
+    """
+    return tomllib.loads(text, parse_float=Decimal)
 
 
 def table(value: object) -> dict[str, Any] | None:

@@ -1,0 +1,201 @@
+"""Owns what a Policy must satisfy before it is served, whoever wrote it. Knows neither files nor TOML."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
+from gateway.providers import PATHS, PROVIDERS
+from gateway.wire.headers import CREDENTIAL_SLOTS, HOP_BY_HOP, OWN_PREFIX
+from pricing.usage import Usage
+
+Path = tuple[str | int, ...]  # ("upstreams", "groq", "origin"), ("keys", 0, "sha256")
+Problem = tuple[Path, str]  # where, and what is wrong with what to do about it
+Fields = Iterator[tuple[str, str]]  # a field of one row, and what is wrong with it
+
+# What a request's first path segment may be without naming an upstream: /k/<token>/… and a bare /v1/….
+RESERVED_NAMES = frozenset(("k", "v1"))
+# Enough to recognise a key by (`lk-` and five characters), too little to be one.
+PREFIX_CHARS_MAX = 12
+
+# 64 characters hold a UUID or a DNS label; names are in every record, metric and path.
+_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+_ORIGIN = re.compile(rf"https?://(?:\{{resource\}}\.)?{_HOST}(?::(?P<port>[0-9]{{1,5}}))?")
+_BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
+_DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
+# RFC 9110 §5.1 (token) and §5.5 (visible ASCII; spaces and tabs only between).
+_HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_HEADER_VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?")
+_SECRET = re.compile(r"[!-~]+")
+# Twelve decimals of USD per million are whole atto-USD per token (pricing/money.py).
+_RATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,12})?")
+_MULTIPLIER = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
+
+# The gateway frames, addresses and pays for requests itself; nothing configured may.
+_FORBIDDEN_HEADERS = HOP_BY_HOP | CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-encoding", b"expect"}
+_ENDPOINTS = frozenset(endpoint.name for rows in PATHS.values() for _, _, endpoint in rows)
+_BUCKETS = frozenset(Usage.__struct_fields__)
+
+
+def problems(policy: Policy) -> Iterator[Problem]:
+    """Every reason not to serve the policy; none if it is good. Never holds a secret."""
+    yield from _twice("projects", (project.id for project in policy.projects))
+    yield from _twice("upstreams", (upstream.name for upstream in policy.upstreams))
+    yield from _twice("credentials", (credential.id for credential in policy.credentials))
+    yield from _keys_twice(policy.keys)
+    rows: list[tuple[Path, Fields]] = [
+        *((("projects", project.id), _project(project)) for project in policy.projects),
+        *((("credentials", credential.id), _credential(credential)) for credential in policy.credentials),
+        *((("upstreams", upstream.name), _upstream(upstream, policy)) for upstream in policy.upstreams),
+        *((("keys", index), _key(key, policy)) for index, key in enumerate(policy.keys)),
+        *((("price_overrides", index), _price(price, policy)) for index, price in enumerate(policy.price_overrides)),
+    ]
+    for path, fields in rows:
+        for field, message in fields:
+            yield (*path, field) if field else path, message
+
+
+def _twice(table: str, names: Iterable[str]) -> Iterator[Problem]:
+    for name, count in Counter(names).items():
+        if count > 1:
+            yield (table, name), "is there twice; keep one"
+
+
+def _keys_twice(keys: tuple[Key, ...]) -> Iterator[Problem]:
+    unique: tuple[tuple[str, Callable[[Key], str]], ...] = (
+        ("id", lambda key: key.id),
+        ("sha256", lambda key: key.sha256),
+    )
+    for field, value_of in unique:
+        first: dict[str, int] = {}
+        for index, key in enumerate(keys):
+            if first.setdefault(value_of(key), index) != index:
+                yield ("keys", index, field), "another key has the same; keep one"
+
+
+def _project(project: Project) -> Fields:
+    yield from _name("", project.id)
+    yield from _name("org_id", project.org_id)
+
+
+def _credential(credential: Credential) -> Fields:
+    yield from _name("", credential.id)
+    if not _SECRET.fullmatch(credential.secret):
+        yield "secret", "empty, or holds characters that no header can carry; set it again"
+
+
+def _upstream(upstream: Upstream, policy: Policy) -> Fields:
+    yield from _name("", upstream.name)
+    if upstream.name in RESERVED_NAMES:
+        yield "", f"{upstream.name!r} means something else as the start of a path; choose another name"
+    if upstream.provider not in PROVIDERS:
+        yield "provider", f"unknown {upstream.provider!r}; use one of {_list(PROVIDERS)}"
+    yield from _address(upstream)
+    yield from _resources(upstream)
+    ids = [credential.id for credential in policy.credentials]
+    if upstream.credential_id and upstream.credential_id not in ids:
+        yield "credential_id", _missing("credentials", upstream.credential_id, ids)
+    yield from _headers(upstream.headers)
+    for field in ("connect_timeout_ms", "first_byte_timeout_ms", "total_timeout_ms"):
+        if (duration_ms := getattr(upstream, field)) is not None and duration_ms < 1:
+            yield field, f"{duration_ms} is no duration; use 1 or more, or remove it for the setting of that name"
+
+
+def _address(upstream: Upstream) -> Fields:
+    origin = _ORIGIN.fullmatch(upstream.origin)
+    if not origin or not 0 < int(origin["port"] or 1) <= 65535:
+        yield (
+            "origin",
+            (
+                f"{upstream.origin!r} is not scheme://host[:port] with http or https; put a path into base_path and"
+                " a secret into [credentials.…]"
+            ),
+        )
+    if not _BASE_PATH.fullmatch(upstream.base_path) or {".", ".."} & set(upstream.base_path.split("/")):
+        yield "base_path", f"{upstream.base_path!r} is not a plain path; write it as /a/b, or leave it empty"
+
+
+def _resources(upstream: Upstream) -> Fields:
+    if "{resource}" not in upstream.origin:
+        if upstream.resources:
+            yield "resources", "the origin holds no {resource}; remove the one or add the other"
+    elif upstream.resources == ("*",):
+        if upstream.credential_id:
+            yield (
+                "resources",
+                (
+                    'with "*" any caller could have the credential sent to a stranger\'s resource; list yours,'
+                    ' or set credential_id = ""'
+                ),
+            )
+    elif not upstream.resources:
+        yield "resources", "the origin holds {resource}; list the names it may be"
+    for resource in upstream.resources:
+        if not _DNS_LABEL.fullmatch(resource) and upstream.resources != ("*",):
+            yield "resources", f"{resource!r} is not a resource's name (a-z, 0-9 and hyphens); correct it"
+
+
+def _headers(headers: tuple[tuple[str, str], ...]) -> Fields:
+    for name, value in headers:
+        lowered = name.lower().encode("utf-8", "replace")
+        if not _HEADER_NAME.fullmatch(name):
+            yield "headers", f"{name!r} is not a header name; use letters, digits and hyphens"
+        elif lowered in _FORBIDDEN_HEADERS or lowered.startswith(OWN_PREFIX):
+            yield "headers", f"{name} is the gateway's to set; remove it (secrets go into [credentials.…])"
+        elif not _HEADER_VALUE.fullmatch(value):
+            yield "headers", f"the value of {name} is empty or not printable ASCII; correct it"
+
+
+def _key(key: Key, policy: Policy) -> Fields:
+    yield from _name("id", key.id)
+    # A wrong sha256 is not repeated in the message: it may be the key itself, pasted in error.
+    if not _SHA256.fullmatch(key.sha256):
+        yield "sha256", "not 64 lower-case hexadecimal digits; `lensai keys create` writes it"
+    if len(key.prefix) > PREFIX_CHARS_MAX:
+        yield "prefix", f"longer than {PREFIX_CHARS_MAX} characters, which gives too much of the key away; shorten it"
+    if key.mode == "guaranteed":
+        yield "mode", 'guaranteed needs budgets, which this version does not have; use "metered"'
+    projects = [project.id for project in policy.projects]
+    if key.project_id not in projects:
+        yield "project_id", _missing("projects", key.project_id, projects)
+    upstreams = [upstream.name for upstream in policy.upstreams]
+    for name in key.upstreams or ():
+        if name not in upstreams:
+            yield "upstreams", _missing("upstreams", name, upstreams)
+    for name in key.endpoints or ():
+        if name not in _ENDPOINTS:
+            yield "endpoints", f"unknown {name!r}; use some of {_list(_ENDPOINTS)}"
+
+
+def _price(price: PriceOverride, policy: Policy) -> Fields:
+    upstreams = [upstream.name for upstream in policy.upstreams]
+    if price.upstream != "*" and price.upstream not in upstreams:
+        yield "upstream", _missing("upstreams", price.upstream, upstreams)
+    if not price.model:
+        yield "model", 'empty; name one model, or "*" for all'
+    if bool(price.rates) == bool(price.multiplier):
+        yield "", "needs either rates or multiplier, and not both"
+    if price.multiplier and not _MULTIPLIER.fullmatch(price.multiplier):
+        yield "multiplier", f"{price.multiplier!r} is not a factor such as 0.85 (at most 6 decimals); correct it"
+    for bucket, rate in price.rates.items():
+        if bucket not in _BUCKETS:
+            yield "rates", f"unknown bucket {bucket!r}; use some of {_list(_BUCKETS)}"
+        elif not _RATE.fullmatch(rate):
+            yield "rates", f"{bucket} = {rate!r} is not an amount in USD such as 2.50 (at most 12 decimals); correct it"
+    if price.starts_at_s is not None and price.ends_at_s is not None and price.ends_at_s <= price.starts_at_s:
+        yield "ends_at_s", "not later than the start; correct one of them"
+
+
+def _name(field: str, name: str) -> Fields:
+    if not _NAME.fullmatch(name):
+        yield field, f"{name!r} is not a name; use up to 64 of a-z, 0-9, '.', '_' and '-', with a letter or digit first"
+
+
+def _missing(table: str, name: str, known: Iterable[str]) -> str:
+    return f"there is no {name!r} in {table}; add it, or use one of {_list(known) or 'none so far'}"
+
+
+def _list(names: Iterable[str]) -> str:
+    return ", ".join(sorted(names))

@@ -1,0 +1,243 @@
+"""Owns the TOML form of a Policy: its tables, its defaults, and errors that name the line.
+
+The fields are those of gateway/contract/policy.py, with three spellings made for people: times are TOML
+date-times (`expires_at` for `expires_at_s`), headers are a table, prices may be numbers.
+"""
+
+import difflib
+import tomllib
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin
+
+import msgspec
+
+from gateway import policy_rules, toml_text
+from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
+from gateway.providers import PROVIDERS, Provider
+
+# The provider of an upstream whose name is no provider's.
+GENERIC_PROVIDER = "openai-compatible"
+
+_TABLES = ("settings", "projects", "upstreams", "credentials", "keys", "price_overrides")
+_SECRET_SOURCES = ("env", "file", "secret")
+
+_Row = TypeVar("_Row", bound=msgspec.Struct)
+_Table = dict[str, Any]
+
+
+class PolicyError(ValueError):
+    """A policy that must not be served; `problems` has one line each: where, what is wrong, what to do."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def compile_policy(text: str, environ: Mapping[str, str], *, source: str, directory: Path = Path()) -> Policy:
+    """The policy a TOML text describes, at version 0. Relative `file` secrets are read from the directory.
+
+    Raises `PolicyError` with every problem of the text, in the order of its lines.
+    """
+    try:
+        document = toml_text.parse(text)
+    except tomllib.TOMLDecodeError as fault:
+        raise PolicyError([f"{source}: not TOML: {fault}"]) from None
+    compiler = _Compiler(document, environ, directory)
+    policy = compiler.policy(source)
+    problems = [*compiler.problems, *_judged(policy, unread=[path for path, _ in compiler.problems])]
+    if problems:
+        lines = toml_text.Lines(text)
+        problems.sort(key=lambda problem: lines[problem[0]])
+        raise PolicyError([f"{source} line {lines[path]}: {_dotted(path)}: {message}" for path, message in problems])
+    return policy
+
+
+def _judged(policy: Policy, unread: list[policy_rules.Path]) -> Iterator[policy_rules.Problem]:
+    """The broken rules, as the text spells their places; neither a place that was unread nor what holds one."""
+    for path, message in policy_rules.problems(policy):
+        spelled = (*path[:2], *(_spelling(str(field)) for field in path[2:]))
+        if not any(place[: len(spelled)] == spelled for place in unread):
+            yield spelled, message
+
+
+class _Compiler:
+    """Reads each table into its struct; a field that cannot be read keeps its default and is reported."""
+
+    def __init__(self, document: _Table, environ: Mapping[str, str], directory: Path) -> None:
+        self.problems: list[policy_rules.Problem] = []
+        self._document = document
+        self._environ = environ
+        self._directory = directory
+        self._own = {name: self._credential(name, table) for name, table in self._named("credentials")}
+        self._from_environment = {
+            row.name: Credential(row.name, secret)
+            for row in PROVIDERS.values()
+            if row.name not in self._own and (secret := environ.get(row.credential_env, "").strip())
+        }
+
+    def policy(self, source: str) -> Policy:
+        for name in self._document.keys() - set(_TABLES):
+            self._report((name,), f"no such table; use one of {', '.join(_TABLES)}")
+        built_in: dict[str, _Table] = {row.name: {} for row in PROVIDERS.values() if row.origin}
+        upstreams = tuple(
+            self._upstream(name, table) for name, table in (built_in | dict(self._named("upstreams"))).items()
+        )
+        used = {upstream.credential_id for upstream in upstreams}
+        return Policy(
+            source=source,
+            projects=tuple(
+                self._row(Project, ("projects", name), row, id=name) for name, row in self._named("projects")
+            ),
+            keys=tuple(self._row(Key, path, row) for path, row in self._listed("keys")),
+            upstreams=upstreams,
+            credentials=(*self._own.values(), *(row for row in self._from_environment.values() if row.id in used)),
+            price_overrides=tuple(self._row(PriceOverride, path, row) for path, row in self._listed("price_overrides")),
+        )
+
+    def _credential(self, name: str, table: _Table) -> Credential:
+        path = ("credentials", name)
+        for field in table.keys() - set(_SECRET_SOURCES):
+            self._report((*path, field), f"no such field; the nearest is {_nearest(field, _SECRET_SOURCES)}")
+        sources = [field for field in _SECRET_SOURCES if field in table]
+        try:
+            return Credential(name, self._secret(sources, table))
+        except ValueError as fault:
+            self._report((*path, *sources[:1]), str(fault))
+            # A stand-in, so that the rules do not judge what could not be read.
+            return Credential(name, "unread")
+
+    def _secret(self, sources: list[str], table: _Table) -> str:
+        value = table[sources[0]] if len(sources) == 1 else None
+        if not isinstance(value, str):
+            raise ValueError("needs exactly one of env, file and secret, as a string")  # noqa: TRY004
+        if "secret" in sources:
+            return value
+        if "env" in sources:
+            if secret := self._environ.get(value, "").strip():
+                return secret
+            raise ValueError(f"the environment has no {value}; export it, or use file or secret")
+        try:
+            return (self._directory / value).read_text("utf-8").strip()
+        except UnicodeDecodeError:
+            raise ValueError(f"{value} is not text; put the secret alone into it") from None
+        except OSError as fault:
+            raise ValueError(f"cannot read {value}: {fault.strerror}; correct the path or its permissions") from None
+
+    def _upstream(self, name: str, table: _Table) -> Upstream:
+        provider = table.get("provider", name if name in PROVIDERS else GENERIC_PROVIDER)
+        row = PROVIDERS.get(provider) if isinstance(provider, str) else None
+        defaults: _Table = {"provider": provider, "origin": row.origin, "base_path": row.base_path} if row else {}
+        fields = defaults | table
+        fields.setdefault("credential_id", self._credential_id(name, fields, row))
+        if "{resource}" in str(fields.get("origin")) and not fields["credential_id"]:
+            # Without a credential of ours nothing of ours can leak, whatever resource a caller names.
+            fields.setdefault("resources", ["*"])
+        return self._row(Upstream, ("upstreams", name), fields, name=name)
+
+    def _credential_id(self, name: str, fields: _Table, row: Provider | None) -> str:
+        """The credential of an upstream that names none: a secret goes where its name says, and nowhere else."""
+        if name in self._own:
+            return name
+        if row is None or fields["origin"] != row.origin:
+            return ""
+        # Which resource a key of the environment belongs to is not known until the file lists it.
+        listed = "{resource}" not in row.origin or "resources" in fields
+        return row.name if row.name in self._own or (listed and row.name in self._from_environment) else ""
+
+    def _named(self, table: str) -> Iterator[tuple[str, _Table]]:
+        rows = toml_text.table(self._document.get(table, {}))
+        if rows is None:
+            self._report((table,), f"must be tables; write [{table}.<name>]")
+        for name, row in (rows or {}).items():
+            if (fields := toml_text.table(row)) is not None:
+                yield name, fields
+            else:
+                self._report((table, name), f"must be a table; write [{table}.{name}]")
+
+    def _listed(self, table: str) -> Iterator[tuple[policy_rules.Path, _Table]]:
+        rows: object = self._document.get(table, [])
+        if not isinstance(rows, list):
+            self._report((table,), f"must be a list of tables; write [[{table}]]")
+            return
+        for index, row in enumerate(cast("list[object]", rows)):
+            if (fields := toml_text.table(row)) is not None:
+                yield (table, index), fields
+            else:
+                self._report((table, index), f"must be a table; write [[{table}]]")
+
+    def _row(self, kind: type[_Row], path: policy_rules.Path, table: _Table, **given: Any) -> _Row:
+        fields = {_spelling(field.name): field for field in msgspec.structs.fields(kind) if field.name not in given}
+        values = dict(given)
+        for spelling, value in table.items():
+            if spelling not in fields:
+                self._report((*path, spelling), f"no such field; the nearest is {_nearest(spelling, fields)}")
+                continue
+            try:
+                values[fields[spelling].name] = _value(spelling, value, fields[spelling].type)
+            except (ValueError, msgspec.ValidationError) as fault:
+                self._report((*path, spelling), str(fault))
+        for spelling, field in fields.items():
+            if field.required and field.name not in values:
+                values[field.name] = ""  # every field without a default is a text
+                if spelling not in table:
+                    self._report((*path, spelling), "is missing; add it")
+        return kind(**values)
+
+    def _report(self, path: policy_rules.Path, message: str) -> None:
+        self.problems.append((path, message))
+
+
+def _value(spelling: str, value: object, hint: Any) -> Any:
+    if get_origin(hint) is Literal and value not in get_args(hint):
+        raise ValueError(f"must be one of {', '.join(get_args(hint))}")
+    read = _READERS.get(spelling)
+    return msgspec.convert(read(value) if read else value, hint)
+
+
+def _instant(value: object) -> object:
+    if not isinstance(value, datetime) or value.tzinfo is None:
+        raise ValueError("must be a time with its zone, unquoted, such as 2027-01-31T00:00:00Z")
+    return int(value.timestamp())
+
+
+def _pairs(value: object) -> object:
+    return value if (table := toml_text.table(value)) is None else tuple(table.items())
+
+
+def _decimal(value: object) -> object:
+    if isinstance(value, bool) or not isinstance(value, Decimal | int):
+        return value
+    return format(Decimal(value), "f")
+
+
+def _rates(value: object) -> object:
+    return (
+        value if (table := toml_text.table(value)) is None else {name: _decimal(rate) for name, rate in table.items()}
+    )
+
+
+# Where TOML says it better than the struct does.
+_READERS: dict[str, Callable[[object], object]] = {
+    "expires_at": _instant,
+    "starts_at": _instant,
+    "ends_at": _instant,
+    "headers": _pairs,
+    "rates": _rates,
+    "multiplier": _decimal,
+}
+
+
+def _spelling(field: str) -> str:
+    """The TOML name of a field: a time is a date-time there, so it has no unit."""
+    return field.removesuffix("_s") if field.endswith("_at_s") else field
+
+
+def _dotted(path: policy_rules.Path) -> str:
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    return difflib.get_close_matches(name, names, n=1, cutoff=0)[0]

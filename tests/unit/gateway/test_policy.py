@@ -1,0 +1,206 @@
+import hashlib
+import logging
+import os
+from pathlib import Path
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.contract.policy import Credential, decode_policy, encode_policy
+from gateway.policy import KEPT_NAME, PolicyHolder, PolicyView
+from gateway.policy_toml import PolicyError, compile_policy
+
+TOKEN = "lk-token"
+DIGEST = hashlib.sha256(TOKEN.encode()).digest()
+TEXT = f"""
+[projects.web]
+[credentials.openai]
+secret = "sk-canary"
+[[keys]]
+id = "alice"
+project_id = "web"
+sha256 = "{DIGEST.hex()}"
+"""
+DISABLED = TEXT + "disabled = true\n"
+BAD = TEXT + "mode = 3\n"
+
+
+class Node:
+    """One gateway's files, and what a person does to them."""
+
+    def __init__(self, directory: Path) -> None:
+        self.config = directory / "lensai.toml"
+        self.data_dir = directory / "data"
+
+    def start(self) -> PolicyHolder:
+        return PolicyHolder(self.config, self.data_dir, {}, poll_ms=1000)
+
+    def write(self, text: str) -> None:
+        draft = self.config.with_suffix(".draft")
+        draft.write_text(text)
+        draft.replace(self.config)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Node:
+    node = Node(tmp_path)
+    node.write(TEXT)
+    return node
+
+
+def disabled(holder: PolicyHolder) -> bool:
+    key = holder.current.find_key(DIGEST)
+    assert key is not None
+    return key.disabled
+
+
+def test_a_view_finds_by_digest_and_by_name():
+    view = PolicyView(compile_policy(TEXT, {}, source="x"))
+    key = view.find_key(DIGEST)
+    assert key is not None
+    assert (key.id, view.project(key.project_id).id) == ("alice", "web")
+    assert view.upstreams["groq"].base_path == "/openai"
+    assert view.credentials["openai"].secret == "sk-canary"
+
+
+@pytest.mark.parametrize("digest", [b"", DIGEST[:-1], DIGEST + b"\0", bytes(32), DIGEST.hex().encode()])
+def test_a_view_finds_nothing_else(digest: bytes):
+    assert PolicyView(compile_policy(TEXT, {}, source="x")).find_key(digest) is None
+
+
+def test_a_start_serves_the_file_and_keeps_it_for_its_owners_eyes(node: Node):
+    holder = node.start()
+    assert (holder.current.policy.version, holder.current.policy.source, holder.problem) == (1, "lensai.toml", "")
+    kept = node.data_dir / KEPT_NAME
+    assert decode_policy(kept.read_bytes()) == holder.current.policy
+    assert (kept.stat().st_mode & 0o777, node.data_dir.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_a_changed_file_is_read_at_the_second_poll_that_sees_it(node: Node):
+    holder = node.start()
+    before = holder.current
+    node.write(DISABLED)
+    assert not holder.reload_if_changed(10.0)  # changed, perhaps still being written
+    assert not holder.reload_if_changed(10.9)  # not due
+    assert holder.reload_if_changed(11.0)
+    assert disabled(holder)
+    assert (before.policy.version, holder.current.policy.version) == (1, 2)
+    assert not holder.reload_if_changed(12.0)
+
+
+def test_a_file_that_keeps_changing_is_left_alone_until_it_rests(node: Node):
+    holder = node.start()
+    for now_s in range(3):
+        node.write(DISABLED + "#" * now_s)
+        assert not holder.reload_if_changed(now_s)
+    assert holder.reload_if_changed(3)
+
+
+def test_a_touched_file_is_not_a_new_version(node: Node):
+    holder = node.start()
+    os.utime(node.config, ns=(1, 1))
+    assert [holder.reload_if_changed(now_s) for now_s in (1, 2, 3)] == [False] * 3
+    assert holder.current.policy.version == 1
+
+
+def test_a_bad_file_never_replaces_a_good_policy_and_is_reported_once(node: Node, caplog: pytest.LogCaptureFixture):
+    holder = node.start()
+    node.write(BAD)
+    assert [holder.reload_if_changed(now_s) for now_s in (1, 2, 3, 4)] == [False] * 4
+    assert (holder.current.policy.version, disabled(holder)) == (1, False)
+    assert holder.problem == "lensai.toml line 9: keys[0].mode: must be one of transparent, metered, guaranteed"
+    (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert record.getMessage() == f"the policy file is not used; version 1 stays in force: {holder.problem}"
+    node.write(DISABLED)
+    assert [holder.reload_if_changed(now_s) for now_s in (5, 6)] == [False, True]
+    assert (holder.problem, disabled(holder)) == ("", True)
+
+
+def test_a_file_that_disappears_or_is_no_text_leaves_the_policy_as_it_is(node: Node):
+    holder = node.start()
+    node.config.unlink()
+    assert not holder.reload()
+    assert holder.problem.endswith("lensai.toml: No such file or directory; `lensai up` creates one")
+    node.config.write_bytes(b"\xff")
+    assert not holder.reload()
+    assert holder.problem.endswith("lensai.toml: not UTF-8 text; save it as such")
+    assert holder.current.policy.version == 1
+
+
+def test_a_signal_reads_at_once(node: Node):
+    holder = node.start()
+    node.write(DISABLED)
+    assert holder.reload()
+    assert not holder.reload()
+    assert not holder.reload_if_changed(1)
+
+
+def test_a_restart_with_a_broken_file_serves_the_last_good_policy_loudly(node: Node, caplog: pytest.LogCaptureFixture):
+    served = node.start().current.policy
+    node.write(BAD)
+    holder = node.start()
+    assert holder.current.policy == served
+    assert "version 1 stays in force" in caplog.text
+    assert "sk-canary" not in caplog.text
+    node.write(DISABLED)
+    assert holder.reload()
+    assert holder.current.policy.version == 2
+
+
+def test_a_restart_with_the_same_file_is_the_same_version(node: Node):
+    assert [node.start().current.policy.version for _ in range(3)] == [1, 1, 1]
+
+
+def test_a_first_start_needs_a_good_file(node: Node):
+    node.write(BAD)
+    with pytest.raises(PolicyError, match="line 9"):
+        node.start()
+    node.config.unlink()
+    with pytest.raises(PolicyError, match="No such file"):
+        node.start()
+
+
+def test_workers_give_one_content_one_version(node: Node):
+    workers = [node.start(), node.start()]
+    for text, version in ((DISABLED, 2), (TEXT, 3), (DISABLED, 4)):
+        node.write(text)
+        assert [worker.reload() for worker in workers] == [True, True]
+        assert [worker.current.policy.version for worker in workers] == [version] * 2
+
+
+def test_a_worker_that_missed_a_change_catches_up(node: Node):
+    prompt, late = node.start(), node.start()
+    for text in (DISABLED, TEXT):
+        node.write(text)
+        prompt.reload()
+    assert late.reload()
+    assert late.current.policy == prompt.current.policy
+
+
+@pytest.mark.parametrize("content", [b"", b"\xc1", b"\x80" * 9])
+def test_a_kept_policy_that_cannot_be_read_is_as_good_as_none(node: Node, content: bytes):
+    node.start()
+    (node.data_dir / KEPT_NAME).write_bytes(content)
+    assert node.start().current.policy.version == 1
+    (node.data_dir / KEPT_NAME).write_bytes(content)
+    node.write(BAD)
+    with pytest.raises(PolicyError):
+        node.start()
+
+
+def test_a_kept_policy_must_obey_the_rules_too(node: Node):
+    policy = node.start().current.policy
+    (node.data_dir / KEPT_NAME).write_bytes(encode_policy(replace(policy, credentials=(Credential("openai", ""),))))
+    node.write(BAD)
+    with pytest.raises(PolicyError):
+        node.start()
+
+
+def test_a_policy_that_cannot_be_kept_is_served_and_kept_later(node: Node, caplog: pytest.LogCaptureFixture):
+    node.data_dir.write_text("a file where the directory should be")
+    holder = node.start()
+    assert holder.current.policy.version == 1
+    assert "a restart will not know policy version 1" in caplog.text
+    node.data_dir.unlink()
+    assert not holder.reload()
+    assert decode_policy((node.data_dir / KEPT_NAME).read_bytes()) == holder.current.policy

@@ -1,0 +1,149 @@
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
+from gateway.policy_rules import problems
+
+KEY = Key("alice", "web", "0" * 64, prefix="lk-abcde", upstreams=("groq",), endpoints=("chat.completions",))
+GROQ = Upstream("groq", "groq", "https://api.groq.com", "/openai", "groq", headers=(("X-Team", "blue team"),))
+AZURE = Upstream("azure", "azure", "https://{resource}.openai.azure.com", resources=("acme-eu",))
+PRICE = PriceOverride("groq", "*", rates={"input_text": "0.59"}, starts_at_s=1, ends_at_s=2)
+GOOD = Policy(
+    projects=(Project("web"),),
+    keys=(KEY,),
+    upstreams=(GROQ, AZURE),
+    credentials=(Credential("groq", "gsk-secret"),),
+    price_overrides=(PRICE,),
+)
+
+
+def found(**changed: Any) -> dict[tuple[str | int, ...], str]:
+    return dict(problems(replace(GOOD, **changed)))
+
+
+def test_a_good_policy_has_no_problems():
+    assert not found()
+    assert not list(problems(Policy()))
+
+
+@pytest.mark.parametrize("name", ["", "Web", "-web", "we b", "wéb", "a/b", "a" * 65, "..", "web\n"])
+def test_names_are_plain(name: str):
+    assert ("projects", name) in found(projects=(Project("web"), Project(name)))
+    assert ("keys", 0, "id") in found(keys=(replace(KEY, id=name),))
+    assert ("upstreams", name) in found(upstreams=(GROQ, replace(AZURE, name=name)))
+    assert ("credentials", name) in found(credentials=(*GOOD.credentials, Credential(name, "secret")))
+
+
+@pytest.mark.parametrize("name", ["k", "v1"])
+def test_an_upstream_may_not_take_a_reserved_path_segment(name: str):
+    assert "choose another name" in found(upstreams=(GROQ, replace(AZURE, name=name)))["upstreams", name]
+
+
+def test_nothing_is_there_twice():
+    twice = found(projects=(Project("web"),) * 2, upstreams=(GROQ, GROQ), credentials=GOOD.credentials * 2)
+    assert twice.keys() == {("projects", "web"), ("upstreams", "groq"), ("credentials", "groq")}
+    assert found(keys=(KEY, KEY)).keys() == {("keys", 1, "id"), ("keys", 1, "sha256")}
+
+
+def test_references_must_exist():
+    key = replace(KEY, project_id="nope", upstreams=("nope",), endpoints=("nope",))
+    assert found(keys=(key,)).keys() == {("keys", 0, "project_id"), ("keys", 0, "upstreams"), ("keys", 0, "endpoints")}
+    assert found(credentials=()).keys() == {("upstreams", "groq", "credential_id")}
+    assert found(price_overrides=(replace(PRICE, upstream="nope"),)).keys() == {("price_overrides", 0, "upstream")}
+    assert found(upstreams=(replace(GROQ, provider="nope"),)).keys() == {("upstreams", "groq", "provider")}
+
+
+def test_a_key_pasted_for_its_hash_is_not_repeated():
+    token = "lk-" + "x" * 43
+    message = found(keys=(replace(KEY, sha256=token),))["keys", 0, "sha256"]
+    assert token not in message
+    assert ("keys", 0, "sha256") in found(keys=(replace(KEY, sha256="A" * 64),))
+    assert ("keys", 0, "prefix") in found(keys=(replace(KEY, prefix=token),))
+
+
+def test_a_promise_that_is_not_kept_is_not_taken():
+    assert "needs budgets" in found(keys=(replace(KEY, mode="guaranteed"),))["keys", 0, "mode"]
+
+
+@pytest.mark.parametrize("secret", ["", "two words", "line\nbreak", "nul\0", "é"])
+def test_a_secret_must_fit_a_header_and_is_not_repeated(secret: str):
+    message = found(credentials=(Credential("groq", secret),))["credentials", "groq", "secret"]
+    assert not secret or secret not in message
+
+
+@pytest.mark.parametrize(
+    "origin",
+    [
+        "", "api.groq.com", "ftp://api.groq.com", "https://", "https://api.groq.com/", "https://api.groq.com/v1",
+        "https://user@api.groq.com", "https://api.groq.com?x=1", "https://api.groq.com#x", "https://api.groq.com:0",
+        "https://api.groq.com:65536", "https://api.groq.com:", "https://api groq.com", "https://api.groq.com\r\n",
+        "HTTPS://api.groq.com", "https://api.{resource}.com", "https://{resource}", "https://.groq.com",
+    ],
+)  # fmt: skip
+def test_an_origin_is_scheme_host_and_port_alone(origin: str):
+    assert ("upstreams", "groq", "origin") in found(upstreams=(replace(GROQ, origin=origin),))
+
+
+@pytest.mark.parametrize(
+    "origin", ["http://127.0.0.1:8000", "http://[::1]:8000", "https://my_vllm", "https://a.b:65535"]
+)
+def test_any_plain_origin_will_do(origin: str):
+    assert not found(upstreams=(replace(GROQ, origin=origin),))
+
+
+@pytest.mark.parametrize("base_path", ["openai", "/openai/", "/", "/a/../b", "/.", "/a?b", "/a#b", "/a b", "//a"])
+def test_a_base_path_is_plain_segments(base_path: str):
+    assert ("upstreams", "groq", "base_path") in found(upstreams=(replace(GROQ, base_path=base_path),))
+
+
+def test_any_resource_is_allowed_only_where_no_credential_of_ours_would_go():
+    assert not found(upstreams=(GROQ, replace(AZURE, resources=("*",))))
+    leaking = replace(AZURE, resources=("*",), credential_id="groq")
+    assert "stranger's resource" in found(upstreams=(GROQ, leaking))["upstreams", "azure", "resources"]
+    assert not found(upstreams=(GROQ, replace(AZURE, credential_id="groq")))
+
+
+@pytest.mark.parametrize("resources", [(), ("a.b",), ("a/b",), ("Acme",), ("",), ("*", "acme"), ("acme", "a@b")])
+def test_resources_are_dns_labels(resources: tuple[str, ...]):
+    assert ("upstreams", "azure", "resources") in found(upstreams=(GROQ, replace(AZURE, resources=resources)))
+
+
+def test_resources_need_a_place_to_go():
+    assert ("upstreams", "groq", "resources") in found(upstreams=(replace(GROQ, resources=("acme",)),))
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        ("Host", "x"), ("Authorization", "x"), ("X-Api-Key", "x"), ("api-key", "x"), ("Connection", "close"),
+        ("Transfer-Encoding", "chunked"), ("content-length", "1"), ("x-lensai-user", "x"), ("a b", "x"), ("", "x"),
+        ("a:", "x"), ("x-a", "a\r\nb: c"), ("x-a", "a\0"), ("x-a", ""), ("x-a", " a"), ("x-a", "é"), ("ä", "x"),
+    ],
+)  # fmt: skip
+def test_headers_can_neither_smuggle_nor_pay(header: tuple[str, str]):
+    assert ("upstreams", "groq", "headers") in found(upstreams=(replace(GROQ, headers=(header,)),))
+
+
+@pytest.mark.parametrize("field", ["connect_timeout_ms", "first_byte_timeout_ms", "total_timeout_ms"])
+def test_durations_are_positive(field: str):
+    assert ("upstreams", "groq", field) in found(upstreams=(replace(GROQ, **{field: 0}),))
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        ({"rates": {}}, ()),
+        ({"multiplier": "0.85"}, ()),
+        ({"model": ""}, ("model",)),
+        ({"rates": {"input_words": "1"}}, ("rates",)),
+        ({"rates": {"input_text": "-1"}}, ("rates",)),
+        ({"rates": {"input_text": "nan"}}, ("rates",)),
+        ({"rates": {"input_text": "0.0000000000001"}}, ("rates",)),
+        ({"rates": {}, "multiplier": "85 %"}, ("multiplier",)),
+        ({"ends_at_s": 1}, ("ends_at_s",)),
+    ],
+)
+def test_prices_are_exact_and_in_known_buckets(change: dict[str, Any], field: tuple[str, ...]):
+    assert found(price_overrides=(replace(PRICE, **change),)).keys() == {("price_overrides", 0, *field)}
