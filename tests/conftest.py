@@ -1,0 +1,60 @@
+"""Owns how the suite treats what it could not run: it is listed at the end, or forbidden.
+
+A test that needs a program this machine lacks skips itself and names the command that installs it.
+Continuous integration installs all of them and sets TESTS_FORBID_SKIPS=1: then a skip is a failure.
+"""
+
+import os
+from collections import Counter
+from collections.abc import Generator
+from typing import Any
+
+import hypothesis
+import pytest
+
+SKIPS_FORBIDDEN = os.environ.get("TESTS_FORBID_SKIPS") == "1"
+
+# Recorded provider answers may not be published, so they lie beside some checkouts and are in none.
+ALLOWED_REASON = "recordings"
+
+# Time limits per example would fail on a busy machine, and a failure must be the same for everyone.
+hypothesis.settings.register_profile("lensai", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile("lensai")
+
+
+def _reason(report: Any) -> str:
+    """Why a report was skipped: pytest keeps (path, line, reason) where a failure has its traceback."""
+    longrepr = report.longrepr
+    text = longrepr[2] if isinstance(longrepr, tuple) else str(longrepr)
+    return text.removeprefix("Skipped: ")
+
+
+def _forbid(report: Any) -> None:
+    expected_failure = hasattr(report, "wasxfail")
+    if SKIPS_FORBIDDEN and report.skipped and not expected_failure and ALLOWED_REASON not in _reason(report):
+        report.outcome = "failed"
+        report.longrepr = f"skipped, which this run forbids: {_reason(report)}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, Any, Any]:
+    report = yield
+    _forbid(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, Any, Any]:
+    report = yield
+    _forbid(report)
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The tests not run, by reason, above pytest's closing line."""
+    reasons = Counter(_reason(report) for report in terminalreporter.stats.get("skipped", []))
+    if not reasons:
+        return
+    terminalreporter.section("not run")
+    for reason, count in sorted(reasons.items()):
+        terminalreporter.line(f"{count:4d}  {reason}")

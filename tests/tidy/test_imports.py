@@ -1,0 +1,145 @@
+"""Who may import whom. The table is the architecture; a module without a row has no place in it yet."""
+
+import ast
+import sys
+
+from tests.tidy.tree import PACKAGES, module, python_files, syntax
+
+# Values and tables that every part of the request path may know.
+VALUES = (
+    "gateway.contract", "gateway.faults", "gateway.metering", "gateway.policy", "gateway.providers",
+    "gateway.request", "gateway.settings", "gateway.wire", "pricing",
+)  # fmt: skip
+
+# One request, top to bottom; a stage imports only what stands before it.
+STAGES = (
+    "gateway.identify", "gateway.route", "gateway.examine", "gateway.admit",
+    "gateway.forward", "gateway.settle", "gateway.summarize",
+)  # fmt: skip
+
+MAY_IMPORT = {
+    "pricing": ("pricing",),
+    "gateway.contract": ("gateway.contract", "pricing.money"),
+    "gateway.wire": ("gateway.wire",),
+    "gateway.metering": ("gateway.metering", "gateway.wire", "pricing.usage"),
+    "gateway.journal": ("gateway.journal",),
+    "gateway.ledger": ("gateway.ledger", "pricing.money"),
+    "gateway.lake": ("gateway.lake", "gateway.contract.record", "gateway.journal.reader", "pricing.money"),
+    # Tables and values.
+    "gateway.providers": (),
+    "gateway.faults": ("gateway.providers",),
+    "gateway.request": (),
+    "gateway.settings": ("gateway.toml_text",),
+    "gateway.toml_text": (),
+    "gateway.private_file": (),
+    "gateway.policy_rules": ("gateway.contract.policy", "gateway.providers", "gateway.wire.headers", "pricing.usage"),
+    "gateway.policy_toml": (
+        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.toml_text",
+    ),
+    "gateway.policy": (
+        "gateway.contract.policy", "gateway.policy_rules", "gateway.policy_toml", "gateway.private_file",
+    ),
+    # The request path.
+    **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
+    "gateway.forward": (*VALUES, *STAGES[:4], "gateway.upstream"),
+    "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
+    "gateway.connection": (*VALUES, "gateway.forward"),
+    "gateway.pipeline": (
+        *VALUES, *STAGES, "gateway.background", "gateway.journal.writer", "gateway.telemetry", "gateway.upstream",
+    ),
+    # What is seen from outside.
+    "gateway.background": (),
+    "gateway.heartbeat": (),
+    "gateway.logs": (),
+    "gateway.metrics": (),
+    "gateway.telemetry": ("gateway.contract.record", "gateway.metrics", "pricing.money"),
+    "gateway.admin": ("gateway.logs",),
+    # A simulated provider must not share the gateway's mistakes.
+    "gateway.sandbox": ("gateway.sandbox",),
+}  # fmt: skip
+
+# Where parts are put together; these may import everything but the control plane.
+ROOTS = ("gateway.__main__", "gateway.cli", "gateway.server")
+
+SANS_IO = frozenset({"asyncio", "time", "os", "socket", "threading", "subprocess"})
+NEVER_IMPORTS = {"gateway.wire": SANS_IO, "gateway.metering": SANS_IO, "pricing": SANS_IO}
+
+# Slow or heavy libraries, and the only parts of the gateway that may use them.
+ONLY_HOME = {
+    "pyarrow": ("gateway.lake",),
+    "obstore": ("gateway.lake",),
+    "rich": ("gateway.cli",),
+    "genai_prices": ("pricing",),
+    "httpx": (),
+    "aiohttp": (),
+    "requests": (),
+    "duckdb": (),
+}
+
+
+def imports(tree: ast.Module) -> set[str]:
+    """Dotted names a source imports, wherever in it; `from a import b` counts as a.b."""
+    names: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names.update(f"{node.module}.{alias.name}" for alias in node.names)
+    return names
+
+
+def within(dotted: str, prefixes: tuple[str, ...]) -> bool:
+    return any(dotted == prefix or dotted.startswith(prefix + ".") for prefix in prefixes)
+
+
+SOURCES = {module(path): imports(syntax(path)) for path in python_files(*PACKAGES)}
+EDGES = [(source, target) for source, targets in SOURCES.items() for target in sorted(targets)]
+
+
+def test_a_part_imports_only_what_the_table_allows():
+    wrong = [
+        f"{source} imports {target}"
+        for source, target in EDGES
+        for part, allowed in MAY_IMPORT.items()
+        if within(source, (part,)) and within(target, PACKAGES) and not within(target, allowed)
+    ]
+    assert wrong == []
+
+
+def test_every_module_of_the_gateway_has_its_place_in_the_table():
+    placed = (*MAY_IMPORT, *ROOTS, "control_plane")
+    assert [source for source in SOURCES if source != "gateway" and not within(source, placed)] == []
+
+
+def test_the_gateway_never_imports_the_control_plane():
+    own = [(source, target) for source, target in EDGES if not within(source, ("control_plane",))]
+    assert [edge for edge in own if within(edge[1], ("control_plane",))] == []
+
+
+def test_parsers_meters_and_prices_do_no_io_and_know_no_clock():
+    wrong = [
+        f"{source} imports {target}"
+        for source, target in EDGES
+        for part, banned in NEVER_IMPORTS.items()
+        if within(source, (part,)) and target.split(".")[0] in banned
+    ]
+    assert wrong == []
+
+
+def test_heavy_libraries_stay_in_their_one_home():
+    wrong = [
+        f"{source} imports {target}"
+        for source, target in EDGES
+        for library, homes in ONLY_HOME.items()
+        if within(target, (library,)) and not within(source, homes)
+    ]
+    assert wrong == []
+
+
+def test_every_library_imported_is_a_declared_dependency():
+    declared = {
+        "bpe_openai", "brotli", "genai_prices", "google_crc32c", "httptools", "msgspec", "obstore",
+        "prometheus_client", "pyarrow", "rich", "tiktoken", "uvloop", "zstandard",
+    }  # fmt: skip
+    known = declared | sys.stdlib_module_names | set(PACKAGES)
+    assert {target.split(".")[0] for _, target in EDGES} - known == set()
