@@ -1,0 +1,75 @@
+"""Owns how the events of one stream become one Reading. Knows no provider and no framing."""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from gateway.metering.counts import INCONSISTENT
+from gateway.metering.reading import Reading
+from gateway.wire.jsontext import NotJson
+
+UNREADABLE = "event_unreadable"
+
+
+class Fold(Protocol):
+    """The state of one stream."""
+
+    def take(self, payload: bytes) -> None:
+        """One event's JSON. Never raises for what a provider sent."""
+        ...
+
+    def reading(self, complete: bool) -> Reading:
+        """What is known so far; `complete`: the stream came to its end."""
+        ...
+
+
+class LastWins:
+    """For families whose every usage is cumulative: the last valid one holds, and none is ever summed.
+
+    `read` makes one event's own Reading: "reported" is final, "partial" a running total. It may raise
+    NotJson and msgspec.ValidationError.
+    """
+
+    def __init__(self, read: Callable[[bytes], Reading]) -> None:
+        self._read = read
+        self._last = Reading()
+        self._peak = Reading()
+
+    def take(self, payload: bytes) -> None:
+        try:
+            now = self._read(payload)
+        except (NotJson, msgspec.ValidationError):
+            now = Reading(flags=(UNREADABLE,))
+        self._last = _merge(self._last, now)
+        if now.lines and _tokens(now) >= _tokens(self._peak):
+            self._peak = now
+
+    def reading(self, complete: bool) -> Reading:
+        last = self._last
+        if last.provenance != "partial":
+            return last
+        if complete and INCONSISTENT not in last.flags:
+            return msgspec.structs.replace(last, provenance="reported")
+        # Of a stream that was cut, the largest running total is the nearest to the bill: some providers'
+        # totals fall before they grow again (provider_facts section 1, Gemini).
+        return msgspec.structs.replace(last, lines=self._peak.lines)
+
+
+def _merge(before: Reading, now: Reading) -> Reading:
+    """Later statements replace earlier ones; what is not stated again stays."""
+    holds = now if now.lines else before
+    overruled = holds is before and before.lines and INCONSISTENT in now.flags
+    return Reading(
+        lines=holds.lines,
+        provenance="partial" if overruled else holds.provenance,
+        model=now.model or before.model,
+        service_tier=now.service_tier or before.service_tier,
+        context=now.context or before.context,
+        response_id=now.response_id or before.response_id,
+        flags=before.flags + tuple(flag for flag in now.flags if flag not in before.flags),
+    )
+
+
+def _tokens(reading: Reading) -> int:
+    return sum(line.usage.tokens_in + line.usage.tokens_out for line in reading.lines)

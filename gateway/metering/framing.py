@@ -1,0 +1,166 @@
+"""Owns finding the parts of an answer that can carry usage, in each framing that providers use. Knows no provider.
+
+The bytes come first: whatever goes wrong with the reading, they are passed on, and the reading says so.
+"""
+
+from collections.abc import Callable
+from typing import Protocol
+
+import msgspec
+
+from gateway.metering.fold import Fold
+from gateway.metering.reading import Reading
+from gateway.wire import sse
+from gateway.wire.jsontext import Elements
+from gateway.wire.splice import strip_nulls, strip_usage
+
+METER_ERROR = "meter_error"
+EVENT_TOO_LARGE = "event_too_large"
+BODY_TOO_LARGE = "body_too_large"
+
+# A model is named in the first event; on Azure in the second, after the results of the prompt's filter.
+_NAMING_EVENTS = 2
+
+# No event without it carries usage, in any dialect: it opens "usage" and "usageMetadata". The closing quote is
+# left out on purpose, and a string that holds the word has a backslash before its quote.
+_MARK = b'"usage'
+_NULL = b'"usage":null'
+
+
+class Framing(Protocol):
+    """One answer's bytes on their way through."""
+
+    def feed(self, data: bytes) -> bytes:
+        """What to pass on now."""
+        ...
+
+    def flush(self) -> bytes:
+        """What was held back, once no more comes."""
+        ...
+
+    def reading(self, complete: bool) -> Reading:
+        """What was read, after `flush`."""
+        ...
+
+
+class Events:
+    """Server-sent events. Of the common one nothing is read: one search for a few bytes says that it has no usage."""
+
+    def __init__(self, fold: Fold, event_bytes_max: int, *, strip: bool) -> None:
+        self._splitter = sse.Splitter(event_bytes_max)
+        self._fold = fold
+        self._strip = strip
+        self._naming_events = _NAMING_EVENTS
+        # An error or llama.cpp's timings come at the end; the last two blocks are kept instead of searching all.
+        self._last, self._last_but_one = b"", b""
+        self._broken = False
+
+    def feed(self, data: bytes) -> bytes:
+        unsplit, block = self._splitter.feed(data)
+        passed = self._pass(block) if block else block
+        return unsplit + passed if unsplit else passed
+
+    def flush(self) -> bytes:
+        """The last event may lack its blank line; cut in its midst it is no JSON, and passed on as it is."""
+        tail = self._splitter.flush()
+        return self._pass(tail) if _is_json(sse.payload(tail)) else tail
+
+    def reading(self, complete: bool) -> Reading:
+        try:
+            reading = self._fold.reading(complete)
+            if not reading.lines:
+                self._take_all(self._last_but_one + self._last)
+                reading = self._fold.reading(complete)
+        except Exception:  # As in `_pass`.
+            reading, self._broken = Reading(), True
+        return _flagged(reading, {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._splitter.oversize})
+
+    def _pass(self, block: bytes) -> bytes:
+        self._last, self._last_but_one = block, self._last
+        try:
+            return self._strip_block(block) if self._strip else self._read_block(block)
+        except Exception:  # A defect of ours must cost a number, never a stream.
+            self._broken = True
+            return block
+
+    def _read_block(self, block: bytes) -> bytes:
+        if self._naming_events or (_MARK in block and block.count(_MARK) > block.count(_NULL)):
+            self._take_all(block)
+        return block
+
+    def _strip_block(self, block: bytes) -> bytes:
+        slim = strip_nulls(block)
+        if not self._naming_events and _MARK not in slim:
+            return slim
+        self._take_all(slim)
+        return b"".join(kept for event in sse.split(slim) if (kept := strip_usage(event)) is not None)
+
+    def _take_all(self, block: bytes) -> None:
+        for event in sse.split(block):
+            self._naming_events -= self._naming_events > 0
+            payload = sse.payload(event)
+            if payload.startswith(b"{"):
+                self._fold.take(payload)
+
+
+class Array:
+    """A JSON array that is streamed element by element, as Gemini does where `alt=sse` was not asked for."""
+
+    def __init__(self, fold: Fold, element_bytes_max: int) -> None:
+        self._elements = Elements(element_bytes_max)
+        self._fold = fold
+        self._broken = False
+
+    def feed(self, data: bytes) -> bytes:
+        try:
+            for element in self._elements.feed(data):
+                self._fold.take(element)
+        except Exception:  # As in Events._pass.
+            self._broken = True
+        return data
+
+    def flush(self) -> bytes:
+        return b""
+
+    def reading(self, complete: bool) -> Reading:
+        flags = {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._elements.oversize}
+        return _flagged(self._fold.reading(complete), flags)
+
+
+class Body:
+    """One JSON value, kept until it is whole; one of more than `body_bytes_max` is not read."""
+
+    def __init__(self, read: Callable[[bytes], Reading], body_bytes_max: int) -> None:
+        self._read = read
+        self._body_bytes_max = body_bytes_max
+        self._body = bytearray()
+        self._oversize = False
+
+    def feed(self, data: bytes) -> bytes:
+        if len(self._body) + len(data) > self._body_bytes_max:
+            self._oversize = True
+            self._body.clear()
+        elif not self._oversize:
+            self._body += data
+        return data
+
+    def flush(self) -> bytes:
+        return b""
+
+    def reading(self, complete: bool) -> Reading:
+        if self._oversize or not self._body:
+            return _flagged(Reading(), {BODY_TOO_LARGE: self._oversize})
+        return self._read(bytes(self._body))
+
+
+def _is_json(text: bytes) -> bool:
+    try:
+        msgspec.json.decode(text, type=msgspec.Raw)
+    except (ValueError, RecursionError):
+        return False
+    return True
+
+
+def _flagged(reading: Reading, flags: dict[str, bool]) -> Reading:
+    raised = tuple(flag for flag, is_raised in flags.items() if is_raised)
+    return msgspec.structs.replace(reading, flags=reading.flags + raised) if raised else reading

@@ -1,0 +1,111 @@
+"""Owns the two entry points of metering, and the table of which reader reads which answer.
+
+A reader makes a Reading of one answer or one event; a fold makes one of a stream. See
+docs/internals/metering.md for the rules.
+"""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.metering import openai_chat
+from gateway.metering.fold import Fold, LastWins
+from gateway.metering.framing import METER_ERROR, Array, Body, Events, Framing
+from gateway.metering.reading import Reading
+from gateway.wire.jsontext import NotJson
+
+BODY_UNREADABLE = "body_unreadable"
+
+_BLANKS = b"\xef\xbb\xbf \t\r\n"
+
+
+class _Reader(NamedTuple):
+    """How one API's answers are read: whole, or one by one as the events of a stream."""
+
+    read: Callable[[bytes, str], Reading]
+    fold: Callable[[str], Fold]
+
+
+def _last_wins(read: Callable[[bytes, str], Reading]) -> _Reader:
+    def fold(provider: str) -> Fold:
+        return LastWins(lambda payload: read(payload, provider))
+
+    return _Reader(read, fold)
+
+
+# By the `reader` of an endpoint in gateway/providers.py.
+READERS: dict[str, _Reader] = {
+    "openai.chat": _last_wins(openai_chat.read),
+    "openai.completions": _last_wins(openai_chat.read),
+}
+
+
+class Seen(NamedTuple):
+    """The beginning of an answer as it came, and how long all of it was: what an estimate is made from."""
+
+    raw: bytes
+    bytes_total: int
+
+
+def read_body(reader: str, provider: str, body: bytes) -> Reading:
+    """The reading of a complete answer that is one JSON value; unknown, and flagged, if it cannot be read."""
+    try:
+        reading = READERS[reader].read(body, provider)
+    except (NotJson, msgspec.ValidationError):
+        return Reading(flags=(BODY_UNREADABLE,))
+    except Exception:  # A defect of ours must cost a number, never an answer.
+        return Reading(flags=(METER_ERROR,))
+    return msgspec.structs.replace(reading, provenance="reported") if reading.lines else reading
+
+
+class StreamMeter:
+    """Reads one answer while it passes. Fed decoded bytes, it says which go to the client.
+
+    Server-sent events are expected. An answer that opens with `[` is read as a streamed JSON array and
+    one that opens with `{` as a whole body, since providers fall back to both. Nothing here raises.
+    """
+
+    def __init__(self, reader: str, provider: str, *, strip: bool, event_bytes_max: int, text_bytes_max: int) -> None:
+        """`strip` undoes `splice.ask_for_usage`. `event_bytes_max` bounds what is held back, and a whole body."""
+        self._reader, self._provider = reader, provider
+        self._strip = strip
+        self._event_bytes_max = event_bytes_max
+        self._text_bytes_max = text_bytes_max
+        self._text: list[bytes] = []
+        self._bytes_total = 0
+        self._framing: Framing | None = None
+
+    def feed(self, data: bytes) -> bytes:
+        """What to pass on now: `data` itself unless something is stripped or, when stripping, held back."""
+        if self._bytes_total < self._text_bytes_max:
+            self._text.append(data)
+        self._bytes_total += len(data)
+        if self._framing is None:
+            self._framing = self._recognise(data)
+        passed = self._framing.feed(data)
+        return passed if self._strip else data
+
+    def flush(self) -> bytes:
+        """The incomplete event held back, to be passed on when the stream has ended."""
+        held = self._framing.flush() if self._framing else b""
+        return held if self._strip else b""
+
+    def finish(self, complete: bool) -> Reading:
+        """The reading; `complete` says that the upstream's body came to its end. Call it once, after `flush`."""
+        return self._framing.reading(complete) if self._framing else Reading()
+
+    @property
+    def seen(self) -> Seen:
+        """The first `text_bytes_max` bytes of the answer, and at most one chunk more."""
+        return Seen(b"".join(self._text), self._bytes_total)
+
+    def _recognise(self, data: bytes) -> Framing:
+        reader = READERS[self._reader]
+        match data.lstrip(_BLANKS)[:1]:
+            case b"{":
+                return Body(lambda body: read_body(self._reader, self._provider, body), self._event_bytes_max)
+            case b"[":
+                return Array(reader.fold(self._provider), self._event_bytes_max)
+            case _:
+                return Events(reader.fold(self._provider), self._event_bytes_max, strip=self._strip)

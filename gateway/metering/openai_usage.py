@@ -1,0 +1,85 @@
+"""Owns OpenAI's overlapping token details, as chat and Responses share them, made disjoint. Knows no event.
+
+Everything in the details is part of the total beside them (provider_facts section 1).
+"""
+
+import msgspec
+
+from gateway.metering.counts import Count, draw
+
+
+class _WriteDetails(msgspec.Struct, frozen=True, gc=False):
+    ttl_30m_tokens: Count | None = None
+    ttl_12h_tokens: Count | None = None
+
+
+class InputDetails(msgspec.Struct, frozen=True, gc=False):
+    """Parts of the input tokens."""
+
+    cached_tokens: Count | None = None
+    cache_write_tokens: Count | None = None
+    cache_write_tokens_details: _WriteDetails | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+    video_tokens: Count | None = None
+
+
+class OutputDetails(msgspec.Struct, frozen=True, gc=False):
+    """Parts of the output tokens."""
+
+    reasoning_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
+def input_buckets(total: int, details: InputDetails, cached: int) -> dict[str, int]:
+    """Disjoint input buckets whose sum is `total`, whatever the details claim.
+
+    Which modality the cached tokens had is not said: text is served from the cache first.
+    """
+    pools = [total]
+    audio, image, video = (
+        draw(pools, part or 0)[0] for part in (details.audio_tokens, details.image_tokens, details.video_tokens)
+    )
+    pools += [audio, image, video]
+    cache_text, cache_audio, cache_image, cache_video = draw(pools, cached)
+    write = details.cache_write_tokens or 0
+    ttl = details.cache_write_tokens_details or _WriteDetails()
+    write_30m = sum(draw(pools, min(write, ttl.ttl_30m_tokens or 0)))
+    write_12h = sum(draw(pools, min(write - write_30m, ttl.ttl_12h_tokens or 0)))
+    write_other = sum(draw(pools, write - write_30m - write_12h))
+    return {
+        "input_text": pools[0],
+        "input_audio": pools[1],
+        "input_image": pools[2],
+        "input_video": pools[3],
+        "cache_read_text": cache_text,
+        "cache_read_audio": cache_audio,
+        "cache_read_image": cache_image,
+        "cache_read_video": cache_video,
+        "cache_write": write_other,
+        "cache_write_30m": write_30m,
+        "cache_write_12h": write_12h,
+    }
+
+
+def overdrawn(total: int, details: InputDetails, cached: int) -> bool:
+    """Whether the parts exceed the total, as OpenRouter once reported: read and write both 2161 of 2168."""
+    return cached + (details.cache_write_tokens or 0) > total
+
+
+def output_buckets(total: int, details: OutputDetails, reasoning_within: int, reasoning_beside: int) -> dict[str, int]:
+    """Disjoint output buckets whose sum is `total` and the reasoning that the total leaves out.
+
+    Reasoning within may exceed the total by rounding (OpenRouter: 11 of 10); what is billed is the total.
+    """
+    pools = [total]
+    reasoning, audio, image = (
+        draw(pools, part or 0)[0] for part in (reasoning_within, details.audio_tokens, details.image_tokens)
+    )
+    return {
+        "output_text": pools[0],
+        "output_reasoning": reasoning + reasoning_beside,
+        "output_audio": audio,
+        "output_image": image,
+    }

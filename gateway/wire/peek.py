@@ -1,0 +1,90 @@
+"""Owns what the gateway reads of a request body: a typed glance, never a change. Knows no policy and no price.
+
+Unknown members are skipped unread, so a look costs about a microsecond for each kilobyte.
+"""
+
+import msgspec
+
+from gateway.wire import jsontext
+
+
+class StreamOptions(msgspec.Struct, frozen=True, gc=False):
+    include_usage: bool | None = None
+
+
+class Metadata(msgspec.Struct, frozen=True, gc=False):
+    user_id: object = None
+
+
+class Peek(msgspec.Struct, frozen=True, gc=False):
+    """The members of an OpenAI-like or Anthropic body that the gateway uses; None and "" are absent or null.
+
+    `model` is empty where the path names it. Numbers are as sent: whether they make sense is not decided here.
+    """
+
+    model: str | None = ""
+    stream: bool | None = False
+    stream_options: StreamOptions | msgspec.UnsetType | None = msgspec.UNSET
+    user: object = None
+    safety_identifier: object = None
+    metadata: Metadata | None = None
+    background: bool | None = False
+    n: int | float | None = None
+    best_of: int | float | None = None
+    max_tokens: int | float | None = None
+    max_completion_tokens: int | float | None = None
+    max_output_tokens: int | float | None = None
+    service_tier: str | None = None
+
+    @property
+    def has_stream_options(self) -> bool:
+        """Whether the member is there at all, be it null."""
+        return self.stream_options is not msgspec.UNSET
+
+    @property
+    def include_usage(self) -> bool | None:
+        """What the client asked for; None: it did not say."""
+        options = self.stream_options
+        return options.include_usage if isinstance(options, StreamOptions) else None
+
+    @property
+    def end_user(self) -> str:
+        """The provider's own field for the end user, the newest spelling first; empty where there is none."""
+        named = self.metadata.user_id if self.metadata else None
+        return next((who for who in (self.safety_identifier, self.user, named) if isinstance(who, str) and who), "")
+
+
+class Malformed(msgspec.Struct, frozen=True, gc=False):
+    """Why a body cannot be used, in words for the client; nothing of the body is in them but names of members."""
+
+    message: str
+
+
+class _GenerationConfig(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    candidate_count: int | float | None = None
+    max_output_tokens: int | float | None = None
+
+
+class _GeminiBody(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    generation_config: _GenerationConfig | None = None
+
+
+_openai_like = msgspec.json.Decoder(Peek)
+_gemini = msgspec.json.Decoder(_GeminiBody)
+
+
+def peek(dialect: str, body: bytes) -> Peek | Malformed:
+    """The members the gateway uses. Gemini's path names the model and the stream, so they stay empty there."""
+    try:
+        if dialect == "gemini":
+            return _peek_gemini(jsontext.decode(_gemini, body))
+        return jsontext.decode(_openai_like, body)
+    except msgspec.ValidationError as fault:
+        return Malformed(f"The request body has a member of the wrong type: {fault}.")
+    except jsontext.NotJson as fault:
+        return Malformed(f"The request body is not valid JSON: {fault}.")
+
+
+def _peek_gemini(body: _GeminiBody) -> Peek:
+    config = body.generation_config or _GenerationConfig()
+    return Peek(n=config.candidate_count, max_output_tokens=config.max_output_tokens)
