@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from typing import NamedTuple
 
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
 from gateway.providers import PATHS, PROVIDERS
@@ -39,18 +40,31 @@ _ENDPOINTS = frozenset(endpoint.name for rows in PATHS.values() for _, _, endpoi
 _BUCKETS = frozenset(Usage.__struct_fields__)
 
 
+class _Names(NamedTuple):
+    """What rows may refer to."""
+
+    projects: frozenset[str]
+    upstreams: frozenset[str]
+    credentials: frozenset[str]
+
+
 def problems(policy: Policy) -> Iterator[Problem]:
     """Every reason not to serve the policy; none if it is good. Never holds a secret."""
     yield from _twice("projects", (project.id for project in policy.projects))
     yield from _twice("upstreams", (upstream.name for upstream in policy.upstreams))
     yield from _twice("credentials", (credential.id for credential in policy.credentials))
     yield from _keys_twice(policy.keys)
+    names = _Names(
+        frozenset(project.id for project in policy.projects),
+        frozenset(upstream.name for upstream in policy.upstreams),
+        frozenset(credential.id for credential in policy.credentials),
+    )
     rows: list[tuple[Path, Fields]] = [
         *((("projects", project.id), _project(project)) for project in policy.projects),
         *((("credentials", credential.id), _credential(credential)) for credential in policy.credentials),
-        *((("upstreams", upstream.name), _upstream(upstream, policy)) for upstream in policy.upstreams),
-        *((("keys", index), _key(key, policy)) for index, key in enumerate(policy.keys)),
-        *((("price_overrides", index), _price(price, policy)) for index, price in enumerate(policy.price_overrides)),
+        *((("upstreams", upstream.name), _upstream(upstream, names)) for upstream in policy.upstreams),
+        *((("keys", index), _key(key, names)) for index, key in enumerate(policy.keys)),
+        *((("price_overrides", index), _price(price, names)) for index, price in enumerate(policy.price_overrides)),
     ]
     for path, fields in rows:
         for field, message in fields:
@@ -86,7 +100,7 @@ def _credential(credential: Credential) -> Fields:
         yield "secret", "empty, or holds characters that no header can carry; set it again"
 
 
-def _upstream(upstream: Upstream, policy: Policy) -> Fields:
+def _upstream(upstream: Upstream, names: _Names) -> Fields:
     yield from _name("", upstream.name)
     if upstream.name in RESERVED_NAMES:
         yield "", f"{upstream.name!r} means something else as the start of a path; choose another name"
@@ -94,9 +108,8 @@ def _upstream(upstream: Upstream, policy: Policy) -> Fields:
         yield "provider", f"unknown {upstream.provider!r}; use one of {_list(PROVIDERS)}"
     yield from _address(upstream)
     yield from _resources(upstream)
-    ids = [credential.id for credential in policy.credentials]
-    if upstream.credential_id and upstream.credential_id not in ids:
-        yield "credential_id", _missing("credentials", upstream.credential_id, ids)
+    if upstream.credential_id and upstream.credential_id not in names.credentials:
+        yield "credential_id", _missing("credentials", upstream.credential_id, names.credentials)
     yield from _headers(upstream.headers)
     for field in ("connect_timeout_ms", "first_byte_timeout_ms", "total_timeout_ms"):
         if (duration_ms := getattr(upstream, field)) is not None and duration_ms < 1:
@@ -148,7 +161,7 @@ def _headers(headers: tuple[tuple[str, str], ...]) -> Fields:
             yield "headers", f"the value of {name} is empty or not printable ASCII; correct it"
 
 
-def _key(key: Key, policy: Policy) -> Fields:
+def _key(key: Key, names: _Names) -> Fields:
     yield from _name("id", key.id)
     # A wrong sha256 is not repeated in the message: it may be the key itself, pasted in error.
     if not _SHA256.fullmatch(key.sha256):
@@ -157,22 +170,19 @@ def _key(key: Key, policy: Policy) -> Fields:
         yield "prefix", f"longer than {PREFIX_CHARS_MAX} characters, which gives too much of the key away; shorten it"
     if key.mode == "guaranteed":
         yield "mode", 'guaranteed needs budgets, which this version does not have; use "metered"'
-    projects = [project.id for project in policy.projects]
-    if key.project_id not in projects:
-        yield "project_id", _missing("projects", key.project_id, projects)
-    upstreams = [upstream.name for upstream in policy.upstreams]
+    if key.project_id not in names.projects:
+        yield "project_id", _missing("projects", key.project_id, names.projects)
     for name in key.upstreams or ():
-        if name not in upstreams:
-            yield "upstreams", _missing("upstreams", name, upstreams)
+        if name not in names.upstreams:
+            yield "upstreams", _missing("upstreams", name, names.upstreams)
     for name in key.endpoints or ():
         if name not in _ENDPOINTS:
             yield "endpoints", f"unknown {name!r}; use some of {_list(_ENDPOINTS)}"
 
 
-def _price(price: PriceOverride, policy: Policy) -> Fields:
-    upstreams = [upstream.name for upstream in policy.upstreams]
-    if price.upstream != "*" and price.upstream not in upstreams:
-        yield "upstream", _missing("upstreams", price.upstream, upstreams)
+def _price(price: PriceOverride, names: _Names) -> Fields:
+    if price.upstream != "*" and price.upstream not in names.upstreams:
+        yield "upstream", _missing("upstreams", price.upstream, names.upstreams)
     if not price.model:
         yield "model", 'empty; name one model, or "*" for all'
     if bool(price.rates) == bool(price.multiplier):

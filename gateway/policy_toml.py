@@ -5,7 +5,6 @@ date-times (`expires_at` for `expires_at_s`), headers are a table, prices may be
 """
 
 import difflib
-import tomllib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -41,18 +40,21 @@ def compile_policy(text: str, environ: Mapping[str, str], *, source: str, direct
 
     Raises `PolicyError` with every problem of the text, in the order of its lines.
     """
-    try:
-        document = toml_text.parse(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise PolicyError([f"{source}: not TOML: {fault}"]) from None
-    compiler = _Compiler(document, environ, directory)
-    policy = compiler.policy(source)
-    problems = [*compiler.problems, *_judged(policy, unread=[path for path, _ in compiler.problems])]
-    if problems:
-        lines = toml_text.Lines(text)
-        problems.sort(key=lambda problem: lines[problem[0]])
-        raise PolicyError([f"{source} line {lines[path]}: {_dotted(path)}: {message}" for path, message in problems])
+    tables = _Tables(text, source)
+    policy = _Compiler(tables, environ, directory).policy()
+    tables.raise_problems(also=_judged(policy, unread=[path for path, _ in tables.problems]))
     return policy
+
+
+def read_callers(text: str, *, source: str) -> tuple[tuple[Project, ...], tuple[Key, ...]]:
+    """The projects and keys of a TOML text; reads no secret, and does not judge what they refer to.
+
+    Raises `PolicyError` if they cannot be read.
+    """
+    tables = _Tables(text, source)
+    callers = _projects(tables), _keys(tables)
+    tables.raise_problems()
+    return callers
 
 
 def _judged(policy: Policy, unread: list[policy_rules.Path]) -> Iterator[policy_rules.Problem]:
@@ -63,49 +65,119 @@ def _judged(policy: Policy, unread: list[policy_rules.Path]) -> Iterator[policy_
             yield spelled, message
 
 
-class _Compiler:
-    """Reads each table into its struct; a field that cannot be read keeps its default and is reported."""
+class _Tables:
+    """A text's tables as structs; a field that cannot be read keeps its default and is a problem."""
 
-    def __init__(self, document: _Table, environ: Mapping[str, str], directory: Path) -> None:
+    def __init__(self, text: str, source: str) -> None:
+        self.source = source
         self.problems: list[policy_rules.Problem] = []
-        self._document = document
+        self._text = text
+        try:
+            self._document = toml_text.parse(text)
+        except toml_text.NotToml as fault:
+            raise PolicyError([f"{source}: {fault}"]) from None
+        for name in self._document.keys() - set(_TABLES):
+            self.report((name,), f"no such table; use one of {', '.join(_TABLES)}")
+
+    def raise_problems(self, also: Iterable[policy_rules.Problem] = ()) -> None:
+        """Raises `PolicyError` if there is any."""
+        if problems := [*self.problems, *also]:
+            lines = toml_text.Lines(self._text)
+            problems.sort(key=lambda problem: lines[problem[0]])
+            raise PolicyError([f"{self.source} line {lines[path]}: {_dotted(path)}: {text}" for path, text in problems])
+
+    def named(self, table: str) -> Iterator[tuple[str, _Table]]:
+        rows = toml_text.table(self._document.get(table, {}))
+        if rows is None:
+            self.report((table,), f"must be tables; write [{table}.<name>]")
+        for name, row in (rows or {}).items():
+            if (fields := toml_text.table(row)) is not None:
+                yield name, fields
+            else:
+                self.report((table, name), f"must be a table; write [{table}.{name}]")
+
+    def listed(self, table: str) -> Iterator[tuple[policy_rules.Path, _Table]]:
+        rows: object = self._document.get(table, [])
+        if not isinstance(rows, list):
+            self.report((table,), f"must be a list of tables; write [[{table}]]")
+            return
+        for index, row in enumerate(cast("list[object]", rows)):
+            if (fields := toml_text.table(row)) is not None:
+                yield (table, index), fields
+            else:
+                self.report((table, index), f"must be a table; write [[{table}]]")
+
+    def row(self, kind: type[_Row], path: policy_rules.Path, table: _Table, **given: Any) -> _Row:
+        fields = {_spelling(field.name): field for field in msgspec.structs.fields(kind) if field.name not in given}
+        values = dict(given)
+        for spelling, value in table.items():
+            if spelling not in fields:
+                self.report((*path, spelling), f"no such field; the nearest is {_nearest(spelling, fields)}")
+                continue
+            try:
+                values[fields[spelling].name] = _value(spelling, value, fields[spelling].type)
+            except (ValueError, msgspec.ValidationError) as fault:
+                self.report((*path, spelling), str(fault))
+        for spelling, field in fields.items():
+            if field.required and field.name not in values:
+                values[field.name] = ""  # every field without a default is a text
+                if spelling not in table:
+                    self.report((*path, spelling), "is missing; add it")
+        return kind(**values)
+
+    def report(self, path: policy_rules.Path, message: str) -> None:
+        self.problems.append((path, message))
+
+
+def _projects(tables: _Tables) -> tuple[Project, ...]:
+    return tuple(tables.row(Project, ("projects", name), table, id=name) for name, table in tables.named("projects"))
+
+
+def _keys(tables: _Tables) -> tuple[Key, ...]:
+    return tuple(tables.row(Key, path, table) for path, table in tables.listed("keys"))
+
+
+def _prices(tables: _Tables) -> tuple[PriceOverride, ...]:
+    return tuple(tables.row(PriceOverride, path, table) for path, table in tables.listed("price_overrides"))
+
+
+class _Compiler:
+    """Joins the tables with what the environment and the table of providers add: credentials, built-in upstreams."""
+
+    def __init__(self, tables: _Tables, environ: Mapping[str, str], directory: Path) -> None:
+        self._tables = tables
         self._environ = environ
         self._directory = directory
-        self._own = {name: self._credential(name, table) for name, table in self._named("credentials")}
+        self._own = {name: self._credential(name, table) for name, table in tables.named("credentials")}
         self._from_environment = {
             row.name: Credential(row.name, secret)
             for row in PROVIDERS.values()
             if row.name not in self._own and (secret := environ.get(row.credential_env, "").strip())
         }
 
-    def policy(self, source: str) -> Policy:
-        for name in self._document.keys() - set(_TABLES):
-            self._report((name,), f"no such table; use one of {', '.join(_TABLES)}")
-        built_in: dict[str, _Table] = {row.name: {} for row in PROVIDERS.values() if row.origin}
-        upstreams = tuple(
-            self._upstream(name, table) for name, table in (built_in | dict(self._named("upstreams"))).items()
-        )
+    def policy(self) -> Policy:
+        tables: dict[str, _Table] = {row.name: {} for row in PROVIDERS.values() if row.origin}
+        tables |= self._tables.named("upstreams")
+        upstreams = tuple(self._upstream(name, table) for name, table in tables.items())
         used = {upstream.credential_id for upstream in upstreams}
         return Policy(
-            source=source,
-            projects=tuple(
-                self._row(Project, ("projects", name), row, id=name) for name, row in self._named("projects")
-            ),
-            keys=tuple(self._row(Key, path, row) for path, row in self._listed("keys")),
+            source=self._tables.source,
+            projects=_projects(self._tables),
+            keys=_keys(self._tables),
             upstreams=upstreams,
             credentials=(*self._own.values(), *(row for row in self._from_environment.values() if row.id in used)),
-            price_overrides=tuple(self._row(PriceOverride, path, row) for path, row in self._listed("price_overrides")),
+            price_overrides=_prices(self._tables),
         )
 
     def _credential(self, name: str, table: _Table) -> Credential:
         path = ("credentials", name)
         for field in table.keys() - set(_SECRET_SOURCES):
-            self._report((*path, field), f"no such field; the nearest is {_nearest(field, _SECRET_SOURCES)}")
+            self._tables.report((*path, field), f"no such field; the nearest is {_nearest(field, _SECRET_SOURCES)}")
         sources = [field for field in _SECRET_SOURCES if field in table]
         try:
             return Credential(name, self._secret(sources, table))
         except ValueError as fault:
-            self._report((*path, *sources[:1]), str(fault))
+            self._tables.report((*path, *sources[:1]), str(fault))
             # A stand-in, so that the rules do not judge what could not be read.
             return Credential(name, "unread")
 
@@ -135,7 +207,7 @@ class _Compiler:
         if "{resource}" in str(fields.get("origin")) and not fields["credential_id"]:
             # Without a credential of ours nothing of ours can leak, whatever resource a caller names.
             fields.setdefault("resources", ["*"])
-        return self._row(Upstream, ("upstreams", name), fields, name=name)
+        return self._tables.row(Upstream, ("upstreams", name), fields, name=name)
 
     def _credential_id(self, name: str, fields: _Table, row: Provider | None) -> str:
         """The credential of an upstream that names none: a secret goes where its name says, and nowhere else."""
@@ -146,48 +218,6 @@ class _Compiler:
         # Which resource a key of the environment belongs to is not known until the file lists it.
         listed = "{resource}" not in row.origin or "resources" in fields
         return row.name if row.name in self._own or (listed and row.name in self._from_environment) else ""
-
-    def _named(self, table: str) -> Iterator[tuple[str, _Table]]:
-        rows = toml_text.table(self._document.get(table, {}))
-        if rows is None:
-            self._report((table,), f"must be tables; write [{table}.<name>]")
-        for name, row in (rows or {}).items():
-            if (fields := toml_text.table(row)) is not None:
-                yield name, fields
-            else:
-                self._report((table, name), f"must be a table; write [{table}.{name}]")
-
-    def _listed(self, table: str) -> Iterator[tuple[policy_rules.Path, _Table]]:
-        rows: object = self._document.get(table, [])
-        if not isinstance(rows, list):
-            self._report((table,), f"must be a list of tables; write [[{table}]]")
-            return
-        for index, row in enumerate(cast("list[object]", rows)):
-            if (fields := toml_text.table(row)) is not None:
-                yield (table, index), fields
-            else:
-                self._report((table, index), f"must be a table; write [[{table}]]")
-
-    def _row(self, kind: type[_Row], path: policy_rules.Path, table: _Table, **given: Any) -> _Row:
-        fields = {_spelling(field.name): field for field in msgspec.structs.fields(kind) if field.name not in given}
-        values = dict(given)
-        for spelling, value in table.items():
-            if spelling not in fields:
-                self._report((*path, spelling), f"no such field; the nearest is {_nearest(spelling, fields)}")
-                continue
-            try:
-                values[fields[spelling].name] = _value(spelling, value, fields[spelling].type)
-            except (ValueError, msgspec.ValidationError) as fault:
-                self._report((*path, spelling), str(fault))
-        for spelling, field in fields.items():
-            if field.required and field.name not in values:
-                values[field.name] = ""  # every field without a default is a text
-                if spelling not in table:
-                    self._report((*path, spelling), "is missing; add it")
-        return kind(**values)
-
-    def _report(self, path: policy_rules.Path, message: str) -> None:
-        self.problems.append((path, message))
 
 
 def _value(spelling: str, value: object, hint: Any) -> Any:

@@ -13,7 +13,10 @@ def make_directory(path: Path) -> None:
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Readers see the old content or the new, also after a power cut. Raises OSError; the old file then stays."""
+    """Readers see the old content or the new, also after a power cut. Raises OSError; the old file then stays.
+
+    The file keeps its owner and permissions, or a gateway of another user could not read it any more.
+    """
     # A symbolic link stays one. The process id keeps workers that write at once apart.
     target = path.resolve()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
@@ -22,18 +25,25 @@ def replace(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
+            _resemble(target, file.fileno())
         draft.replace(target)
     finally:
         draft.unlink(missing_ok=True)
 
 
 def append(path: Path, content: bytes) -> None:
-    """Adds to the file, which is created if it is missing. Raises OSError."""
+    """Adds to a file, which is created if it is missing. Raises OSError."""
     with open(path, "ab", opener=_owner_only) as file:
         file.write(content)
 
 
 def _owner_only(path: str, flags: int) -> int:
-    descriptor = os.open(path, flags, OWNER_ONLY_FILE)
-    os.fchmod(descriptor, OWNER_ONLY_FILE)
-    return descriptor
+    return os.open(path, flags, OWNER_ONLY_FILE)
+
+
+def _resemble(target: Path, descriptor: int) -> None:
+    if target.exists():
+        status, own = target.stat(), os.fstat(descriptor)
+        if (status.st_uid, status.st_gid) != (own.st_uid, own.st_gid):
+            os.fchown(descriptor, status.st_uid, status.st_gid)
+        os.fchmod(descriptor, status.st_mode & 0o777)

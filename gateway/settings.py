@@ -6,7 +6,6 @@ Two sources: the environment (`LENSAI_<NAME>`), over the `[settings]` table of o
 
 import difflib
 import sys
-import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
@@ -223,8 +222,8 @@ def _in_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str, obje
 def _in_file(text: str) -> Iterator[tuple[str, str, object]]:
     try:
         document = toml_text.parse(text)
-    except tomllib.TOMLDecodeError as fault:
-        raise SettingsError(f"{CONFIG_NAME}: not TOML: {fault}") from None
+    except toml_text.NotToml as fault:
+        raise SettingsError(f"{CONFIG_NAME}: {fault}") from None
     table = toml_text.table(document.get("settings", {}))
     lines = toml_text.Lines(text)
     if table is None:

@@ -20,12 +20,18 @@ _TOKEN = re.compile(r"\"\"\"|'''|\"(?:\\.|[^\"\\])*\"|'[^']*'|#.*|[\[{]|[\]}]")
 _ENDS = {'"""': re.compile(r"(?:\\.|[^\\])*?\"\"\""), "'''": re.compile(r".*?'''")}
 
 
-def parse(text: str) -> dict[str, Any]:
-    """The values of the text, with fractions as Decimal because some are prices.
+class NotToml(ValueError):
+    """The text is not TOML; the message ends in the line and column where tomllib knows them."""
 
-    Raises `tomllib.TOMLDecodeError`, whose message ends in the line and column.
-    """
-    return tomllib.loads(text, parse_float=Decimal)
+
+def parse(text: str) -> dict[str, Any]:
+    """The values of the text, with fractions as Decimal because some are prices. Raises `NotToml`."""
+    try:
+        return tomllib.loads(text, parse_float=Decimal)
+    except RecursionError:
+        raise NotToml("nested too deeply") from None
+    except ValueError as fault:  # a syntax error, or an integer of thousands of digits
+        raise NotToml(f"not TOML: {fault}") from None
 
 
 def table(value: object) -> dict[str, Any] | None:
@@ -41,7 +47,8 @@ class Lines:
         self._array_sizes: dict[Path, int] = {}
         prefix: Path = ()
         opened = _Span()
-        for number, line in enumerate(text.splitlines(), start=1):
+        # Not splitlines: a line separator of Unicode ends no line of TOML.
+        for number, line in enumerate(text.split("\n"), start=1):
             if opened.closed and (header := _HEADER.match(line)):
                 prefix = self._enter(header)
                 self._line_at.setdefault(prefix, number)
@@ -57,9 +64,9 @@ class Lines:
             path = path[:-1]
         return self._line_at.get(path, 1)
 
-    def tables(self, array: str) -> list[int]:
-        """The header lines of the `[[array]]` tables, in order."""
-        return [self._line_at[array, index] for index in range(self._array_sizes.get((array,), 0))]
+    def __contains__(self, path: Path) -> bool:
+        """Whether the path has a line of its own."""
+        return path in self._line_at
 
     def _enter(self, header: re.Match[str]) -> Path:
         *outer, last = _names(header[2])

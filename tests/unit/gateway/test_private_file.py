@@ -10,13 +10,30 @@ def mode(path: Path) -> int:
     return path.stat().st_mode & 0o777
 
 
-def test_a_replaced_file_is_its_owners_alone_whatever_it_was(tmp_path: Path):
+def test_a_new_file_is_its_owners_alone(tmp_path: Path):
     path = tmp_path / "secret"
-    path.write_bytes(b"old")
-    path.chmod(0o644)
     private_file.replace(path, b"new")
     assert (path.read_bytes(), mode(path)) == (b"new", 0o600)
     assert os.listdir(tmp_path) == ["secret"]
+
+
+@pytest.mark.parametrize("permissions", [0o600, 0o640, 0o444])
+def test_a_replaced_file_keeps_its_permissions(tmp_path: Path, permissions: int):
+    path = tmp_path / "config"
+    path.write_bytes(b"old")
+    path.chmod(permissions)
+    private_file.replace(path, b"new")
+    assert (path.read_bytes(), mode(path)) == (b"new", permissions)
+
+
+def test_a_replaced_file_keeps_its_owner(tmp_path: Path):
+    # Only root may give a file away; anyone else finds it kept his own.
+    owner = (12345, 54321) if os.geteuid() == 0 else (os.geteuid(), os.getegid())
+    path = tmp_path / "config"
+    path.write_bytes(b"old")
+    os.chown(path, *owner)
+    private_file.replace(path, b"new")
+    assert (path.stat().st_uid, path.stat().st_gid) == owner
 
 
 def test_a_symbolic_link_stays_and_its_target_changes(tmp_path: Path):

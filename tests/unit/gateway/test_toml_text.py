@@ -1,6 +1,8 @@
+from decimal import Decimal
+
 import pytest
 
-from gateway.toml_text import Lines, parse, table
+from gateway.toml_text import Lines, NotToml, parse, table
 
 TEXT = '''\
 top = 1
@@ -58,9 +60,33 @@ def test_text_inside_a_string_is_not_a_table():
     assert Lines(TEXT)["not", "a", "table"] == 1
 
 
-def test_the_lines_of_an_array_of_tables():
-    assert Lines(TEXT).tables("keys") == [7, 18]
-    assert Lines(TEXT).tables("settings") == []
+def test_a_path_that_is_not_in_the_text_has_no_line_of_its_own():
+    lines = Lines(TEXT)
+    assert ("keys", 0, "id") in lines
+    assert ("keys", 1, "after") not in lines
+
+
+def test_only_a_newline_ends_a_line():
+    assert Lines("a = '\u2028'\r\nb = 1\r\n")["b",] == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("a = ", "not TOML: Invalid value (at end of document)"),
+        ("\na = 1\na = 2\n", "not TOML: Cannot overwrite a value (at line 3, column 6)"),
+        ("a = " + "[" * 5000, "nested too deeply"),
+        ("a = " + "9" * 5000, "not TOML: Exceeds the limit (4300 digits) for integer string conversion"),
+    ],
+)
+def test_what_is_not_toml_says_where(text: str, message: str):
+    with pytest.raises(NotToml) as raised:
+        parse(text)
+    assert str(raised.value).startswith(message)
+
+
+def test_a_fraction_is_exact():
+    assert parse("a = 0.1") == {"a": Decimal("0.1")}
 
 
 def test_a_literal_string_may_span_lines():
