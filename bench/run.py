@@ -1,0 +1,130 @@
+"""Owns a run: starts the targets, measures every scenario on each in alternating rounds, reports.
+
+`python -m bench` or `make bench`. Exits with 1 if any call failed.
+"""
+
+import argparse
+import signal
+import sys
+import tempfile
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+
+import msgspec
+import uvloop
+
+from bench import hotspots, report, scenarios, targets
+from bench.cpu import machine
+from bench.samples import Samples
+from bench.scenarios import Measurement, Scenario
+from bench.targets import Target
+
+_OUT = Path(__file__).parent / "out"
+
+
+class Plan(msgspec.Struct, frozen=True):
+    """What a run does, and for how long: rounds, and the duration of each for CPU and for latency."""
+
+    scenarios: tuple[Scenario, ...]
+    rounds: int
+    cpu_s: float
+    latency_s: float
+
+
+_FULL = Plan((*scenarios.JSON, *scenarios.STREAMS, *scenarios.LATENCY), rounds=7, cpu_s=1.0, latency_s=3.0)
+_QUICK = Plan(
+    (*scenarios.JSON, scenarios.STREAMS[0], scenarios.STREAMS[-1], *scenarios.LATENCY),
+    rounds=3,
+    cpu_s=0.3,
+    latency_s=0.5,
+)
+
+
+async def _measure_rounds(scenario: Scenario, compared: Sequence[Target], plan: Plan) -> report.Rounds:
+    """All rounds of one scenario; every other round goes through the targets backwards."""
+    duration_s = plan.cpu_s if scenario.rate is None else plan.latency_s
+    rounds: list[dict[str, Measurement]] = []
+    merged = {target.name: Samples() for target in compared}
+    for number in range(plan.rounds):
+        measured: dict[str, Measurement] = {}
+        for target in compared if number % 2 == 0 else reversed(compared):
+            measured[target.name], samples = await scenarios.measure(target, scenario, duration_s, seed=number)
+            merged[target.name].merge(samples)
+        rounds.append({target.name: measured[target.name] for target in compared})
+    return report.Rounds(scenario, rounds, {name: scenarios.spreads(samples) for name, samples in merged.items()})
+
+
+async def _measure_all(plan: Plan, direct: Target, proxies: Sequence[Target]) -> report.Run:
+    started = datetime.now(UTC).isoformat(timespec="seconds")
+    facts, results = machine(), list[report.Rounds]()
+    for scenario in plan.scenarios:
+        print(f"… {scenario.name}", file=sys.stderr)
+        # Without a proxy there is no CPU to count, only a latency to compare with.
+        compared = proxies if scenario.rate is None else [direct, *proxies]
+        results.append(await _measure_rounds(scenario, compared, plan))
+    return report.Run(started, facts, results)
+
+
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    options = argparse.ArgumentParser(prog="python -m bench", description="CPU and latency beside nginx.")
+    options.add_argument("--quick", action="store_true", help="under a minute: fewer scenarios, shorter rounds")
+    options.add_argument("--only", default="", help="scenarios whose name contains this text")
+    options.add_argument("--proxies", default="nginx,gateway", help="which to run, by commas (default: both)")
+    options.add_argument("--rounds", type=int, help="rounds of each scenario")
+    options.add_argument("--profile", action="store_true", help="show where the gateway's time goes (needs --only)")
+    return options.parse_args(arguments)
+
+
+def _plan(options: argparse.Namespace) -> Plan:
+    plan = _QUICK if options.quick else _FULL
+    chosen = tuple(scenario for scenario in plan.scenarios if options.only in scenario.name)
+    if not chosen:
+        raise SystemExit(f"no scenario has {options.only!r} in its name")
+    return msgspec.structs.replace(plan, scenarios=chosen, rounds=options.rounds or plan.rounds)
+
+
+def _proxy_names(options: argparse.Namespace) -> list[str]:
+    names = options.proxies.split(",")
+    if "nginx" in names and not targets.is_installed("nginx"):
+        print("nginx is not installed: no ratios (apt-get install nginx-light)", file=sys.stderr)
+        names.remove("nginx")
+    return names
+
+
+def _save(run: report.Run) -> Path:
+    _OUT.mkdir(exist_ok=True)
+    path = _OUT / f"{run.started[:19].replace(':', '')}Z.json"
+    path.write_bytes(msgspec.json.format(msgspec.json.encode(run)))
+    return path
+
+
+def _compare(plan: Plan, names: Sequence[str], directory: Path, stack: ExitStack) -> int:
+    direct = stack.enter_context(targets.provider())
+    starts = {"nginx": targets.nginx, "gateway": targets.gateway}
+    proxies = [stack.enter_context(starts[name](direct.port, directory)) for name in names]
+    run = uvloop.run(_measure_all(plan, direct, proxies))
+    print(report.markdown(run))
+    print(f"Written to {_save(run)}", file=sys.stderr)
+    return 1 if any(result.errors() for result in run.results) else 0
+
+
+def _profile(scenario: Scenario, directory: Path, stack: ExitStack) -> int:
+    direct = stack.enter_context(targets.provider())
+    gateway = stack.enter_context(targets.gateway(direct.port, directory))
+    print(uvloop.run(hotspots.profile(gateway, scenario, directory)))
+    return 0
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The exit status; the report is on standard output, what it is doing on standard error."""
+    options = _options(arguments)
+    plan = _plan(options)
+    # A SIGTERM must unwind the stack as Ctrl-C does, or the processes of the run outlive it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with ExitStack() as stack:
+        directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lensai-bench-")))
+        if options.profile:
+            return _profile(plan.scenarios[0], directory, stack)
+        return _compare(plan, _proxy_names(options), directory, stack)

@@ -1,0 +1,180 @@
+"""Owns the processes of a run: the provider, nginx, the gateway; on free ports, in a directory that is thrown away.
+
+Each starts in a `with` block and is ended by its own pid when the block ends.
+"""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+HOST = "127.0.0.1"
+# A gateway imports in about a second on an idle core; ten times that is a fault.
+_START_TIMEOUT_S = 15.0
+# The gateway drains when asked to stop; idle, it has nothing to drain.
+_STOP_TIMEOUT_S = 10.0
+
+TRANSPARENT_TOKEN = "lsk-bench-transparent-0123456789abcdef"
+METERED_TOKEN = "lsk-bench-metered-0123456789abcdef0123"
+
+
+class TargetError(RuntimeError):
+    """A process under test did not come up; the message ends with its own last words."""
+
+
+class Target(msgspec.Struct, frozen=True):
+    """Something that answers chat requests. `pid` None: its CPU is not of interest."""
+
+    name: str
+    port: int
+    json_path: str
+    stream_path: str
+    pid: int | None
+
+
+@contextmanager
+def provider() -> Generator[Target]:
+    """The simulated provider; as a target it is `direct`."""
+    port = _free_port()
+    with running([sys.executable, "-m", "bench.upstream", "--port", str(port)], port, Path(os.devnull)):
+        yield Target("direct", port, "/v1/chat/completions", "/v1/chat/completions", None)
+
+
+@contextmanager
+def nginx(upstream_port: int, directory: Path) -> Generator[Target]:
+    """nginx as a plain reverse proxy, one worker; streams pass unbuffered under /stream/."""
+    port, prefix = _free_port(), directory / "nginx"
+    prefix.mkdir()
+    # The worker gives up root; the temporary directories under the prefix must be in its reach.
+    directory.chmod(0o755)
+    (prefix / "nginx.conf").write_text(_NGINX_CONF.format(host=HOST, port=port, upstream_port=upstream_port))
+    command = ["nginx", "-p", str(prefix), "-e", "stderr", "-c", "nginx.conf"]
+    with running(command, port, prefix / "log") as pid:
+        yield Target("nginx", port, "/v1/chat/completions", "/stream/v1/chat/completions", pid)
+
+
+@contextmanager
+def gateway(upstream_port: int, directory: Path) -> Generator[Target]:
+    """The gateway with default settings; only places are chosen: ports, directory, policy."""
+    port, home = _free_port(), directory / "gateway"
+    home.mkdir()
+    (home / "lensai.toml").write_text(policy_text(upstream_port))
+    environ = {
+        "LENSAI_DATA_DIR": str(home),
+        "LENSAI_LISTEN_PORT": str(port),
+        "LENSAI_ADMIN_PORT": "0",
+    }
+    with running([sys.executable, "-m", "gateway", "gateway"], port, home / "log", environ) as pid:
+        yield Target("gateway", port, "/openai/v1/chat/completions", "/openai/v1/chat/completions", pid)
+
+
+def is_installed(program: str) -> bool:
+    return shutil.which(program) is not None
+
+
+_NGINX_CONF = """\
+daemon off;
+worker_processes 1;
+pid nginx.pid;
+events {{ worker_connections 4096; }}
+http {{
+    access_log off;
+    client_body_temp_path body;
+    proxy_temp_path proxy;
+    fastcgi_temp_path fastcgi;
+    uwsgi_temp_path uwsgi;
+    scgi_temp_path scgi;
+    keepalive_timeout 600s;
+    keepalive_requests 1000000000;
+    upstream provider {{
+        server {host}:{upstream_port};
+        keepalive 512;
+        keepalive_requests 1000000000;
+    }}
+    server {{
+        listen {host}:{port} backlog=1024;
+        proxy_http_version 1.1;
+        proxy_set_header Connection "";
+        proxy_set_header Host api.openai.com;
+        location / {{ proxy_pass http://provider; }}
+        location /stream/ {{ proxy_pass http://provider/; proxy_buffering off; }}
+    }}
+}}
+"""
+
+
+_POLICY = """\
+[projects.bench]
+[credentials.provider]
+secret = "sk-bench-0123456789abcdef0123456789abcdef0123456789abcdef"
+[upstreams.openai]
+provider = "openai"
+origin = "http://{host}:{upstream_port}"
+credential_id = "provider"
+"""
+_KEY = """\
+[[keys]]
+id = "{mode}"
+project_id = "bench"
+mode = "{mode}"
+sha256 = "{sha256}"
+"""
+
+
+def policy_text(upstream_port: int) -> str:
+    keys = (("metered", METERED_TOKEN), ("transparent", TRANSPARENT_TOKEN))
+    return _POLICY.format(host=HOST, upstream_port=upstream_port) + "".join(
+        _KEY.format(mode=mode, sha256=sha256(token.encode()).hexdigest()) for mode, token in keys
+    )
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind((HOST, 0))
+        return probe.getsockname()[1]
+
+
+@contextmanager
+def running(command: Sequence[str], port: int, log: Path, environ: Mapping[str, str] | None = None) -> Generator[int]:
+    """The pid of a process that accepts connections on the port. It reads nothing and writes to the log."""
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            env={**os.environ, **(environ or {})},
+        )
+    try:
+        _wait_until_listening(process, port, log)
+        yield process.pid
+    finally:
+        _stop(process)
+
+
+def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
+    end_s = time.monotonic() + _START_TIMEOUT_S
+    while time.monotonic() < end_s and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex((HOST, port)) == 0:
+                return
+        time.sleep(0.05)
+    last_words = log.read_text(errors="replace")[-2000:] if log.is_file() else ""
+    raise TargetError(f"{process.args} does not listen on {port}\n{last_words}")
+
+
+def _stop(process: "subprocess.Popen[bytes]") -> None:
+    process.terminate()
+    try:
+        process.wait(_STOP_TIMEOUT_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
