@@ -1,0 +1,69 @@
+"""Stage 3: what is asked. Request, Caller, Route -> Call | Refusal.
+
+Owns what is read from a request body — model, stream, end user — and the one edit made to it: asking
+a stream for its usage. Nothing in a body changes where the request goes or who pays for it.
+"""
+
+import msgspec
+
+from gateway.faults import Refusal
+from gateway.identify import LABEL_CHARS_MAX, Caller
+from gateway.request import Request
+from gateway.route import Route
+from gateway.wire.encoding import DecodeFault, decoder
+from gateway.wire.peek import Malformed, peek
+from gateway.wire.splice import ask_for_usage
+
+
+class Call(msgspec.Struct, frozen=True, gc=False):
+    """What one request asks of the model, and the body that is sent for it."""
+
+    model: str  # as requested, in the body or in the path; "" where the endpoint has none
+    stream: bool
+    user_id: str
+    body: bytes
+    spliced: bool  # include_usage was added: what it causes is stripped from the stream
+    text: bytes  # the body content-decoded, for an estimate
+
+
+def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int) -> Call | Refusal:
+    """The call a request makes, or why it cannot be made: 400 malformed, 403 not metered, 415 encoding."""
+    endpoint = route.endpoint
+    if not endpoint.reader:
+        return Call(route.model_in_path, False, caller.user_id, request.body, False, b"")
+    text = _decoded(request, body_bytes_max)
+    if isinstance(text, Refusal):
+        return text
+    seen = peek(route.destination.provider.dialect, text)
+    if isinstance(seen, Malformed):
+        return Refusal("malformed_body", seen.message)
+    model = route.model_in_path or seen.model or ""
+    if caller.key.models is not None and model not in caller.key.models:
+        return Refusal("key_scope", f"This key may not use the model {model!r}")
+    if seen.background:
+        return Refusal("endpoint_not_metered", "background responses are not metered yet: send background=false")
+    stream = seen.stream or ":stream" in caller.path
+    user_id = caller.user_id or seen.end_user[:LABEL_CHARS_MAX]
+    spliced = (
+        stream
+        and caller.key.mode != "transparent"
+        and endpoint.splice
+        and route.destination.provider.splice
+        and seen.include_usage is not True
+        and text is request.body
+    )
+    body = ask_for_usage(request.body, seen) if spliced else request.body
+    return Call(model, stream, user_id, body, spliced, text)
+
+
+def _decoded(request: Request, body_bytes_max: int) -> bytes | Refusal:
+    encoding = request.values.get(b"content-encoding", b"identity")
+    if encoding == b"identity":
+        return request.body
+    decode = decoder(encoding, body_bytes_max)
+    if decode is None:
+        return Refusal("unsupported_encoding", "Send the body plain, or with one of gzip, deflate, br, zstd")
+    try:
+        return decode.feed(request.body)
+    except DecodeFault as fault:
+        return Refusal("malformed_body", f"The body does not decode: {fault}")

@@ -1,0 +1,381 @@
+"""Stage 5: copy. Owns the Exchange: one request in flight, its client, its provider and the meter between.
+
+Bytes go to the client first, in the turn they arrived, then to the meter. What they mean is the
+meter's; what they cost is a later stage's. A client that leaves does not stop the meter.
+"""
+
+from typing import Protocol
+
+from gateway.contract.record import Outcome
+from gateway.examine import Call
+from gateway.faults import Refusal, render_error, render_stream_error
+from gateway.identify import Caller
+from gateway.metering.meter import Seen, StreamMeter, read_body
+from gateway.metering.reading import Reading
+from gateway.providers import Dialect
+from gateway.request import Request
+from gateway.route import Route
+from gateway.settings import Settings
+from gateway.upstream import UpstreamConnection
+from gateway.wire import http1
+from gateway.wire.encoding import DecodeFault, Decoder, decoder
+from gateway.wire.headers import Header, response_head
+
+_EVENT_STREAM = b"text/event-stream"
+_EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_REQUEST_ID_HEADERS = frozenset((b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid"))
+_NO_BODY = (204, 304)
+_LAST_CHUNK = b"0\r\n\r\n"
+
+
+class Client(Protocol):
+    """The client's connection, as the exchange needs it."""
+
+    keep_alive: bool
+
+    def write(self, data: bytes) -> None: ...
+    def answered(self, *, close: bool) -> None:
+        """The answer is complete: the next request may be read, or the connection closed."""
+
+    def abort(self) -> None:
+        """Closes without completing the answer, which the client must be able to notice."""
+
+
+class Owner(Protocol):
+    """Whom an exchange reports its end to, and asks for the time."""
+
+    settings: Settings
+
+    def monotonic_ns(self) -> int: ...
+    def ended(self, exchange: "Exchange") -> None: ...
+
+
+class Exchange:
+    """One request from its head to its record."""
+
+    def __init__(self, request: Request, client: Client, owner: Owner, id: str) -> None:
+        self.id = id
+        self.request = request
+        self.client: Client | None = client
+        self.owner = owner
+        self.dialect: Dialect = "openai"
+        # Filled by the stages as they are passed.
+        self.caller: Caller | None = None
+        self.route: Route | None = None
+        self.call: Call | None = None
+        self.refusal: Refusal | None = None
+        self.admitted = False
+        # As an upstream's Receiver.
+        self.payload = b""
+        self.wanted = True
+        self.dispatches = 0
+        # What is known at the end.
+        self.outcome: Outcome = "ok"
+        self.status = 0
+        self.upstream_status = 0
+        self.upstream_request_id = ""
+        self.ttft_ns: int | None = None
+        self.bytes_out = 0
+        self.flags: list[str] = []
+        self.deadline_ns = 0
+        self.complete = False  # the provider's answer ended as its framing said
+        self._connection: UpstreamConnection | None = None
+        self._head = b""
+        self._pieces: list[bytes] = []
+        self._chunked = False
+        self._close = False
+        self._events = False
+        self._decoder: Decoder | None = None
+        self._meter: StreamMeter | None = None
+        self._strip = False
+        self._copy: list[bytes] | None = None
+        self._copied_bytes = 0
+        self._tail = b""
+        self._drain_left: int | None = None
+
+    # -- from the pool and the provider's connection
+
+    def dispatched(self, connection: UpstreamConnection) -> None:
+        """Its request is being written: from here on it may cost something."""
+        self._connection = connection
+        self.dispatches += 1
+        if self.dispatches > 1:
+            self.flags.append("retried_stale_connection")
+
+    def response_head(self, status: int, reason: bytes, headers: list[Header]) -> None:
+        """The provider's head is complete; it is written with the first bytes of the body, or alone."""
+        call, route = self.call, self.route
+        assert call is not None and route is not None
+        self.upstream_status = status
+        self.deadline_ns = self.request.started_ns + self._total_timeout_ms() * 1_000_000
+        encoding = b""
+        length: int | None = None
+        for lowered, _, value in headers:
+            if lowered == b"content-type":
+                self._events = value.startswith(_EVENT_STREAM)
+            elif lowered == b"content-encoding":
+                encoding = value
+            elif lowered == b"content-length":
+                length = int(value)
+            elif lowered in _REQUEST_ID_HEADERS and not self.upstream_request_id:
+                self.upstream_request_id = value.decode("latin-1")[:128]
+        if route.endpoint.reader and status < 300:
+            self._start_meter(encoding)
+        request = self.request
+        has_body = status not in _NO_BODY
+        decoded = self._strip and self._decoder is not None
+        self._chunked = has_body and (length is None or self._strip) and not request.http10
+        self._close = (has_body and request.http10 and (length is None or self._strip)) or not self._client_stays()
+        line = b"HTTP/1.%d %d %b\r\n" % (0 if request.http10 else 1, status, reason)
+        self._head = response_head(
+            line,
+            headers,
+            content_length=not self._strip,
+            chunked=self._chunked,
+            decoded=decoded,
+            extra=b"x-lensai-request-id: %b\r\n" % self.id.encode(),
+            close=self._close,
+        )
+
+    def response_data(self, data: bytes) -> None:
+        self._pieces.append(data)
+
+    def response_end(self) -> None:
+        self.complete = True
+
+    def turn(self) -> None:
+        """Writes what this turn of the event loop brought, then meters it."""
+        if not self.wanted:
+            return
+        pieces = self._pieces
+        data = b""
+        if pieces:
+            data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+            self._pieces = []
+            if self.ttft_ns is None:
+                self.ttft_ns = self.owner.monotonic_ns() - self.request.started_ns
+        if self._strip:
+            self._write(self._stripped(data))
+        else:
+            self._write(data)
+            if data:
+                self._meter_copy(data)
+        if self.complete:
+            self._connection = None
+            self._end(close=self._close)
+        elif self._drain_left is not None:
+            self._drain_left -= len(data)
+            if self._drain_left < 0:
+                self.flags.append("drain_limit")
+                self._cut()
+
+    def failed(self, code: str, message: str) -> None:
+        """The provider could not be reached, or its answer will not be completed."""
+        self._connection = None
+        if not self.wanted:
+            return
+        self.outcome = "upstream_error"
+        self.stop(Refusal(code, message))
+
+    # -- from the client's connection
+
+    def client_gone(self) -> None:
+        """The client closed. What was dispatched is metered to its end, unless the key's policy is to cancel."""
+        if not self.wanted:
+            return
+        self.client = None
+        self.outcome = "client_gone"
+        self.flags.append("client_disconnected")
+        if self._connection is None:
+            self._end(close=True)
+        elif self.caller is not None and self.caller.key.on_disconnect == "cancel":
+            self.outcome = "cancelled"
+            self._cut()
+        else:
+            self.flags.append("drained")
+            self._drain_left = self.owner.settings.drain_bytes_max
+            self.deadline_ns = self.owner.monotonic_ns() + self.owner.settings.drain_timeout_ms * 1_000_000
+            self._connection.resume()
+
+    def client_paused(self) -> None:
+        if self._connection is not None:
+            self._connection.pause()
+
+    def client_resumed(self) -> None:
+        if self._connection is not None:
+            self._connection.resume()
+
+    # -- from the pipeline and the sweeper
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Ends a call that was never dispatched."""
+        self.outcome = "refused"
+        self.stop(refusal)
+
+    def stop(self, refusal: Refusal) -> None:
+        """Ends the exchange now: as an error answer, as an error event, or by closing, as far as it has come."""
+        self.refusal = refusal
+        client, self._pieces = self.client, []
+        close = True
+        if client is not None:
+            if self.status == 0:
+                close = self._write_error(refusal)
+            elif self._events and self._chunked and self._tail.endswith(_EVENT_ENDS):
+                assert self.route is not None
+                event = render_stream_error(refusal, self.dialect, self.route.endpoint.name, self.id)
+                client.write(b"%x\r\n%b\r\n" % (len(event), event) + _LAST_CHUNK)
+            else:
+                client.abort()
+                self.client = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._end(close=close)
+
+    def expire(self) -> None:
+        """Its deadline has passed."""
+        if self._drain_left is not None:
+            self.flags.append("drain_limit")
+            self._cut()
+        else:
+            self.outcome = "upstream_error"
+            what = "complete its answer" if self.upstream_status else "begin its answer"
+            self.stop(Refusal("upstream_timeout", f"The provider did not {what} in time"))
+
+    def reading(self) -> Reading:
+        """What the meter made of the answer; without lines where it could make nothing of it."""
+        if self._meter is not None:
+            return self._meter.finish(self.complete)
+        whole = self.complete and self._copied_bytes <= self.owner.settings.response_copy_bytes_max
+        if self._copy is None or self.route is None or not whole:
+            return Reading()
+        return read_body(self.route.endpoint.reader, self.route.destination.provider.name, b"".join(self._copy))
+
+    def seen(self) -> Seen:
+        """What is known of the answer's body, for an estimate."""
+        if self._meter is not None:
+            return self._meter.seen
+        return Seen(b"".join(self._copy or ()), self._copied_bytes)
+
+    @property
+    def copied_bytes(self) -> int:
+        """How much `reading` has to read at once."""
+        return self._copied_bytes
+
+    # -- the copy itself
+
+    def _write(self, data: bytes) -> None:
+        client = self.client
+        if client is None:
+            return
+        head = self._head
+        if head:
+            self._head = b""
+            self.status = self.upstream_status
+        if self._chunked:
+            if data:
+                data = b"%b%x\r\n%b\r\n%b" % (head, len(data), data, _LAST_CHUNK if self.complete else b"")
+                self.bytes_out += len(data)
+            else:
+                data = head + _LAST_CHUNK if self.complete else head
+        elif head:
+            self.bytes_out += len(data)
+            data = head + data
+        if data:
+            client.write(data)
+
+    def _stripped(self, data: bytes) -> bytes:
+        meter = self._meter
+        assert meter is not None
+        if self._decoder is not None and data:
+            data = self._decode(data)
+        out = meter.feed(data) if data else b""
+        if self.complete:
+            out += meter.flush()
+        if out:
+            self._tail = out[-4:]
+        return out
+
+    def _meter_copy(self, data: bytes) -> None:
+        if self._events:
+            self._tail = data[-4:] if len(data) >= 4 else (self._tail + data)[-4:]
+        if self._meter is None and self._copy is None:
+            return
+        if self._decoder is not None:
+            data = self._decode(data)
+        if self._meter is not None:
+            self._meter.feed(data)
+        elif self._copy is not None:
+            self._copied_bytes += len(data)
+            if self._copied_bytes <= self.owner.settings.response_copy_bytes_max:
+                self._copy.append(data)
+
+    def _decode(self, data: bytes) -> bytes:
+        assert self._decoder is not None
+        try:
+            return self._decoder.feed(data)
+        except DecodeFault:
+            self.flags.append("undecodable_answer")
+            self._decoder = None
+            self._meter, self._copy = (self._meter, None) if self._strip else (None, None)
+            return b""
+
+    def _start_meter(self, encoding: bytes) -> None:
+        call, route, settings = self.call, self.route, self.owner.settings
+        assert call is not None and route is not None
+        if encoding and encoding != b"identity":
+            self._decoder = decoder(encoding, settings.response_copy_bytes_max)
+            if self._decoder is None:
+                self.flags.append("unknown_content_encoding")
+                return
+        if self._events:
+            self._strip = call.spliced
+            self._meter = StreamMeter(
+                route.endpoint.reader,
+                route.destination.provider.name,
+                strip=call.spliced,
+                event_bytes_max=settings.event_bytes_max,
+                text_bytes_max=settings.estimate_copy_bytes_max,
+            )
+        else:
+            self._copy = []
+
+    # -- endings
+
+    def _write_error(self, refusal: Refusal) -> bool:
+        """Writes a whole error answer; True when the connection must be closed after it."""
+        assert self.client is not None
+        self.status = refusal.status
+        lines, body = render_error(refusal, self.dialect, self.id)
+        close = not self._client_stays()
+        head = b"HTTP/1.1 %d %b\r\n%bx-lensai-request-id: %b\r\n%b\r\n" % (
+            refusal.status,
+            http1.REASONS.get(refusal.status, b""),
+            lines,
+            self.id.encode(),
+            b"connection: close\r\n" if close else b"",
+        )
+        self.bytes_out += len(body)
+        self.client.write(head + body)
+        return close
+
+    def _client_stays(self) -> bool:
+        return self.client is not None and self.client.keep_alive
+
+    def _cut(self) -> None:
+        """Gives up on the provider's answer: nobody is left to take it."""
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+        self._end(close=True)
+
+    def _end(self, *, close: bool) -> None:
+        self.wanted = False
+        client, self.client = self.client, None
+        self.owner.ended(self)
+        if client is not None:
+            client.answered(close=close)
+
+    def _total_timeout_ms(self) -> int:
+        assert self.route is not None
+        return self.route.destination.upstream.total_timeout_ms or self.owner.settings.total_timeout_ms

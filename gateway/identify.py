@@ -1,0 +1,124 @@
+"""Stage 1: who calls. Request, PolicyView -> Caller | Refusal; memory only.
+
+Owns where keys may stand and how a call is attributed. Knows no upstream and no price.
+"""
+
+import hashlib
+import re
+from urllib.parse import unquote
+
+import msgspec
+
+from gateway.contract.policy import Key, Project
+from gateway.faults import Refusal
+from gateway.policy import PolicyView
+from gateway.request import Request
+from gateway.wire.headers import CREDENTIAL_SLOTS
+
+# Attribution is stored with every event: long enough for an e-mail address or a UUID list, no longer.
+LABEL_CHARS_MAX = 128
+TAGS_MAX = 16
+METADATA_BYTES_MAX = 2048
+
+_LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,%d}" % LABEL_CHARS_MAX)
+_QUERY_KEY = re.compile(rb"(?:^|&)key=([^&]*)")
+
+
+class Caller(msgspec.Struct, frozen=True, gc=False):
+    """Who pays, and how the call is attributed. `path` is the target's path without the key's prefix."""
+
+    key: Key
+    project: Project
+    path: str
+    query: bytes  # without a LensAI key
+    slot: bytes  # the credential slot the request used, lower case; b"" for none
+    by_path: bool  # the key stood in the path, so `slot` holds the client's own provider key
+    user_id: str
+    team: str
+    route: str
+    tags: tuple[str, ...]
+    metadata: str
+
+
+def identify(request: Request, view: PolicyView, now_s: int) -> Caller | Refusal:
+    """The caller of a request, or why it has none: 400 for ambiguity, 401 for no key or a bad one."""
+    raw_path, _, query = request.target.partition(b"?")
+    path = raw_path.decode("ascii")
+    slots = [(lowered, value) for lowered, _, value in request.headers if lowered in CREDENTIAL_SLOTS]
+    in_query = _QUERY_KEY.search(query)
+    if path.startswith("/k/"):
+        token, slash, rest = path[3:].partition("/")
+        path = slash + rest
+        by_path = True
+    else:
+        if len(slots) + (in_query is not None) > 1:
+            return Refusal("ambiguous_credentials", "Send exactly one credential: several were found")
+        token = _token(slots, in_query)
+        by_path = False
+    if not token:
+        return Refusal("missing_key", "Send a LensAI key (lk-…) as the SDK's api_key, or in the base URL as /k/<key>/…")
+    key = view.find_key(hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest())
+    if key is None or key.disabled or (key.expires_at_s is not None and now_s >= key.expires_at_s):
+        return Refusal(
+            "invalid_key", "This LensAI key is unknown, disabled or expired: make one with `lensai keys create`"
+        )
+    slot = slots[0][0] if slots else b""
+    if in_query and not by_path:
+        query = _QUERY_KEY.sub(b"", query).lstrip(b"&")
+    return _attribute(request, view, key, path, query, slot, by_path)
+
+
+def _token(slots: list[tuple[bytes, bytes]], in_query: re.Match[bytes] | None) -> str:
+    if in_query:
+        return unquote(in_query.group(1).decode("latin-1"))
+    if not slots:
+        return ""
+    name, value = slots[0]
+    token = value.decode("utf-8", "surrogateescape")
+    if name == b"authorization":
+        scheme, _, token = token.partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""
+    return token
+
+
+def _attribute(
+    request: Request, view: PolicyView, key: Key, path: str, query: bytes, slot: bytes, by_path: bool
+) -> Caller | Refusal:
+    values = request.values
+    user_id, team, route, tags, metadata = key.user_id, key.team, "", key.tags, ""
+    if b"x-lensai-" in values:
+        for name in (b"user", b"team", b"route"):
+            value = values.get(b"x-lensai-" + name)
+            if value is not None and not _LABEL.fullmatch(_text(value)):
+                return _out_of_bounds(name, f"1 to {LABEL_CHARS_MAX} characters without control characters")
+        user_id = _text(values.get(b"x-lensai-user", b"")) or user_id
+        team = _text(values.get(b"x-lensai-team", b"")) or team
+        route = _text(values.get(b"x-lensai-route", b""))
+        found = tuple(tag for raw in values.get(b"x-lensai-tags", b"").split(b",") if (tag := _text(raw).strip()))
+        if len(found) > TAGS_MAX or not all(_LABEL.fullmatch(tag) for tag in found):
+            return _out_of_bounds(b"tags", f"up to {TAGS_MAX} comma-separated tags of {LABEL_CHARS_MAX} characters")
+        tags = tuple(dict.fromkeys((*tags, *found)))
+        metadata = _metadata(values.get(b"x-lensai-metadata", b""))
+        if metadata is None:
+            return _out_of_bounds(b"metadata", f"a JSON object of at most {METADATA_BYTES_MAX} bytes")
+    return Caller(key, view.project(key.project_id), path, query, slot, by_path, user_id, team, route, tags, metadata)
+
+
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", "replace")
+
+
+def _metadata(value: bytes) -> str | None:
+    if not value:
+        return ""
+    if len(value) > METADATA_BYTES_MAX:
+        return None
+    try:
+        msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    return value.decode("utf-8")
+
+
+def _out_of_bounds(name: bytes, bounds: str) -> Refusal:
+    return Refusal("invalid_header", f"The header x-lensai-{name.decode()} must be {bounds}")

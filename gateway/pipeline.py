@@ -1,0 +1,245 @@
+"""Owns one request from top to bottom: identify, route, examine, admit, journal, forward, settle, record.
+
+Everything happens in callbacks of the event loop; no task and no timer is made for a call. What a
+turn of the loop brings is journaled with one write at its end, and only then sent to the providers.
+"""
+
+import asyncio
+import functools
+import logging
+import secrets
+import time
+from collections.abc import Callable
+
+from gateway.admit import Gate, admit
+from gateway.background import Background
+from gateway.contract.record import Record, encode_record
+from gateway.examine import examine
+from gateway.faults import Refusal
+from gateway.forward import Client, Exchange
+from gateway.identify import identify
+from gateway.journal.writer import Journal
+from gateway.metering.reading import Reading
+from gateway.policy import PolicyHolder
+from gateway.request import Request
+from gateway.route import RouteTable
+from gateway.settings import Settings
+from gateway.settle import FREE, UNKNOWN, Charge, settle
+from gateway.summarize import summarize
+from gateway.telemetry import Telemetry
+from gateway.upstream import Upstreams
+from gateway.wire.headers import request_head
+from pricing.catalog import Catalog
+
+# Reading an answer of this size takes about a millisecond: a larger one is read on a thread.
+READ_ON_LOOP_BYTES_MAX = 1024 * 1024
+
+
+class Clock:
+    """Wall and monotonic time in nanoseconds; the only clock of the request path."""
+
+    now_ns = staticmethod(time.time_ns)
+    monotonic_ns = staticmethod(time.monotonic_ns)
+
+
+class Pipeline:
+    """Every stage in order, over the parts it is given. One per worker."""
+
+    def __init__(
+        self,
+        *,
+        settings: Settings,
+        gate: Gate,
+        policy: PolicyHolder,
+        catalog: Callable[[], Catalog],
+        journal: Journal,
+        upstreams: Upstreams,
+        telemetry: Telemetry,
+        background: Background,
+        logger: logging.Logger,
+        clock: Clock,
+    ) -> None:
+        self.settings = settings
+        self.live: set[Exchange] = set()
+        self.now_ns = clock.now_ns
+        self.monotonic_ns = clock.monotonic_ns
+        self._gate = gate
+        self._policy = policy
+        self._routes = RouteTable(policy.current)
+        self._catalog = catalog
+        self._journal = journal
+        self._upstreams = upstreams
+        self._telemetry = telemetry
+        self._background = background
+        self._logger = logger
+        self._loop = asyncio.get_running_loop()
+        self._outbox: list[Exchange] = []
+        self._flush_scheduled = False
+        # Unique across restarts and nodes without a clock: 64 random bits, then a count.
+        self._id_prefix = f"req_{secrets.token_hex(8)}"
+        self._opened = 0
+
+    def open(self, request: Request, client: Client, refusal: Refusal | None = None) -> Exchange:
+        """The exchange of a request whose head has arrived; it holds a refusal if the head earns one."""
+        self._opened += 1
+        exchange = Exchange(request, client, self, f"{self._id_prefix}{self._opened:06x}")
+        exchange.refusal = refusal or self._judge_head(exchange)
+        return exchange
+
+    def begin(self, exchange: Exchange) -> None:
+        """The request has arrived whole, or is refused already: forwards it once its intent is journaled."""
+        try:
+            refusal = exchange.refusal or self._judge_body(exchange)
+            if refusal is None:
+                self._journal_intent(exchange)
+        except Exception as error:  # a bug must cost one call, not the connections of all
+            self._logger.error("pipeline failed", extra={"request_id": exchange.id, "error": type(error).__name__})
+            refusal = Refusal("gateway_error", "The gateway failed on this request")
+        if refusal is not None:
+            exchange.refuse(refusal)
+
+    def ended(self, exchange: Exchange) -> None:
+        """The last byte is out, or will never come: settles and records it."""
+        if exchange.admitted:
+            self._gate.inflight -= 1
+            self.live.discard(exchange)
+        if exchange.caller is None:
+            # Strangers are counted and not recorded, or anybody could fill the disk.
+            self._telemetry.observe(_stranger(exchange))
+            return
+        charge = self._charge(exchange)
+        if charge is not None:
+            self._record(exchange, charge)
+        else:
+            self._background.spawn(self._charge_on_thread(exchange), "estimate")
+
+    def expire(self, now_ns: int) -> None:
+        """Ends every exchange whose deadline has passed. Called a few times a second."""
+        for exchange in [exchange for exchange in self.live if exchange.deadline_ns < now_ns]:
+            exchange.expire()
+
+    def flush(self) -> None:
+        """Writes the journal, then sends what waited for it."""
+        self._flush_scheduled = False
+        outbox, self._outbox = self._outbox, []
+        unwritten = set(self._journal.flush(self.monotonic_ns()))
+        for exchange in outbox:
+            if not exchange.wanted or exchange.route is None:
+                continue
+            if exchange.id.encode() in unwritten:
+                exchange.refuse(Refusal("journal_unavailable", "The journal cannot be written: free its disk", 5))
+            else:
+                self._upstreams.pool(exchange.route.destination.origin).send(exchange)
+
+    # -- judging
+
+    def _judge_head(self, exchange: Exchange) -> Refusal | None:
+        routes, view = self._routes, self._policy.current
+        if routes.view is not view:
+            routes = self._routes = RouteTable(view)
+        request = exchange.request
+        exchange.dialect = routes.dialect(request.target)
+        caller = identify(request, view, request.arrived_ns // 1_000_000_000)
+        if isinstance(caller, Refusal):
+            return caller
+        exchange.caller = caller
+        route = routes.route(request, caller)
+        if isinstance(route, Refusal):
+            return route
+        exchange.route = route
+        return None
+
+    def _judge_body(self, exchange: Exchange) -> Refusal | None:
+        caller, route = exchange.caller, exchange.route
+        assert caller is not None and route is not None, "begun without a refusal and without a route"
+        call = examine(exchange.request, caller, route, self.settings.body_bytes_max)
+        if isinstance(call, Refusal):
+            return call
+        exchange.call = call
+        return admit(self._gate, journal_accepting=self._journal.accepting)
+
+    # -- the way there
+
+    def _journal_intent(self, exchange: Exchange) -> None:
+        request, route, call = exchange.request, exchange.route, exchange.call
+        assert route is not None and call is not None
+        destination = route.destination
+        head = request_head(
+            b"%b %b HTTP/1.1\r\n" % (request.method.encode(), route.target),
+            request.headers,
+            host=destination.host,
+            credential=route.credential,
+            extra=destination.extra,
+            body_bytes=len(call.body) if call.body or request.method == "POST" else None,
+            identity_only=call.spliced,
+            connection=request.values.get(b"connection", b""),
+        )
+        exchange.payload = head + call.body
+        timeout_ms = destination.upstream.first_byte_timeout_ms or self.settings.first_byte_timeout_ms
+        exchange.deadline_ns = self.monotonic_ns() + timeout_ms * 1_000_000
+        exchange.admitted = True
+        self._gate.inflight += 1
+        self.live.add(exchange)
+        self._journal.intent(exchange.id.encode(), encode_record(summarize(exchange, None, 0)))
+        self._outbox.append(exchange)
+        self._flush_soon()
+
+    def _flush_soon(self) -> None:
+        if not self._flush_scheduled:
+            self._flush_scheduled = True
+            self._loop.call_soon(self.flush)
+
+    # -- the way back
+
+    def _charge(self, exchange: Exchange) -> Charge | None:
+        """The charge, or None where finding it would hold up the loop."""
+        route, call, status = exchange.route, exchange.call, exchange.upstream_status
+        if not exchange.dispatches or route is None or call is None or not route.endpoint.reader or 300 <= status < 500:
+            return FREE
+        if status == 0 or status >= 500:
+            # Sent, and not answered: what the provider made of it is not known.
+            return UNKNOWN
+        if exchange.copied_bytes > READ_ON_LOOP_BYTES_MAX:
+            return None
+        reading = exchange.reading()
+        if not reading.lines:
+            return None
+        return settle(reading, route, call, self._catalog(), self._second(exchange))
+
+    async def _charge_on_thread(self, exchange: Exchange) -> None:
+        route, call = exchange.route, exchange.call
+        assert route is not None and call is not None
+        work = functools.partial(_read_or_estimate, exchange)
+        try:
+            reading = await self._loop.run_in_executor(None, work)
+            charge = settle(reading, route, call, self._catalog(), self._second(exchange))
+        except Exception as error:
+            self._logger.error("metering failed", extra={"request_id": exchange.id, "error": type(error).__name__})
+            charge = UNKNOWN
+        self._record(exchange, charge)
+
+    def _record(self, exchange: Exchange, charge: Charge) -> None:
+        record = summarize(exchange, charge, self.monotonic_ns())
+        self._journal.final(exchange.id.encode(), encode_record(record))
+        self._telemetry.observe(record)
+        self._flush_soon()
+
+    def _second(self, exchange: Exchange) -> int:
+        return exchange.request.arrived_ns // 1_000_000_000
+
+
+def _read_or_estimate(exchange: Exchange) -> Reading:
+    from gateway.metering.estimate import estimate
+
+    reading = exchange.reading()
+    return reading if reading.lines else estimate(reading)
+
+
+def _stranger(exchange: Exchange) -> Record:
+    return Record(
+        request_id=exchange.id,
+        ts_ns=exchange.request.arrived_ns,
+        outcome="refused",
+        status=exchange.status,
+        refusal_code=exchange.refusal.code if exchange.refusal is not None else "",
+    )

@@ -1,0 +1,165 @@
+"""Stage 2: where to. Caller's path, PolicyView -> Route | Refusal.
+
+The path and the policy decide; no body field, Host, absolute-form target or forwarded header is read.
+"""
+
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from gateway.contract.policy import Upstream
+from gateway.faults import Refusal
+from gateway.identify import Caller
+from gateway.policy import PolicyView
+from gateway.providers import PROVIDERS, Dialect, Endpoint, Provider, find_endpoint
+from gateway.request import Request
+
+_RESOURCE = "{resource}"
+# Where each dialect takes a key when the caller used no slot of its own: provider_facts §3.
+_DEFAULT_SLOT: dict[Dialect, bytes] = {
+    "openai": b"authorization",
+    "azure": b"api-key",
+    "anthropic": b"x-api-key",
+    "gemini": b"x-goog-api-key",
+}
+_PORTS = {"http": 80, "https": 443}
+
+
+class Origin(NamedTuple):
+    """Where to connect, and how to check who answers: connections of equal origins are interchangeable."""
+
+    host: str
+    port: int
+    tls: bool
+    tls_verify: bool = True
+    ca_file: str = ""
+    connect_timeout_ms: int | None = None
+
+
+class Destination(msgspec.Struct, frozen=True, gc=False):
+    """An upstream of the policy made ready, once per policy."""
+
+    upstream: Upstream
+    provider: Provider
+    origin: Origin
+    host: bytes  # the host header
+    base_path: bytes
+    secret: bytes  # b"": none in the policy
+    extra: tuple[tuple[bytes, bytes], ...]
+
+
+class Route(msgspec.Struct, frozen=True, gc=False):
+    """Where one request goes. `credential` None passes the client's own through."""
+
+    destination: Destination
+    endpoint: Endpoint
+    target: bytes
+    model_in_path: str
+    credential: tuple[bytes, bytes] | None
+
+
+class RouteTable:
+    """The upstreams of one PolicyView, made ready. Replaced whole with it."""
+
+    def __init__(self, view: PolicyView) -> None:
+        self.view = view
+        secrets = {credential.id: credential.secret.encode() for credential in view.policy.credentials}
+        self._upstreams = {upstream.name: upstream for upstream in view.policy.upstreams}
+        self._secrets = secrets
+        self._ready = {
+            name: _ready(upstream, upstream.origin, secrets)
+            for name, upstream in self._upstreams.items()
+            if _RESOURCE not in upstream.origin
+        }
+
+    def dialect(self, target: bytes) -> Dialect:
+        """Whose error shape a caller of this target expects; OpenAI's where it says nothing."""
+        path = target.decode("latin-1")
+        if path.startswith("/k/"):
+            path = "/" + path[3:].partition("/")[2]
+        upstream = self._upstreams.get(_split(path)[0])
+        return PROVIDERS[upstream.provider].dialect if upstream else "openai"
+
+    def route(self, request: Request, caller: Caller) -> Route | Refusal:
+        """The route of a request, or why there is none: 404, 403 or 401."""
+        name, rest = _split(caller.path)
+        destination = self._ready.get(name)
+        if destination is None:
+            found = self._with_resource(name, rest)
+            if isinstance(found, Refusal):
+                return found
+            destination, rest = found
+        if caller.key.upstreams is not None and name not in caller.key.upstreams:
+            return Refusal("key_scope", f"This key may not use the upstream {name!r}")
+        provider = destination.provider
+        known = find_endpoint(provider.dialect, request.method, rest)
+        if known is None:
+            what = f"{request.method} {rest}"
+            return Refusal("endpoint_not_metered", f"{what} of {name!r} is not an endpoint this gateway meters")
+        endpoint, model = known
+        if caller.key.endpoints is not None and endpoint.name not in caller.key.endpoints:
+            return Refusal("key_scope", f"This key may not use the endpoint {endpoint.name!r}")
+        credential = _credential(caller, destination)
+        if isinstance(credential, Refusal):
+            return credential
+        target = destination.base_path + rest.encode("ascii")
+        if caller.query:
+            target += b"?" + caller.query
+        return Route(destination, endpoint, target, unquote(model), credential)
+
+    def _with_resource(self, name: str, rest: str) -> tuple[Destination, str] | Refusal:
+        """An upstream whose origin holds {resource}, which is the path's next segment: `/azure/<resource>/openai/…`."""
+        upstream = self._upstreams.get(name)
+        if upstream is None:
+            known = ", ".join(sorted(self._upstreams))
+            return Refusal("unknown_upstream", f"The path must begin with an upstream's name; known are: {known}")
+        _, resource, *after = rest.split("/", 2)
+        allowed = resource in upstream.resources or "*" in upstream.resources
+        if not allowed or not resource.replace("-", "").isalnum():
+            return Refusal("resource_not_allowed", f"{resource!r} is not among the resources of the upstream {name!r}")
+        return _ready(upstream, upstream.origin.replace(_RESOURCE, resource), self._secrets), "/" + "".join(after)
+
+
+def _split(path: str) -> tuple[str, str]:
+    """Upstream's name and the provider's own path; a bare `/v1/…` is OpenAI's."""
+    if path.startswith("/v1/"):
+        return "openai", path
+    name, slash, rest = path[1:].partition("/")
+    return name, slash + rest
+
+
+def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes] | None | Refusal:
+    client_brought_one = caller.by_path and (caller.slot or b"key=" in caller.query)
+    if client_brought_one:
+        return None
+    if not destination.secret:
+        name = destination.upstream.name
+        message = (
+            f"No provider key for {name!r}: name one in the policy, or send your own with /k/<LensAI key>/{name}/…"
+        )
+        return Refusal("missing_credential", message)
+    slot = caller.slot or _DEFAULT_SLOT[destination.provider.dialect]
+    return slot, b"Bearer " + destination.secret if slot == b"authorization" else destination.secret
+
+
+def _ready(upstream: Upstream, origin: str, secrets: dict[str, bytes]) -> Destination:
+    parts = urlsplit(origin)
+    assert parts.hostname is not None, "the policy checks origins"
+    tls = parts.scheme == "https"
+    return Destination(
+        upstream=upstream,
+        provider=PROVIDERS[upstream.provider],
+        origin=Origin(
+            parts.hostname,
+            parts.port or _PORTS[parts.scheme],
+            tls,
+            upstream.tls_verify,
+            upstream.ca_file,
+            upstream.connect_timeout_ms,
+        ),
+        host=parts.netloc.encode("ascii"),
+        base_path=upstream.base_path.encode("ascii"),
+        secret=secrets.get(upstream.credential_id, b""),
+        extra=tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in upstream.headers),
+    )

@@ -1,0 +1,249 @@
+"""Owns one worker: composes the parts, listens, sweeps, drains and stops. The only module that knows all the others."""
+
+import asyncio
+import gc
+import secrets
+import signal
+import ssl
+import time
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import uvloop
+
+from gateway.admin import heartbeat_check, start_admin
+from gateway.admit import Gate
+from gateway.background import Background
+from gateway.connection import ClientConnection
+from gateway.faults import Refusal
+from gateway.heartbeat import Heartbeat
+from gateway.journal.reader import sealed
+from gateway.journal.writer import Journal
+from gateway.logs import logger
+from gateway.pipeline import Clock, Pipeline
+from gateway.policy import PolicyHolder
+from gateway.settings import Settings, config_path
+from gateway.summarize import resolve_open
+from gateway.telemetry import Probe, Telemetry
+from gateway.upstream import Upstreams
+from pricing.catalog import Catalog
+from pricing.overrides import Override
+
+# Deadlines, idle connections, the policy file and the journal's age are looked at this often: one timer for all.
+SWEEP_S = 0.1
+# As many connections as the kernel may queue between two turns of a busy loop.
+BACKLOG = 2048
+# What is written last may take this long to leave once the drain is over.
+CLOSING_S = 1.0
+
+
+class Server:
+    """One worker's parts, wired. Owner of its client connections; `run` returns when it has drained."""
+
+    def __init__(self, settings: Settings, environ: Mapping[str, str], worker: int) -> None:
+        self.settings = settings
+        self.body_buffer_bytes = 0
+        self._worker = worker
+        self._loop = asyncio.get_running_loop()
+        self._clock = Clock()
+        self._connections: set[ClientConnection] = set()
+        data_dir = Path(settings.data_dir)
+        self._policy = PolicyHolder(config_path(environ), data_dir, environ, poll_ms=settings.policy_poll_ms)
+        self._policy_loaded_s = time.monotonic()
+        self._catalog = self._priced()
+        self._journal_dir = data_dir / "journal" / f"worker-{worker}"
+        self._journal = Journal.open(
+            self._journal_dir,
+            node_id=secrets.token_hex(6),
+            now_ns=time.monotonic_ns(),
+            resolve=resolve_open,
+            segment_bytes_max=settings.segment_bytes_max,
+            segment_age_ms=settings.segment_age_ms,
+        )
+        self._synced_s = time.monotonic()
+        self._gate = Gate(settings.inflight_max)
+        self._heartbeat = Heartbeat()
+        self._background = Background(logger)
+        self._telemetry = Telemetry(self._probes())
+        self._upstreams = Upstreams(
+            self._loop,
+            self._background,
+            connections_max=settings.upstream_connections_max,
+            connect_timeout_ms=settings.connect_timeout_ms,
+        )
+        self._pipeline = Pipeline(
+            settings=settings,
+            gate=self._gate,
+            policy=self._policy,
+            catalog=lambda: self._catalog,
+            journal=self._journal,
+            upstreams=self._upstreams,
+            telemetry=self._telemetry,
+            background=self._background,
+            logger=logger,
+            clock=self._clock,
+        )
+        self.open = self._pipeline.open
+        self.begin = self._pipeline.begin
+        self.loop_time = self._loop.time
+        self.now_ns = self._clock.now_ns
+        self.monotonic_ns = self._clock.monotonic_ns
+        self._stop = asyncio.Event()
+
+    # -- for the connections
+
+    def connected(self, connection: ClientConnection) -> bool:
+        """Takes a connection in; False when there are too many."""
+        self._connections.add(connection)
+        return len(self._connections) <= self.settings.connections_max
+
+    def disconnected(self, connection: ClientConnection) -> None:
+        self._connections.discard(connection)
+
+    # -- the worker's life
+
+    async def run(self) -> None:
+        """Serves until SIGTERM or SIGINT, then drains: stops accepting, lets calls end, writes everything down."""
+        settings = self.settings
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            self._loop.add_signal_handler(signal_number, self._stop.set)
+        self._loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._heartbeat.start(self._loop)
+        syncing = self._background.spawn(self._sync(), "journal sync")
+        self._sweep()
+        admin_port = settings.admin_port + self._worker if settings.admin_port else 0
+        admin = start_admin(
+            settings.admin_host,
+            admin_port,
+            registry=self._telemetry.registry(),
+            health=heartbeat_check(self._heartbeat.age_s),
+            ready=self._unready,
+        )
+        listener = await self._loop.create_server(
+            lambda: ClientConnection(self),
+            settings.listen_host,
+            settings.listen_port,
+            ssl=_tls(settings),
+            backlog=BACKLOG,
+            reuse_port=settings.workers > 1,
+        )
+        port = listener.sockets[0].getsockname()[1]
+        logger.info("listening", extra={"host": settings.listen_host, "port": port, "admin_port": admin.port})
+        await self._stop.wait()
+        logger.info("draining", extra={"inflight": self._gate.inflight})
+        self._gate.draining = True
+        listener.close()
+        await self._drain()
+        self._sweep_timer.cancel()
+        syncing.cancel()
+        self._heartbeat.stop()
+        await self._background.join()
+        await self._loop.run_in_executor(None, admin.close)
+        left = self._journal.close(time.monotonic_ns())
+        if left:
+            logger.error("journal closed with unwritten frames", extra={"frames": left})
+        logger.info("stopped")
+
+    def _sweep(self) -> None:
+        """The one timer: everything that waits is looked at here."""
+        self._sweep_timer = self._loop.call_later(SWEEP_S, self._sweep)
+        now = self._loop.time()
+        if self._policy.reload_if_changed(now):
+            self._policy_swapped()
+        for connection in list(self._connections):
+            connection.sweep(now)
+        self._pipeline.expire(self.monotonic_ns())
+        self._upstreams.sweep(now - self.settings.upstream_idle_timeout_ms / 1000)
+        self._pipeline.flush()
+
+    async def _sync(self) -> None:
+        """Makes the journal durable at its interval, on a thread that nothing else can keep busy."""
+        with ThreadPoolExecutor(1, "journal-sync") as thread:
+            while True:
+                await asyncio.sleep(self.settings.journal_sync_ms / 1000)
+                if await self._loop.run_in_executor(thread, self._journal.sync):
+                    self._synced_s = time.monotonic()
+
+    async def _drain(self) -> None:
+        """Waits for the calls in flight, and ends those that outlast the timeout."""
+        for connection in list(self._connections):
+            if connection.idle:
+                connection.close()
+        deadline = self._loop.time() + self.settings.shutdown_timeout_ms / 1000
+        while self._pipeline.live and self._loop.time() < deadline:
+            await asyncio.sleep(SWEEP_S / 2)
+        for exchange in list(self._pipeline.live):
+            exchange.stop(Refusal("shutting_down", "This gateway is shutting down: try again"))
+        for connection in list(self._connections):
+            connection.close()
+        while self._connections and self._loop.time() < deadline + CLOSING_S:
+            await asyncio.sleep(SWEEP_S / 2)
+
+    def _reload(self) -> None:
+        if self._policy.reload():
+            self._policy_swapped()
+
+    def _policy_swapped(self) -> None:
+        self._policy_loaded_s = time.monotonic()
+        self._catalog = self._priced()
+
+    def _priced(self) -> Catalog:
+        """The catalog under the policy's overrides, whose scope is the upstream's name."""
+        return Catalog.load(
+            [
+                Override(row.upstream, row.model, row.rates, row.multiplier, row.starts_at_s, row.ends_at_s)
+                for row in self._policy.current.policy.price_overrides
+            ]
+        )
+
+    # -- what is told of it
+
+    def _unready(self) -> dict[str, str]:
+        """Why no call should be sent here; empty when all is well. Called from the admin's threads."""
+        reasons: dict[str, str] = {}
+        if self._gate.draining:
+            reasons["server"] = "draining"
+        if not self._journal.accepting:
+            reasons["journal"] = self._journal.fault
+        if not self._policy.current.policy.keys:
+            reasons["policy"] = "no keys: `lensai keys create` makes one"
+        return reasons
+
+    def _probes(self) -> dict[str, Probe]:
+        journal, policy = self._journal, self._policy
+        return {
+            "lensai_inflight_requests": lambda: self._gate.inflight,
+            "lensai_connections": lambda: len(self._connections),
+            "lensai_journal_bytes_total": lambda: journal.bytes_written,
+            "lensai_journal_frames_total": lambda: journal.frames_written,
+            "lensai_journal_faults_total": lambda: journal.write_failures + journal.sync_failures,
+            "lensai_journal_segments_waiting": lambda: len(sealed(self._journal_dir)),
+            "lensai_journal_sync_age_seconds": lambda: time.monotonic() - self._synced_s,
+            "lensai_policy_version": lambda: policy.current.policy.version,
+            "lensai_policy_age_seconds": lambda: time.monotonic() - self._policy_loaded_s,
+            "lensai_event_loop_lag_seconds": self._heartbeat.lag_s,
+        }
+
+
+def _tls(settings: Settings) -> ssl.SSLContext | None:
+    if not settings.tls_cert_file:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    return context
+
+
+def serve(settings: Settings, environ: Mapping[str, str], worker: int) -> None:
+    """Runs one worker until it is told to stop."""
+
+    async def main() -> None:
+        server = Server(settings, environ, worker)
+        # What is alive now stays alive: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        await server.run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())

@@ -1,0 +1,90 @@
+"""Stage 6: what it cost. Reading, Route, Call, Catalog -> Charge.
+
+Owns which price applies: the answering model's, at the tier and modifiers the answer names, and the
+operator's own map where a name is only his.
+"""
+
+import msgspec
+
+from gateway.contract.record import PriceMatch, Provenance
+from gateway.examine import Call
+from gateway.metering.reading import Reading
+from gateway.route import Destination, Route
+from pricing.catalog import Catalog, Context, Price, Unpriced
+from pricing.cost import Cost, cost
+from pricing.usage import Usage
+
+
+class Charge(msgspec.Struct, frozen=True, gc=False):
+    """A call's usage and cost. `cost_nanousd` None is unknown; 0 was found to cost nothing."""
+
+    provenance: Provenance
+    usage: Usage | None = None
+    cost_nanousd: int | None = None
+    price_match: PriceMatch = "none"
+    price_version: str = ""
+    model: str = ""
+    service_tier: str = ""
+    flags: tuple[str, ...] = ()
+
+
+# Never dispatched, refused by the provider, or of an endpoint that is free.
+FREE = Charge("none", cost_nanousd=0)
+# Dispatched, and nothing is known of what it cost.
+UNKNOWN = Charge("unknown")
+
+
+def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: int) -> Charge:
+    """The charge for what was read. Any line without a price makes the whole cost unknown, never too small."""
+    destination = route.destination
+    model, mapped = _priced_model(reading.model, call.model, destination)
+    context = reading.context
+    if reading.service_tier:
+        context = (("service_tier", reading.service_tier), *context)
+    if not reading.lines:
+        return Charge("unknown", model=model, service_tier=reading.service_tier or "", flags=reading.flags)
+    usage: Usage | None = None
+    amount = Cost(0)
+    match: PriceMatch = "none"
+    flags = reading.flags
+    for line in reading.lines:
+        usage = line.usage if usage is None else usage + line.usage
+        name, is_mapped = (model, mapped) if line.model is None else _priced_model(line.model, "", destination)
+        price = _find(catalog, destination, name, at_s, context if line.model is None else (), is_mapped)
+        if isinstance(price, Unpriced):
+            match, flags = "unpriced", (*flags, price.reason)
+            continue
+        line_cost = cost(line.usage, price)
+        amount = amount + line_cost
+        if match == "none":
+            match = price.match
+    if amount.unpriced_buckets:
+        match, flags = "unpriced", (*flags, *(f"no_rate:{bucket}" for bucket in amount.unpriced_buckets))
+    return Charge(
+        reading.provenance,
+        usage,
+        None if match == "unpriced" else amount.nanousd,
+        match,
+        catalog.version,
+        model,
+        reading.service_tier or "",
+        flags,
+    )
+
+
+def _find(
+    catalog: Catalog, destination: Destination, model: str, at_s: int, context: Context, mapped: bool
+) -> Price | Unpriced:
+    return catalog.find(
+        destination.provider.catalog, model, at_s, context, scope=destination.upstream.name, mapped=mapped
+    )
+
+
+def _priced_model(answered: str | None, requested: str, destination: Destination) -> tuple[str, bool]:
+    """The model to price, and whether the operator's map named it. The map wins over what the answer says."""
+    models = destination.upstream.models
+    if models:
+        named = models.get(requested) or models.get(answered or "")
+        if named:
+            return named, True
+    return answered or requested, False

@@ -1,0 +1,68 @@
+"""Stage 7: what is remembered. Exchange, Charge -> Record; exactly one per call, and its intent before it."""
+
+import msgspec
+
+from gateway.contract.record import Record, decode_record, encode_record
+from gateway.forward import Exchange
+from gateway.settle import Charge
+
+
+def summarize(exchange: Exchange, charge: Charge | None, ended_ns: int) -> Record:
+    """The record of a call that passed `identify`; `charge` None makes it an intent, whose end is not known yet."""
+    caller, route, call, request = exchange.caller, exchange.route, exchange.call, exchange.request
+    assert caller is not None, "a call without a caller leaves no record"
+    destination = route.destination if route is not None else None
+    endpoint = route.endpoint.name if route is not None else ""
+    model = call.model if call is not None else ""
+    if charge is None:
+        charge = _INTENT
+    usage = charge.usage
+    is_open = charge is _INTENT
+    return Record(
+        request_id=exchange.id,
+        ts_ns=request.arrived_ns,
+        org_id=caller.project.org_id,
+        project_id=caller.project.id,
+        key_id=caller.key.id,
+        user_id=call.user_id if call is not None else caller.user_id,
+        team=caller.team,
+        route=caller.route or endpoint,
+        tags=caller.tags,
+        metadata=caller.metadata,
+        upstream=destination.upstream.name if destination is not None else "",
+        provider=destination.provider.name if destination is not None else "",
+        endpoint=endpoint,
+        model_requested=model,
+        model=charge.model or model,
+        mode=caller.key.mode,
+        stream=call.stream if call is not None else False,
+        outcome="open" if is_open else exchange.outcome,
+        status=exchange.status,
+        refusal_code=exchange.refusal.code if exchange.refusal is not None else "",
+        provenance=charge.provenance,
+        tokens_in=usage.tokens_in if usage is not None else None,
+        tokens_out=usage.tokens_out if usage is not None else None,
+        buckets=dict(usage.buckets()) if usage is not None else None,
+        cost_nanousd=charge.cost_nanousd,
+        price_match=charge.price_match,
+        price_version=charge.price_version,
+        service_tier=charge.service_tier,
+        latency_us=None if is_open else (ended_ns - request.started_ns) // 1000,
+        ttft_us=None if exchange.ttft_ns is None else exchange.ttft_ns // 1000,
+        bytes_in=len(request.body),
+        bytes_out=exchange.bytes_out,
+        upstream_status=exchange.upstream_status,
+        upstream_request_id=exchange.upstream_request_id,
+        flags=(*exchange.flags, *charge.flags),
+    )
+
+
+_INTENT = Charge("none")
+
+
+def resolve_open(intent: bytes) -> bytes:
+    """The final payload of a call that a dead process left open: dispatched, perhaps billed, its usage unknown."""
+    record = decode_record(intent)
+    return encode_record(
+        msgspec.structs.replace(record, outcome="crashed", provenance="held", flags=(*record.flags, "crashed"))
+    )
