@@ -72,6 +72,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options.add_argument("--quick", action="store_true", help="under a minute: fewer scenarios, shorter rounds")
     options.add_argument("--only", default="", help="scenarios whose name contains this text")
     options.add_argument("--proxies", default="nginx,gateway", help="which to run, by commas (default: both)")
+    options.add_argument("--against", type=Path, help="the root of another checkout, whose gateway runs as `before`")
     options.add_argument("--rounds", type=int, help="rounds of each scenario")
     options.add_argument("--profile", action="store_true", help="show where the gateway's time goes (needs --only)")
     return options.parse_args(arguments)
@@ -100,10 +101,12 @@ def _save(run: report.Run) -> Path:
     return path
 
 
-def _compare(plan: Plan, names: Sequence[str], directory: Path, stack: ExitStack) -> int:
+def _compare(plan: Plan, names: Sequence[str], against: Path | None, directory: Path, stack: ExitStack) -> int:
     direct = stack.enter_context(targets.provider())
     starts = {"nginx": targets.nginx, "gateway": targets.gateway}
     proxies = [stack.enter_context(starts[name](direct.port, directory)) for name in names]
+    if against is not None:
+        proxies.append(stack.enter_context(targets.gateway(direct.port, directory, "before", against)))
     run = uvloop.run(_measure_all(plan, direct, proxies))
     print(report.markdown(run))
     print(f"Written to {_save(run)}", file=sys.stderr)
@@ -127,4 +130,4 @@ def main(arguments: Sequence[str]) -> int:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lensai-bench-")))
         if options.profile:
             return _profile(plan.scenarios[0], directory, stack)
-        return _compare(plan, _proxy_names(options), directory, stack)
+        return _compare(plan, _proxy_names(options), options.against, directory, stack)

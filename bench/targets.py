@@ -62,9 +62,14 @@ def nginx(upstream_port: int, directory: Path) -> Generator[Target]:
 
 
 @contextmanager
-def gateway(upstream_port: int, directory: Path) -> Generator[Target]:
-    """The gateway with default settings; only places are chosen: ports, directory, policy."""
-    port, home = _free_port(), directory / "gateway"
+def gateway(
+    upstream_port: int, directory: Path, name: str = "gateway", source: Path | None = None
+) -> Generator[Target]:
+    """The gateway with default settings; only places are chosen: ports, directory, policy.
+
+    `source` is the root of another checkout to run; None is this one.
+    """
+    port, home = _free_port(), directory / name
     home.mkdir()
     (home / "lensai.toml").write_text(policy_text(upstream_port))
     environ = {
@@ -72,8 +77,8 @@ def gateway(upstream_port: int, directory: Path) -> Generator[Target]:
         "LENSAI_LISTEN_PORT": str(port),
         "LENSAI_ADMIN_PORT": "0",
     }
-    with running([sys.executable, "-m", "gateway", "gateway"], port, home / "log", environ) as pid:
-        yield Target("gateway", port, "/openai/v1/chat/completions", "/openai/v1/chat/completions", pid)
+    with running([sys.executable, "-m", "gateway", "gateway"], port, home / "log", environ, source) as pid:
+        yield Target(name, port, "/openai/v1/chat/completions", "/openai/v1/chat/completions", pid)
 
 
 def is_installed(program: str) -> bool:
@@ -143,7 +148,9 @@ def _free_port() -> int:
 
 
 @contextmanager
-def running(command: Sequence[str], port: int, log: Path, environ: Mapping[str, str] | None = None) -> Generator[int]:
+def running(
+    command: Sequence[str], port: int, log: Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
+) -> Generator[int]:
     """The pid of a process that accepts connections on the port. It reads nothing and writes to the log."""
     with log.open("wb") as output:
         process = subprocess.Popen(
@@ -152,6 +159,7 @@ def running(command: Sequence[str], port: int, log: Path, environ: Mapping[str, 
             stdout=output,
             stderr=output,
             env={**os.environ, **(environ or {})},
+            cwd=cwd,
         )
     try:
         _wait_until_listening(process, port, log)
