@@ -44,7 +44,7 @@ format: $(VENV)/.installed-dev ## rewrite the sources the way `make check` wants
 	@$(BIN)/ruff format .
 
 bench: $(VENV)/.installed-dev ## measure the gateway beside nginx on this machine
-	@$(BIN)/python -m bench.run $(ARGS)
+	@$(BIN)/python -m bench $(ARGS)
 
 seed: setup ## send a small mix of calls through a gateway and show them (large data sets come later)
 	@$(BIN)/lensai demo
