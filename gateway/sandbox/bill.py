@@ -80,6 +80,7 @@ _ROWS = (
     Model("gemini-2.5-flash", "gemini-2.5-flash", "gemini", "chat", 300, 2500, 30),
     Model("gemini-3.6-flash", "gemini-3.6-flash", "gemini", "chat", 750, 3750, 75),
     Model("gemini-embedding-001", "gemini-embedding-001", "gemini", "embeddings", 150),
+    Model("gemini-embedding-2", "gemini-embedding-2", "gemini", "embeddings", 200),
 )
 MODELS = {name: row for row in _ROWS for name in (row.name, row.version)}
 

@@ -20,7 +20,7 @@ from gateway.sandbox.openai import (
     resolve,
     usage_of,
 )
-from gateway.sandbox.text import count_tokens, seed_of, write_chunks
+from gateway.sandbox.text import count_prompt, seed_of, split_prompts, write_chunks
 
 # https://platform.openai.com/docs/api-reference/completions/create
 _FIELD_LIST = """
@@ -40,13 +40,6 @@ class CompletionsRequest(msgspec.Struct, frozen=True):
     stream_options: StreamOptions | None = None
     max_tokens: Annotated[int, Meta(ge=1)] | None = None
     n: Annotated[int, Meta(ge=1, le=128)] | None = None
-
-    @property
-    def prompts(self) -> list[object]:
-        """Each prompt is completed; a list of token numbers is one prompt."""
-        if isinstance(self.prompt, str) or isinstance(self.prompt[0], int):
-            return [self.prompt]
-        return list(self.prompt)
 
 
 class _Writing(msgspec.Struct, frozen=True):
@@ -91,16 +84,14 @@ def completions(call: Call) -> Answer:
 
 
 def _accept(call: Call, request: CompletionsRequest, model: Model) -> _Writing:
-    prompts = request.prompts
-    counted = sum(count_tokens(prompt) or len(prompt) for prompt in prompts if isinstance(prompt, str | list))
-    limit = request.max_tokens or MAX_TOKENS_DEFAULT
+    prompts = split_prompts(request.prompt)
     return _Writing(
         call=call,
         request=request,
         model=model,
         seed=seed_of(model.name, request.prompt),
-        prompt=prompt_tokens(call.controls, counted),
-        budget=output_budget(call.controls, limit),
+        prompt=prompt_tokens(call.controls, sum(map(count_prompt, prompts))),
+        budget=output_budget(call.controls, request.max_tokens or MAX_TOKENS_DEFAULT),
         choices=len(prompts) * (request.n or 1),
     )
 

@@ -10,7 +10,7 @@ from msgspec import Meta
 from gateway.sandbox.bill import Model
 from gateway.sandbox.call import Answer, Call, Charge, Fault, Piece, prompt_tokens, read_body
 from gateway.sandbox.openai import Json, body_of, refuse, refuse_fault, resolve
-from gateway.sandbox.text import count_tokens, seed_of, write_vector
+from gateway.sandbox.text import count_prompt, seed_of, split_prompts, write_vector
 
 # https://platform.openai.com/docs/api-reference/embeddings/create
 EMBEDDING_FIELDS = frozenset(("input", "model", "dimensions", "encoding_format", "user"))
@@ -32,13 +32,6 @@ class EmbeddingsRequest(msgspec.Struct, frozen=True):
     model: str = ""
     dimensions: Annotated[int, Meta(ge=1)] | None = None
     encoding_format: Literal["float", "base64"] = "float"
-
-    @property
-    def inputs(self) -> list[object]:
-        """Each input gets a vector; a list of token numbers is one input."""
-        if isinstance(self.input, str) or isinstance(self.input[0], int):
-            return [self.input]
-        return list(self.input)
 
 
 class ModerationsRequest(msgspec.Struct, frozen=True):
@@ -63,11 +56,11 @@ def embeddings(call: Call) -> Answer:
 
 
 def _embed(call: Call, request: EmbeddingsRequest, model: Model, dimensions: int) -> Answer:
-    counted = sum(count_tokens(given) or len(given) for given in request.inputs if isinstance(given, str | list))
-    prompt = prompt_tokens(call.controls, counted)
+    inputs = split_prompts(request.input)
+    prompt = prompt_tokens(call.controls, sum(map(count_prompt, inputs)))
     data = [
         {"object": "embedding", "index": index, "embedding": _vector(request, model, given, dimensions)}
-        for index, given in enumerate(request.inputs)
+        for index, given in enumerate(inputs)
     ]
     usage = {"prompt_tokens": prompt.prompt, "total_tokens": prompt.prompt}
     document: Json = {"object": "list", "data": data, "model": model.version, "usage": usage}

@@ -6,7 +6,19 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.sandbox import azure, openai, openai_chat, openai_completions, openai_embeddings, openai_responses
+from gateway.sandbox import (
+    anthropic,
+    anthropic_messages,
+    azure,
+    gemini,
+    gemini_embed,
+    gemini_generate,
+    openai,
+    openai_chat,
+    openai_completions,
+    openai_embeddings,
+    openai_responses,
+)
 from gateway.sandbox.call import Answer, Call
 from gateway.sandbox.request import Request
 
@@ -51,6 +63,27 @@ AZURE = OPENAI._replace(
     refuse_path=azure.refuse_path,
     headers=(("x-ms-region", "Sandbox"),),
 )
+ANTHROPIC = Dialect(
+    "anthropic",
+    ("x-api-key", "bearer"),
+    anthropic.authenticate,
+    anthropic.refuse_version,
+    anthropic.fail,
+    anthropic.refuse_path,
+    anthropic.refuse_control,
+    "request-id",
+    (("anthropic-organization-id", "org-sandbox"),),
+)
+GEMINI = Dialect(
+    "gemini",
+    ("x-goog-api-key", "key", "bearer"),
+    gemini.authenticate,
+    _demand_nothing,
+    gemini.fail,
+    gemini.refuse_path,
+    gemini.refuse_control,
+    "",
+)
 
 
 class Route(NamedTuple):
@@ -88,6 +121,21 @@ _AZURE_OPERATIONS = (
     ("POST", "/responses", "responses", openai_responses.responses),
     ("GET", "/models", "models.list", openai.models_list),
 )
+_ANTHROPIC_OPERATIONS = (
+    ("POST", "/v1/messages", "messages", anthropic_messages.messages),
+    ("POST", "/v1/messages/count_tokens", "messages.count_tokens", anthropic_messages.tokens_count),
+    ("GET", "/v1/models", "models.list", anthropic.models_list),
+    ("GET", "/v1/models/{model}", "models.retrieve", anthropic.models_retrieve),
+)
+_GEMINI_OPERATIONS = (
+    ("POST", "/models/{model}:generateContent", "generate_content", gemini_generate.generate),
+    ("POST", "/models/{model}:streamGenerateContent", "generate_content", gemini_generate.stream),
+    ("POST", "/models/{model}:countTokens", "count_tokens", gemini_generate.tokens_count),
+    ("POST", "/models/{model}:embedContent", "embed_content", gemini_embed.embed),
+    ("POST", "/models/{model}:batchEmbedContents", "embed_content", gemini_embed.batch_embed),
+    ("GET", "/models", "models.list", gemini.models_list),
+    ("GET", "/models/{model}", "models.retrieve", gemini.models_retrieve),
+)
 
 ROUTES = (
     *(_route("openai", method, "/v1" + path, name, act) for method, path, name, act in _OPENAI_OPERATIONS),
@@ -100,8 +148,15 @@ ROUTES = (
 
 
 def find_dialect(request: Request) -> Dialect:
-    """Whose path it is."""
-    return AZURE if request.path.startswith("/openai/") else OPENAI
+    """Whose path it is. `/v1/models` is both OpenAI's and Anthropic's, whose clients always send a version."""
+    path = request.path
+    if path.startswith("/openai/"):
+        return AZURE
+    if path.startswith("/v1/messages") or ("anthropic-version" in request.headers and path.startswith("/v1/models")):
+        return ANTHROPIC
+    if path.startswith("/v1beta/") or (path.startswith("/v1/models/") and ":" in path):
+        return GEMINI
+    return OPENAI
 
 
 def find_route(dialect: Dialect, request: Request) -> tuple[Route, str] | None:

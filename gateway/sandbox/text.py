@@ -56,3 +56,15 @@ def count_tokens(value: object) -> int:
     if isinstance(value, dict):
         return sum(map(count_tokens, value.values()))  # pyright: ignore[reportUnknownArgumentType]
     return 0
+
+
+def split_prompts(given: str | list[str | int | list[int]]) -> list[str | list[int]]:
+    """What completions and embeddings take, one by one: texts or lists of token numbers; bare numbers are one."""
+    if isinstance(given, str):
+        return [given]
+    numbers = [part for part in given if isinstance(part, int)]
+    return [numbers] if numbers else [part for part in given if not isinstance(part, int)]
+
+
+def count_prompt(prompt: str | list[int]) -> int:
+    return count_tokens(prompt) if isinstance(prompt, str) else len(prompt)
