@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from gateway.journal.frame import FINAL, Decoder, Frame
+from gateway.journal.frame import FINAL, Damage, Decoder, Frame, SegmentTooNew
+
+__all__ = ["OPEN", "SEALED", "Damage", "SegmentReader", "SegmentTooNew", "Tail", "sealed", "segment_name", "workers"]
 
 OPEN = ".open"
 SEALED = ".seg"
