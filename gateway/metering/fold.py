@@ -6,7 +6,7 @@ from typing import Protocol
 import msgspec
 
 from gateway.metering.counts import INCONSISTENT
-from gateway.metering.reading import Reading
+from gateway.metering.reading import Line, Reading
 from gateway.wire.jsontext import NotJson
 
 UNREADABLE = "event_unreadable"
@@ -43,7 +43,7 @@ class LastWins:
             now = Reading(flags=(UNREADABLE,))
         self._last = _merge(self._last, now)
         if now.lines and _tokens(now) >= _tokens(self._peak):
-            self._peak = now
+            self._peak = self._last
 
     def reading(self, complete: bool) -> Reading:
         last = self._last
@@ -58,17 +58,29 @@ class LastWins:
 
 def _merge(before: Reading, now: Reading) -> Reading:
     """Later statements replace earlier ones; what is not stated again stays."""
-    holds = now if now.lines else before
-    overruled = holds is before and before.lines and INCONSISTENT in now.flags
+    if now.lines:
+        lines, provenance = _with_searches(now.lines, before.lines), now.provenance
+    else:
+        lines, provenance = before.lines, "partial" if before.lines and INCONSISTENT in now.flags else before.provenance
+    # A valid usage settles what an invalid one before it left open.
+    kept = tuple(flag for flag in before.flags if flag not in now.flags and not (now.lines and flag == INCONSISTENT))
     return Reading(
-        lines=holds.lines,
-        provenance="partial" if overruled else holds.provenance,
+        lines=lines,
+        provenance=provenance,
         model=now.model or before.model,
         service_tier=now.service_tier or before.service_tier,
         context=now.context or before.context,
         response_id=now.response_id or before.response_id,
-        flags=before.flags + tuple(flag for flag in now.flags if flag not in before.flags),
+        flags=kept + now.flags,
     )
+
+
+def _with_searches(now: tuple[Line, ...], before: tuple[Line, ...]) -> tuple[Line, ...]:
+    """Searches are reported once, on the chunk that shows their results, and not with the totals that follow."""
+    if not before or before[0].usage.web_searches <= now[0].usage.web_searches:
+        return now
+    usage = msgspec.structs.replace(now[0].usage, web_searches=before[0].usage.web_searches)
+    return (msgspec.structs.replace(now[0], usage=usage), *now[1:])
 
 
 def _tokens(reading: Reading) -> int:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.metering import openai_chat
+from gateway.metering import anthropic, embeddings, gemini, openai_chat, openai_responses
 from gateway.metering.fold import Fold, LastWins
 from gateway.metering.framing import METER_ERROR, Array, Body, Events, Framing
 from gateway.metering.reading import Reading
@@ -38,6 +38,11 @@ def _last_wins(read: Callable[[bytes, str], Reading]) -> _Reader:
 READERS: dict[str, _Reader] = {
     "openai.chat": _last_wins(openai_chat.read),
     "openai.completions": _last_wins(openai_chat.read),
+    "openai.responses": _last_wins(openai_responses.read),
+    "openai.embeddings": _last_wins(embeddings.read),
+    "anthropic.messages": _Reader(anthropic.read, anthropic.fold),
+    "gemini.generate": _last_wins(gemini.read),
+    "gemini.embeddings": _last_wins(gemini.read),
 }
 
 
