@@ -5,6 +5,7 @@ Two sources: the environment (`LENSAI_<NAME>`), over the `[settings]` table of o
 """
 
 import difflib
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -17,6 +18,11 @@ from gateway import toml_text
 
 PREFIX = "LENSAI_"
 CONFIG_NAME = "lensai.toml"
+# What Kubernetes puts into every container of a namespace that has a service named lensai or lensai-…:
+# https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
+_KUBERNETES = re.compile(
+    rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?=.*|=(tcp|udp|sctp)://.*))"
+)
 
 _KIB, _MIB = 1 << 10, 1 << 20
 # The bounds keep a slip of the finger (a unit too many, a zero that would mean "never") from being obeyed.
@@ -215,7 +221,7 @@ file are the [policy](policy.md), which is reloaded while the gateway runs.
 
 def _in_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str, object]]:
     for variable in sorted(environ):
-        if variable.startswith(PREFIX):
+        if variable.startswith(PREFIX) and not _KUBERNETES.fullmatch(f"{variable}={environ[variable]}"):
             yield variable, variable.removeprefix(PREFIX).lower(), environ[variable]
 
 

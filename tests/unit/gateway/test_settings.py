@@ -39,6 +39,21 @@ def test_an_unknown_variable_names_the_nearest():
     ]
 
 
+def test_what_kubernetes_says_of_a_service_called_lensai_is_not_a_setting():
+    address = "tcp://10.0.0.7:8080"
+    environ = {
+        "LENSAI_SERVICE_HOST": "10.0.0.7",
+        "LENSAI_SERVICE_PORT": "8080",
+        "LENSAI_SERVICE_PORT_HTTP": "8080",
+        "LENSAI_PORT": address,
+        "LENSAI_PORT_8080_TCP": address,
+        "LENSAI_GATEWAY_PORT_8080_TCP_ADDR": "10.0.0.7",
+        "LENSAI_GATEWAY_PORT": address,
+    }
+    assert load_settings(environ, None) == load_settings({}, None)
+    assert problems({"LENSAI_PORT": "8080"})[0].endswith("the nearest is LENSAI_ADMIN_PORT")
+
+
 def test_an_unknown_name_in_the_file_names_its_line_and_the_nearest():
     assert problems({}, "# comment\n[settings]\nworker = 2\n") == [
         "lensai.toml line 3: worker: no setting is called that; the nearest is workers"
