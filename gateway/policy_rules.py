@@ -8,7 +8,7 @@ from typing import NamedTuple
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
 from gateway.providers import PATHS, PROVIDERS
 from gateway.wire.headers import CREDENTIAL_SLOTS, HOP_BY_HOP, OWN_PREFIX
-from pricing.usage import Usage
+from pricing.overrides import Override
 
 Path = tuple[str | int, ...]  # ("upstreams", "groq", "origin"), ("keys", 0, "sha256")
 Problem = tuple[Path, str]  # where, and what is wrong with what to do about it
@@ -30,14 +30,10 @@ _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 _HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _HEADER_VALUE = re.compile(r"[!-~](?:[ \t!-~]*[!-~])?")
 _SECRET = re.compile(r"[!-~]+")
-# Twelve decimals of USD per million are whole atto-USD per token (pricing/money.py).
-_RATE = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,12})?")
-_MULTIPLIER = re.compile(r"[0-9]{1,3}(?:\.[0-9]{1,6})?")
 
 # The gateway frames, addresses and pays for requests itself; nothing configured may.
 _FORBIDDEN_HEADERS = HOP_BY_HOP | CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-encoding", b"expect"}
 _ENDPOINTS = frozenset(endpoint.name for rows in PATHS.values() for _, _, endpoint in rows)
-_BUCKETS = frozenset(Usage.__struct_fields__)
 
 
 class _Names(NamedTuple):
@@ -183,19 +179,10 @@ def _key(key: Key, names: _Names) -> Fields:
 def _price(price: PriceOverride, names: _Names) -> Fields:
     if price.upstream != "*" and price.upstream not in names.upstreams:
         yield "upstream", _missing("upstreams", price.upstream, names.upstreams)
-    if not price.model:
-        yield "model", 'empty; name one model, or "*" for all'
-    if bool(price.rates) == bool(price.multiplier):
-        yield "", "needs either rates or multiplier, and not both"
-    if price.multiplier and not _MULTIPLIER.fullmatch(price.multiplier):
-        yield "multiplier", f"{price.multiplier!r} is not a factor such as 0.85 (at most 6 decimals); correct it"
-    for bucket, rate in price.rates.items():
-        if bucket not in _BUCKETS:
-            yield "rates", f"unknown bucket {bucket!r}; use some of {_list(_BUCKETS)}"
-        elif not _RATE.fullmatch(rate):
-            yield "rates", f"{bucket} = {rate!r} is not an amount in USD such as 2.50 (at most 12 decimals); correct it"
-    if price.starts_at_s is not None and price.ends_at_s is not None and price.ends_at_s <= price.starts_at_s:
-        yield "ends_at_s", "not later than the start; correct one of them"
+    try:
+        Override(price.upstream, price.model, price.rates, price.multiplier, price.starts_at_s, price.ends_at_s)
+    except ValueError as fault:
+        yield "", str(fault)
 
 
 def _name(field: str, name: str) -> Fields:

@@ -32,7 +32,9 @@ MAY_IMPORT = {
     "gateway.settings": ("gateway.toml_text",),
     "gateway.toml_text": (),
     "gateway.private_file": (),
-    "gateway.policy_rules": ("gateway.contract.policy", "gateway.providers", "gateway.wire.headers", "pricing.usage"),
+    "gateway.policy_rules": (
+        "gateway.contract.policy", "gateway.providers", "gateway.wire.headers", "pricing.overrides",
+    ),
     "gateway.policy_toml": (
         "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.toml_text",
     ),
