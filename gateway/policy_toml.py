@@ -207,7 +207,15 @@ class _Compiler:
         if "{resource}" in str(fields.get("origin")) and not fields["credential_id"]:
             # Without a credential of ours nothing of ours can leak, whatever resource a caller names.
             fields.setdefault("resources", ["*"])
+        if isinstance(ca_file := fields.get("ca_file", ""), str) and ca_file:
+            fields["ca_file"] = self._file(("upstreams", name, "ca_file"), ca_file)
         return self._tables.row(Upstream, ("upstreams", name), fields, name=name)
+
+    def _file(self, path: policy_rules.Path, name: str) -> str:
+        found = (self._directory / name).absolute()
+        if not found.is_file():
+            self._tables.report(path, f"there is no file {found}; correct the path")
+        return str(found)
 
     def _credential_id(self, name: str, fields: _Table, row: Provider | None) -> str:
         """The credential of an upstream that names none: a secret goes where its name says, and nowhere else."""

@@ -1,5 +1,7 @@
+import re
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from gateway.contract.policy import Key, Policy, PriceOverride, Project, Upstream
@@ -95,6 +97,15 @@ def test_an_empty_credential_id_means_none():
         upstream(compiled('[upstreams.openai]\ncredential_id = ""\n', OPENAI_API_KEY="sk"), "openai").credential_id
         == ""
     )
+
+
+def test_a_certificate_file_stands_beside_the_policy(tmp_path: Path):
+    text = '[upstreams.vllm]\nca_file = "ca.pem"\n'
+    with pytest.raises(PolicyError, match=r"line 2: upstreams\.vllm\.ca_file: there is no file /.*/ca\.pem"):
+        compile_policy(text, {}, source="x", directory=tmp_path)
+    (tmp_path / "ca.pem").touch()
+    policy = compile_policy(text, {}, source="x", directory=tmp_path)
+    assert upstream(policy, "vllm").ca_file == str(tmp_path / "ca.pem")
 
 
 def test_keys_and_projects_are_those_of_the_contract():
@@ -209,3 +220,27 @@ def test_secrets_are_in_no_problem():
         '[credentials.a]\nsecret = "canary value"\n[credentials.b]\nenv = "B"\n[credentials.c]\nsecret = ["canary"]\n'
     )
     assert "canary" not in "\n".join(problems(text, B="canary\0"))
+
+
+PAGE = (Path(__file__).parents[3] / "docs/reference/policy.md").read_text()
+
+
+@pytest.mark.parametrize("kind", [Project, Key, Upstream, PriceOverride])
+def test_every_field_is_documented_under_its_table(kind: type[msgspec.Struct]):
+    table = {Project: "projects", Key: "keys", Upstream: "upstreams", PriceOverride: "price_overrides"}[kind]
+    section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
+    (about,) = [text for text in section if text.startswith(("`[" + table, "`[[" + table))]
+    # What is the name of a table is not a field in it; a time is spelled without its unit.
+    named = {"projects": "id", "upstreams": "name"}.get(table)
+    fields = {field.removesuffix("_s") if field.endswith("_at_s") else field for field in kind.__struct_fields__}
+    assert set(re.findall(r"^\| `(\w+)`", about, re.MULTILINE)) == fields - {named}
+
+
+def test_every_example_of_the_page_is_a_good_policy(tmp_path: Path):
+    (tmp_path / "vllm-eu.key").write_text("secret")
+    (tmp_path / "ca.pem").touch()
+    examples = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    assert len(examples) >= 5
+    environ = {"AZURE_OPENAI_API_KEY": "az", "OPENAI_KEY_OF_TEAM": "sk"}
+    policy = compile_policy("\n".join(examples), environ, source="policy.md", directory=tmp_path)
+    assert len(policy.keys) == len(policy.projects) == 1
