@@ -10,7 +10,7 @@ import json
 import re
 import secrets
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import NamedTuple, TextIO, get_args
@@ -140,22 +140,8 @@ def parse_expiry(text: str, now_s: int) -> int:
     return expires_at_s
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The subcommands of `lensai keys`; `run` does what they ask for."""
-    commands = parser.add_subparsers(dest="keys_command", required=True)
-    create = commands.add_parser("create", help="make a key and show it once")
-    create.add_argument("--project", required=True, help="id of the project that pays, as in [projects.<id>]")
-    create.add_argument("--name", default="", help="what people call it")
-    create.add_argument("--mode", default="metered", choices=[mode for mode in get_args(Mode) if mode != "guaranteed"])
-    create.add_argument("--expires", default="", help=f"{_EXPIRY_FORMS}; default never")
-    commands.add_parser("list", help="show every key, without its token")
-    commands.add_parser("revoke", help="refuse a key from now on").add_argument(
-        "id", help="as `lensai keys list` shows it"
-    )
-
-
-def run(
-    arguments: argparse.Namespace,
+def run_keys(
+    argv: Sequence[str],
     config: Path,
     now_s: int,
     *,
@@ -163,25 +149,25 @@ def run(
     errors: TextIO = sys.stderr,
     random_text: RandomText = secrets.token_urlsafe,
 ) -> int:
-    """The exit code. What a script wants (a token, the list) goes to `output`, the rest to `errors`."""
+    """Does what the words after `lensai keys` say; the exit code.
+
+    What a script wants (the token, the list) goes to `output`, the rest to `errors`. Raises SystemExit for
+    words that are not understood, and for --help.
+    """
+    arguments = _parser().parse_args(argv)
     try:
-        if arguments.keys_command == "create":
-            expires_at_s = parse_expiry(arguments.expires, now_s) if arguments.expires else None
-            minted = mint(
-                arguments.project,
-                name=arguments.name,
-                mode=arguments.mode,
-                expires_at_s=expires_at_s,
-                random_text=random_text,
-            )
-            add_key(config, minted)
-            errors.write(f"{minted.key.id} of project {minted.key.project_id}; copy it now, only its hash is kept:\n")
-            output.write(f"{minted.token}\n")
-        elif arguments.keys_command == "list":
-            output.write(_table(_callers(read_config(config), config)[1], now_s))
-        else:
-            revoked = revoke_key(config, arguments.id)
-            errors.write(f"{arguments.id} {'is' if revoked else 'was already'} revoked\n")
+        match arguments.command:
+            case "create":
+                minted = _create(arguments, config, now_s, random_text)
+                errors.write(
+                    f"{minted.key.id} of project {minted.key.project_id}; copy it now, only its hash is kept:\n"
+                )
+                output.write(f"{minted.token}\n")
+            case "list":
+                output.write(_table(_callers(read_config(config), config)[1], now_s))
+            case _:
+                revoked = revoke_key(config, arguments.id)
+                errors.write(f"{arguments.id} {'is' if revoked else 'was already'} revoked\n")
     except (KeysError, PolicyError) as fault:
         errors.write(f"lensai keys: {fault}\n")
         return 1
@@ -189,6 +175,33 @@ def run(
         errors.write(f"lensai keys: cannot write {config}: {fault.strerror}\n")
         return 1
     return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="lensai keys", description="Make, list and revoke callers' keys.")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    create = commands.add_parser("create", help="make a key and show it once")
+    create.add_argument("--project", required=True, help="id of the project that pays, as in [projects.<id>]")
+    create.add_argument("--name", default="", help="what people call it")
+    create.add_argument("--mode", default="metered", choices=[mode for mode in get_args(Mode) if mode != "guaranteed"])
+    create.add_argument("--expires", default="", help=f"{_EXPIRY_FORMS}; default never")
+    commands.add_parser("list", help="show every key, without its token")
+    revoke = commands.add_parser("revoke", help="refuse a key from now on")
+    revoke.add_argument("id", help="as `lensai keys list` shows it")
+    return parser
+
+
+def _create(arguments: argparse.Namespace, config: Path, now_s: int, random_text: RandomText) -> Minted:
+    expires_at_s = parse_expiry(arguments.expires, now_s) if arguments.expires else None
+    minted = mint(
+        arguments.project,
+        name=arguments.name,
+        mode=arguments.mode,
+        expires_at_s=expires_at_s,
+        random_text=random_text,
+    )
+    add_key(config, minted)
+    return minted
 
 
 def _callers(text: str, config: Path) -> tuple[tuple[Project, ...], tuple[Key, ...]]:

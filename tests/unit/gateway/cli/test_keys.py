@@ -1,11 +1,10 @@
-import argparse
 import hashlib
 import io
 from pathlib import Path
 
 import pytest
 
-from gateway.cli.keys import KeysError, add_arguments, add_key, mint, parse_expiry, revoke_key, run
+from gateway.cli.keys import KeysError, add_key, mint, parse_expiry, revoke_key, run_keys
 from gateway.policy_toml import compile_policy
 
 NOW_S = 1_800_000_000  # 2027-01-15T08:00:00Z
@@ -34,11 +33,9 @@ class Command:
     """What `lensai keys …` did: its exit code, and what it wrote where."""
 
     def __init__(self, config: Path, *words: str, randoms: str = "x") -> None:
-        parser = argparse.ArgumentParser()
-        add_arguments(parser)
         output, errors = io.StringIO(), io.StringIO()
-        self.code = run(
-            parser.parse_args(words), config, NOW_S, output=output, errors=errors,
+        self.code = run_keys(
+            words, config, NOW_S, output=output, errors=errors,
             random_text=lambda size_bytes: randoms * size_bytes,
         )  # fmt: skip
         self.output, self.errors = output.getvalue(), errors.getvalue()
@@ -139,6 +136,18 @@ def test_line_ends_and_permissions_stay(config: Path):
     assert revoke_key(config, "alice")
     assert config.read_bytes().count(b"\n") == config.read_bytes().count(b"\r\n") == TEXT.count("\n") + 1
     assert config.stat().st_mode & 0o777 == 0o640
+
+
+@pytest.mark.parametrize(
+    "words", [(), ("create",), ("revoke",), ("create", "--project", "web", "--mode", "guaranteed")]
+)
+def test_words_that_are_not_understood_end_the_command(
+    config: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+):
+    with pytest.raises(SystemExit):
+        Command(config, *words)
+    assert capsys.readouterr().err.startswith("usage: lensai keys")
+    assert config.read_text() == TEXT
 
 
 def test_what_cannot_be_edited_safely_is_left_to_a_person(config: Path):
