@@ -1,10 +1,15 @@
 """Owns money: integer nano-USD amounts and the only rounding in the project.
 
 Rates are integers too, in atto-USD (1e-18 USD) per unit, so that every list price published in
-USD per million tokens is exact: $0.0375 per million is 37_500_000_000 atto-USD a token.
+USD per million tokens is exact: $0.0375 per million is 37_500_000_000 atto-USD a token. The few
+that do not divide (an hourly price counted in milliseconds) are Fractions, and just as exact.
 """
 
 from decimal import Decimal
+from fractions import Fraction
+
+# An exact amount or rate in atto-USD.
+AttoUSD = int | Fraction
 
 NANOUSD_PER_USD = 10**9
 ATTOUSD_PER_NANOUSD = 10**9
@@ -14,7 +19,7 @@ ATTOUSD_PER_USD = 10**18
 COUNTER_NANOUSD_MAX = 2**53
 
 
-def round_attousd(amount_attousd: int) -> int:
+def round_attousd(amount_attousd: AttoUSD) -> int:
     """Nano-USD for an exact atto-USD sum, rounded half to even. Called once per request, at settlement."""
     quotient, remainder = divmod(amount_attousd, ATTOUSD_PER_NANOUSD)
     twice = remainder * 2

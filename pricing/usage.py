@@ -5,12 +5,17 @@ turns them into these buckets, each token in exactly one, so that a cost is a pl
 """
 
 from collections.abc import Iterator
+from operator import add
 
 import msgspec
+from msgspec.structs import astuple
 
 
 class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
-    """Counts per bucket; tokens unless the name says otherwise. An unknown usage is `None`, never `Usage()`."""
+    """Counts per bucket; tokens unless the name says otherwise. An unknown usage is `None`, never `Usage()`.
+
+    The order of the fields is the order of every rate table in pricing/rates.py; new buckets go at the end.
+    """
 
     # Input that no cache served, by modality.
     input_text: int = 0
@@ -43,6 +48,7 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     input_pages: int = 0
     input_annotated_pages: int = 0
     input_messages: int = 0
+    output_audio_ms: int = 0
 
     @property
     def tokens_in(self) -> int:
@@ -64,10 +70,9 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     def buckets(self) -> Iterator[tuple[str, int]]:
         """The non-zero buckets, in the order of the fields."""
-        for name in self.__struct_fields__:
-            count = getattr(self, name)
+        for name, count in zip(self.__struct_fields__, astuple(self), strict=True):
             if count:
                 yield name, count
 
     def __add__(self, other: "Usage") -> "Usage":
-        return Usage(*(getattr(self, name) + getattr(other, name) for name in self.__struct_fields__))
+        return Usage(*map(add, astuple(self), astuple(other)))
