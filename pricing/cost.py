@@ -1,0 +1,67 @@
+"""Owns Cost: a usage times a price, exact until it is rounded once. Pure integer arithmetic, no lookups."""
+
+from collections.abc import Iterable
+
+import msgspec
+from msgspec.structs import astuple
+
+from pricing.money import AttoUSD, round_attousd
+from pricing.rates import BUCKETS, Price
+from pricing.usage import Usage
+
+_INPUT_AUDIO_MS = BUCKETS.index("input_audio_ms")
+_INPUT_TOKENS = slice(BUCKETS.index("output_text"))  # Usage.tokens_in, of a usage already taken apart
+
+
+class Cost(msgspec.Struct, frozen=True, gc=False):
+    """An exact amount. With `unpriced_buckets` it is a lower bound: those counted something that has no rate."""
+
+    attousd: AttoUSD
+    unpriced_buckets: tuple[str, ...] = ()
+
+    @property
+    def nanousd(self) -> int:
+        """The amount in nano-USD, rounded half to even; read it once, from the sum of a call's lines."""
+        return round_attousd(self.attousd)
+
+    @property
+    def complete(self) -> bool:
+        return not self.unpriced_buckets
+
+    def __add__(self, other: "Cost") -> "Cost":
+        return Cost(self.attousd + other.attousd, _union(self.unpriced_buckets, other.unpriced_buckets))
+
+
+def cost(usage: Usage, price: Price) -> Cost:
+    """What the usage costs at that price: the call's fee, if any, and the sum over its buckets."""
+    counts = astuple(usage)
+    rates = price.rates_at(sum(counts[_INPUT_TOKENS])) if price.cliffs else price.rates
+    if price.input_audio_ms_min and counts[_INPUT_AUDIO_MS]:
+        counts = _at_least(counts, price.input_audio_ms_min)
+    total = price.per_call_attousd
+    unpriced: tuple[str, ...] = ()
+    for count, rate in zip(counts, rates):  # noqa: B905 - strict costs a tenth, and both have Usage's length
+        if count:
+            if rate is None:
+                unpriced = _unpriced(counts, rates)
+            else:
+                total += count * rate
+    return Cost(total, unpriced)
+
+
+def total(costs: Iterable[Cost]) -> Cost:
+    """The exact sum of a call's lines, which may be of several models."""
+    return sum(costs, start=Cost(0))
+
+
+def _at_least(counts: tuple[int, ...], input_audio_ms: int) -> tuple[int, ...]:
+    billed = max(counts[_INPUT_AUDIO_MS], input_audio_ms)
+    return (*counts[:_INPUT_AUDIO_MS], billed, *counts[_INPUT_AUDIO_MS + 1 :])
+
+
+def _unpriced(counts: tuple[int, ...], rates: tuple[AttoUSD | None, ...]) -> tuple[str, ...]:
+    return tuple(bucket for bucket, count, rate in zip(BUCKETS, counts, rates, strict=True) if count and rate is None)
+
+
+def _union(left: tuple[str, ...], right: tuple[str, ...]) -> tuple[str, ...]:
+    return left + tuple(bucket for bucket in right if bucket not in left)
