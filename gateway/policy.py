@@ -16,7 +16,7 @@ from gateway.policy_toml import PolicyError, compile_policy
 
 KEPT_NAME = "policy.msgpack"
 
-_log = logging.getLogger(__name__)
+_log = logging.getLogger("lensai.policy")
 
 # What tells one content of a file from the next without reading it.
 _Stamp = tuple[int, int, int] | None
@@ -88,8 +88,8 @@ class PolicyHolder:
             policy = self._compile()
         except PolicyError as fault:
             self.problem = str(fault)
-            version = self.current.policy.version
-            _log.error("the policy file is not used; version %d stays in force: %s", version, self.problem)
+            in_force = self.current.policy.version
+            _log.error("policy_refused", extra={"version_in_force": in_force, "problems": fault.problems})
             return False
         self.problem = ""
         return self._accept(policy)
@@ -106,7 +106,9 @@ class PolicyHolder:
         if policy.version == self.current.policy.version:
             return False
         self.current = PolicyView(policy)
-        _log.info("policy version %d is in force: %d keys, from %s", policy.version, len(policy.keys), policy.source)
+        _log.info(
+            "policy_in_force", extra={"version": policy.version, "keys": len(policy.keys), "source": policy.source}
+        )
         return True
 
     def _compile(self) -> Policy:
@@ -125,10 +127,10 @@ class PolicyHolder:
         except FileNotFoundError:
             return None
         except (OSError, msgspec.MsgspecError) as fault:
-            _log.warning("the last good policy cannot be read from %s: %s", self._kept_path, fault)
+            _log.warning("kept_policy_unreadable", exc_info=fault)
             return None
-        for path, message in policy_rules.problems(policy):
-            _log.warning("the last good policy is not good for this version: %s: %s", path, message)
+        if problems := [f"{path}: {message}" for path, message in policy_rules.problems(policy)]:
+            _log.warning("kept_policy_refused", extra={"version": policy.version, "problems": problems})
             return None
         return policy
 
@@ -137,7 +139,8 @@ class PolicyHolder:
             private_file.make_directory(self._kept_path.parent)
             private_file.replace(self._kept_path, encode_policy(policy))
         except OSError as fault:
-            _log.warning("a restart will not know policy version %d: %s", policy.version, fault)
+            # Served all the same; only a restart with a bad file would miss it.
+            _log.warning("policy_not_kept", exc_info=fault, extra={"version": policy.version})
 
     def _stamp(self) -> _Stamp:
         try:

@@ -110,7 +110,8 @@ def test_a_bad_file_never_replaces_a_good_policy_and_is_reported_once(node: Node
     assert (holder.current.policy.version, disabled(holder)) == (1, False)
     assert holder.problem == "lensai.toml line 9: keys[0].mode: must be one of transparent, metered, guaranteed"
     (record,) = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert record.getMessage() == f"the policy file is not used; version 1 stays in force: {holder.problem}"
+    assert (record.getMessage(), vars(record)["version_in_force"]) == ("policy_refused", 1)
+    assert vars(record)["problems"] == (holder.problem,)
     node.write(DISABLED)
     assert [holder.reload_if_changed(now_s) for now_s in (5, 6)] == [False, True]
     assert (holder.problem, disabled(holder)) == ("", True)
@@ -138,10 +139,12 @@ def test_a_signal_reads_at_once(node: Node):
 def test_a_restart_with_a_broken_file_serves_the_last_good_policy_loudly(node: Node, caplog: pytest.LogCaptureFixture):
     served = node.start().current.policy
     node.write(BAD)
+    caplog.clear()
     holder = node.start()
     assert holder.current.policy == served
-    assert "version 1 stays in force" in caplog.text
-    assert "sk-canary" not in caplog.text
+    (record,) = caplog.records
+    assert (record.levelname, record.getMessage(), vars(record)["version_in_force"]) == ("ERROR", "policy_refused", 1)
+    assert "sk-canary" not in str(vars(record))
     node.write(DISABLED)
     assert holder.reload()
     assert holder.current.policy.version == 2
@@ -200,7 +203,7 @@ def test_a_policy_that_cannot_be_kept_is_served_and_kept_later(node: Node, caplo
     node.data_dir.write_text("a file where the directory should be")
     holder = node.start()
     assert holder.current.policy.version == 1
-    assert "a restart will not know policy version 1" in caplog.text
+    assert "policy_not_kept" in caplog.text
     node.data_dir.unlink()
     assert not holder.reload()
     assert decode_policy((node.data_dir / KEPT_NAME).read_bytes()) == holder.current.policy
