@@ -67,14 +67,10 @@ class CountRequest(msgspec.Struct, frozen=True):
         return 4 + contents + count_tokens(self.system) + sum(20 + count_tokens(tool.name) for tool in self.tools or ())
 
 
-class _Required(msgspec.Struct, frozen=True):
-    """What the real service asks for first, so that its absence is what the refusal names."""
+class MessagesRequest(CountRequest, frozen=True, kw_only=True):
+    """The fields that change the answer; the other known ones are accepted and mean nothing here."""
 
-    model: str
     max_tokens: Annotated[int, Meta(ge=1)]
-
-
-class MessagesRequest(CountRequest, _Required, frozen=True, kw_only=True):
     stream: bool = False
     thinking: Thinking | None = None
     tool_choice: ToolChoice | None = None

@@ -1,7 +1,7 @@
-"""Owns the table of dialects and operations: which path is whose, who is let in, and who answers."""
+"""Owns the table of operations: which path is which, who answers it, and what a call must pass before that."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -9,7 +9,6 @@ import msgspec
 from gateway.sandbox import (
     anthropic,
     anthropic_messages,
-    azure,
     gemini,
     gemini_embed,
     gemini_generate,
@@ -20,83 +19,17 @@ from gateway.sandbox import (
     openai_responses,
 )
 from gateway.sandbox.call import Answer, Call
-from gateway.sandbox.request import Request
+from gateway.sandbox.dialects import Dialect, authenticate
 
 Handler = Callable[[Call], Answer]
-
-
-class Dialect(NamedTuple):
-    """How one provider refuses, and in which header it names each call."""
-
-    name: str
-    slots: tuple[str, ...]  # where a credential may be: headers, `bearer`, or `key` of the query
-    authenticate: Callable[[Call, str | None, bool], Answer | None]
-    check: Callable[[Call], Answer | None]  # what every operation of the dialect demands
-    fail: Callable[[Call, int], Answer]
-    refuse_path: Callable[[Call], Answer]
-    refuse_control: Callable[[Call, str], Answer]
-    id_header: str  # empty: the provider names its answers in the body alone
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-def _demand_nothing(call: Call) -> Answer | None:
-    return None
-
-
-_OPENAI_HEADERS = (("openai-organization", "org-sandbox"), ("openai-version", "2020-10-01"))
-OPENAI = Dialect(
-    "openai",
-    ("bearer",),
-    openai.authenticate,
-    _demand_nothing,
-    openai.fail,
-    openai.refuse_path,
-    openai.refuse_control,
-    "x-request-id",
-    _OPENAI_HEADERS,
-)
-AZURE = OPENAI._replace(
-    name="azure",
-    slots=("api-key", "bearer"),
-    authenticate=azure.authenticate,
-    check=azure.refuse_version,
-    refuse_path=azure.refuse_path,
-    headers=(("x-ms-region", "Sandbox"),),
-)
-ANTHROPIC = Dialect(
-    "anthropic",
-    ("x-api-key", "bearer"),
-    anthropic.authenticate,
-    anthropic.refuse_version,
-    anthropic.fail,
-    anthropic.refuse_path,
-    anthropic.refuse_control,
-    "request-id",
-    (("anthropic-organization-id", "org-sandbox"),),
-)
-GEMINI = Dialect(
-    "gemini",
-    ("x-goog-api-key", "key", "bearer"),
-    gemini.authenticate,
-    _demand_nothing,
-    gemini.fail,
-    gemini.refuse_path,
-    gemini.refuse_control,
-    "",
-)
+# Method, path below the dialect's root (`{model}` is one segment, up to a colon), endpoint, handler.
+Operation = tuple[str, str, str, Handler]
 
 
 class Route(NamedTuple):
-    dialect: str
-    method: str
     path: re.Pattern[str]
     endpoint: str
     handler: Handler
-
-
-def _route(dialect: str, method: str, path: str, endpoint: str, handler: Handler) -> Route:
-    """`{model}` in a path is one segment, up to a colon."""
-    return Route(dialect, method, re.compile(path.replace("{model}", "(?P<model>[^/:]+)")), endpoint, handler)
 
 
 # https://platform.openai.com/docs/api-reference ; Azure serves the same under /openai/v1.
@@ -112,9 +45,9 @@ _OPENAI_OPERATIONS = (
 )
 # https://learn.microsoft.com/azure/ai-foundry/openai/reference : operations with the deployment in the path.
 _DEPLOYMENT_OPERATIONS = (
-    ("/chat/completions", "chat.completions", openai_chat.chat),
-    ("/completions", "completions", openai_completions.completions),
-    ("/embeddings", "embeddings", openai_embeddings.embeddings),
+    ("POST", "/chat/completions", "chat.completions", openai_chat.chat),
+    ("POST", "/completions", "completions", openai_completions.completions),
+    ("POST", "/embeddings", "embeddings", openai_embeddings.embeddings),
 )
 # The others have it in the body, under /openai with an api-version.
 _AZURE_OPERATIONS = (
@@ -122,10 +55,10 @@ _AZURE_OPERATIONS = (
     ("GET", "/models", "models.list", openai.models_list),
 )
 _ANTHROPIC_OPERATIONS = (
-    ("POST", "/v1/messages", "messages", anthropic_messages.messages),
-    ("POST", "/v1/messages/count_tokens", "messages.count_tokens", anthropic_messages.tokens_count),
-    ("GET", "/v1/models", "models.list", anthropic.models_list),
-    ("GET", "/v1/models/{model}", "models.retrieve", anthropic.models_retrieve),
+    ("POST", "/messages", "messages", anthropic_messages.messages),
+    ("POST", "/messages/count_tokens", "messages.count_tokens", anthropic_messages.tokens_count),
+    ("GET", "/models", "models.list", anthropic.models_list),
+    ("GET", "/models/{model}", "models.retrieve", anthropic.models_retrieve),
 )
 _GEMINI_OPERATIONS = (
     ("POST", "/models/{model}:generateContent", "generate_content", gemini_generate.generate),
@@ -137,68 +70,42 @@ _GEMINI_OPERATIONS = (
     ("GET", "/models/{model}", "models.retrieve", gemini.models_retrieve),
 )
 
-ROUTES = (
-    *(_route("openai", method, "/v1" + path, name, act) for method, path, name, act in _OPENAI_OPERATIONS),
-    *(_route("azure", method, "/openai/v1" + path, name, act) for method, path, name, act in _OPENAI_OPERATIONS),
-    *(
-        _route("azure", "POST", "/openai/deployments/{model}" + path, name, act)
-        for path, name, act in _DEPLOYMENT_OPERATIONS
-    ),
+_ROOTS: tuple[tuple[str, str, tuple[Operation, ...]], ...] = (
+    ("openai", "/v1", _OPENAI_OPERATIONS),
+    ("azure", "/openai/v1", _OPENAI_OPERATIONS),
+    ("azure", "/openai/deployments/{model}", _DEPLOYMENT_OPERATIONS),
+    ("azure", "/openai", _AZURE_OPERATIONS),
+    ("anthropic", "/v1", _ANTHROPIC_OPERATIONS),
+    ("gemini", "/(?:v1beta|v1)", _GEMINI_OPERATIONS),
 )
 
 
-def find_dialect(request: Request) -> Dialect:
-    """Whose path it is. `/v1/models` is both OpenAI's and Anthropic's, whose clients always send a version."""
-    path = request.path
-    if path.startswith("/openai/"):
-        return AZURE
-    if path.startswith("/v1/messages") or ("anthropic-version" in request.headers and path.startswith("/v1/models")):
-        return ANTHROPIC
-    if path.startswith("/v1beta/") or (path.startswith("/v1/models/") and ":" in path):
-        return GEMINI
-    return OPENAI
+def _routes(dialect: str, method: str) -> Iterator[Route]:
+    for owner, root, operations in _ROOTS:
+        for operation_method, path, endpoint, handler in operations:
+            if (owner, operation_method) == (dialect, method):
+                pattern = (root + path).replace("{model}", "(?P<model>[^/:]+)")
+                yield Route(re.compile(pattern), endpoint, handler)
 
 
-def find_route(dialect: Dialect, request: Request) -> tuple[Route, str] | None:
-    """The operation and the model its path names, or nothing."""
-    for route in ROUTES:
-        if route.dialect != dialect.name or route.method != request.method:
-            continue
-        found = route.path.fullmatch(request.path)
+ROUTES = {(dialect, method): tuple(_routes(dialect, method)) for dialect, _, _ in _ROOTS for method in ("GET", "POST")}
+
+
+def find_route(dialect: str, method: str, path: str) -> tuple[Route, str] | None:
+    """The operation and the model its path names (empty if none), or nothing."""
+    for route in ROUTES.get((dialect, method), ()):
+        found = route.path.fullmatch(path)
         if found:
             return route, found.groupdict().get("model", "")
     return None
 
 
-def credentials(request: Request) -> dict[str, str]:
-    """Every credential presented, by slot."""
-    named = ("x-api-key", "api-key", "x-goog-api-key")
-    found = {name: request.headers[name] for name in named if name in request.headers}
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() == "bearer":
-        found["bearer"] = token.strip()
-    if "key" in request.query:
-        found["key"] = request.query["key"]
-    return found
-
-
-# A key of ours must never reach a provider: a gateway that forwards one instead of swapping it is caught here.
-OUR_KEY_PREFIX = "lk-"
-
-
-def _authenticate(dialect: Dialect, call: Call, key_prefixes: tuple[str, ...]) -> Answer | None:
-    presented = credentials(call.request)
-    key = next((presented[slot] for slot in dialect.slots if slot in presented), None)
-    leaked = any(value.startswith(OUR_KEY_PREFIX) for value in presented.values())
-    return dialect.authenticate(call, key, key is not None and key.startswith(key_prefixes) and not leaked)
-
-
 def respond(dialect: Dialect, call: Call, key_prefixes: tuple[str, ...]) -> Answer:
     """What the provider says to this call: credential first, then the path, then the operation's own rules."""
-    refusal = _authenticate(dialect, call, key_prefixes) or dialect.check(call)
+    refusal = authenticate(dialect, call, key_prefixes) or dialect.check(call)
     if refusal:
         return refusal
-    found = find_route(dialect, call.request)
+    found = find_route(dialect.name, call.request.method, call.request.path)
     if found is None:
         return dialect.refuse_path(call)
     if call.controls.fail_status:

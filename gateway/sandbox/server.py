@@ -15,8 +15,9 @@ from gateway.sandbox.bill import MODELS, Bill, Entry
 from gateway.sandbox.call import FROZEN_S, Answer, Call, Piece
 from gateway.sandbox.controls import Controls, read_controls
 from gateway.sandbox.delivery import Frame, frames
+from gateway.sandbox.dialects import Dialect, find_dialect
 from gateway.sandbox.request import BadRequest, Request, RequestReader
-from gateway.sandbox.routes import Dialect, find_dialect, respond
+from gateway.sandbox.routes import respond
 
 # What GET /_sandbox/requests can show; enough for a test that compares what it sent with what came.
 REQUESTS_KEPT_MAX = 1_000
