@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from decimal import Decimal
 from fractions import Fraction
+from importlib.metadata import version
 
 import pytest
 from genai_prices.data import providers
@@ -288,11 +289,11 @@ def test_a_fraction_of_an_attousd_is_kept():
 def test_the_version_names_the_data_and_the_overrides():
     override = Override("*", "gpt-4o", {"input_text": "2", "output_text": "3"})
     same = Override("*", "gpt-4o", {"output_text": "3", "input_text": "2"})
-    assert CATALOG.version == "genai-prices/0.2.3"
-    version = CATALOG.with_overrides([override]).version
-    assert version.startswith("genai-prices/0.2.3+")
-    assert version == Catalog.load([same]).version
-    assert version != Catalog.load([override, override]).version
+    assert CATALOG.version == f"genai-prices/{version('genai-prices')}"
+    overridden = CATALOG.with_overrides([override]).version
+    assert overridden.startswith(f"{CATALOG.version}+")
+    assert overridden == Catalog.load([same]).version
+    assert overridden != Catalog.load([override, override]).version
 
 
 def test_other_overrides_make_another_catalog():
