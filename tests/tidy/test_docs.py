@@ -11,8 +11,10 @@ import pytest
 
 from gateway.contract.record import Record
 from gateway.faults import CODES
+from gateway.lake.schema import COLUMNS
 from gateway.metrics import METRICS
 from gateway.settings import Settings
+from pricing.usage import Usage
 from tests.tidy.tree import ROOT, files, name, python_files
 
 PAGES = {name(path): path.read_text() for path in files() if path.suffix == ".md"}
@@ -38,6 +40,11 @@ def test_every_metric_is_documented():
 
 def test_every_field_of_an_event_is_documented():
     assert missing_from("events.md", iter(Record.__struct_fields__)) == []
+
+
+def test_every_bucket_and_every_column_is_documented():
+    names = (*Usage.__struct_fields__, *(column.name for column in COLUMNS))
+    assert missing_from("events.md", iter(names)) == []
 
 
 def test_every_error_code_is_documented_as_it_is():

@@ -27,8 +27,8 @@ MAY_IMPORT = {
     "gateway.lake": ("gateway.lake", "gateway.contract.record", "gateway.journal.reader", "pricing.money"),
     # Tables and values.
     "gateway.providers": (),
-    "gateway.faults": ("gateway.providers",),
-    "gateway.request": (),
+    "gateway.faults": ("gateway.providers", "gateway.wire.http1"),
+    "gateway.request": ("gateway.wire",),
     "gateway.settings": ("gateway.toml_text",),
     "gateway.toml_text": (),
     "gateway.private_file": (),
@@ -52,6 +52,7 @@ MAY_IMPORT = {
     # What is seen from outside.
     "gateway.background": (),
     "gateway.heartbeat": (),
+    "gateway.supervise": (),
     "gateway.logs": (),
     "gateway.metrics": (),
     "gateway.telemetry": ("gateway.contract.record", "gateway.metrics", "pricing.money"),
