@@ -13,6 +13,7 @@ from gateway.contract.record import Record
 from gateway.faults import CODES
 from gateway.lake.schema import COLUMNS
 from gateway.metrics import METRICS
+from gateway.providers import PATHS, PROVIDERS
 from gateway.settings import Settings
 from pricing.usage import Usage
 from tests.tidy.tree import ROOT, files, name, python_files
@@ -55,6 +56,22 @@ def test_every_error_code_is_documented_as_it_is():
 def test_no_error_code_is_documented_that_does_not_exist():
     documented = re.findall(r"^\| `(\w+)` \| \d{3} \|", PAGES[REFERENCE + "errors.md"], re.MULTILINE)
     assert sorted(documented) == sorted(CODES)
+
+
+def test_every_provider_is_documented():
+    assert missing_from("providers.md", iter(PROVIDERS)) == []
+
+
+def test_the_operations_documented_are_those_of_the_table():
+    documented = re.findall(
+        r"^\| `([A-Z]+) (\S+)` \| `(\S+)` \| (\w+) \|", PAGES[REFERENCE + "providers.md"], re.MULTILINE
+    )
+    known = [
+        (method, path, endpoint.name, "metered" if endpoint.reader else "free")
+        for rows in PATHS.values()
+        for method, path, endpoint in rows
+    ]
+    assert documented == known
 
 
 def test_headers_are_documented_exactly_as_the_code_knows_them():
