@@ -108,7 +108,7 @@ class _Tables:
                 self.report((table, index), f"must be a table; write [[{table}]]")
 
     def row(self, kind: type[_Row], path: policy_rules.Path, table: _Table, **given: Any) -> _Row:
-        fields = {_spelling(field.name): field for field in msgspec.structs.fields(kind) if field.name not in given}
+        fields = {spelling: field for spelling, field in _FIELDS[kind].items() if field.name not in given}
         values = dict(given)
         for spelling, value in table.items():
             if spelling not in fields:
@@ -271,6 +271,13 @@ _READERS: dict[str, Callable[[object], object]] = {
 def _spelling(field: str) -> str:
     """The TOML name of a field: a time is a date-time there, so it has no unit."""
     return field.removesuffix("_s") if field.endswith("_at_s") else field
+
+
+# By TOML name. Asking msgspec for each row would take most of the time a large file takes.
+_FIELDS = {
+    kind: {_spelling(field.name): field for field in msgspec.structs.fields(kind)}
+    for kind in (Project, Key, Upstream, PriceOverride)
+}
 
 
 def _dotted(path: policy_rules.Path) -> str:
