@@ -13,6 +13,7 @@ from gateway.wire.jsontext import Member, NotJson
 from gateway.wire.peek import Peek
 
 _ASK = b'"stream_options":{"include_usage":true}'
+_EMPTY = re.compile(rb"\s*\{\s*\}")
 _USAGE = b'"usage"'
 
 # Scalar members only. In valid JSON, what stands beside nothing but scalars at one brace's distance
@@ -39,7 +40,7 @@ def ask_for_usage(body: bytes, request: Peek) -> bytes:
         return body
     if not request.has_stream_options:
         brace = body.index(b"{") + 1
-        comma = b"" if body[brace:].lstrip().startswith(b"}") else b","
+        comma = b"" if _EMPTY.match(body) else b","
         return b"".join((body[:brace], _ASK, comma, body[brace:]))
     for member in reversed(jsontext.members(body)):
         if member.key == "stream_options":
@@ -102,4 +103,6 @@ def _is_caused(text: bytes, found: list[Member], usage: Member) -> bool:
 
 def _masked(event: bytes) -> bytes:
     """The event's JSON at the same offsets: field names, comments and other fields become blanks."""
+    if event.startswith(b"data:") and event.find(b"\n") >= len(event) - 2:
+        return event.replace(b"data:", b"     ", 1)
     return _FIELD_NAME.sub(lambda found: b" " * len(found[0]), event)
