@@ -274,7 +274,7 @@ def _spelling(field: str) -> str:
 
 
 # By TOML name. Asking msgspec for each row would take most of the time a large file takes.
-_FIELDS = {
+_FIELDS: Mapping[type[msgspec.Struct], Mapping[str, msgspec.structs.FieldInfo]] = {
     kind: {_spelling(field.name): field for field in msgspec.structs.fields(kind)}
     for kind in (Project, Key, Upstream, PriceOverride)
 }
