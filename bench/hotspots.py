@@ -55,7 +55,7 @@ def _command(pid: int, stacks: Path) -> list[str]:
     if tracer is None:
         raise RuntimeError("py-spy is not installed: pip install py-spy")
     rate, duration = str(_SAMPLES_PER_S), str(int(_DURATION_S))
-    form = ["--format", "raw", "--native", "--rate", rate, "--duration", duration]
+    form = ["--format", "raw", "--native", "--gil", "--rate", rate, "--duration", duration]
     return [tracer, "record", "--pid", str(pid), "--output", str(stacks), *form]
 
 
