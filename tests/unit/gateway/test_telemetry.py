@@ -117,6 +117,13 @@ def test_a_failed_upstream_is_counted_by_its_name_and_answer() -> None:
     assert value(counted, "lensai_upstream_errors_total", upstream="azure-eu", upstream_status="0") == 1
 
 
+def test_an_error_that_was_passed_on_is_one_of_the_upstream() -> None:
+    counted = observed(ended(model="no-such-model", status=404, upstream_status=404))
+
+    assert value(counted, "lensai_upstream_errors_total", upstream="openai", upstream_status="404") == 1
+    assert label_values(counted, "lensai_requests_total", "model") == {"other"}
+
+
 def test_a_refusal_is_counted_by_its_code() -> None:
     counted = observed(ended(outcome="refused", status=401, project_id="", refusal_code="key_unknown"))
 
