@@ -26,6 +26,9 @@ FRAMES_MAX = 12
 
 LogFormat = Literal["auto", "json", "text"]
 
+# Whose messages quote code and types, never a value.
+_ABOUT_CODE = (AttributeError, ImportError, ModuleNotFoundError, NameError, TypeError, UnboundLocalError)
+
 _STANDARD = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -71,11 +74,13 @@ def _fields(record: logging.LogRecord) -> dict[str, object]:
 
 
 def _exception_fields(error: BaseException) -> dict[str, object]:
-    """Type, places, the system's reason. Never its message: a decoding error quotes what it could not decode."""
+    """Type, places, and a reason where that is safe: many a message quotes the value that was wrong."""
     frames = traceback.extract_tb(error.__traceback__)[-FRAMES_MAX:]
     fields: dict[str, object] = {"exception": type(error).__qualname__}
     if isinstance(error, OSError) and error.strerror:
         fields["reason"] = error.strerror
+    elif type(error) in _ABOUT_CODE:
+        fields["reason"] = str(error)
     return fields | {"at": [f"{'/'.join(frame.filename.split('/')[-2:])}:{frame.lineno}" for frame in frames]}
 
 

@@ -61,6 +61,15 @@ def test_a_failed_system_call_says_why(lines: Lines) -> None:
     assert lines()[0]["reason"] == "No space left on device"
 
 
+def test_a_slip_in_the_code_is_told_in_full(lines: Lines) -> None:
+    try:
+        object().missing  # type: ignore[attr-defined]
+    except AttributeError:
+        logger.exception("pipeline_failed")
+
+    assert lines()[0]["reason"] == "'object' object has no attribute 'missing'"
+
+
 def test_other_libraries_may_say_that_they_spoke_and_no_more(lines: Lines) -> None:
     logging.getLogger("asyncio").error("Exception in callback data_received(b'%s')", CANARY)
     logging.getLogger("asyncio").info("too low to matter")
