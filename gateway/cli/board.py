@@ -19,7 +19,7 @@ from gateway.cli.totals import Totals
 from gateway.contract.record import Record
 
 # A file or a pipe has no width: all columns, at their natural widths.
-PLAIN_WIDTH = 170
+PLAIN_WIDTH = 180
 # The pulse tells the last half minute, one bar a second.
 PULSE_S = 30
 _BARS = " ▁▂▃▄▅▆▇█"

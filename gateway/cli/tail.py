@@ -3,11 +3,12 @@
 It only reads files, so it costs the gateways nothing and works while they are busy or down.
 """
 
+import argparse
 import contextlib
 import sys
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
 
@@ -24,6 +25,16 @@ POLL_S = 0.1
 
 # Waits the given time; True ends the command.
 Pause = Callable[[float], bool]
+
+
+def main(argv: Sequence[str], data_dir: Path) -> int:
+    """Reads the command's arguments and runs it; returns the exit code. `data_dir` is that of the settings."""
+    parser = argparse.ArgumentParser(prog="lensai tail", description="The calls of this machine's gateways, live.")
+    parser.add_argument("--project", action="append", default=[], metavar="ID", help="only this one; may be repeated")
+    parser.add_argument("--json", action="store_true", help="one JSON object a call, for jq and scripts")
+    parser.add_argument("--data-dir", type=Path, default=data_dir, help=f"the gateway's data_dir (default: {data_dir})")
+    arguments = parser.parse_args(argv)
+    return run_tail(arguments.data_dir / "journal", projects=arguments.project, as_json=arguments.json)
 
 
 def run_tail(

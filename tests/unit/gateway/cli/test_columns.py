@@ -6,7 +6,7 @@ import pytest
 from gateway.cli.columns import COLUMNS, duration, fit, heading, money, printable, row, tokens_per_s
 from gateway.contract.record import Outcome, Record
 
-WHOLE_WIDTH = 180
+WHOLE_WIDTH = 190
 
 
 def ended(**changes: Any) -> Record:
@@ -49,12 +49,12 @@ def test_a_row_is_as_wide_as_its_heading_at_any_width() -> None:
 
 
 def test_a_narrow_terminal_keeps_what_matters_most() -> None:
-    assert [column.name for column in fit(80)] == ["TIME", "MODEL", "IN", "OUT", "COST", "TOTAL", "STATUS"]
+    assert [column.name for column in fit(80)] == ["MODEL", "IN", "OUT", "COST", "TOTAL", "STATUS"]
     assert [column.name for column in fit(WHOLE_WIDTH)] == [column.name for column in COLUMNS]
 
 
 def test_a_status_fits_a_narrow_row() -> None:
-    assert line(ended(outcome="client_gone", status=0), 80).endswith("– client left")
+    assert line(ended(outcome="client_gone"), 80).endswith("200 client left")
 
 
 @pytest.mark.parametrize("outcome", Outcome.__args__)
@@ -66,6 +66,10 @@ def test_a_refusal_is_told_by_its_code() -> None:
     refused = ended(outcome="refused", status=402, refusal_code="budget_exhausted")
 
     assert line(refused).rstrip().endswith("402 budget_exhausted")
+
+
+def test_an_error_the_gateway_passed_on_is_told_as_one() -> None:
+    assert line(ended(status=429)).rstrip().endswith("429 provider error")
 
 
 def test_unknown_is_not_zero() -> None:

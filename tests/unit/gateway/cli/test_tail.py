@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from gateway.cli.tail import run_tail
+from gateway.cli.tail import main, run_tail
 from gateway.contract.record import Record, encode_record
 from gateway.journal.frame import FINAL, FORMAT, INTENT, crc32c, encode, header
 
@@ -119,3 +119,11 @@ def test_an_interrupt_ends_it_quietly(gateway: Gateway, tmp_path: Path) -> None:
     output = io.StringIO()
     assert run_tail(tmp_path, output=output, pause=interrupt) == 0
     assert output.getvalue() == "0 calls · 0 → 0 tokens · $0.000000000\n"
+
+
+def test_the_command_looks_into_the_data_dir_it_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"], tmp_path)
+
+    assert ended.value.code == 0
+    assert str(tmp_path) in capsys.readouterr().out.replace("\n", "").replace(" ", "")
