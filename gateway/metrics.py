@@ -69,7 +69,7 @@ _ROWS = (
         "lensai_upstream_errors_total",
         "counter",
         ("upstream", "upstream_status"),
-        "Calls that failed at the provider, errors passed on included. `upstream_status` is its answer, 0 if it gave none.",
+        "Calls that failed at the provider, errors passed on included. `upstream_status` is its answer, 0 for none.",
     ),
     Metric(
         "lensai_refusals_total",
