@@ -1,15 +1,17 @@
 """Owns content-encoding: decoding a copy of a body, step by step and bounded, so that it can be metered."""
 
 import zlib
-from typing import Protocol
+from typing import Any, Protocol, cast
 
-import brotli
+import brotli  # pyright: ignore[reportMissingTypeStubs]
 import zstandard
 
 # One step of input may grow this much and no more: above it the copy is given up, the stream is not.
 DECODED_BYTES_MAX = 64 * 1024 * 1024
 # Output is produced in pieces of this size, so that a bomb is noticed after one piece too many.
 _STEP_BYTES = 64 * 1024
+
+_BROTLI_ERROR = cast("type[Exception]", brotli.error)  # pyright: ignore[reportUnknownMemberType]
 
 
 class DecodeFault(Exception):
@@ -51,7 +53,7 @@ class _Zlib:
 
 class _Brotli:
     def __init__(self, bytes_max: int) -> None:
-        self._decoder = brotli.Decompressor()
+        self._decoder: Any = brotli.Decompressor()  # pyright: ignore[reportUnknownMemberType]
         self._left = bytes_max
 
     def feed(self, data: bytes) -> bytes:
@@ -60,7 +62,7 @@ class _Brotli:
             out.append(self._step(data))
             while not self._decoder.can_accept_more_data():
                 out.append(self._step(b""))
-        except brotli.error as error:
+        except _BROTLI_ERROR as error:
             raise DecodeFault(str(error)) from None
         return b"".join(out)
 
@@ -76,7 +78,7 @@ class _Zstandard:
     def __init__(self, bytes_max: int) -> None:
         # A window above 8 MiB is never needed by an HTTP body: RFC 9659.
         decompressor = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024)
-        self._decoder = decompressor.stream_writer(self, write_size=_STEP_BYTES, closefd=False)
+        self._decoder = decompressor.stream_writer(cast("Any", self), write_size=_STEP_BYTES, closefd=False)
         self._left = bytes_max
         self._out: list[bytes] = []
 

@@ -4,7 +4,7 @@ Heads are rebuilt from parsed values, never copied, so what the provider parses 
 here. Order and case of every other header are kept.
 """
 
-from collections.abc import Iterable
+from gateway.wire.http1 import Head, Header, HeadReader
 
 # RFC 9110 §7.6.1, with the historic Proxy-Connection; framing is always our own.
 HOP_BY_HOP = frozenset(
@@ -24,33 +24,57 @@ HOP_BY_HOP = frozenset(
 CREDENTIAL_SLOTS = frozenset((b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"))
 # Ours: read and never forwarded.
 OWN_PREFIX = b"x-lensai-"
+# Under these names providers send the id they know an answer by: provider_facts §5.
+REQUEST_ID_HEADERS = frozenset((b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid"))
+
 # A Connection header may not nominate these away: they frame the message or pay for it.
 _NEVER_NOMINATED = CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-type", b"content-encoding"}
-_REPLACED = HOP_BY_HOP | CREDENTIAL_SLOTS | {b"host", b"content-length", b"expect", b"accept-encoding"}
-
-_NOTHING: frozenset[bytes] = frozenset()
 _PLAIN_CONNECTION = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
+_NOTHING: frozenset[bytes] = frozenset()
 
-Header = tuple[bytes, bytes, bytes]
+
+def request_reader() -> HeadReader:
+    """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
+    looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
+    looked_at |= {b"host", b"content-length", b"content-encoding", b"accept-encoding", b"expect"}
+    return HeadReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS)
 
 
-def nominated(connection: bytes) -> frozenset[bytes]:
-    """Lower-case header names a Connection value declares hop-by-hop, less those it may not."""
-    if connection in _PLAIN_CONNECTION:
-        return _NOTHING
-    return frozenset(token.strip().lower() for token in connection.split(b",")) - _NEVER_NOMINATED
+def response_reader() -> HeadReader:
+    """A reader of responses."""
+    looked_at = HOP_BY_HOP | REQUEST_ID_HEADERS | {b"content-length", b"content-encoding", b"content-type"}
+    return HeadReader(looked_at, OWN_PREFIX, REQUEST_ID_HEADERS | {b"set-cookie"})
+
+
+def nominated(special: list[Header]) -> frozenset[bytes]:
+    """Lower-case names that Connection headers declare hop-by-hop, less those they may not."""
+    found = _NOTHING
+    for lowered, value, _, _ in special:
+        if lowered == b"connection" and value not in _PLAIN_CONNECTION:
+            found |= {token.strip().lower() for token in value.split(b",")}
+    return found - _NEVER_NOMINATED if found else found
+
+
+def keeps_alive(special: list[Header], *, http10: bool) -> bool:
+    """Whether the sender of a head lets its connection be used again: RFC 9112 §9.3."""
+    tokens = [
+        token.strip().lower()
+        for lowered, value, _, _ in special
+        if lowered == b"connection"
+        for token in value.split(b",")
+    ]
+    return b"keep-alive" in tokens if http10 else b"close" not in tokens
 
 
 def request_head(
     line: bytes,
-    headers: Iterable[Header],
+    head: Head,
     *,
     host: bytes,
     credential: tuple[bytes, bytes] | None,
     extra: tuple[tuple[bytes, bytes], ...],
     body_bytes: int | None,
     identity_only: bool,
-    connection: bytes = b"",
 ) -> bytes:
     """The head sent to the provider, from the request line to the empty line.
 
@@ -59,13 +83,14 @@ def request_head(
     `identity_only` asks for an answer without content-encoding. `extra` wins over the caller's headers.
     """
     out = [line]
-    dropped = nominated(connection) if connection else _NOTHING
+    dropped = nominated(head.special)
     if extra:
         dropped |= {name.lower() for name, _ in extra}
     slot, secret = credential or (b"", b"")
     placed: set[bytes] = set()
-    for lowered, name, value in headers:
-        if lowered in _REPLACED:
+    for header in head.headers:
+        lowered, value, text, special = header
+        if special and lowered != b"content-encoding":
             if lowered == b"host":
                 value = host
             elif lowered in CREDENTIAL_SLOTS:
@@ -80,51 +105,38 @@ def request_head(
             else:
                 continue
             placed.add(lowered)
-        elif lowered in dropped or lowered.startswith(OWN_PREFIX):
+            text = b"%b: %b\r\n" % (header.name, value)
+        elif lowered in dropped:
             continue
-        out += (name, b": ", value, b"\r\n")
+        out.append(text)
     if b"host" not in placed:
-        out.insert(1, b"host: " + host + b"\r\n")
+        out.insert(1, b"host: %b\r\n" % host)
     if slot and slot not in placed:
-        out += (slot, b": ", secret, b"\r\n")
-    for name, value in extra:
-        out += (name, b": ", value, b"\r\n")
+        out.append(b"%b: %b\r\n" % (slot, secret))
+    out += [b"%b: %b\r\n" % (name, value) for name, value in extra]
     if body_bytes is not None and b"content-length" not in placed:
         out.append(b"content-length: %d\r\n" % body_bytes)
     out.append(b"\r\n")
     return b"".join(out)
 
 
-def response_head(
-    line: bytes,
-    headers: Iterable[Header],
-    *,
-    content_length: bool,
-    chunked: bool,
-    decoded: bool,
-    extra: bytes,
-    close: bool,
-) -> bytes:
-    """The head sent to the client, with our framing.
+def response_head(line: bytes, head: Head, *, content_length: bool, decoded: bool, ours: bytes) -> bytes:
+    """The head sent to the client.
 
-    `content_length` keeps the provider's; `chunked` adds our own transfer-encoding; `decoded` drops
-    content-encoding because the body is sent decoded; `extra` is whole header lines of ours.
+    `content_length` keeps the provider's; `decoded` drops content-encoding, because the body is sent
+    decoded; `ours` is whole header lines of the gateway's own, framing among them.
     """
     out = [line]
-    dropped = _NOTHING
-    for lowered, _, value in headers:
-        if lowered == b"connection":
-            dropped |= nominated(value)
-    for lowered, name, value in headers:
-        if lowered in HOP_BY_HOP or lowered in dropped:
+    dropped = nominated(head.special)
+    if not content_length:
+        dropped |= {b"content-length"}
+    if decoded:
+        dropped |= {b"content-encoding"}
+    for lowered, _, text, special in head.headers:
+        if special and (lowered in HOP_BY_HOP or lowered in dropped or lowered.startswith(OWN_PREFIX)):
             continue
-        if (lowered == b"content-length" and not content_length) or (lowered == b"content-encoding" and decoded):
+        if dropped and lowered in dropped:
             continue
-        out += (name, b": ", value, b"\r\n")
-    out.append(extra)
-    if chunked:
-        out.append(b"transfer-encoding: chunked\r\n")
-    if close:
-        out.append(b"connection: close\r\n")
-    out.append(b"\r\n")
+        out.append(text)
+    out += (ours, b"\r\n")
     return b"".join(out)

@@ -1,17 +1,217 @@
-"""Owns the strictness httptools leaves to its caller: what a head may look like before and after parsing.
+"""Owns HTTP/1.1 framing: heads read strictly, bodies by length or in chunks. Sans-I/O; knows no clock.
 
-llhttp accepts some heads that two servers may read differently (a bare LF, a folded line); here they
-are refused, because a request read in two ways is how one caller's bytes become another's request.
-Sources: RFC 9112 §2.2, §3.2, §5.2, §6.1, §6.3.
+Only what cannot be read in two ways passes, since a request read in two ways is how one caller's bytes
+become another's request: no bare LF or CR, no folded line, no control byte, one Host, one length, one
+spelling per path. Sources: RFC 9112 §2.2, §3.2, §5, §6, §7.1; why not llhttp: docs/decisions.
 """
 
 import re
-from collections.abc import Iterable
-
-from gateway.wire.headers import Header
+from typing import NamedTuple
 
 HEAD_END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+LAST_CHUNK = b"0\r\n\r\n"
+
+# A chunk's size line and all trailers together; no server or client in use sends more than a few bytes.
+CHUNK_LINE_BYTES_MAX = 256
+TRAILER_BYTES_MAX = 16 * 1024
+# Nine hex digits are 64 GiB: a longer size is an attempt at an overflow somewhere.
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,9})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+
+# Header lines kept parsed, and the longest worth keeping: about 4 MB when full, and then it starts anew.
+KNOWN_LINES_MAX = 4096
+_KNOWN_LINE_BYTES_MAX = 256
+
+_LINE = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*"
+)
+_REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/1\.([01])")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+_LENGTH = re.compile(rb"[0-9]{1,15}")
+_HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
+_SEGMENT = rb"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%(?!00|2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])[0-9a-fA-F]{2})"
+# No empty, "." or ".." segment, no encoded slash, dot, percent or control, no ";" parameters.
+_CANONICAL_PATH = re.compile(rb"(?:/(?!\.{1,2}(?:/|$))" + _SEGMENT + rb"+)+")
+_QUERY = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]|]*")
+
+
+class HttpFault(Exception):
+    """The bytes are no HTTP/1.1 that may pass; the message says why, without quoting them."""
+
+
+class Header(NamedTuple):
+    """One header line, parsed once."""
+
+    lowered: bytes  # the name in lower case
+    value: bytes
+    line: bytes  # as it is forwarded: name as sent, ": ", value, CRLF
+    special: bool  # one of the names the reader was asked to mark
+
+    @property
+    def name(self) -> bytes:
+        return self.line[: len(self.lowered)]
+
+
+class Head(NamedTuple):
+    """A request's or a response's head. `special` are those of `headers` that were to be marked, in order."""
+
+    first: re.Match[bytes]
+    headers: list[Header]
+    special: list[Header]
+
+
+class HeadReader:
+    """Reads heads. Nearly every header line was seen before, byte for byte, so parsed lines are kept.
+
+    `special` are the lower-case names (and `special_prefix` the prefix of names) that somebody will look
+    at. Lines of `unkept` names hold secrets or are never the same twice, and are parsed each time.
+    """
+
+    def __init__(self, special: frozenset[bytes], special_prefix: bytes, unkept: frozenset[bytes]) -> None:
+        self._special = special
+        self._special_prefix = special_prefix
+        self._unkept = unkept
+        self._known: dict[bytes, Header] = {}
+
+    def request(self, head: bytes) -> Head:
+        """The head of a request, its empty line included. `first` groups: method, target, minor version."""
+        return self._read(head, _REQUEST_LINE, "request")
+
+    def response(self, head: bytes) -> Head:
+        """The head of a response. `first` groups: minor version, status, reason or None."""
+        return self._read(head, _STATUS_LINE, "status")
+
+    def _read(self, head: bytes, pattern: re.Pattern[bytes], what: str) -> Head:
+        lines = head.split(b"\r\n")
+        first = pattern.fullmatch(lines[0])
+        if first is None:
+            raise HttpFault(f"the {what} line is malformed")
+        known = self._known
+        headers = [known.get(line) or self._learn(line) for line in lines[1:-2]]
+        return Head(first, headers, [header for header in headers if header.special])
+
+    def _learn(self, line: bytes) -> Header:
+        found = _LINE.fullmatch(line)
+        if found is None:
+            raise HttpFault("a header line is malformed")
+        name, value = found.groups()
+        lowered = name.lower()
+        special = lowered in self._special or lowered.startswith(self._special_prefix)
+        header = Header(lowered, value, b"%b: %b\r\n" % (name, value), special)
+        if lowered not in self._unkept and len(line) <= _KNOWN_LINE_BYTES_MAX:
+            if len(self._known) >= KNOWN_LINES_MAX:
+                self._known.clear()
+            self._known[line] = header
+        return header
+
+
+class Framing(NamedTuple):
+    """How a body is delimited: by `length` bytes, in chunks, or (both unset) as the message kind says."""
+
+    length: int | None
+    chunked: bool
+
+
+def framing(special: list[Header]) -> Framing:
+    """The framing a head declares, from its marked headers. Raises HttpFault for any contradiction."""
+    length: int | None = None
+    chunked = False
+    for lowered, value, _, _ in special:
+        if lowered == b"content-length":
+            if length is not None or not _LENGTH.fullmatch(value):
+                raise HttpFault("content-length must be one plain number")
+            length = int(value)
+        elif lowered == b"transfer-encoding":
+            if chunked or value.lower() != b"chunked":
+                raise HttpFault("transfer-encoding must be chunked, once")
+            chunked = True
+    if chunked and length is not None:
+        raise HttpFault("content-length and transfer-encoding exclude each other")
+    return Framing(length, chunked)
+
+
+def check_target(target: bytes) -> None:
+    """Raises HttpFault unless the target is in origin form and its path in the one canonical spelling."""
+    path, _, query = target.partition(b"?")
+    if not _CANONICAL_PATH.fullmatch(path):
+        raise HttpFault("the target must be a path in its canonical form (no URL, //, dot segment, encoded / or %)")
+    if query and not _QUERY.fullmatch(query):
+        raise HttpFault("the query has characters that must be percent-encoded")
+
+
+def check_host(special: list[Header], *, http10: bool) -> None:
+    """Raises HttpFault unless there is exactly one well-formed Host; HTTP/1.0 may leave it out."""
+    hosts = [value for lowered, value, _, _ in special if lowered == b"host"]
+    if len(hosts) > 1 or not (hosts or http10):
+        raise HttpFault("exactly one host header is required")
+    if hosts and not _HOST.fullmatch(hosts[0]):
+        raise HttpFault("host must be a name or an address, with a port or without")
+
+
+class ChunkedReader:
+    """Decodes one chunked body. Extensions and trailers are checked and dropped."""
+
+    __slots__ = ("_held", "_left", "_trailer_left", "done", "rest")
+
+    def __init__(self) -> None:
+        self._held = b""
+        self._left = _SIZE_NEXT
+        self._trailer_left = TRAILER_BYTES_MAX
+        self.done = False
+        self.rest = b""  # what follows the body, once it is done
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """The pieces of body in the data. Raises HttpFault, after which nothing may be fed."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        pieces: list[bytes] = []
+        at = 0
+        while at < len(data) and not self.done:
+            if self._left > 0:
+                piece = data[at : at + self._left]
+                pieces.append(piece)
+                at += len(piece)
+                self._left = self._left - len(piece) or _CRLF_NEXT
+                continue
+            end = data.find(b"\r\n", at)
+            if end < 0:
+                self._hold(data[at:])
+                return pieces
+            self._line(data[at:end])
+            at = end + 2
+        if self.done:
+            self.rest = data[at:]
+        return pieces
+
+    def _line(self, line: bytes) -> None:
+        if self._left == _CRLF_NEXT:
+            if line:
+                raise HttpFault("a chunk is longer than its size says")
+            self._left = _SIZE_NEXT
+        elif self._left == _SIZE_NEXT:
+            size = _CHUNK_LINE.fullmatch(line)
+            if size is None or len(line) > CHUNK_LINE_BYTES_MAX:
+                raise HttpFault("a chunk's size line is malformed")
+            self._left = int(size[1], 16) or _TRAILER_NEXT
+        elif not line:
+            self.done = True
+        else:
+            self._trailer_left -= len(line)
+            if self._trailer_left < 0 or not _LINE.fullmatch(line):
+                raise HttpFault("a trailer is malformed or too long")
+
+    def _hold(self, tail: bytes) -> None:
+        longest = {_CRLF_NEXT: 1, _SIZE_NEXT: CHUNK_LINE_BYTES_MAX}.get(self._left, self._trailer_left)
+        if len(tail) > longest + 1 or b"\n" in tail:
+            raise HttpFault("a chunk's line does not end")
+        self._held = tail
+
+
+# What a chunked body holds next, where it is not `_left` more bytes of a chunk.
+_SIZE_NEXT = 0
+_CRLF_NEXT = -1
+_TRAILER_NEXT = -2
+
 # Reason phrases of the statuses the gateway itself answers with: RFC 9110 §15, RFC 6585.
 REASONS = {
     400: b"Bad Request",
@@ -30,65 +230,3 @@ REASONS = {
     503: b"Service Unavailable",
     504: b"Gateway Timeout",
 }
-
-_SEGMENT = rb"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%(?!00|2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])[0-9a-fA-F]{2})"
-# One spelling per path: no empty, "." or ".." segment, no encoded slash, dot or percent, no ";" parameters.
-_CANONICAL_PATH = re.compile(rb"(?:/(?!\.{1,2}(?:/|$))" + _SEGMENT + rb"+)+")
-_QUERY = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]|]*")
-_LENGTH = re.compile(rb"[0-9]{1,18}")
-_HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
-
-
-def head_fault(head: bytes) -> str:
-    """What is wrong with the raw bytes of a head, its empty line included; "" if nothing is."""
-    lines = head.count(b"\r\n")
-    if head.count(b"\n") != lines or head.count(b"\r") != lines:
-        return "a line of the head ends in a bare CR or LF"
-    if b"\x00" in head:
-        return "the head has a NUL byte"
-    if b"\r\n " in head or b"\r\n\t" in head:
-        return "a header is folded over two lines"
-    return ""
-
-
-def target_fault(target: bytes) -> str:
-    """What is wrong with a request target; only origin-form with one canonical spelling passes."""
-    path, _, query = target.partition(b"?")
-    if not path.startswith(b"/"):
-        return "the request target must be a path, not an absolute URL"
-    if not _CANONICAL_PATH.fullmatch(path):
-        return "the path is not in its canonical form (no //, no dot segments, no encoded / or %, no trailing /)"
-    return "" if _QUERY.fullmatch(query) else "the query has characters that must be percent-encoded"
-
-
-def framing_fault(headers: Iterable[Header], *, http10: bool) -> str:
-    """What is wrong with Host, Content-Length and Transfer-Encoding taken together; "" if nothing is."""
-    hosts = lengths = encodings = 0
-    for lowered, _, value in headers:
-        if lowered == b"content-length":
-            lengths += 1
-            if not _LENGTH.fullmatch(value):
-                return "content-length is not a plain number"
-        elif lowered == b"host":
-            hosts += 1
-            if not _HOST.fullmatch(value):
-                return "host is not a name or address with an optional port"
-        elif lowered == b"transfer-encoding":
-            encodings += 1
-            if value.lower() != b"chunked" or http10:
-                return "transfer-encoding must be chunked, in HTTP/1.1"
-    if lengths > 1 or encodings > 1:
-        return "content-length or transfer-encoding is given twice"
-    if lengths and encodings:
-        return "content-length and transfer-encoding exclude each other"
-    if hosts != 1 and not (http10 and hosts == 0):
-        return "exactly one host header is required"
-    return ""
-
-
-def content_length(headers: Iterable[Header]) -> int | None:
-    """The declared body length in bytes of a head that `framing_fault` passed; None where there is none."""
-    for lowered, _, value in headers:
-        if lowered == b"content-length":
-            return int(value)
-    return None

@@ -1,0 +1,93 @@
+"""A glance at a request body: what the gateway needs, or why the body is of no use."""
+
+import pytest
+
+from gateway.wire.peek import Malformed, Peek, peek
+
+
+def looked(body: bytes, dialect: str = "openai") -> Peek:
+    found = peek(dialect, body)
+    assert isinstance(found, Peek)
+    return found
+
+
+def test_an_openai_body_is_read_and_its_other_members_are_skipped():
+    found = looked(
+        b'{"model":"gpt-4o","stream":true,"messages":[{"content":"hi"}],"n":2,"max_completion_tokens":9,'
+        b'"service_tier":"flex","user":"ann","temperature":0.5}'
+    )
+    assert (found.model, found.stream, found.n, found.max_completion_tokens) == ("gpt-4o", True, 2, 9)
+    assert (found.service_tier, found.end_user, found.background) == ("flex", "ann", False)
+
+
+@pytest.mark.parametrize(
+    ("member", "present", "asked"),
+    [
+        (b"", False, None),
+        (b',"stream_options":null', True, None),
+        (b',"stream_options":{}', True, None),
+        (b',"stream_options":{"include_obfuscation":false}', True, None),
+        (b',"stream_options":{"include_usage":null}', True, None),
+        (b',"stream_options":{"include_usage":false}', True, False),
+        (b',"stream_options":{"include_usage":true}', True, True),
+        (rb',"stream_\u006fptions":{"include_usage":true}', True, True),
+    ],
+)
+def test_what_the_client_asked_of_usage(member: bytes, present: bool, asked: bool | None):
+    found = looked(b'{"model":"m"' + member + b"}")
+    assert (found.has_stream_options, found.include_usage) == (present, asked)
+
+
+@pytest.mark.parametrize(
+    ("body", "who"),
+    [
+        (b"{}", ""),
+        (b'{"user":"old"}', "old"),
+        (b'{"user":"old","safety_identifier":"new"}', "new"),
+        (b'{"metadata":{"user_id":"anthropic"}}', "anthropic"),
+        (b'{"user":7,"metadata":{"user_id":null}}', ""),
+    ],
+)
+def test_the_end_user_is_the_providers_own_field(body: bytes, who: str):
+    assert looked(body).end_user == who
+
+
+def test_gemini_names_its_model_in_the_path_and_its_limits_in_a_config():
+    found = looked(b'{"model":5,"contents":[],"generationConfig":{"candidateCount":2,"maxOutputTokens":64}}', "gemini")
+    assert (found.model, found.n, found.max_output_tokens) == ("", 2, 64)
+
+
+def test_nulls_are_as_good_as_absent():
+    found = looked(b'{"model":null,"stream":null,"metadata":null,"n":null,"background":null}')
+    assert (found.model or "", bool(found.stream), found.n) == ("", False, None)
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        (b"", "not valid JSON"),
+        (b'{"model":"m"', "not valid JSON"),
+        (b'{"model":"m"}}', "not valid JSON"),
+        (b'{"model":"\xff"}', "not valid JSON"),
+        (b'{"messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not valid JSON"),
+        (b'["gpt-4o"]', "Expected `object`"),
+        (b'{"model":4}', "$.model"),
+        (b'{"model":"m","stream":"true"}', "$.stream"),
+        (b'{"model":"m","stream_options":"usage"}', "$.stream_options"),
+        (b'{"model":"m","n":"3"}', "$.n"),
+        (b'{"model":"m","n":true}', "$.n"),
+    ],
+)
+def test_a_useless_body_is_refused_in_words(body: bytes, reason: str):
+    found = peek("openai", body)
+    assert isinstance(found, Malformed)
+    assert reason in found.message
+
+
+@pytest.mark.parametrize("number", [b"9" * 5000, b"1e999999", b"-1", b"2.5"])
+def test_absurd_numbers_crash_nothing(number: bytes):
+    assert isinstance(peek("openai", b'{"model":"m","max_tokens":' + number + b"}"), Peek | Malformed)
+
+
+def test_half_a_surrogate_pair_is_no_reason_to_refuse():
+    assert looked(rb'{"messages":[{"content":"\ud83d"}],"model":"m"}').model == "m"
