@@ -31,4 +31,4 @@ def to_table(records: Sequence[Record]) -> Any:
 
 
 def _array(column: Column, values: Sequence[Any]) -> Any:
-    return pa.array(map(column.convert, values) if column.convert else values, column.type)
+    return pa.array(column.convert(values) if column.convert else values, column.type)

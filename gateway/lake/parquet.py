@@ -18,17 +18,20 @@ _ZSTD_LEVEL = 3
 
 def encode_parquet(table: Any, content_sha256: str) -> bytes:
     """A whole file of a pyarrow Table; the same bytes for the same table and pyarrow version."""
-    described = table.replace_schema_metadata({_DIGEST: content_sha256, _VERSION: str(SCHEMA_VERSION)})
     sink = pa.BufferOutputStream()
-    pq.write_table(
-        described,
+    with pq.ParquetWriter(
         sink,
+        SCHEMA,
         compression="zstd",
         compression_level=_ZSTD_LEVEL,
         write_statistics=True,
-        write_page_index=True,
+        # A landing file holds about a second: dictionaries, and Arrow's own copy of the schema, would be most of it.
+        use_dictionary=False,
+        store_schema=False,
         sorting_columns=pq.SortingColumn.from_ordering(SCHEMA, [("project_id", "ascending"), ("ts", "ascending")]),
-    )
+    ) as writer:
+        writer.write_table(table)
+        writer.add_key_value_metadata({_DIGEST: content_sha256, _VERSION: str(SCHEMA_VERSION)})
     return sink.getvalue().to_pybytes()
 
 

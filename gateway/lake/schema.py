@@ -8,7 +8,7 @@ prune, and one that is nothing but zeros takes no room.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -49,40 +49,47 @@ BUCKETS = (
 )
 
 
+Values = Sequence[Any]
+
+
 class Column(NamedTuple):
-    """One column. `convert` turns the field's value into what Arrow takes for the type; None takes it as it is."""
+    """One column. `convert` turns a field's values into what Arrow takes for the type; None takes them as they are."""
 
     name: str
     type: Any
     field: str
-    convert: Callable[[Any], Any] | None = None
+    convert: Callable[[Values], Values] | None = None
 
 
-def _us(ts_ns: int) -> int:
+def _us(times_ns: Values) -> Values:
     # Microseconds: the finest that Delta Lake, Spark and DuckDB's time zone type share.
-    return ts_ns // 1000
+    return [time_ns // 1000 for time_ns in times_ns]
 
 
-def _ms(duration_us: int | None) -> float | None:
-    return None if duration_us is None else duration_us / 1000
+def _ms(durations_us: Values) -> Values:
+    return [None if duration_us is None else duration_us / 1000 for duration_us in durations_us]
 
 
-def _usd(amount_nanousd: int | None) -> Decimal | None:
-    return None if amount_nanousd is None else Decimal(amount_nanousd).scaleb(-9)
+def _usd(amounts_nanousd: Values) -> Values:
+    return [None if amount is None else Decimal(amount).scaleb(-9) for amount in amounts_nanousd]
 
 
-def _or_none(value: Any) -> Any:
+def _or_none(values: Values) -> Values:
     """Null for an empty text or a zero that stands for "there is none"."""
-    return value or None
+    return [value or None for value in values]
 
 
-def _bucket(name: str) -> Callable[[dict[str, int] | None], int | None]:
+def _bucket(name: str) -> Callable[[Values], Values]:
     # A Record leaves out the buckets that are zero; a usage that is unknown as a whole stays unknown.
-    return lambda buckets: None if buckets is None else buckets.get(name, 0)
+    return lambda usages: [None if usage is None else usage.get(name, 0) for usage in usages]
 
 
-def _more(buckets: dict[str, int] | None) -> list[tuple[str, int]] | None:
-    return [(name, count) for name, count in (buckets or {}).items() if name not in BUCKETS] or None
+def _more(usages: Values) -> Values:
+    known = frozenset(BUCKETS)
+    return [
+        None if usage is None or usage.keys() <= known else [row for row in usage.items() if row[0] not in known]
+        for usage in usages
+    ]
 
 
 _TEXT, _COUNT, _LIST = pa.string(), pa.int64(), pa.list_(pa.string())

@@ -301,7 +301,7 @@ class PowerCutDisk(Disk):
         self._change(lambda entries: entries.pop(path.name, None))
 
     def left(self, dice: random.Random) -> Iterator[dict[str, bytes]]:
-        """States it may be found in: every choice of the changes to its entries, contents as synced or as far as any."""
+        """States it may be found in: each choice of the changes to entries, contents as synced or as written so far."""
         for chosen in itertools.product((True, False), repeat=len(self._unsynced)):
             entries = dict(self._durable)
             for change, survived in zip(self._unsynced, chosen):
