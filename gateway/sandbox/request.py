@@ -16,13 +16,16 @@ BODY_BYTES_MAX = 65 * 1024 * 1024
 # A chunk-size line is at most 16 hex digits; extensions, which nobody sends, get the rest.
 CHUNK_LINE_BYTES_MAX = 256
 
+# Two of these would leave it to the reader which one counts.
+SINGLE_HEADERS = frozenset(("host", "authorization", "x-api-key", "api-key", "x-goog-api-key", "content-type"))
+
 
 class BadRequest(Exception):
     """The client broke HTTP; the connection answers 400 and ends."""
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One request. `head` is every byte up to and with the blank line; `headers` has lower-case names."""
+    """One request. `head` is every byte up to and with the blank line; `headers` has lower-case names, repeated ones joined."""
 
     method: str
     path: str
@@ -65,16 +68,33 @@ def _parse_head(head: bytes) -> tuple[Request, list[tuple[bytes, bytes]]]:
         raise BadRequest(str(error)) from error
     if not found.complete:
         raise BadRequest("the head does not end where its blank line is")
+    headers = _headers(found.pairs)
     request = Request(
         method=parser.get_method().decode("ascii"),
         path=unquote((url.path or b"/").decode("latin-1")),
         query=dict(parse_qsl((url.query or b"").decode("latin-1"), keep_blank_values=True)),
-        headers={name.decode("latin-1").lower(): value.decode("latin-1") for name, value in found.pairs},
+        headers=headers,
         head=head,
         body=b"",
-        keep_alive=parser.should_keep_alive(),
+        keep_alive=_keeps_alive(parser.get_http_version(), headers.get("connection", "")),
     )
     return request, found.pairs
+
+
+def _headers(pairs: list[tuple[bytes, bytes]]) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in pairs:
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip(" \t")
+        if name in headers and name in SINGLE_HEADERS:
+            raise BadRequest(f"{name} was sent twice")
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
+
+
+def _keeps_alive(version: str, connection: str) -> bool:
+    """Whether the client wants the connection for more (RFC 9112 §9.3)."""
+    options = {option.strip().lower() for option in connection.split(",")}
+    return "close" not in options and (version == "1.1" or "keep-alive" in options)
 
 
 def _body_length(pairs: list[tuple[bytes, bytes]]) -> int | None:
