@@ -1,66 +1,73 @@
-"""Owns the command line: `lensai <command>`. Each command's work is in its own module."""
+"""Owns the command line, `lensai <command>`. What a command does is in a module of its own, imported when asked for."""
 
 import argparse
 import os
+import signal
 import sys
-from collections.abc import Mapping, Sequence
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from gateway.logs import configure_logs, logger
 from gateway.policy_toml import PolicyError
 from gateway.settings import Settings, SettingsError, config_path, load_settings
 
 
+class _Command(NamedTuple):
+    summary: str
+    run: Callable[[Sequence[str]], int]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code. Errors of configuration are one message, not a traceback."""
-    arguments, rest = _parser().parse_known_args(argv)
-    command = _COMMANDS[arguments.command]
-    if rest and command not in _OWN_ARGUMENTS:
-        _parser().error(f"unrecognized arguments: {' '.join(rest)}")
+    """Runs one command; returns its exit code. A fault of the configuration is a message, not a traceback."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(_usage())
+        return 0 if words else 2
+    command = _COMMANDS.get(words[0])
+    if command is None:
+        print(f"lensai: no command {words[0]!r}\n\n{_usage()}", file=sys.stderr)
+        return 2
     try:
-        return command(arguments, rest)
+        return command.run(words[1:])
     except (SettingsError, PolicyError) as fault:
-        print(f"lensai: {fault}", file=sys.stderr)
+        print(f"lensai {words[0]}: {fault}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="lensai", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    for name, (summary, own_help) in _SUMMARIES.items():
-        command = commands.add_parser(name, help=summary, add_help=own_help)
-        if name == "gateway":
-            command.add_argument("--worker", type=int, default=None, help=argparse.SUPPRESS)
-    return parser
+def _usage() -> str:
+    rows = [f"  {name:<10}{command.summary}" for name, command in _COMMANDS.items()]
+    settings = "Settings are LENSAI_* variables and the [settings] table of lensai.toml."
+    return "\n".join(("usage: lensai <command> [--help]", "", *rows, "", settings))
 
 
-def _settings(environ: Mapping[str, str]) -> Settings:
-    path = config_path(environ)
-    return load_settings(environ, path.read_text("utf-8") if path.exists() else None)
-
-
-def _up(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _up(words: Sequence[str]) -> int:
+    _no_arguments("up", words)
     from gateway.cli.first_start import ensure_first_key, render_welcome
-    from gateway.supervise import Supervisor
+    from gateway.cli.keys import KeysError
 
+    path = config_path(os.environ)
+    try:
+        token = ensure_first_key(path)
+    except KeysError as fault:
+        print(f"lensai up: {fault}", file=sys.stderr)
+        return 2
     settings = _settings(os.environ)
-    configure_logs(log_format=settings.log_format, level=settings.log_level)
-    token = ensure_first_key(config_path(os.environ))
     print(render_welcome(_base_url(settings), token), flush=True)
-    workers = {f"gateway-{n}": ("gateway", "--worker", str(n)) for n in range(settings.workers)}
-    return Supervisor({**workers, "lake": ("lake",)}, os.environ, logger).run()
+    return _supervise(settings, {"lake": ("lake",)})
 
 
-def _gateway(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _gateway(words: Sequence[str]) -> int:
+    parser = argparse.ArgumentParser(prog="lensai gateway", description="The data plane, alone.")
+    parser.add_argument("--worker", type=int, help="run this one worker only (started by its supervisor)")
+    arguments = parser.parse_args(words)
     settings = _settings(os.environ)
-    configure_logs(log_format=settings.log_format, level=settings.log_level)
     if arguments.worker is None and settings.workers > 1:
-        from gateway.supervise import Supervisor
-
-        workers = {f"gateway-{n}": ("gateway", "--worker", str(n)) for n in range(settings.workers)}
-        return Supervisor(workers, os.environ, logger).run()
+        return _supervise(settings, {})
     from gateway.journal.directory import JournalLocked, NodeFileDamaged
     from gateway.server import serve
 
@@ -72,22 +79,64 @@ def _gateway(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
     return 0
 
 
-def _lake(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    from gateway.lake.land import run
+def _lake(words: Sequence[str]) -> int:
+    _no_arguments("lake", words)
+    from gateway.lake.land import LakeRunning, run
 
     settings = _settings(os.environ)
-    configure_logs(log_format=settings.log_format, level=settings.log_level)
-    return run(settings)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda _number, _frame: stop.set())
+    data_dir = Path(settings.data_dir)
+    try:
+        run(data_dir / "journal", settings.lake_url or str(data_dir / "lake"), poll_ms=settings.lake_poll_ms, stop=stop)
+    except (LakeRunning, ValueError) as fault:
+        print(f"lensai lake: {fault}", file=sys.stderr)
+        return 1
+    return 0
 
 
-def _sandbox(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
+def _sandbox(words: Sequence[str]) -> int:
     from gateway.sandbox.__main__ import main as sandbox
 
-    return sandbox(rest)
+    return sandbox(words)
 
 
-def _tail(arguments: argparse.Namespace, rest: Sequence[str]) -> int:
-    raise SystemExit(2)
+def _demo(words: Sequence[str]) -> int:
+    from gateway.cli.demo import main as demo
+
+    return demo(words)
+
+
+def _tail(words: Sequence[str]) -> int:
+    from gateway.cli.tail import main as tail
+
+    return tail(words, Path(_settings(os.environ).data_dir))
+
+
+def _keys(words: Sequence[str]) -> int:
+    from gateway.cli.keys import run_keys
+
+    return run_keys(words, config_path(os.environ), int(time.time()))
+
+
+def _supervise(settings: Settings, others: Mapping[str, Sequence[str]]) -> int:
+    from gateway.supervise import Supervisor
+
+    workers = {f"gateway-{n}": ("gateway", "--worker", str(n)) for n in range(settings.workers)}
+    return Supervisor({**workers, **others}, os.environ, logger).run()
+
+
+def _settings(environ: Mapping[str, str]) -> Settings:
+    path = config_path(environ)
+    settings = load_settings(environ, path.read_text("utf-8") if path.exists() else None)
+    configure_logs(log_format=settings.log_format, level=settings.log_level)
+    return settings
+
+
+def _no_arguments(name: str, words: Sequence[str]) -> None:
+    description = _COMMANDS[name].summary[0].upper() + _COMMANDS[name].summary[1:] + "."
+    argparse.ArgumentParser(prog=f"lensai {name}", description=description).parse_args(words)
 
 
 def _base_url(settings: Settings) -> str:
@@ -96,15 +145,14 @@ def _base_url(settings: Settings) -> str:
     return f"{scheme}://{host}:{settings.listen_port}"
 
 
-_COMMANDS = {"up": _up, "gateway": _gateway, "lake": _lake, "sandbox": _sandbox, "tail": _tail}
-# These parse their own arguments, and answer --help themselves.
-_OWN_ARGUMENTS = (_sandbox, _tail)
-_SUMMARIES = {
-    "up": ("gateway and lake on this machine, with a first key", True),
-    "gateway": ("the data plane alone", True),
-    "lake": ("journal segments to Parquet", True),
-    "sandbox": ("a simulated OpenAI, Azure, Anthropic and Gemini with a bill of its own", False),
-    "tail": ("a live table of calls", False),
+_COMMANDS = {
+    "up": _Command("gateway and lake on this machine; makes a first key and says what to copy", _up),
+    "gateway": _Command("the data plane alone", _gateway),
+    "lake": _Command("lands finished journal segments as Parquet", _lake),
+    "keys": _Command("create, list and revoke keys", _keys),
+    "tail": _Command("a live table of calls", _tail),
+    "sandbox": _Command("a simulated provider with a bill of its own", _sandbox),
+    "demo": _Command("all of it at once, for a minute, without any provider's key", _demo),
 }
 
 if __name__ == "__main__":

@@ -8,20 +8,19 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Protocol, cast
 
-import httptools
-
-from gateway.faults import Refusal
+from gateway.faults import Refusal, render_answer
 from gateway.forward import Exchange
 from gateway.request import Request
 from gateway.wire import http1
-from gateway.wire.headers import OWN_PREFIX
+from gateway.wire.headers import keeps_alive
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
 _METHODS = frozenset(("GET", "POST", "DELETE"))
-_READ_BY_NAME = frozenset((b"content-encoding", b"connection", b"expect"))
-# A refused request's body is read and dropped up to here, so that the answer is not lost to a reset.
+# A refused request's body is read whole if it is this small, so that its connection can be used again.
+_REFUSED_BODY_BYTES_MAX = 64 * 1024
+# A larger one is dropped up to here, so that the answer is not lost to a reset.
 _DISCARDED_BYTES_MAX = 1024 * 1024
 
 
@@ -29,15 +28,19 @@ class Owner(Protocol):
     """What a connection asks of its server."""
 
     settings: "Settings"
+    request_reader: http1.HeadReader
     body_buffer_bytes: int  # request bodies held by all connections together
 
+    @property
+    def draining(self) -> bool: ...
     def loop_time(self) -> float: ...
     def now_ns(self) -> int: ...
     def monotonic_ns(self) -> int: ...
     def connected(self, connection: "ClientConnection") -> bool: ...
     def disconnected(self, connection: "ClientConnection") -> None: ...
-    def open(self, request: Request, client: "ClientConnection", refusal: Refusal | None = None) -> Exchange: ...
+    def open(self, request: Request, client: "ClientConnection", refusal: Refusal | None) -> Exchange: ...
     def begin(self, exchange: Exchange) -> None: ...
+    def refused_unread(self, refusal: Refusal) -> None: ...
 
 
 class _State(enum.Enum):
@@ -57,18 +60,14 @@ class ClientConnection(asyncio.Protocol):
         self._settings = owner.settings
         self._transport: asyncio.Transport | None = None
         self._state = _State.IDLE
-        self._parser = httptools.HttpRequestParser(self)
-        self._head: bytes = b""
-        self._leftover = b""  # pipelined behind the request in work
-        self._request = Request(arrived_ns=0, started_ns=0)
+        self._held = b""  # a head that is not complete, or what is pipelined behind the request in work
         self._body: list[bytes] = []
         self._body_bytes = 0
-        self._body_left = -1  # of a declared length; -1: chunked
+        self._body_left = 0
+        self._chunks: http1.ChunkedReader | None = None
+        self._waits = False  # for "100 Continue" before it sends the body
         self._discarded_bytes = 0
         self._exchange: Exchange | None = None
-        self._surplus = False  # bytes followed a chunked body: whose they are cannot be told
-        self._fault: Refusal | None = None
-        self._message_complete = False
         self._deadline = 0.0
         self._write_deadline = 0.0
         self.keep_alive = True
@@ -79,13 +78,13 @@ class ClientConnection(asyncio.Protocol):
         self._transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
         self._deadline = self._owner.loop_time() + self._settings.header_timeout_ms / 1000
         if not self._owner.connected(self):
-            self._refuse_connection(Refusal("overloaded", "connections_max clients are connected", retry_after_s=1))
+            self._refuse(Refusal("overloaded", "connections_max clients are connected", retry_after_s=1))
 
     def data_received(self, data: bytes) -> None:
         state = self._state
         if state is _State.BUSY:
-            self._leftover += data
-            if len(self._leftover) > self._settings.header_bytes_max and self._transport is not None:
+            self._held += data
+            if len(self._held) > self._settings.header_bytes_max and self._transport is not None:
                 self._transport.pause_reading()
         elif state is _State.DISCARD:
             self._discarded_bytes += len(data)
@@ -113,42 +112,6 @@ class ClientConnection(asyncio.Protocol):
         if self._exchange is not None:
             self._exchange.client_resumed()
 
-    # -- httptools callbacks: they note; what follows from it is decided after feed_data
-
-    def on_message_begin(self) -> None:
-        self._surplus = self._message_complete
-
-    def on_url(self, url: bytes) -> None:
-        if not self._surplus:
-            self._request.target += url
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        if self._surplus or self._message_complete or self._state is not _State.HEAD:
-            return  # behind a chunked body: a trailer, which is dropped, or a request, which is not read
-        request = self._request
-        lowered = name.lower()
-        request.headers.append((lowered, name, value))
-        if lowered in _READ_BY_NAME:
-            request.values[lowered] = value
-        elif lowered.startswith(OWN_PREFIX):
-            request.values[lowered] = value
-            request.values[OWN_PREFIX] = b""  # says that there is any
-
-    def on_headers_complete(self) -> None:
-        if not self._surplus:
-            self._request.method = self._parser.get_method().decode("ascii")
-            self._request.http10 = self._parser.get_http_version() == "1.0"
-
-    def on_body(self, body: bytes) -> None:
-        if not self._surplus:
-            self._body.append(body)
-            self._hold_body(len(body))
-
-    def on_message_complete(self) -> None:
-        if not self._surplus:
-            self._message_complete = True
-            self.keep_alive = self._parser.should_keep_alive()
-
     # -- for the exchange
 
     def write(self, data: bytes) -> None:
@@ -161,19 +124,18 @@ class ClientConnection(asyncio.Protocol):
         transport = self._transport
         if transport is None:
             return
-        if not self._message_complete:  # answered at the head: the body is still arriving
-            self._discard()
-            return
         self._release_body()
-        if close or self._surplus or not self.keep_alive:
+        if self._state is not _State.BUSY:  # answered before the request was complete
+            self._discard(transport)
+        elif close or not self.keep_alive:
             self._state = _State.CLOSED
             transport.close()
-            return
-        self._state = _State.IDLE
-        self._deadline = self._owner.loop_time() + self._settings.idle_timeout_ms / 1000
-        if self._leftover:
-            # In a turn of its own, so that a thousand pipelined requests are not a thousand frames deep.
-            asyncio.get_running_loop().call_soon(self._read_leftover)
+        else:
+            self._state = _State.IDLE
+            self._deadline = self._owner.loop_time() + self._settings.idle_timeout_ms / 1000
+            if self._held:
+                # In a turn of its own, so that a thousand pipelined requests are not a thousand frames deep.
+                asyncio.get_running_loop().call_soon(self._read_held)
 
     def abort(self) -> None:
         if self._transport is not None:
@@ -202,151 +164,139 @@ class ClientConnection(asyncio.Protocol):
         elif self._state in (_State.IDLE, _State.DISCARD):
             self.close()
         else:
-            self._refuse_connection(Refusal("request_timeout", "The request did not arrive in time"))
+            self._refuse(Refusal("request_timeout", "The request did not arrive in time"))
 
     # -- reading
 
-    def _read_leftover(self) -> None:
-        if self._state is _State.IDLE and self._leftover:
-            data, self._leftover = self._leftover, b""
-            if self._transport is not None:
-                self._transport.resume_reading()
-            self._read(data)
+    def _read_held(self) -> None:
+        if self._state is _State.IDLE and self._transport is not None:
+            self._transport.resume_reading()
+            self._read(b"")
 
     def _read(self, data: bytes) -> None:
-        if self._state is not _State.BODY:
-            data = self._read_head(data)
-        if self._state is _State.BODY:
-            self._read_body(data)
+        """Reads one request at most; what follows it is held until it is answered."""
+        try:
+            if self._state is not _State.BODY:
+                data = self._read_head(data)
+            if self._state is _State.BODY:
+                self._read_body(data)
+        except http1.HttpFault as fault:
+            self._refuse(Refusal("malformed_request", f"The request is malformed: {fault}"))
 
     def _read_head(self, data: bytes) -> bytes:
-        """Reads up to the empty line and opens the exchange; returns the bytes behind it. State BODY: it went well."""
-        if self._head:
-            data = self._head + data
-        elif self._state is _State.IDLE:
+        """Reads up to the empty line and opens the exchange; returns what is behind it. State BODY: it went well."""
+        if self._held:
+            data, self._held = self._held + data, b""
+        if self._state is _State.IDLE:
             self._state = _State.HEAD
             self._deadline = self._owner.loop_time() + self._settings.header_timeout_ms / 1000
+            data = data.removeprefix(b"\r\n")  # RFC 9112 §2.2: an old client's surplus empty line
         end = data.find(http1.HEAD_END) + len(http1.HEAD_END)
         if end < len(http1.HEAD_END):
-            self._head = data
-            if len(data) > self._settings.header_bytes_max:
-                self._refuse_connection(Refusal("header_too_large", "The head is larger than header_bytes_max"))
-            return b""
-        self._head = b""
-        head = data[:end] if end < len(data) else data
-        request = self._request = Request(arrived_ns=self._owner.now_ns(), started_ns=self._owner.monotonic_ns())
-        self._message_complete = self._surplus = False
-        refusal = self._parse_head(head, request)
-        if refusal is not None:
-            self._refuse_connection(refusal)
-            return b""
-        self._open(request)
+            self._held = data
+            end = len(data)
+        if end > self._settings.header_bytes_max:
+            self._refuse(Refusal("header_too_large", "The head is larger than header_bytes_max"))
+        elif not self._held:
+            self._open(data[:end])
         return data[end:]
 
-    def _parse_head(self, head: bytes, request: Request) -> Refusal | None:
-        if len(head) > self._settings.header_bytes_max:
-            return Refusal("header_too_large", "The head is larger than header_bytes_max")
-        fault = http1.head_fault(head)
-        if not fault:
-            try:
-                self._parser.feed_data(head)
-            except httptools.HttpParserUpgrade:
-                # An upgrade is not offered: the request is answered as if it had not asked for one.
-                self._parser = httptools.HttpRequestParser(self)
-            except httptools.HttpParserError as error:
-                fault = f"not HTTP/1.1: {type(error).__name__}"
-        if not fault:
-            fault = http1.target_fault(request.target) or http1.framing_fault(request.headers, http10=request.http10)
-        if fault:
-            return Refusal("malformed_request", f"The request is malformed: {fault}")
-        if len(request.headers) > self._settings.header_count_max:
+    def _open(self, data: bytes) -> None:
+        owner, settings = self._owner, self._settings
+        head = owner.request_reader.request(data)
+        request = Request(head, arrived_ns=owner.now_ns(), started_ns=owner.monotonic_ns())
+        http1.check_target(request.target)
+        http1.check_host(head.special, http10=request.http10)
+        framing = http1.framing(head.special)
+        if framing.chunked and request.http10:
+            raise http1.HttpFault("HTTP/1.0 has no transfer-encoding")
+        self.keep_alive = keeps_alive(head.special, http10=request.http10) and not owner.draining
+        self._body_left = framing.length or 0
+        self._chunks = http1.ChunkedReader() if framing.chunked else None
+        exchange = self._exchange = owner.open(request, self, self._judge(request, len(head.headers)))
+        self._state = _State.BODY
+        self._deadline = owner.loop_time() + settings.body_timeout_ms / 1000
+        self._waits = (request.value(b"expect") or b"").lower() == b"100-continue"
+        if exchange.refusal is None:
+            self._hold_body(self._body_left)
+            if self._waits:
+                self.write(http1.CONTINUE)
+
+    def _judge(self, request: Request, header_count: int) -> Refusal | None:
+        settings = self._settings
+        if header_count > settings.header_count_max:
             return Refusal("header_too_large", "The request has more headers than header_count_max")
         if request.method not in _METHODS:
             return Refusal("method_not_allowed", f"{request.method} is not served here")
-        return self._judge_length(request)
+        return self._judge_body(self._body_left)
 
-    def _judge_length(self, request: Request) -> Refusal | None:
-        request.content_length = length = http1.content_length(request.headers)
-        self._body_left = -1 if length is None else length
-        if length is None:
-            return None
-        if length > self._settings.body_bytes_max:
-            return Refusal("body_too_large", f"The body is larger than {self._settings.body_bytes_max} bytes")
-        if self._owner.body_buffer_bytes + length > self._settings.body_buffer_bytes_max:
+    def _judge_body(self, more_bytes: int) -> Refusal | None:
+        settings = self._settings
+        if self._body_bytes + more_bytes > settings.body_bytes_max:
+            return Refusal("body_too_large", f"The body is larger than body_bytes_max, {settings.body_bytes_max} bytes")
+        if more_bytes and self._owner.body_buffer_bytes + more_bytes > settings.body_buffer_bytes_max:
             return Refusal("overloaded", "body_buffer_bytes_max of request bodies are in flight", retry_after_s=1)
         return None
 
-    def _open(self, request: Request) -> None:
-        self._state = _State.BODY
-        self._deadline = self._owner.loop_time() + self._settings.body_timeout_ms / 1000
-        exchange = self._exchange = self._owner.open(request, self)
-        if exchange.refusal is not None:
-            return
-        expects = request.values.get(b"expect")
-        if expects is not None and expects.lower() == b"100-continue" and not self._message_complete:
-            self.write(http1.CONTINUE)
-
     def _read_body(self, data: bytes) -> None:
-        exchange, request = self._exchange, self._request
-        assert exchange is not None
-        if not self._message_complete:
-            if self._body_left >= 0:
-                self._leftover = data[self._body_left :]
-                data = data[: self._body_left]
-                self._body_left -= len(data)
-            self._deadline = self._owner.loop_time() + self._settings.body_timeout_ms / 1000
-            try:
-                self._parser.feed_data(data)
-            except httptools.HttpParserUpgrade:
-                self._parser = httptools.HttpRequestParser(self)
-            except httptools.HttpParserError as error:
-                if not self._message_complete:
-                    fault = f"The request is malformed: {type(error).__name__}"
-                    self._refuse_connection(Refusal("malformed_request", fault))
-                    return
-                self._surplus = True
+        exchange, chunks = self._exchange, self._chunks
+        assert exchange is not None, "a body has an exchange"
+        if exchange.refusal is not None and (chunks or self._waits or self._body_left > _REFUSED_BODY_BYTES_MAX):
+            self.keep_alive = False
+            self._owner.begin(exchange)
+            return
+        if chunks is not None:
+            self._take_chunks(chunks, data)
+            complete = chunks.done
         else:
-            self._leftover += data
-        if self._fault is not None:
-            self._refuse_connection(self._fault)
-        elif self._message_complete:
+            if self._body_left:
+                self._body.append(data[: self._body_left])
+            data, self._body_left = data[self._body_left :], max(0, self._body_left - len(data))
+            complete = not self._body_left
+            self._held = data
+        if complete:
             self._state = _State.BUSY
-            body = self._body
-            request.body = body[0] if len(body) == 1 else b"".join(body)
-            self._body = []
+            body, self._body = self._body, []
+            exchange.request.body = body[0] if len(body) == 1 else b"".join(body)
             self._owner.begin(exchange)
-        elif exchange.refusal is not None:
-            self._owner.begin(exchange)
+        else:
+            self._deadline = self._owner.loop_time() + self._settings.body_timeout_ms / 1000
+
+    def _take_chunks(self, chunks: http1.ChunkedReader, data: bytes) -> None:
+        for piece in chunks.feed(data):
+            refusal = self._judge_body(len(piece))
+            if refusal is not None:
+                self._refuse(refusal)
+                return
+            self._hold_body(len(piece))
+            self._body.append(piece)
+        self._held = chunks.rest
 
     def _hold_body(self, size_bytes: int) -> None:
         self._body_bytes += size_bytes
         self._owner.body_buffer_bytes += size_bytes
-        if self._body_bytes > self._settings.body_bytes_max:
-            self._fault = Refusal("body_too_large", f"The body is larger than {self._settings.body_bytes_max} bytes")
-        elif self._owner.body_buffer_bytes > self._settings.body_buffer_bytes_max:
-            self._fault = Refusal(
-                "overloaded", "body_buffer_bytes_max of request bodies are in flight", retry_after_s=1
-            )
 
     def _release_body(self) -> None:
         self._owner.body_buffer_bytes -= self._body_bytes
         self._body_bytes = 0
+        self._body = []
 
     # -- endings
 
-    def _refuse_connection(self, refusal: Refusal) -> None:
-        """Answers bytes that are no request one can go on from, and closes."""
+    def _refuse(self, refusal: Refusal) -> None:
+        """Answers what cannot be served or read on from, and closes."""
         self.keep_alive = False
-        exchange = self._exchange
-        if exchange is None:
-            exchange = self._exchange = self._owner.open(self._request, self, refusal)
-        exchange.refuse(refusal)
+        if self._exchange is not None:
+            self._exchange.refuse(refusal)
+        elif self._transport is not None:
+            self._owner.refused_unread(refusal)
+            self._transport.write(render_answer(refusal, "openai", "", close=True))
+            self._discard(self._transport)
 
-    def _discard(self) -> None:
-        self._release_body()
-        self._body, self._leftover = [], b""
+    def _discard(self, transport: asyncio.Transport) -> None:
+        """The answer must not be lost to a reset: says it is the last, and drops what the client still sends."""
+        self._held = b""
         self._state = _State.DISCARD
         self._deadline = self._owner.loop_time() + self._settings.header_timeout_ms / 1000
-        transport = self._transport
-        if transport is not None and transport.can_write_eof():
+        if transport.can_write_eof():
             transport.write_eof()

@@ -57,8 +57,8 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
 
 
 def _decoded(request: Request, body_bytes_max: int) -> bytes | Refusal:
-    encoding = request.values.get(b"content-encoding", b"identity")
-    if encoding == b"identity":
+    encoding = request.value(b"content-encoding")
+    if encoding is None or encoding == b"identity":
         return request.body
     decode = decoder(encoding, body_bytes_max)
     if decode is None:

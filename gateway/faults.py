@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from gateway.providers import Dialect
+from gateway.wire.http1 import REASONS
 
 ShouldRetry = Literal["", "false"]
 
@@ -95,17 +96,24 @@ class Refusal(msgspec.Struct, frozen=True):
         return CODES[self.code].status
 
 
-def render_error(refusal: Refusal, dialect: Dialect, request_id: str) -> tuple[bytes, bytes]:
-    """Header lines and JSON body of a refusal, in the error shape of the dialect's provider."""
+def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close: bool) -> bytes:
+    """A whole HTTP answer of a refusal, in the error shape of the dialect's provider."""
     row = CODES[refusal.code]
     body = msgspec.json.encode(_shape(refusal, row, dialect, request_id))
-    lines = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+    lines = [
+        b"HTTP/1.1 %d %b\r\n" % (row.status, REASONS.get(row.status, b"")),
+        b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body),
+    ]
     if not row.retryable:
         # The Stainless SDKs retry 408, 409, 429 and 5xx unless told not to.
-        lines += b"x-should-retry: false\r\n"
+        lines.append(b"x-should-retry: false\r\n")
     if refusal.retry_after_s is not None:
-        lines += b"retry-after: %d\r\n" % refusal.retry_after_s
-    return lines, body
+        lines.append(b"retry-after: %d\r\n" % refusal.retry_after_s)
+    if request_id:
+        lines.append(b"x-lensai-request-id: %b\r\n" % request_id.encode())
+    if close:
+        lines.append(b"connection: close\r\n")
+    return b"%b\r\n%b" % (b"".join(lines), body)
 
 
 def render_stream_error(refusal: Refusal, dialect: Dialect, endpoint: str, request_id: str) -> bytes:

@@ -8,7 +8,7 @@ from typing import Protocol
 
 from gateway.contract.record import Outcome
 from gateway.examine import Call
-from gateway.faults import Refusal, render_error, render_stream_error
+from gateway.faults import Refusal, render_answer, render_stream_error
 from gateway.identify import Caller
 from gateway.metering.meter import Seen, StreamMeter, read_body
 from gateway.metering.reading import Reading
@@ -17,15 +17,14 @@ from gateway.request import Request
 from gateway.route import Route
 from gateway.settings import Settings
 from gateway.upstream import UpstreamConnection
-from gateway.wire import http1
 from gateway.wire.encoding import DecodeFault, Decoder, decoder
-from gateway.wire.headers import Header, response_head
+from gateway.wire.headers import REQUEST_ID_HEADERS, response_head
+from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, Head
 
 _EVENT_STREAM = b"text/event-stream"
+# A request id is some 36 characters; what is longer is none, and is stored with every event.
+UPSTREAM_REQUEST_ID_CHARS_MAX = 128
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
-_REQUEST_ID_HEADERS = frozenset((b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid"))
-_NO_BODY = (204, 304)
-_LAST_CHUNK = b"0\r\n\r\n"
 
 
 class Client(Protocol):
@@ -102,39 +101,36 @@ class Exchange:
         if self.dispatches > 1:
             self.flags.append("retried_stale_connection")
 
-    def response_head(self, status: int, reason: bytes, headers: list[Header]) -> None:
+    def response_head(self, status: int, head: Head, framing: Framing, *, has_body: bool) -> None:
         """The provider's head is complete; it is written with the first bytes of the body, or alone."""
-        call, route = self.call, self.route
-        assert call is not None and route is not None
+        route, request = self.route, self.request
+        assert route is not None, "dispatched without a route"
         self.upstream_status = status
-        self.deadline_ns = self.request.started_ns + self._total_timeout_ms() * 1_000_000
+        self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         encoding = b""
-        length: int | None = None
-        for lowered, _, value in headers:
+        for lowered, value, _, _ in head.special:
             if lowered == b"content-type":
                 self._events = value.startswith(_EVENT_STREAM)
             elif lowered == b"content-encoding":
                 encoding = value
-            elif lowered == b"content-length":
-                length = int(value)
-            elif lowered in _REQUEST_ID_HEADERS and not self.upstream_request_id:
-                self.upstream_request_id = value.decode("latin-1")[:128]
+            elif lowered in REQUEST_ID_HEADERS and not self.upstream_request_id:
+                self.upstream_request_id = value.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
         if route.endpoint.reader and status < 300:
             self._start_meter(encoding)
-        request = self.request
-        has_body = status not in _NO_BODY
-        decoded = self._strip and self._decoder is not None
-        self._chunked = has_body and (length is None or self._strip) and not request.http10
-        self._close = (has_body and request.http10 and (length is None or self._strip)) or not self._client_stays()
-        line = b"HTTP/1.%d %d %b\r\n" % (0 if request.http10 else 1, status, reason)
+        keeps_length = framing.length is not None and not self._strip
+        self._chunked = has_body and not keeps_length and not request.http10
+        self._close = (has_body and not keeps_length and request.http10) or not self._client_stays()
+        ours = b"x-lensai-request-id: %b\r\n" % self.id.encode()
+        if self._chunked:
+            ours += b"transfer-encoding: chunked\r\n"
+        if self._close:
+            ours += b"connection: close\r\n"
         self._head = response_head(
-            line,
-            headers,
-            content_length=not self._strip,
-            chunked=self._chunked,
-            decoded=decoded,
-            extra=b"x-lensai-request-id: %b\r\n" % self.id.encode(),
-            close=self._close,
+            b"HTTP/1.1 %d %b\r\n" % (status, head.first[3] or b""),
+            head,
+            content_length=keeps_length or not has_body,
+            decoded=self._strip and self._decoder is not None,
+            ours=ours,
         )
 
     def response_data(self, data: bytes) -> None:
@@ -223,7 +219,7 @@ class Exchange:
             elif self._events and self._chunked and self._tail.endswith(_EVENT_ENDS):
                 assert self.route is not None
                 event = render_stream_error(refusal, self.dialect, self.route.endpoint.name, self.id)
-                client.write(b"%x\r\n%b\r\n" % (len(event), event) + _LAST_CHUNK)
+                client.write(b"%x\r\n%b\r\n" % (len(event), event) + LAST_CHUNK)
             else:
                 client.abort()
                 self.client = None
@@ -274,10 +270,10 @@ class Exchange:
             self.status = self.upstream_status
         if self._chunked:
             if data:
-                data = b"%b%x\r\n%b\r\n%b" % (head, len(data), data, _LAST_CHUNK if self.complete else b"")
+                data = b"%b%x\r\n%b\r\n%b" % (head, len(data), data, LAST_CHUNK if self.complete else b"")
                 self.bytes_out += len(data)
             else:
-                data = head + _LAST_CHUNK if self.complete else head
+                data = head + LAST_CHUNK if self.complete else head
         elif head:
             self.bytes_out += len(data)
             data = head + data
@@ -346,17 +342,10 @@ class Exchange:
         """Writes a whole error answer; True when the connection must be closed after it."""
         assert self.client is not None
         self.status = refusal.status
-        lines, body = render_error(refusal, self.dialect, self.id)
         close = not self._client_stays()
-        head = b"HTTP/1.1 %d %b\r\n%bx-lensai-request-id: %b\r\n%b\r\n" % (
-            refusal.status,
-            http1.REASONS.get(refusal.status, b""),
-            lines,
-            self.id.encode(),
-            b"connection: close\r\n" if close else b"",
-        )
-        self.bytes_out += len(body)
-        self.client.write(head + body)
+        answer = render_answer(refusal, self.dialect, self.id, close=close)
+        self.bytes_out += len(answer) - answer.index(HEAD_END) - len(HEAD_END)
+        self.client.write(answer)
         return close
 
     def _client_stays(self) -> bool:

@@ -13,7 +13,7 @@ from gateway.contract.policy import Key, Project
 from gateway.faults import Refusal
 from gateway.policy import PolicyView
 from gateway.request import Request
-from gateway.wire.headers import CREDENTIAL_SLOTS
+from gateway.wire.headers import CREDENTIAL_SLOTS, OWN_PREFIX
 
 # Attribution is stored with every event: long enough for an e-mail address or a UUID list, no longer.
 LABEL_CHARS_MAX = 128
@@ -44,7 +44,7 @@ def identify(request: Request, view: PolicyView, now_s: int) -> Caller | Refusal
     """The caller of a request, or why it has none: 400 for ambiguity, 401 for no key or a bad one."""
     raw_path, _, query = request.target.partition(b"?")
     path = raw_path.decode("ascii")
-    slots = [(lowered, value) for lowered, _, value in request.headers if lowered in CREDENTIAL_SLOTS]
+    slots = [(lowered, value) for lowered, value, _, _ in request.head.special if lowered in CREDENTIAL_SLOTS]
     in_query = _QUERY_KEY.search(query)
     if path.startswith("/k/"):
         token, slash, rest = path[3:].partition("/")
@@ -84,11 +84,11 @@ def _token(slots: list[tuple[bytes, bytes]], in_query: re.Match[bytes] | None) -
 def _attribute(
     request: Request, view: PolicyView, key: Key, path: str, query: bytes, slot: bytes, by_path: bool
 ) -> Caller | Refusal:
-    values = request.values
     user_id, team, route, tags, metadata = key.user_id, key.team, "", key.tags, ""
-    if b"x-lensai-" in values:
+    values = {lowered: value for lowered, value, _, _ in request.head.special if lowered.startswith(OWN_PREFIX)}
+    if values:
         for name in (b"user", b"team", b"route"):
-            value = values.get(b"x-lensai-" + name)
+            value = values.get(OWN_PREFIX + name)
             if value is not None and not _LABEL.fullmatch(_text(value)):
                 return _out_of_bounds(name, f"1 to {LABEL_CHARS_MAX} characters without control characters")
         user_id = _text(values.get(b"x-lensai-user", b"")) or user_id

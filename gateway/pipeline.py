@@ -5,7 +5,6 @@ turn of the loop brings is journaled with one write at its end, and only then se
 """
 
 import asyncio
-import functools
 import logging
 import secrets
 import time
@@ -19,6 +18,7 @@ from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
 from gateway.journal.writer import Journal
+from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.policy import PolicyHolder
 from gateway.request import Request
@@ -79,12 +79,17 @@ class Pipeline:
         self._id_prefix = f"req_{secrets.token_hex(8)}"
         self._opened = 0
 
-    def open(self, request: Request, client: Client, refusal: Refusal | None = None) -> Exchange:
+    def open(self, request: Request, client: Client, refusal: Refusal | None) -> Exchange:
         """The exchange of a request whose head has arrived; it holds a refusal if the head earns one."""
         self._opened += 1
         exchange = Exchange(request, client, self, f"{self._id_prefix}{self._opened:06x}")
         exchange.refusal = refusal or self._judge_head(exchange)
         return exchange
+
+    def refused_unread(self, refusal: Refusal) -> None:
+        """Counts an answer to bytes that were no request."""
+        now_ns = self.now_ns()
+        self._telemetry.observe(_stranger("", now_ns, refusal))
 
     def begin(self, exchange: Exchange) -> None:
         """The request has arrived whole, or is refused already: forwards it once its intent is journaled."""
@@ -92,8 +97,8 @@ class Pipeline:
             refusal = exchange.refusal or self._judge_body(exchange)
             if refusal is None:
                 self._journal_intent(exchange)
-        except Exception as error:  # a bug must cost one call, not the connections of all
-            self._logger.error("pipeline failed", extra={"request_id": exchange.id, "error": type(error).__name__})
+        except Exception:  # a bug must cost one call, not the connections of all
+            self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
             refusal = Refusal("gateway_error", "The gateway failed on this request")
         if refusal is not None:
             exchange.refuse(refusal)
@@ -105,13 +110,17 @@ class Pipeline:
             self.live.discard(exchange)
         if exchange.caller is None:
             # Strangers are counted and not recorded, or anybody could fill the disk.
-            self._telemetry.observe(_stranger(exchange))
+            self._telemetry.observe(_stranger(exchange.id, exchange.request.arrived_ns, exchange.refusal))
             return
-        charge = self._charge(exchange)
+        charge = self._known_charge(exchange)
         if charge is not None:
             self._record(exchange, charge)
+            return
+        reading = exchange.reading() if exchange.copied_bytes <= READ_ON_LOOP_BYTES_MAX else None
+        if reading is not None and reading.provenance == "reported":
+            self._record(exchange, self._settle(exchange, reading))
         else:
-            self._background.spawn(self._charge_on_thread(exchange), "estimate")
+            self._background.spawn(self._charge_on_thread(exchange, reading), "estimate")
 
     def expire(self, now_ns: int) -> None:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
@@ -166,13 +175,12 @@ class Pipeline:
         destination = route.destination
         head = request_head(
             b"%b %b HTTP/1.1\r\n" % (request.method.encode(), route.target),
-            request.headers,
+            request.head,
             host=destination.host,
             credential=route.credential,
             extra=destination.extra,
             body_bytes=len(call.body) if call.body or request.method == "POST" else None,
             identity_only=call.spliced,
-            connection=request.values.get(b"connection", b""),
         )
         exchange.payload = head + call.body
         timeout_ms = destination.upstream.first_byte_timeout_ms or self.settings.first_byte_timeout_ms
@@ -191,30 +199,26 @@ class Pipeline:
 
     # -- the way back
 
-    def _charge(self, exchange: Exchange) -> Charge | None:
-        """The charge, or None where finding it would hold up the loop."""
-        route, call, status = exchange.route, exchange.call, exchange.upstream_status
-        if not exchange.dispatches or route is None or call is None or not route.endpoint.reader or 300 <= status < 500:
+    def _known_charge(self, exchange: Exchange) -> Charge | None:
+        """The charge of a call whose answer need not be read."""
+        route, status = exchange.route, exchange.upstream_status
+        if not exchange.dispatches or route is None or not route.endpoint.reader or 300 <= status < 500:
             return FREE
-        if status == 0 or status >= 500:
-            # Sent, and not answered: what the provider made of it is not known.
-            return UNKNOWN
-        if exchange.copied_bytes > READ_ON_LOOP_BYTES_MAX:
-            return None
-        reading = exchange.reading()
-        if not reading.lines:
-            return None
-        return settle(reading, route, call, self._catalog(), self._second(exchange))
+        # Sent, and not answered: what the provider made of it is not known.
+        return UNKNOWN if status == 0 or status >= 500 else None
 
-    async def _charge_on_thread(self, exchange: Exchange) -> None:
-        route, call = exchange.route, exchange.call
-        assert route is not None and call is not None
-        work = functools.partial(_read_or_estimate, exchange)
+    def _settle(self, exchange: Exchange, reading: Reading) -> Charge:
+        assert exchange.route is not None and exchange.call is not None, "an answer has a route and a call"
+        at_s = exchange.request.arrived_ns // 1_000_000_000
+        return settle(reading, exchange.route, exchange.call, self._catalog(), at_s)
+
+    async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None) -> None:
+        """Reads what is too large for the loop, and estimates what the provider did not report."""
         try:
-            reading = await self._loop.run_in_executor(None, work)
-            charge = settle(reading, route, call, self._catalog(), self._second(exchange))
-        except Exception as error:
-            self._logger.error("metering failed", extra={"request_id": exchange.id, "error": type(error).__name__})
+            reading = await self._loop.run_in_executor(None, _read_or_estimate, exchange, seen)
+            charge = self._settle(exchange, reading)
+        except Exception:  # the record must be written whatever happens
+            self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
         self._record(exchange, charge)
 
@@ -224,22 +228,17 @@ class Pipeline:
         self._telemetry.observe(record)
         self._flush_soon()
 
-    def _second(self, exchange: Exchange) -> int:
-        return exchange.request.arrived_ns // 1_000_000_000
+
+def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:
+    route, call = exchange.route, exchange.call
+    assert route is not None and call is not None, "an answer has a route and a call"
+    if reading is None:
+        reading = exchange.reading()
+    if reading.provenance == "reported":
+        return reading
+    return estimate(route.endpoint.reader, call.model, call.text, exchange.seen(), reading)
 
 
-def _read_or_estimate(exchange: Exchange) -> Reading:
-    from gateway.metering.estimate import estimate
-
-    reading = exchange.reading()
-    return reading if reading.lines else estimate(reading)
-
-
-def _stranger(exchange: Exchange) -> Record:
-    return Record(
-        request_id=exchange.id,
-        ts_ns=exchange.request.arrived_ns,
-        outcome="refused",
-        status=exchange.status,
-        refusal_code=exchange.refusal.code if exchange.refusal is not None else "",
-    )
+def _stranger(request_id: str, arrived_ns: int, refusal: Refusal | None) -> Record:
+    status, code = (refusal.status, refusal.code) if refusal is not None else (0, "")
+    return Record(request_id=request_id, ts_ns=arrived_ns, outcome="refused", status=status, refusal_code=code)

@@ -97,8 +97,8 @@ _GEMINI_PATHS: tuple[tuple[str, str, Endpoint], ...] = (
             ("batchEmbedContents", Endpoint("embed_content", "gemini.embeddings")),
         )
     ),
-    ("GET", "/v1beta/models", Endpoint("models.list")),
-    ("GET", "/v1beta/models/{id}", Endpoint("models.retrieve")),
+    *(("GET", f"/{version}/models", Endpoint("models.list")) for version in ("v1beta", "v1")),
+    *(("GET", f"/{version}/models/{{id}}", Endpoint("models.retrieve")) for version in ("v1beta", "v1")),
 )
 
 PATHS: dict[Dialect, tuple[tuple[str, str, Endpoint], ...]] = {

@@ -1,35 +1,31 @@
-"""Owns Request: one parsed HTTP request, whole, as the stages read it. Knows no caller and no route."""
+"""Owns Request: one HTTP request, whole, as the stages read it. Knows no caller and no route."""
 
-Header = tuple[bytes, bytes, bytes]  # lower-case name, name as sent, value
+from gateway.wire.http1 import Head
 
 
 class Request:
-    """What arrived: headers in order and case, the body as sent (still content-encoded).
+    """What arrived: its head in order and case, its body as sent (still content-encoded).
 
-    Slots and not a frozen struct, because the connection fills it while bytes arrive; from
+    Slots and not a frozen struct, because the body is filled in when it has arrived; from
     `Pipeline.begin` on nobody changes it.
     """
 
-    __slots__ = (
-        "arrived_ns",
-        "body",
-        "content_length",
-        "headers",
-        "http10",
-        "method",
-        "started_ns",
-        "target",
-        "values",
-    )
+    __slots__ = ("arrived_ns", "body", "head", "http10", "method", "started_ns", "target")
 
-    def __init__(self, *, arrived_ns: int, started_ns: int) -> None:
+    def __init__(self, head: Head, *, arrived_ns: int, started_ns: int) -> None:
+        method, target, minor = head.first.groups()
+        self.head = head
+        self.method: str = method.decode("ascii")
+        self.target: bytes = target
+        self.http10 = minor == b"0"
         self.arrived_ns = arrived_ns  # UTC, nanoseconds since the epoch
         self.started_ns = started_ns  # the same instant on the monotonic clock
-        self.method = ""
-        self.target = b""
-        self.headers: list[Header] = []
-        # The last value of each header the stages ask for by name, keyed by lower-case name.
-        self.values: dict[bytes, bytes] = {}
-        self.content_length: int | None = None
-        self.http10 = False
         self.body = b""
+
+    def value(self, lowered: bytes) -> bytes | None:
+        """The last value of a marked header (see wire.headers.request_reader); None: it was not sent."""
+        found = None
+        for name, value, _, _ in self.head.special:
+            if name == lowered:
+                found = value
+        return found

@@ -27,6 +27,7 @@ from gateway.settings import Settings, config_path
 from gateway.summarize import resolve_open
 from gateway.telemetry import Probe, Telemetry
 from gateway.upstream import Upstreams
+from gateway.wire.headers import request_reader
 from pricing.catalog import Catalog
 from pricing.overrides import Override
 
@@ -44,6 +45,7 @@ class Server:
     def __init__(self, settings: Settings, environ: Mapping[str, str], worker: int) -> None:
         self.settings = settings
         self.body_buffer_bytes = 0
+        self.request_reader = request_reader()
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self._clock = Clock()
@@ -51,6 +53,7 @@ class Server:
         data_dir = Path(settings.data_dir)
         self._policy = PolicyHolder(config_path(environ), data_dir, environ, poll_ms=settings.policy_poll_ms)
         self._policy_loaded_s = time.monotonic()
+        self._list_prices = Catalog.load()
         self._catalog = self._priced()
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
         self._journal = Journal.open(
@@ -86,12 +89,17 @@ class Server:
         )
         self.open = self._pipeline.open
         self.begin = self._pipeline.begin
+        self.refused_unread = self._pipeline.refused_unread
         self.loop_time = self._loop.time
         self.now_ns = self._clock.now_ns
         self.monotonic_ns = self._clock.monotonic_ns
         self._stop = asyncio.Event()
 
     # -- for the connections
+
+    @property
+    def draining(self) -> bool:
+        return self._gate.draining
 
     def connected(self, connection: ClientConnection) -> bool:
         """Takes a connection in; False when there are too many."""
@@ -190,7 +198,7 @@ class Server:
 
     def _priced(self) -> Catalog:
         """The catalog under the policy's overrides, whose scope is the upstream's name."""
-        return Catalog.load(
+        return self._list_prices.with_overrides(
             [
                 Override(row.upstream, row.model, row.rates, row.multiplier, row.starts_at_s, row.ends_at_s)
                 for row in self._policy.current.policy.price_overrides

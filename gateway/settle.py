@@ -50,7 +50,7 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     for line in reading.lines:
         usage = line.usage if usage is None else usage + line.usage
         name, is_mapped = (model, mapped) if line.model is None else _priced_model(line.model, "", destination)
-        price = _find(catalog, destination, name, at_s, context if line.model is None else (), is_mapped)
+        price = _find(catalog, destination, name, at_s, context if line.model is None else reading.context, is_mapped)
         if isinstance(price, Unpriced):
             match, flags = "unpriced", (*flags, price.reason)
             continue

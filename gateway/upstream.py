@@ -5,18 +5,19 @@ clients; the exchange decides what bytes mean.
 """
 
 import asyncio
+import enum
 import ssl
 from collections import deque
 from typing import Protocol, cast
 
-import httptools
-
 from gateway.background import Background
 from gateway.route import Origin
-from gateway.wire.headers import Header
+from gateway.wire import http1
+from gateway.wire.headers import keeps_alive, response_reader
+from gateway.wire.http1 import Framing, Head
 
-# A head larger than this is no provider's: llhttp itself sets no bound.
-RESPONSE_HEADER_BYTES_MAX = 256 * 1024
+# A head larger than this is no provider's.
+RESPONSE_HEAD_BYTES_MAX = 256 * 1024
 
 
 class Receiver(Protocol):
@@ -26,7 +27,7 @@ class Receiver(Protocol):
     wanted: bool  # False once it has ended: nothing is sent for it any more
 
     def dispatched(self, connection: "UpstreamConnection") -> None: ...
-    def response_head(self, status: int, reason: bytes, headers: list[Header]) -> None: ...
+    def response_head(self, status: int, head: Head, framing: Framing, *, has_body: bool) -> None: ...
     def response_data(self, data: bytes) -> None: ...
     def response_end(self) -> None: ...
     def turn(self) -> None:
@@ -35,17 +36,22 @@ class Receiver(Protocol):
     def failed(self, code: str, message: str) -> None: ...
 
 
+class _Body(enum.Enum):
+    HEAD = enum.auto()  # none yet
+    LENGTH = enum.auto()
+    CHUNKED = enum.auto()
+    UNTIL_CLOSE = enum.auto()
+
+
 class UpstreamConnection(asyncio.Protocol):
     """One socket to a provider. `receiver` is whom the current answer is for; None while idle."""
 
     __slots__ = (
-        "_close_delimited",
-        "_complete",
-        "_head_bytes",
-        "_headers",
-        "_parser",
-        "_reason",
-        "_retry",
+        "_body",
+        "_body_left",
+        "_chunks",
+        "_held",
+        "_keep_alive",
         "idle_since",
         "pool",
         "receiver",
@@ -61,12 +67,11 @@ class UpstreamConnection(asyncio.Protocol):
         self.reused = False
         self.idle_since = 0.0
         self.started = False  # a byte of the current answer arrived
-        self._complete = False
-        self._close_delimited = False
-        self._headers: list[Header] = []
-        self._head_bytes = 0
-        self._reason = b""
-        self._parser = httptools.HttpResponseParser(self)
+        self._body = _Body.HEAD
+        self._body_left = 0
+        self._chunks: http1.ChunkedReader | None = None
+        self._held = b""  # a head that is not complete
+        self._keep_alive = False
 
     # -- asyncio.Protocol
 
@@ -75,18 +80,21 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         receiver = self.receiver
-        if receiver is None:  # nobody asked: an answer split in two, or noise before closing
+        if receiver is None:  # nobody asked: a second answer, or noise before closing
             self.close()
             return
         self.started = True
         try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            self._fail("upstream_broken", f"the provider broke HTTP: {type(error).__name__}")
+            complete = self._read(receiver, data)
+        except http1.HttpFault as fault:
+            self._fail("upstream_broken", f"the provider broke HTTP: {fault}")
             return
-        receiver.turn()
-        if self._complete:
+        if complete:
+            self.receiver = None
+            receiver.response_end()
+            # Before the turn, so that the next request may already go out on this connection.
             self._ended()
+        receiver.turn()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
@@ -94,9 +102,9 @@ class UpstreamConnection(asyncio.Protocol):
         receiver = self.receiver
         if receiver is None:
             return
-        if self._close_delimited:
-            receiver.response_end()
+        if self._body is _Body.UNTIL_CLOSE and exc is None:
             self.receiver = None
+            receiver.response_end()
             receiver.turn()
         elif self.reused and not self.started:
             # The provider closed while it was idle here; nothing of this request was answered.
@@ -105,58 +113,20 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._fail("upstream_broken", "the provider closed the connection before its answer was complete")
 
-    # -- httptools callbacks
-
-    def on_message_begin(self) -> None:
-        if self._complete:  # a second answer to one request: none of it may reach anybody
-            self._abandon()
-
-    def on_status(self, status: bytes) -> None:
-        self._reason += status
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        self._head_bytes += len(name) + len(value)
-        if self._head_bytes > RESPONSE_HEADER_BYTES_MAX:
-            self._fail("upstream_broken", "the provider's head is too large")
-        self._headers.append((name.lower(), name, value))
-
-    def on_headers_complete(self) -> None:
-        receiver = self.receiver
-        if receiver is None:
-            return
-        status = self._parser.get_status_code()
-        if status < 200:
-            # 100 and 103 announce the real answer; 101 was never asked for.
-            if status == 101:
-                self._fail("upstream_broken", "the provider switched protocols unasked")
-            return
-        framed = any(lowered in (b"content-length", b"transfer-encoding") for lowered, _, _ in self._headers)
-        self._close_delimited = not framed and status not in (204, 304)
-        receiver.response_head(status, self._reason, self._headers)
-
-    def on_body(self, body: bytes) -> None:
-        if self.receiver is not None:
-            self.receiver.response_data(body)
-
-    def on_message_complete(self) -> None:
-        if self._parser.get_status_code() < 200:
-            self._reset()
-        elif self.receiver is not None:
-            self._complete = True
-            self.receiver.response_end()
-
     # -- for the pool and the exchange
 
     def send(self, receiver: Receiver) -> None:
         """Writes the receiver's request; its answer is reported to it."""
-        assert self.transport is not None
+        assert self.transport is not None, "the pool hands out open connections"
         self.receiver = receiver
         receiver.dispatched(self)
         self.transport.write(receiver.payload)
 
     def close(self) -> None:
         """Closes at once and reports nothing more."""
-        self._abandon()
+        self.receiver = None
+        if self.transport is not None:
+            self.transport.abort()
 
     def pause(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -166,31 +136,78 @@ class UpstreamConnection(asyncio.Protocol):
         if self.transport is not None and not self.transport.is_closing():
             self.transport.resume_reading()
 
+    # -- reading
+
+    def _read(self, receiver: Receiver, data: bytes) -> bool:
+        """Reports what the data holds; whether the answer is complete. Raises HttpFault."""
+        while self._body is _Body.HEAD:
+            if self._held:
+                data, self._held = self._held + data, b""
+            end = data.find(http1.HEAD_END) + len(http1.HEAD_END)
+            if end < len(http1.HEAD_END):
+                self._held = data
+                if len(data) > RESPONSE_HEAD_BYTES_MAX:
+                    raise http1.HttpFault("its head is too large")
+                return False
+            if self._read_head(receiver, data[:end]):
+                return self._nothing_follows(data[end:])
+            data = data[end:]
+        return self._read_body(receiver, data) if data else False
+
+    def _read_head(self, receiver: Receiver, data: bytes) -> bool:
+        """Reports a head, unless it only announces one; whether the answer ends with it."""
+        head = self.pool.head_reader.response(data)
+        status = int(head.first[2])
+        if status < 200:
+            if status == 101:
+                raise http1.HttpFault("it switched protocols unasked")
+            return False
+        framing = http1.framing(head.special)
+        self._keep_alive = keeps_alive(head.special, http10=head.first[1] == b"0")
+        has_body = status not in (204, 304)
+        if not has_body or framing.length == 0:
+            receiver.response_head(status, head, framing, has_body=has_body)
+            return True
+        if framing.chunked:
+            self._body, self._chunks = _Body.CHUNKED, http1.ChunkedReader()
+        elif framing.length is not None:
+            self._body, self._body_left = _Body.LENGTH, framing.length
+        else:
+            self._body, self._keep_alive = _Body.UNTIL_CLOSE, False
+        receiver.response_head(status, head, framing, has_body=True)
+        return False
+
+    def _read_body(self, receiver: Receiver, data: bytes) -> bool:
+        if self._chunks is not None:
+            for piece in self._chunks.feed(data):
+                receiver.response_data(piece)
+            return self._chunks.done and self._nothing_follows(self._chunks.rest)
+        if self._body is _Body.UNTIL_CLOSE:
+            receiver.response_data(data)
+            return False
+        left = self._body_left = self._body_left - len(data)
+        receiver.response_data(data if left >= 0 else data[:left])
+        return left <= 0 and self._nothing_follows(data[left:] if left else b"")
+
+    def _nothing_follows(self, rest: bytes) -> bool:
+        """True; but a connection on which more than one answer came for one request is not used again."""
+        if rest:
+            self._keep_alive = False
+        return True
+
     def _ended(self) -> None:
-        self.receiver = None
-        if self._parser.should_keep_alive() and self.transport is not None and not self.transport.is_closing():
-            self._reset()
+        if self._keep_alive and self.transport is not None and not self.transport.is_closing():
+            self._body = _Body.HEAD
+            self._chunks = None
             self.pool.release(self)
         else:
-            self._abandon()
-
-    def _reset(self) -> None:
-        self._complete = False
-        self._close_delimited = False
-        self._headers = []
-        self._head_bytes = 0
-        self._reason = b""
+            self.close()
 
     def _fail(self, code: str, message: str) -> None:
         receiver = self.receiver
-        self._abandon()
+        self.close()
         if receiver is not None:
             receiver.failed(code, message)
-
-    def _abandon(self) -> None:
-        self.receiver = None
-        if self.transport is not None:
-            self.transport.abort()
 
 
 class Pool:
@@ -199,6 +216,7 @@ class Pool:
     def __init__(self, owner: "Upstreams", origin: Origin) -> None:
         self._owner = owner
         self._origin = origin
+        self.head_reader = owner.head_reader
         self._idle: list[UpstreamConnection] = []
         self._waiting: deque[Receiver] = deque()
         self.count = 0  # connections open or opening
@@ -280,6 +298,7 @@ class Upstreams:
         self.background = background
         self.connections_max = connections_max
         self._connect_timeout_ms = connect_timeout_ms
+        self.head_reader = response_reader()
         self._pools: dict[Origin, Pool] = {}
         self._contexts: dict[tuple[bool, str], ssl.SSLContext] = {}
 
