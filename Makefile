@@ -88,7 +88,7 @@ $(VENV)/.installed-dev: requirements-dev.txt $(VENV)/.installed
 
 .PHONY: node-modules
 node-modules:
-	@if command -v npm >/dev/null && [ -f $(NODE_TESTS)/package-lock.json ]; then $(MAKE) --no-print-directory $(NODE_TESTS)/node_modules/.installed; fi
+	@if command -v npm >/dev/null && [ -f $(NODE_TESTS)/package-lock.json ]; then $(MAKE) -s --no-print-directory $(NODE_TESTS)/node_modules/.installed; fi
 
 $(NODE_TESTS)/node_modules/.installed: $(NODE_TESTS)/package-lock.json
 	@npm ci --silent --no-fund --no-audit --prefix $(NODE_TESTS)
