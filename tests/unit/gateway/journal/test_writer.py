@@ -4,6 +4,7 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -405,43 +406,42 @@ def test_disk_that_never_syncs_costs_a_bounded_number_of_segments(journal: Any, 
 # A real full disk.
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 1 MiB where this process may mount one; else a file size limit says no all the same."""
-    mount = shutil.which("mount")
-    directory = tmp_path / "small"
+@contextmanager
+def small_disk(directory: Path) -> Iterator[None]:
+    """One MiB: a file system of that size where this process may mount one, else a limit on the size of files."""
     directory.mkdir()
+    mount = shutil.which("mount")
     command = [mount or "mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", str(directory)]
     if mount and os.geteuid() == 0 and subprocess.run(command, capture_output=True, check=False).returncode == 0:
-        yield directory
+        yield
         subprocess.run(["umount", str(directory)], check=True)
         return
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, hard))
-    yield directory
+    yield
     resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 def test_disk_that_is_really_full_loses_no_end_of_an_admitted_call(
-    small_disk: Path, tmp_path: Path, open_journal: Any, sealed_finals: Any
+    tmp_path: Path, open_journal: Any, sealed_finals: Any
 ) -> None:
-    journal = open_journal(small_disk, segment_bytes_max=8 << 20)
     admitted: list[bytes] = []
-    refused: list[bytes] = []
-    for number in range(3000):
-        id = b"%d" % number
-        journal.intent(id, b"x" * 400)
-        refused += journal.flush(0)
-        if not journal.accepting:
-            break
-        admitted.append(id)
-    assert refused
-    assert "No space left" in journal.fault or "short write" in journal.fault or "too large" in journal.fault
-    for id in admitted:
-        journal.final(id, b"end")
-    shutil.copytree(small_disk, tmp_path / "roomy")  # the operator's remedy: the journal as a crash left it, with room
-    journal.close(0)
+    with small_disk(tmp_path / "small"):
+        journal = open_journal(tmp_path / "small", segment_bytes_max=8 << 20)
+        refused: tuple[bytes, ...] = ()
+        while journal.accepting:
+            id = b"%d" % len(admitted)
+            journal.intent(id, b"x" * 400)
+            refused = journal.flush(0)
+            admitted += {id} - set(refused)
+        assert refused == (b"%d" % len(admitted),)
+        for id in admitted:
+            journal.final(id, b"end")
+        assert journal.flush(RETRY_NS) == ()
+        assert journal.pending  # the ends wait
+        shutil.copytree(tmp_path / "small", tmp_path / "roomy")  # as a crash would leave it
+        journal.close(0)
     again = open_journal(tmp_path / "roomy")
     again.close(0)
-    assert again.recovery.calls_resolved == len(admitted)
-    assert {id for id, _ in sealed_finals(tmp_path / "roomy")} == set(admitted)
+    assert again.recovery.calls_resolved > 1000  # all but a few ends that had room
+    assert sorted(id for id, _ in sealed_finals(tmp_path / "roomy").elements()) == sorted(admitted)
