@@ -72,6 +72,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options.add_argument("--quick", action="store_true", help="under a minute: fewer scenarios, shorter rounds")
     options.add_argument("--only", default="", help="scenarios whose name contains this text")
     options.add_argument("--proxies", default="nginx,gateway", help="which to run, by commas (default: both)")
+    options.add_argument("--peers", action="store_true", help="LiteLLM's proxy too, if PATH has one")
     options.add_argument("--against", type=Path, help="the root of another checkout, whose gateway runs as `before`")
     options.add_argument("--rounds", type=int, help="rounds of each scenario")
     options.add_argument("--profile", action="store_true", help="show where the gateway's time goes (needs --only)")
@@ -86,12 +87,20 @@ def _plan(options: argparse.Namespace) -> Plan:
     return msgspec.structs.replace(plan, scenarios=chosen, rounds=options.rounds or plan.rounds)
 
 
-def _proxy_names(options: argparse.Namespace) -> list[str]:
-    names = options.proxies.split(",")
-    if "nginx" in names and not targets.is_installed("nginx"):
-        print("nginx is not installed: no ratios (apt-get install nginx-light)", file=sys.stderr)
-        names.remove("nginx")
-    return names
+def _proxies(options: argparse.Namespace) -> list[str]:
+    """The proxies asked for that are installed; the program of each, but ours, has its name."""
+    names = options.proxies.split(",") + (["litellm"] if options.peers else [])
+    missing = [name for name in names if name != "gateway" and not targets.is_installed(name)]
+    for name in missing:
+        print(f"not run: {name} is not on PATH ({_INSTALL[name]})", file=sys.stderr)
+    return [name for name in names if name not in missing]
+
+
+_STARTS = {"nginx": targets.nginx, "gateway": targets.gateway, "litellm": targets.litellm}
+_INSTALL = {
+    "nginx": "apt-get install nginx-light",
+    "litellm": "pip install 'litellm[proxy]' in an environment of its own",
+}
 
 
 def _save(run: report.Run) -> Path:
@@ -103,8 +112,7 @@ def _save(run: report.Run) -> Path:
 
 def _compare(plan: Plan, names: Sequence[str], against: Path | None, directory: Path, stack: ExitStack) -> int:
     direct = stack.enter_context(targets.provider())
-    starts = {"nginx": targets.nginx, "gateway": targets.gateway}
-    proxies = [stack.enter_context(starts[name](direct.port, directory)) for name in names]
+    proxies = [stack.enter_context(_STARTS[name](direct.port, directory)) for name in names]
     if against is not None:
         proxies.append(stack.enter_context(targets.gateway(direct.port, directory, "before", against)))
     run = uvloop.run(_measure_all(plan, direct, proxies))
@@ -130,4 +138,4 @@ def main(arguments: Sequence[str]) -> int:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lensai-bench-")))
         if options.profile:
             return _profile(plan.scenarios[0], directory, stack)
-        return _compare(plan, _proxy_names(options), options.against, directory, stack)
+        return _compare(plan, _proxies(options), options.against, directory, stack)

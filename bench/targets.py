@@ -16,9 +16,13 @@ from pathlib import Path
 
 import msgspec
 
+from bench.exchange import MODEL
+
 HOST = "127.0.0.1"
 # A gateway imports in about a second on an idle core; ten times that is a fault.
 _START_TIMEOUT_S = 15.0
+# LiteLLM's proxy takes twelve seconds on an idle core.
+_PEER_START_TIMEOUT_S = 60.0
 # The gateway drains when asked to stop; idle, it has nothing to drain.
 _STOP_TIMEOUT_S = 10.0
 
@@ -81,6 +85,19 @@ def gateway(
         yield Target(name, port, "/openai/v1/chat/completions", "/openai/v1/chat/completions", pid)
 
 
+@contextmanager
+def litellm(upstream_port: int, directory: Path) -> Generator[Target]:
+    """LiteLLM's proxy, one worker, nothing but a model and a master key; from whatever environment PATH finds it in."""
+    port, home = _free_port(), directory / "litellm"
+    home.mkdir()
+    (home / "config.yaml").write_text(_LITELLM_CONFIG.format(host=HOST, upstream_port=upstream_port, model=MODEL))
+    # Its prices from its own package, so that it starts without the network.
+    environ = {"LITELLM_MASTER_KEY": METERED_TOKEN, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
+    command = ["litellm", "--config", "config.yaml", "--host", HOST, "--port", str(port), "--num_workers", "1"]
+    with running(command, port, home / "log", environ, home, _PEER_START_TIMEOUT_S) as pid:
+        yield Target("litellm", port, "/v1/chat/completions", "/v1/chat/completions", pid)
+
+
 def is_installed(program: str) -> bool:
     return shutil.which(program) is not None
 
@@ -116,6 +133,14 @@ http {{
 """
 
 
+_LITELLM_CONFIG = """\
+model_list:
+  - model_name: {model}
+    litellm_params:
+      model: openai/{model}
+      api_base: http://{host}:{upstream_port}/v1
+      api_key: sk-bench-0123456789abcdef
+"""
 _POLICY = """\
 [projects.bench]
 [credentials.provider]
@@ -149,7 +174,12 @@ def _free_port() -> int:
 
 @contextmanager
 def running(
-    command: Sequence[str], port: int, log: Path, environ: Mapping[str, str] | None = None, cwd: Path | None = None
+    command: Sequence[str],
+    port: int,
+    log: Path,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    start_timeout_s: float = _START_TIMEOUT_S,
 ) -> Generator[int]:
     """The pid of a process that accepts connections on the port. It reads nothing and writes to the log."""
     with log.open("wb") as output:
@@ -162,14 +192,14 @@ def running(
             cwd=cwd,
         )
     try:
-        _wait_until_listening(process, port, log)
+        _wait_until_listening(process, port, log, start_timeout_s)
         yield process.pid
     finally:
         _stop(process)
 
 
-def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int, log: Path) -> None:
-    end_s = time.monotonic() + _START_TIMEOUT_S
+def _wait_until_listening(process: "subprocess.Popen[bytes]", port: int, log: Path, timeout_s: float) -> None:
+    end_s = time.monotonic() + timeout_s
     while time.monotonic() < end_s and process.poll() is None:
         with socket.socket() as probe:
             if probe.connect_ex((HOST, port)) == 0:

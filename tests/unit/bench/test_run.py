@@ -12,5 +12,5 @@ def test_help_names_every_option(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
         main(["--help"])
     page = capsys.readouterr().out
-    for option in ("--quick", "--only", "--proxies", "--against", "--rounds", "--profile"):
+    for option in ("--quick", "--only", "--proxies", "--peers", "--against", "--rounds", "--profile"):
         assert option in page
