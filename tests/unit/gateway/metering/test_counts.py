@@ -1,0 +1,44 @@
+"""Counts are integers that make sense, and overlapping ones are taken apart without losing any."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.metering.counts import COUNT_MAX, Count, draw, is_stated, text_or_none
+
+decode = msgspec.json.Decoder(Count).decode
+
+
+@pytest.mark.parametrize("text", [b"-1", b"1.5", b"2.0", b'"7"', b"true", b"null", b"[]", b"1" + b"0" * 30])
+def test_what_is_no_count_is_refused(text: bytes):
+    with pytest.raises(msgspec.ValidationError):
+        decode(text)
+
+
+def test_zero_and_the_largest_are_counts():
+    assert (decode(b"0"), decode(str(COUNT_MAX).encode())) == (0, COUNT_MAX)
+
+
+@given(st.lists(st.integers(0, 50), min_size=1, max_size=4), st.integers(0, 200))
+def test_drawing_moves_tokens_and_makes_none(pools: list[int], amount: int):
+    before = sum(pools)
+    taken = draw(pools, amount)
+    assert sum(taken) + sum(pools) == before
+    assert sum(taken) == min(amount, before)
+    assert min(pools) >= 0
+
+
+def test_the_first_pool_gives_first():
+    pools = [3, 5]
+    assert draw(pools, 4) == [3, 1]
+    assert pools == [0, 4]
+
+
+def test_only_texts_with_something_in_them_are_texts():
+    assert [text_or_none(value) for value in ("a", "", None, 7, ["a"])] == ["a", None, None, None, None]
+
+
+def test_null_states_nothing():
+    raw = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode(b'{"a":null,"b":0}')
+    assert [is_stated(member) for member in (raw["a"], raw["b"], msgspec.Raw())] == [False, True, False]
