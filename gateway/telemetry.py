@@ -84,8 +84,13 @@ class Telemetry(Collector):
         if ttft_us is not None and record.stream:
             cell.ttft_us += ttft_us
             cell.ttfts[bisect_left(TTFT_BOUNDS_US, ttft_us)] += 1
-        if record.status != 200 or record.outcome != "ok" or record.price_match == "unpriced":
-            self._observe_trouble(record)
+        if record.outcome != "ok" or record.status != 200:
+            self._observe_failure(record)
+        elif record.model_requested not in self._models:
+            # Failures are known by this name alone.
+            self._learn(record.model_requested)
+        if record.price_match == "unpriced":
+            self._unpriced[record.provider, self._label(record.model)] += 1
 
     def collect(self) -> Iterator[Family]:
         """Every metric that has a value now. Safe while another thread observes."""
@@ -114,26 +119,27 @@ class Telemetry(Collector):
         providers, never by callers, so there are few.
         """
         project, provider, model, endpoint, outcome, status, provenance = cell_id
-        model = self._label(model, answered=outcome == "ok" and status < 400)
+        if outcome == "ok" and status < 400:
+            self._learn(model)
+        model = self._label(model)
         folded = (project, provider, model, endpoint, outcome, status, provenance)
         if folded not in self._cells and len(self._cells) >= CELLS_MAX:
             folded = (OTHER, provider, OTHER, endpoint, outcome, status, provenance)
         return self._cells.setdefault(folded, _Cell())
 
-    def _label(self, model: str, *, answered: bool) -> str:
-        """The model as a label. Callers may name anything: a name counts once a call with it was answered."""
-        if answered and len(self._models) < MODELS_MAX:
+    def _learn(self, model: str) -> None:
+        """Callers may name anything: a name becomes a label once a call with it was answered."""
+        if len(self._models) < MODELS_MAX:
             self._models.add(model)
+
+    def _label(self, model: str) -> str:
         return model if model in self._models else OTHER
 
-    def _observe_trouble(self, record: Record) -> None:
-        """What only few calls are counted under."""
+    def _observe_failure(self, record: Record) -> None:
         if record.outcome == "upstream_error" or record.upstream_status >= 400:
             self._upstream_errors[record.upstream, str(record.upstream_status)] += 1
         elif record.outcome == "refused":
             self._refusals[record.project_id, record.refusal_code] += 1
-        if record.price_match == "unpriced":
-            self._unpriced[record.provider, self._label(record.model, answered=True)] += 1
 
 
 def _count_cells(cells: Mapping[_CellId, _Cell]) -> Iterator[Family]:

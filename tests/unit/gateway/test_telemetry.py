@@ -142,6 +142,15 @@ def test_a_model_that_answered_once_keeps_its_name_when_it_fails() -> None:
     assert value(counted, "lensai_requests_total", project="shop", **CHAT, outcome="upstream_error", status="500") == 1
 
 
+def test_a_failure_is_counted_under_the_name_that_was_asked_for() -> None:
+    counted = observed(
+        ended(model="gpt-4o-2024-08-06", model_requested="gpt-4o"),
+        ended(model="gpt-4o", model_requested="gpt-4o", outcome="upstream_error", status=502),
+    )
+
+    assert label_values(counted, "lensai_requests_total", "model") == {"gpt-4o-2024-08-06", "gpt-4o"}
+
+
 def test_series_are_bounded_and_no_call_is_lost(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(telemetry, "CELLS_MAX", 10)
     counted = observed(*(ended(project_id=f"p{n}") for n in range(100)))
