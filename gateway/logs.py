@@ -99,7 +99,14 @@ class RequestLog:
         self._window_start_s = monotonic_s()
 
     def warn(
-        self, event: str, *, request_id: str, upstream: str = "", status: int = 0, fault: BaseException | None = None
+        self,
+        event: str,
+        *,
+        request_id: str,
+        upstream: str = "",
+        status: int = 0,
+        code: str = "",
+        fault: BaseException | None = None,
     ) -> None:
         """Writes one warning, unless its like were written too often; those are counted and told of later."""
         now_s = self._monotonic_s()
@@ -107,7 +114,7 @@ class RequestLog:
             self._turn(now_s)
         if self._counted(event, upstream) > WARNINGS_MAX:
             return
-        fields = {"request_id": request_id, "upstream": upstream, "status": status}
+        fields = {"request_id": request_id, "upstream": upstream, "status": status, "code": code}
         cause = (type(fault), fault, fault.__traceback__) if fault is not None else None
         logger.warning(event, exc_info=cause, extra={name: value for name, value in fields.items() if value})
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from gateway import logs
 from gateway.logs import WARNINGS_MAX, WARNINGS_WINDOW_S, RequestLog, configure_logs, logger
 
 Lines = Callable[[], list[dict[str, Any]]]
@@ -87,10 +88,13 @@ def test_text_is_one_plain_line_whatever_the_values_hold(text: Callable[[], str]
 
 def test_a_request_warning_names_the_request_and_the_fault(lines: Lines) -> None:
     fault = ConnectionRefusedError(111, "Connection refused")
-    RequestLog(lambda: 0.0).warn("upstream_fault", request_id="r1", upstream="openai", fault=fault)
+    RequestLog(lambda: 0.0).warn(
+        "upstream_fault", request_id="r1", upstream="openai", code="upstream_unreachable", fault=fault
+    )
 
     (line,) = lines()
-    assert line.items() >= {"request_id": "r1", "upstream": "openai", "reason": "Connection refused"}.items()
+    told = {"request_id": "r1", "upstream": "openai", "code": "upstream_unreachable", "reason": "Connection refused"}
+    assert line.items() >= told.items()
     assert "status" not in line
 
 
@@ -108,3 +112,12 @@ def test_a_flood_of_warnings_is_withheld_and_counted(lines: Lines) -> None:
     withheld, fresh = lines()[WARNINGS_MAX + 1 :]
     assert withheld.items() >= {"event": "warnings_withheld", "about": "upstream_fault", "count": 90}.items()
     assert fresh["request_id"] == "next"
+
+
+def test_upstreams_beyond_the_limit_share_one_count(lines: Lines, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "SUBJECTS_MAX", 2)
+    requests = RequestLog(lambda: 0.0)
+    for n in range(100):
+        requests.warn("upstream_fault", request_id="r", upstream=f"u{n}")
+
+    assert len(lines()) == 2 + WARNINGS_MAX
