@@ -8,15 +8,17 @@ import argparse
 import contextlib
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
 from http.client import HTTPConnection, HTTPException
 from pathlib import Path
+from types import FrameType
 
 import msgspec
 from rich.console import Console
@@ -49,6 +51,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="lensai demo", description=__doc__, allow_abbrev=False)
     parser.add_argument("--keep", action="store_true", help="leave the directory, with its journal and Parquet files")
     arguments = parser.parse_args(argv)
+    # What was started must be stopped, so a SIGTERM ends this like an exception.
+    signal.signal(signal.SIGTERM, _leave)
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PLAIN_WIDTH)
     directory = Path(tempfile.mkdtemp(prefix="lensai-demo-"))
     try:
@@ -62,6 +66,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         else:
             shutil.rmtree(directory)
             console.print(Text(f"\n{directory} is removed; --keep would leave it.", style="dim"))
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    sys.exit(128 + number)
 
 
 def run_demo(directory: Path, console: Console, environ: Mapping[str, str]) -> int:
@@ -100,6 +108,7 @@ def _perform(running: Stage, calls: Mapping[str, Call], console: Console) -> tup
 
             _poll(CALLS_TIMEOUT_S, lambda: look() or all(reply.done() for reply in replies.values()))
             _poll(RECORDS_TIMEOUT_S, look)
+        clients.shutdown(wait=False, cancel_futures=True)
     return records, [fault for mark, call in calls.items() if (fault := _fault(mark, call, replies[mark]))]
 
 
@@ -107,7 +116,7 @@ def _fault(mark: str, call: Call, reply: Future[int]) -> str:
     """What was wrong with a reply, or empty."""
     try:
         status = reply.result()
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, CancelledError) as error:
         return f"{mark}: its client saw {type(error).__name__}"
     return "" if status == call.expected_status else f"{mark}: status {status} instead of {call.expected_status}"
 
