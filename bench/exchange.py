@@ -47,26 +47,29 @@ _SDK_HEADERS = (
     ("x-stainless-read-timeout", "600"),
 )
 
-# What api.openai.com puts around an answer, in kind and in length.
-ANSWER_HEADERS = (
-    ("access-control-expose-headers", "X-Request-ID"),
-    ("openai-organization", "lensai-bench"),
-    ("openai-processing-ms", "412"),
-    ("openai-version", "2020-10-01"),
-    ("x-envoy-upstream-service-time", "415"),
-    ("x-ratelimit-limit-requests", "10000"),
-    ("x-ratelimit-limit-tokens", "10000000"),
-    ("x-ratelimit-remaining-requests", "9999"),
-    ("x-ratelimit-remaining-tokens", "9999871"),
-    ("x-ratelimit-reset-requests", "6ms"),
-    ("x-ratelimit-reset-tokens", "0s"),
-    ("x-request-id", "req_0123456789abcdef0123456789abcdef"),
-    ("strict-transport-security", "max-age=31536000; includeSubDomains; preload"),
-    ("cf-cache-status", "DYNAMIC"),
-    ("x-content-type-options", "nosniff"),
-    ("cf-ray", "8e0123456789abcd-FRA"),
-    ("alt-svc", 'h3=":443"; ma=86400'),
+# What api.openai.com puts around an answer, in kind and in length; five of the lines are never the same twice.
+_ANSWER_HEADERS = (
+    "access-control-expose-headers: X-Request-ID",
+    "openai-organization: lensai-bench",
+    "openai-processing-ms: %(few)d",
+    "openai-version: 2020-10-01",
+    "x-envoy-upstream-service-time: %(few)d",
+    "x-ratelimit-limit-requests: 10000",
+    "x-ratelimit-limit-tokens: 10000000",
+    "x-ratelimit-remaining-requests: 9999",
+    "x-ratelimit-remaining-tokens: %(many)d",
+    "x-ratelimit-reset-requests: 6ms",
+    "x-ratelimit-reset-tokens: 0s",
+    "x-request-id: req_%(number)032x",
+    "strict-transport-security: max-age=31536000; includeSubDomains; preload",
+    "cf-cache-status: DYNAMIC",
+    "x-content-type-options: nosniff",
+    "cf-ray: %(number)016x-FRA",
+    'alt-svc: h3=":443"; ma=86400',
 )
+_ANSWER_FIELDS = "\r\n".join((*_ANSWER_HEADERS, "", ""))
+# Bodies of different lengths, so that no two requests in a row have the same head.
+REQUEST_VARIANTS = 16
 
 _USAGE = {
     "prompt_tokens": 172,
@@ -100,8 +103,15 @@ _CHOICE = {"index": 0, "message": _MESSAGE, "logprobs": None, "finish_reason": "
 ANSWER = _compact(_IDENTITY | {"object": "chat.completion", "choices": [_CHOICE], "usage": _USAGE})
 
 
-def _body(*, stream: bool, ask_usage: bool) -> bytes:
-    messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _QUESTION}]
+def answer_fields(number: int) -> bytes:
+    """The header lines of the n-th answer, and the empty line; its framing is the sender's."""
+    varying = {"number": number, "few": 200 + number % 700, "many": 9_000_000 + number % 900_000}
+    return (_ANSWER_FIELDS % varying).encode()
+
+
+def _body(variant: int, *, stream: bool, ask_usage: bool) -> bytes:
+    question = _QUESTION + " Thank you very much!"[:variant]
+    messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": question}]
     body: dict[str, object] = {"messages": messages, "model": MODEL, "max_tokens": 256, "temperature": 0.2}
     if stream:
         body["stream"] = True
@@ -116,15 +126,17 @@ def _request(host: str, path: str, token: str, extra: tuple[tuple[str, str], ...
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def json_request(host: str, path: str, token: str) -> bytes:
+def json_request(host: str, path: str, token: str, variant: int = 0) -> bytes:
     """One whole HTTP/1.1 request for an answer in one piece, head and ~0.9 KB of body."""
-    return _request(host, path, token, (), _body(stream=False, ask_usage=False))
+    return _request(host, path, token, (), _body(variant, stream=False, ask_usage=False))
 
 
-def stream_request(host: str, path: str, token: str, *, events: int, interval_us: int, ask_usage: bool) -> bytes:
+def stream_request(
+    host: str, path: str, token: str, variant: int = 0, *, events: int, interval_us: int, ask_usage: bool
+) -> bytes:
     """The same question as a stream of that many content events. `interval_us` 0: one event per loop turn."""
     extra = ((EVENTS_HEADER, str(events)), (INTERVAL_HEADER, str(interval_us)))
-    return _request(host, path, token, extra, _body(stream=True, ask_usage=ask_usage))
+    return _request(host, path, token, extra, _body(variant, stream=True, ask_usage=ask_usage))
 
 
 def _event(delta: dict[str, str], finish: str | None, *, nulls: bool) -> bytes:

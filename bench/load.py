@@ -6,10 +6,11 @@ of the server is charged to every call it delays (no coordinated omission).
 """
 
 import asyncio
+import itertools
 import random
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self, cast
 
@@ -95,7 +96,7 @@ class Fleet:
     """Connections to one address, opened before the measurement and closed after it.
 
     async with Fleet("127.0.0.1", port, connections=64) as fleet:
-        samples = await fleet.closed_loop(request, duration_s=1.0)
+        samples = await fleet.closed_loop([request], duration_s=1.0)
     """
 
     def __init__(self, host: str, port: int, *, connections: int) -> None:
@@ -115,8 +116,9 @@ class Fleet:
         for connection in self._connections:
             connection.close()
 
-    async def closed_loop(self, request: bytes, *, duration_s: float) -> Samples:
-        """Every connection busy until the time is up; returns when the last answer is in."""
+    async def closed_loop(self, requests: Iterable[bytes], *, duration_s: float) -> Samples:
+        """Every connection busy until the time is up, with the requests in turn; returns when the last answer is in."""
+        endless = itertools.cycle(requests)
         end_ns = time.monotonic_ns() + int(duration_s * 1e9)
         drained = asyncio.get_running_loop().create_future()
         left = len(self._connections)
@@ -125,7 +127,7 @@ class Fleet:
             nonlocal left
             now_ns = time.monotonic_ns()
             if now_ns < end_ns and not connection.closed:
-                connection.send(request, now_ns)
+                connection.send(next(endless), now_ns)
                 return
             left -= 1
             if left == 0 and not drained.done():
@@ -137,8 +139,9 @@ class Fleet:
         await asyncio.wait_for(drained, duration_s + _DRAIN_TIMEOUT_S)
         return self._collect()
 
-    async def open_loop(self, request: bytes, *, rate: float, duration_s: float, seed: int) -> Samples:
+    async def open_loop(self, requests: Iterable[bytes], *, rate: float, duration_s: float, seed: int) -> Samples:
         """Poisson arrivals at `rate` calls a second; the same seed gives the same arrivals."""
+        endless = itertools.cycle(requests)
         due_ns = _arrivals(time.monotonic_ns(), rate, duration_s, random.Random(seed))
         calls = len(due_ns)
         drained = asyncio.get_running_loop().create_future()
@@ -148,7 +151,7 @@ class Fleet:
         def dispatch() -> None:
             now_ns = time.monotonic_ns()
             while free and due_ns and due_ns[0] <= now_ns:
-                free.popleft().send(request, due_ns.popleft())
+                free.popleft().send(next(endless), due_ns.popleft())
             if due_ns and due_ns[0] > now_ns:
                 alarm.set(due_ns[0])
 

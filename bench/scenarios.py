@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from bench.cpu import CpuTime, cpu_time
-from bench.exchange import json_request, stream_request
+from bench.exchange import REQUEST_VARIANTS, json_request, stream_request
 from bench.load import Fleet
 from bench.samples import Samples, Spread
 from bench.targets import HOST, METERED_TOKEN, TRANSPARENT_TOKEN, Target
@@ -31,9 +31,9 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     ask_usage: bool = False
     rate: float | None = None
 
-    def warm_up(self, target: Target) -> bytes:
-        """The same request, but its stream does not take its time."""
-        return msgspec.structs.replace(self, interval_us=0).request(target)
+    def warm_up(self, target: Target) -> list[bytes]:
+        """The same requests, but their streams do not take their time."""
+        return msgspec.structs.replace(self, interval_us=0).requests(target)
 
     def misses(self, samples: Samples) -> int:
         """Calls that were not answered as the provider would have; a stream must have its events, no more, no less."""
@@ -43,15 +43,19 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
         events = samples.calls * (self.events + _ENDING_EVENTS) + usages
         return samples.errors + abs(samples.usages - usages) + abs(samples.events - events)
 
-    def request(self, target: Target) -> bytes:
+    def requests(self, target: Target) -> list[bytes]:
+        return [self._request(target, variant) for variant in range(REQUEST_VARIANTS)]
+
+    def _request(self, target: Target, variant: int) -> bytes:
         host = f"{HOST}:{target.port}"
         token = METERED_TOKEN if self.mode == "metered" else TRANSPARENT_TOKEN
         if not self.events:
-            return json_request(host, target.json_path, token)
+            return json_request(host, target.json_path, token, variant)
         return stream_request(
             host,
             target.stream_path,
             token,
+            variant,
             events=self.events,
             interval_us=self.interval_us,
             ask_usage=self.ask_usage,
@@ -121,21 +125,21 @@ def spreads(samples: Samples) -> Spreads:
 
 async def measure(target: Target, scenario: Scenario, duration_s: float, seed: int) -> tuple[Measurement, Samples]:
     """Connect, warm up, then count the CPU of the load alone. The seed fixes the arrivals of an open loop."""
-    request = scenario.request(target)
+    requests = scenario.requests(target)
     async with Fleet(HOST, target.port, connections=scenario.connections) as fleet:
         await fleet.closed_loop(scenario.warm_up(target), duration_s=_WARM_UP_S)
         await asyncio.sleep(_SETTLE_S)
         start = cpu_time(target.pid) if target.pid else None
-        samples = await _drive(fleet, scenario, request, duration_s, seed)
+        samples = await _drive(fleet, scenario, requests, duration_s, seed)
         await asyncio.sleep(_SETTLE_S)
         cpu = cpu_time(target.pid).since(start) if target.pid and start else None
     return _measurement(target.name, scenario, samples, cpu), samples
 
 
-async def _drive(fleet: Fleet, scenario: Scenario, request: bytes, duration_s: float, seed: int) -> Samples:
+async def _drive(fleet: Fleet, scenario: Scenario, requests: list[bytes], duration_s: float, seed: int) -> Samples:
     if scenario.rate is None:
-        return await fleet.closed_loop(request, duration_s=duration_s)
-    return await fleet.open_loop(request, rate=scenario.rate, duration_s=duration_s, seed=seed)
+        return await fleet.closed_loop(requests, duration_s=duration_s)
+    return await fleet.open_loop(requests, rate=scenario.rate, duration_s=duration_s, seed=seed)
 
 
 def _measurement(target: str, scenario: Scenario, samples: Samples, cpu: CpuTime | None) -> Measurement:

@@ -6,22 +6,18 @@ Run it alone with `python -m bench.upstream --port 8081`.
 
 import argparse
 import asyncio
+import itertools
 import time
+from collections.abc import Iterator
 from typing import cast
 
 import httptools
 import uvloop
 
-from bench.exchange import ANSWER, ANSWER_HEADERS, EVENTS_HEADER, INTERVAL_HEADER, Stream
+from bench.exchange import ANSWER, EVENTS_HEADER, INTERVAL_HEADER, Stream, answer_fields
 
-_FIELDS = "".join(f"{name}: {value}\r\n" for name, value in ANSWER_HEADERS)
-_JSON = (
-    f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(ANSWER)}\r\n{_FIELDS}\r\n".encode()
-    + ANSWER
-)
-_SSE_HEAD = (
-    f"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n{_FIELDS}\r\n"
-).encode()
+_JSON_HEAD = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(ANSWER)}\r\n".encode()
+_SSE_HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream; charset=utf-8\r\ntransfer-encoding: chunked\r\n"
 _PLAIN, _WITH_USAGE = Stream(with_usage=False), Stream(with_usage=True)
 
 
@@ -32,7 +28,8 @@ def _chunk(data: bytes) -> bytes:
 class Provider(asyncio.Protocol):
     """One connection. A request that arrives while a stream runs is not expected: our clients do not pipeline."""
 
-    def __init__(self) -> None:
+    def __init__(self, numbers: Iterator[int]) -> None:
+        self._numbers = numbers  # of answers, shared by all connections
         self._loop = asyncio.get_running_loop()
         self._parser = httptools.HttpRequestParser(self)
         self._timer: asyncio.Handle | None = None
@@ -66,12 +63,12 @@ class Provider(asyncio.Protocol):
 
     def on_message_complete(self) -> None:
         if b'"stream":true' not in self._body:
-            self._transport.write(_JSON)
+            self._transport.write(_JSON_HEAD + answer_fields(next(self._numbers)) + ANSWER)
             return
         self._stream = _WITH_USAGE if b'"include_usage":true' in self._body else _PLAIN
         self._left = self._events
         self._started_s = self._loop.time()
-        self._transport.write(_SSE_HEAD)
+        self._transport.write(_SSE_HEAD + answer_fields(next(self._numbers)))
         self._write_event()
 
     def _write_event(self) -> None:
@@ -91,7 +88,9 @@ class Provider(asyncio.Protocol):
 
 async def listen(port: int) -> asyncio.Server:
     """Serve on loopback; port 0 takes a free one. The caller closes the server."""
-    return await asyncio.get_running_loop().create_server(Provider, "127.0.0.1", port, backlog=1024)
+    numbers = itertools.count()
+    loop = asyncio.get_running_loop()
+    return await loop.create_server(lambda: Provider(numbers), "127.0.0.1", port, backlog=1024)
 
 
 async def _serve(port: int) -> None:

@@ -62,3 +62,11 @@ def test_asking_for_usage_changes_every_event_and_adds_one() -> None:
     assert done is None
     assert len(_payloads(plain.ending)) == 2
     assert stamp_ns(plain.ending) is None
+
+
+def test_requests_differ_in_length_and_answers_in_what_real_ones_never_repeat() -> None:
+    variants = {len(exchange.json_request("h", "/", "k", variant)) for variant in range(exchange.REQUEST_VARIANTS)}
+    assert len(variants) == exchange.REQUEST_VARIANTS
+    one, other = (exchange.answer_fields(number).split(b"\r\n") for number in (1, 2))
+    assert sum(line not in other for line in one) == 5
+    assert one[-2:] == [b"", b""]

@@ -32,13 +32,13 @@ def test_a_stream_must_have_exactly_its_events(ask_usage: bool, samples: Samples
 
 def test_request_goes_where_the_target_takes_it_with_the_key_of_its_mode() -> None:
     metered, transparent = (
-        msgspec.structs.replace(_STREAM, mode=mode).request(_TARGET) for mode in ("metered", "transparent")
+        msgspec.structs.replace(_STREAM, mode=mode).requests(_TARGET)[0] for mode in ("metered", "transparent")
     )
     assert metered.startswith(b"POST /stream HTTP/1.1\r\n")
     assert METERED_TOKEN.encode() in metered
     assert TRANSPARENT_TOKEN.encode() in transparent
     assert b'"stream":true' in metered
-    json = JSON[0].request(_TARGET)
+    json = JSON[0].requests(_TARGET)[0]
     assert json.startswith(b"POST /json HTTP/1.1\r\n")
     assert b'"stream"' not in json
 

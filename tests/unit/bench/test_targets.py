@@ -16,7 +16,7 @@ async def _one_call(target: Target) -> int:
     """How many calls were answered with 200: one a connection."""
     request = exchange.json_request(f"{HOST}:{target.port}", target.json_path, "k")
     async with Fleet(HOST, target.port, connections=1) as fleet:
-        samples = await fleet.closed_loop(request, duration_s=0.001)
+        samples = await fleet.closed_loop([request], duration_s=0.001)
     return samples.calls - samples.errors
 
 
