@@ -4,6 +4,7 @@ Its encoder is linear whatever the text (300 kB of one letter: 21 ms, tiktoken: 
 same. The vocabularies load on first use, in about half a second and 75 MB each: never on the event loop.
 """
 
+import warnings
 from collections.abc import Callable
 from functools import cache
 from math import ceil
@@ -26,6 +27,8 @@ def scale(tokens: int, numerator: int, denominator: int) -> int:
 
 @cache  # Two vocabularies at most: those that estimate.py names.
 def _encoder(encoding: str) -> Callable[[str], list[int]]:
-    from bpe_openai import get_encoding  # pyright: ignore[reportMissingTypeStubs]
+    with warnings.catch_warnings():  # bpe-openai 0.1.4 opens its data by importlib.resources.open_binary.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        from bpe_openai import get_encoding  # pyright: ignore[reportMissingTypeStubs]
 
-    return get_encoding(encoding).encode_ordinary
+        return get_encoding(encoding).encode_ordinary

@@ -1,0 +1,152 @@
+"""Estimates follow the measured formulas, lean upward, and say what they could not see."""
+
+import json
+
+import pytest
+
+from gateway.metering.estimate import (
+    ATTACHMENT_ASSUMED,
+    ATTACHMENT_TOKENS,
+    OUTPUT_ESTIMATED,
+    REASONING_NOT_SEEN,
+    estimate,
+)
+from gateway.metering.meter import Seen
+from gateway.metering.reading import Line, Reading
+from pricing.usage import Usage
+
+NOTHING = Seen(b"", 0)
+HELLO = {"role": "user", "content": "hello world"}
+
+
+def seen(*events: object) -> Seen:
+    raw = b"".join(b"data: " + json.dumps(event).encode() + b"\n\n" for event in events)
+    return Seen(raw, len(raw))
+
+
+def estimated(reader: str, model: str, request: object, answer: Seen = NOTHING) -> tuple[int, int, tuple[str, ...]]:
+    reading = estimate(reader, model, json.dumps(request).encode(), answer, Reading())
+    assert reading.provenance == "estimated"
+    [line] = reading.lines
+    return line.usage.input_text, line.usage.output_text, reading.flags
+
+
+def said(*words: str) -> Seen:
+    return seen(*({"choices": [{"delta": {"content": word}}]} for word in words))
+
+
+def test_an_openai_prompt_is_its_texts_three_a_message_and_three():
+    system = {"role": "system", "content": "hello world"}
+    assert estimated("openai.chat", "gpt-4o", {"messages": [HELLO]})[0] == 3 + 3 + 1 + 2
+    assert estimated("openai.chat", "gpt-4o", {"messages": [system, HELLO]})[0] == 3 + 2 * (3 + 1 + 2)
+
+
+def test_parts_of_a_message_are_texts_too():
+    parts = [{"type": "text", "text": "hello world"}, {"type": "text", "text": "hello"}]
+    assert (
+        estimated("openai.chat", "gpt-4o", {"messages": [{"role": "user", "content": parts}]})[0] == 3 + 3 + 1 + 2 + 1
+    )
+
+
+def test_tools_count_as_their_json_and_more_on_gpt_5():
+    tools = {"messages": [HELLO], "tools": [{"type": "function", "function": {"name": "f", "parameters": {}}}]}
+    bare = estimated("openai.chat", "gpt-4o", {"messages": [HELLO]})[0]
+    assert estimated("openai.chat", "gpt-4o", tools)[0] > bare + 9
+    assert estimated("openai.chat", "gpt-5", tools)[0] == estimated("openai.chat", "gpt-4o", tools)[0] + 80
+
+
+def test_an_image_is_the_dearest_image_and_never_its_base64():
+    image = {"type": "image_url", "image_url": {"url": "data:image/png;base64," + "iVBORw0K" * 5000}}
+    found = estimated("openai.chat", "gpt-4o", {"messages": [{"role": "user", "content": [image]}]})
+    assert found == (3 + 3 + 1 + ATTACHMENT_TOKENS, 0, (ATTACHMENT_ASSUMED,))
+
+
+def test_the_output_is_the_text_that_was_seen():
+    assert estimated("openai.chat", "gpt-4o", {"messages": []}, said("hello", " world", "!"))[1] == 3
+    assert estimated("openai.chat", "gpt-4o", {"messages": []}, said('"content":"x" \\ é'))[1] > 3
+
+
+def test_an_answer_kept_in_part_is_scaled_up():
+    part = said(*["hello"] * 100)
+    assert estimated("openai.chat", "gpt-4o", {}, Seen(part.raw, part.bytes_total * 10))[1] == 1000
+
+
+def test_tool_calls_cost_more_than_their_text():
+    call = {"choices": [{"delta": {"tool_calls": [{"function": {"name": "add", "arguments": "{}"}}]}}]}
+    assert estimated("openai.chat", "gpt-4o", {}, seen(call))[1] == 2 + 16
+
+
+def test_hidden_reasoning_is_said_to_be_missing():
+    assert estimated("openai.chat", "o4-mini", {}, said("hello"))[2] == (REASONING_NOT_SEEN,)
+    assert estimated("openai.chat", "gpt-4o", {}, said("hello"))[2] == ()
+
+
+@pytest.mark.parametrize(
+    ("model", "tokens"),
+    [
+        ("gpt-4o-mini", 100), ("gpt-4-0613", 100), ("claude-sonnet-4-5", 127), ("anthropic/claude-opus-4-8", 144),
+        ("claude-opus-5", 144), ("gemini-2.5-pro", 112), ("models/gemini-3-flash", 105), ("llama-3.3-70b", 144),
+    ],
+)  # fmt: skip
+def test_other_tokenizers_are_measured_against_openais(model: str, tokens: int):
+    assert estimated("openai.chat", model, {}, said("hello" + " world" * 99))[1] == tokens
+
+
+REQUESTS = [
+    ("openai.completions", {"prompt": ["hello world", "hello"]}, 3 + 2 + 1),
+    ("openai.completions", {"prompt": [[1, 2, 3], [4]]}, 3 + 4),
+    ("openai.embeddings", {"input": "hello world", "encoding_format": "base64"}, 2),
+    ("openai.embeddings", {"input": ["hello", "hello world"]}, 3),
+    ("openai.responses", {"instructions": "hello", "input": [HELLO]}, 3 + 1 + 3 + 1 + 2),
+    ("gemini.embeddings", {"content": {"parts": [{"text": "hello world"}]}}, 2),
+    ("gemini.generate", {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}, 3 + 3 + 1 + 1),
+    ("anthropic.messages", {"system": "hello", "messages": [HELLO], "max_tokens": 9}, 3 + 1 + 3 + 1 + 2),
+]
+
+
+@pytest.mark.parametrize(("reader", "request_", "tokens"), REQUESTS)
+def test_the_prompt_of_every_api_is_found(reader: str, request_: object, tokens: int):
+    assert estimated(reader, "gpt-4o", request_)[0] == tokens
+
+
+ANSWERS = [
+    ("openai.completions", {"choices": [{"text": "hello world"}]}),
+    ("openai.responses", {"type": "response.output_text.delta", "delta": "hello world"}),
+    ("anthropic.messages", {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "hello world"}}),
+    ("gemini.generate", {"candidates": [{"content": {"parts": [{"text": "hello world"}]}}]}),
+]
+
+
+@pytest.mark.parametrize(("reader", "event"), ANSWERS)
+def test_the_output_of_every_api_is_found(reader: str, event: object):
+    assert estimated(reader, "gpt-4o", {}, seen(event))[1] == 2
+
+
+def test_repeated_texts_of_responses_are_counted_once():
+    delta = {"type": "response.output_text.delta", "delta": "hello world"}
+    done = {"type": "response.output_text.done", "text": "hello world"}
+    assert estimated("openai.responses", "gpt-4o", {}, seen(delta, done))[1] == 2
+    whole = b'{"output":[{"content":[{"type":"output_text","text":"hello world"}]}]}'
+    assert estimated("openai.responses", "gpt-4o", {}, Seen(whole, len(whole)))[1] == 2
+
+
+def partial(output: int) -> Reading:
+    return Reading(
+        lines=(Line(Usage(input_text=702, output_text=output)),), provenance="partial", model="claude-3-opus"
+    )
+
+
+def test_a_cut_stream_keeps_its_reported_input_and_gains_the_output_that_was_seen():
+    event = {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "hello" + " world" * 99}}
+    reading = estimate("anthropic.messages", "", b"{}", seen(event), partial(1))
+    assert reading.lines[0].usage == Usage(input_text=702, output_text=127)
+    assert (reading.provenance, reading.flags) == ("partial", (OUTPUT_ESTIMATED,))
+
+
+def test_what_a_cut_stream_reported_is_never_lowered():
+    assert estimate("anthropic.messages", "", b"{}", NOTHING, partial(9)) == partial(9)
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b'{"messages":' + b"[" * 100_000, b"\xff"])
+def test_a_request_that_cannot_be_read_stays_unknown(body: bytes):
+    assert estimate("openai.chat", "gpt-4o", body, NOTHING, Reading()) == Reading()

@@ -1,0 +1,114 @@
+"""Whatever the framing, the bytes come first: a defect of the reading costs a number, never the stream."""
+
+from gateway.metering.counts import PROVIDER_ERROR
+from gateway.metering.fold import LastWins
+from gateway.metering.framing import BODY_TOO_LARGE, EVENT_TOO_LARGE, METER_ERROR, Array, Body, Events
+from gateway.metering.reading import Line, Reading
+from pricing.usage import Usage
+
+USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":5}}\n\n'
+CHUNK = b'data: {"choices":[{"delta":{}}],"usage":null}\n\n'
+
+
+class Recorder:
+    """A fold that keeps what it is given."""
+
+    def __init__(self, lines: tuple[Line, ...] = ()) -> None:
+        self.taken: list[bytes] = []
+        self.lines = lines
+
+    def take(self, payload: bytes) -> None:
+        self.taken.append(payload)
+
+    def reading(self, complete: bool) -> Reading:
+        return Reading(self.lines)
+
+
+class Broken(Recorder):
+    def take(self, payload: bytes) -> None:
+        raise ZeroDivisionError
+
+
+def events(fold: Recorder, strip: bool = False, limit: int = 1000) -> Events:
+    return Events(fold, limit, strip=strip)
+
+
+def test_only_the_first_events_and_those_with_usage_are_read():
+    fold = Recorder((Line(Usage()),))
+    meter = events(fold)
+    for chunk in (CHUNK, CHUNK, CHUNK, CHUNK, USAGE, b"data: [DONE]\n\n"):
+        assert meter.feed(chunk) is chunk
+    meter.reading(complete=True)
+    assert fold.taken == [CHUNK[6:-2], CHUNK[6:-2], USAGE[6:-2]]
+
+
+def test_without_usage_the_last_events_are_read_for_what_they_say():
+    error = b'event: error\ndata: {"error":{"message":"no"}}\n\n'
+    meter = Events(
+        LastWins(lambda payload: Reading(flags=(PROVIDER_ERROR,) * (b'"error"' in payload))), 1000, strip=False
+    )
+    for chunk in (CHUNK, CHUNK, CHUNK, error, b"data: [DONE]\n\n"):
+        meter.feed(chunk)
+    assert meter.reading(complete=True).flags == (PROVIDER_ERROR,)
+
+
+def test_a_last_event_without_its_blank_line_is_read_and_stripped():
+    fold = Recorder()
+    meter = events(fold, strip=True)
+    assert meter.feed(CHUNK * 2 + USAGE[:-2]) == CHUNK.replace(b',"usage":null', b"") * 2
+    assert meter.flush() == b""
+    assert USAGE[6:-2] in fold.taken
+
+
+def test_an_event_cut_in_its_midst_is_passed_on_and_not_read():
+    fold = Recorder()
+    meter = events(fold, strip=True)
+    meter.feed(CHUNK * 2)
+    assert meter.feed(USAGE[:30]) == b""
+    assert meter.flush() == USAGE[:30]
+    assert len(fold.taken) == 2
+
+
+def test_a_broken_reader_is_flagged_and_every_byte_passes():
+    for strip in (False, True):
+        meter = events(Broken(), strip)
+        assert meter.feed(CHUNK + CHUNK[:9]) + meter.feed(CHUNK[9:]) + meter.flush() == CHUNK * 2
+        assert METER_ERROR in meter.reading(complete=True).flags
+
+
+def test_an_event_too_large_to_hold_passes_and_is_flagged():
+    fold = Recorder()
+    meter = events(fold, strip=True, limit=50)
+    big = b'data: {"image":"' + b"A" * 200 + b'"}\n\n'
+    sent = b"".join(meter.feed(bytes([byte])) for byte in big + USAGE) + meter.flush()
+    assert sent == big
+    assert fold.taken[-1] == USAGE[6:-2]
+    assert EVENT_TOO_LARGE in meter.reading(complete=True).flags
+
+
+def test_the_elements_of_an_array_are_read_one_by_one():
+    fold = Recorder()
+    meter = Array(fold, 1000)
+    for chunk in (b'[{"a":1', b"}\n,\r\n", b'{"b":2}', b"]"):
+        assert meter.feed(chunk) is chunk
+    assert fold.taken == [b'{"a":1}', b'{"b":2}']
+    assert meter.flush() == b""
+
+
+def test_a_broken_reader_of_an_array_is_flagged():
+    meter = Array(Broken(), 1000)
+    assert meter.feed(b"[{}]") == b"[{}]"
+    assert METER_ERROR in meter.reading(complete=True).flags
+
+
+def test_a_body_is_read_when_it_is_whole():
+    meter = Body(lambda body: Reading(model=body.decode()), 10)
+    assert (meter.feed(b"01234"), meter.feed(b"56789")) == (b"01234", b"56789")
+    assert meter.reading(complete=True).model == "0123456789"
+
+
+def test_a_body_beyond_the_limit_is_not_kept():
+    meter = Body(lambda body: Reading(model=body.decode()), 10)
+    for chunk in (b"0123456789", b"x", b"small"):
+        assert meter.feed(chunk) == chunk
+    assert meter.reading(complete=True) == Reading(flags=(BODY_TOO_LARGE,))

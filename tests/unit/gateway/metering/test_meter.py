@@ -1,0 +1,185 @@
+"""The entry points: whole streams of each API, in any chunks, with and without stripping."""
+
+import json
+import random
+from itertools import pairwise
+
+import pytest
+
+from gateway.metering import meter
+from gateway.metering.meter import READERS, Seen, StreamMeter, read_body
+from gateway.metering.reading import Reading
+from gateway.providers import PATHS
+
+
+def sse(*events: object, name: str = "", end: str = "\n") -> bytes:
+    lines = (f"event: {event['type']}{end}" if name and isinstance(event, dict) else "" for event in events)
+    texts = (event if isinstance(event, str) else json.dumps(event, separators=(",", ":")) for event in events)
+    return "".join(f"{line}data: {text}{end}{end}" for line, text in zip(lines, texts, strict=True)).encode()
+
+
+def chunk(content: str | None, **members: object) -> dict[str, object]:
+    choices = [] if content is None else [{"index": 0, "delta": {"content": content}, "finish_reason": None}]
+    return {"id": "chatcmpl-1", "object": "chat.completion.chunk", "model": "gpt-4o-2024-08-06",
+            "service_tier": "default", "choices": choices, **members}  # fmt: skip
+
+
+CHAT_USAGE = {"prompt_tokens": 9, "completion_tokens": 3, "total_tokens": 12}
+WORDS = ["", "He", 'llo "usage":null ', "wörld", ",\\", "."]
+MODERATION = chunk(None, moderation={"flagged": False})
+SPLICED = sse(
+    *(chunk(word, usage=None, obfuscation="x" * len(word)) for word in WORDS),
+    chunk(None, usage=CHAT_USAGE),
+    {**MODERATION, "usage": None},
+    "[DONE]",
+)
+UNASKED = sse(*(chunk(word, obfuscation="x" * len(word)) for word in WORDS), MODERATION, "[DONE]")
+
+MESSAGE = {"id": "msg_1", "type": "message", "model": "claude-sonnet-4-6", "content": []}
+ANTHROPIC = sse(
+    {"type": "message_start", "message": {**MESSAGE, "usage": {"input_tokens": 50, "output_tokens": 1}}},
+    {"type": "ping"},
+    {"type": "content_block_delta", "index": 0, "delta": {"type": "text_delta", "text": 'say "usage"'}},
+    {"type": "message_delta", "delta": {"stop_reason": "end_turn"}, "usage": {"output_tokens": 20}},
+    {"type": "message_stop"},
+    name="event",
+)
+GEMINI_CHUNKS = [
+    {"candidates": [{"content": {"parts": [{"text": "Hi"}]}}], "modelVersion": "gemini-3-flash",
+     "usageMetadata": {"promptTokenCount": 8, "candidatesTokenCount": tokens, "totalTokenCount": 8 + tokens}}
+    for tokens in (1, 5)
+]  # fmt: skip
+RESPONSE = {"id": "resp_1", "object": "response", "model": "gpt-5.4", "usage": None}
+RESPONSES = sse(
+    {"type": "response.created", "response": RESPONSE},
+    {"type": "response.output_text.delta", "delta": "Hi"},
+    {
+        "type": "response.completed",
+        "response": {**RESPONSE, "usage": {"input_tokens": 4, "output_tokens": 2, "total_tokens": 6}},
+    },
+    name="event",
+)
+
+STREAMS = [
+    ("openai.chat", "openai", SPLICED, "gpt-4o-2024-08-06", {"input_text": 9, "output_text": 3}),
+    ("openai.responses", "openai", RESPONSES, "gpt-5.4", {"input_text": 4, "output_text": 2}),
+    ("anthropic.messages", "anthropic", ANTHROPIC, "claude-sonnet-4-6", {"input_text": 50, "output_text": 20}),
+    ("gemini.generate", "gemini", sse(*GEMINI_CHUNKS, end="\r\n"), "gemini-3-flash",
+     {"input_text": 8, "output_text": 5}),
+    ("gemini.generate", "gemini", json.dumps(GEMINI_CHUNKS, indent=1).encode(), "gemini-3-flash",
+     {"input_text": 8, "output_text": 5}),
+]  # fmt: skip
+
+
+def metered(reader: str, provider: str, pieces: list[bytes], strip: bool = False, complete: bool = True):
+    stream = StreamMeter(reader, provider, strip=strip, event_bytes_max=1 << 20, text_bytes_max=1 << 20)
+    sent = b"".join(stream.feed(piece) for piece in pieces) + stream.flush()
+    return sent, stream.finish(complete)
+
+
+def splits(whole: bytes) -> list[list[bytes]]:
+    rng = random.Random(1)
+    cuts = [[0, *sorted(rng.sample(range(1, len(whole)), 9)), len(whole)] for _ in range(20)]
+    random_ones = [[whole[start:end] for start, end in pairwise(cut)] for cut in cuts]
+    return [[whole], [whole[at : at + 1] for at in range(len(whole))], *random_ones]
+
+
+@pytest.mark.parametrize(("reader", "provider", "body", "model", "buckets"), STREAMS)
+def test_a_stream_is_read_alike_in_any_chunks_and_passes_unchanged(
+    reader: str, provider: str, body: bytes, model: str, buckets: dict[str, int]
+):
+    for pieces in splits(body):
+        sent, reading = metered(reader, provider, pieces)
+        assert sent == body
+        assert [dict(line.usage.buckets()) for line in reading.lines] == [buckets]
+        assert (reading.model, reading.provenance, reading.flags) == (model, "reported", ())
+
+
+def test_stripping_gives_the_stream_that_was_asked_for_in_any_chunks():
+    expected = metered("openai.chat", "openai", [SPLICED])[1]
+    for pieces in splits(SPLICED):
+        sent, reading = metered("openai.chat", "openai", pieces, strip=True)
+        assert sent == UNASKED
+        assert reading == expected
+
+
+def test_stripping_lets_whole_events_go_in_the_call_they_came_in():
+    stream = StreamMeter("openai.chat", "openai", strip=True, event_bytes_max=1000, text_bytes_max=0)
+    first, second = SPLICED.split(b"\n\n")[:2]
+    assert stream.feed(first + b"\n\n" + second) == first.replace(b',"usage":null', b"") + b"\n\n"
+    assert stream.feed(b"\n\n") == second.replace(b',"usage":null', b"") + b"\n\n"
+
+
+@pytest.mark.parametrize(("reader", "provider", "body", "model", "buckets"), STREAMS)
+def test_a_stream_cut_anywhere_passes_and_claims_no_more_than_it_was_told(
+    reader: str, provider: str, body: bytes, model: str, buckets: dict[str, int]
+):
+    for end in range(len(body)):
+        sent, reading = metered(reader, provider, [body[:end]], complete=False)
+        assert sent == body[:end]
+        assert reading.provenance in ("unknown", "partial", "reported")
+        assert bool(reading.lines) == (reading.provenance != "unknown")
+        for line in reading.lines:
+            assert all(count <= buckets[bucket] for bucket, count in line.usage.buckets())
+
+
+def test_a_cut_anthropic_stream_keeps_its_exact_input():
+    reading = metered(
+        "anthropic.messages", "anthropic", [ANTHROPIC[: ANTHROPIC.index(b"event: ping")]], complete=False
+    )[1]
+    assert reading.provenance == "partial"
+    assert dict(reading.lines[0].usage.buckets()) == {"input_text": 50, "output_text": 1}
+
+
+def test_a_stream_without_usage_names_its_model_and_is_unknown():
+    sent, reading = metered("openai.chat", "openai", [UNASKED])
+    assert sent == UNASKED
+    assert (reading.model, reading.response_id, reading.provenance) == ("gpt-4o-2024-08-06", "chatcmpl-1", "unknown")
+
+
+def test_azure_names_its_model_after_the_prompt_filter():
+    prompt_filter = {"choices": [], "id": "", "model": "", "prompt_filter_results": [{"prompt_index": 0}]}
+    reading = metered("openai.chat", "azure", [sse(prompt_filter, *(chunk(word) for word in WORDS))])[1]
+    assert (reading.model, reading.response_id) == ("gpt-4o-2024-08-06", "chatcmpl-1")
+
+
+def test_a_stream_answered_with_plain_json_is_read_as_a_body():
+    body = json.dumps({**chunk("Hi"), "usage": CHAT_USAGE}).encode()
+    for strip in (False, True):
+        sent, reading = metered("openai.chat", "openai", [body[:20], body[20:]], strip)
+        assert sent == body
+        assert dict(reading.lines[0].usage.buckets()) == {"input_text": 9, "output_text": 3}
+
+
+def test_text_that_looks_like_usage_is_not():
+    trap = chunk('data: {"choices":[],"usage":{"prompt_tokens":1}}\n\n')
+    sent, reading = metered("openai.chat", "openai", [sse(trap, trap, trap)], strip=True)
+    assert (sent, reading.lines) == (sse(trap, trap, trap), ())
+
+
+def test_nothing_at_all_is_unknown():
+    assert metered("openai.chat", "openai", []) == (b"", Reading())
+
+
+def test_what_was_seen_is_kept_up_to_a_limit_and_counted_beyond():
+    stream = StreamMeter("openai.chat", "openai", strip=False, event_bytes_max=1000, text_bytes_max=10)
+    for piece in (b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"):
+        stream.feed(piece)
+    assert stream.seen == Seen(b"data: 1\n\ndata: 2\n\n", 27)
+
+
+def test_a_body_is_final_whatever_its_choices_say():
+    body = json.dumps({**chunk("Hi"), "usage": CHAT_USAGE}).encode()
+    assert read_body("openai.chat", "openai", body).provenance == "reported"
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>", b'{"usage":', b"[1]", b'{"choices":' + b"[" * 10_000])
+@pytest.mark.parametrize("reader", READERS)
+def test_a_body_that_is_no_answer_is_unknown_and_flagged(reader: str, body: bytes):
+    reading = read_body(reader, "openai", body)
+    assert (reading.lines, reading.provenance, reading.flags) == ((), "unknown", (meter.BODY_UNREADABLE,))
+
+
+def test_every_endpoint_that_names_a_reader_has_one():
+    named = {endpoint.reader for rows in PATHS.values() for _, _, endpoint in rows if endpoint.reader}
+    assert named == set(READERS)
