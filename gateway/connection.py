@@ -206,11 +206,11 @@ class ClientConnection(asyncio.Protocol):
         head = owner.request_reader.request(data)
         request = Request(head, arrived_ns=owner.now_ns(), started_ns=owner.monotonic_ns())
         http1.check_target(request.target)
-        http1.check_host(head.special, http10=request.http10)
-        framing = http1.framing(head.special)
+        http1.check_host(head, http10=request.http10)
+        framing = http1.framing(head)
         if framing.chunked and request.http10:
             raise http1.HttpFault("HTTP/1.0 has no transfer-encoding")
-        self.keep_alive = keeps_alive(head.special, http10=request.http10) and not owner.draining
+        self.keep_alive = keeps_alive(head, http10=request.http10) and not owner.draining
         self._body_left = framing.length or 0
         self._chunks = http1.ChunkedReader() if framing.chunked else None
         exchange = self._exchange = owner.open(request, self, self._judge(request, len(head.headers)))

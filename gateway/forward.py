@@ -107,14 +107,11 @@ class Exchange:
         assert route is not None, "dispatched without a route"
         self.upstream_status = status
         self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
-        encoding = b""
-        for lowered, value, _, _ in head.special:
-            if lowered == b"content-type":
-                self._events = value.startswith(_EVENT_STREAM)
-            elif lowered == b"content-encoding":
-                encoding = value
-            elif lowered in REQUEST_ID_HEADERS and not self.upstream_request_id:
-                self.upstream_request_id = value.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
+        values = head.values
+        self._events = values.get(b"content-type", b"").startswith(_EVENT_STREAM)
+        encoding = values.get(b"content-encoding", b"")
+        named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
+        self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
         if route.endpoint.reader and status < 300:
             self._start_meter(encoding)
         keeps_length = framing.length is not None and not self._strip
@@ -344,7 +341,10 @@ class Exchange:
         self.status = refusal.status
         close = not self._client_stays()
         answer = render_answer(refusal, self.dialect, self.id, close=close)
-        self.bytes_out += len(answer) - answer.index(HEAD_END) - len(HEAD_END)
+        head_bytes = answer.index(HEAD_END) + len(HEAD_END)
+        if self.request.method == "HEAD":
+            answer = answer[:head_bytes]
+        self.bytes_out += len(answer) - head_bytes
         self.client.write(answer)
         return close
 

@@ -44,17 +44,19 @@ def identify(request: Request, view: PolicyView, now_s: int) -> Caller | Refusal
     """The caller of a request, or why it has none: 400 for ambiguity, 401 for no key or a bad one."""
     raw_path, _, query = request.target.partition(b"?")
     path = raw_path.decode("ascii")
-    slots = [(lowered, value) for lowered, value, _, _ in request.head.special if lowered in CREDENTIAL_SLOTS]
-    in_query = _QUERY_KEY.search(query)
-    if path.startswith("/k/"):
+    values = request.head.values
+    slots = [name for name in values if name in CREDENTIAL_SLOTS]
+    in_query = _QUERY_KEY.search(query) if query else None
+    by_path = path.startswith("/k/")
+    if by_path:
         token, slash, rest = path[3:].partition("/")
         path = slash + rest
-        by_path = True
+    elif len(slots) + (in_query is not None) > 1 or not request.head.repeated.isdisjoint(CREDENTIAL_SLOTS):
+        return Refusal("ambiguous_credentials", "Send exactly one credential: several were found")
+    elif in_query:
+        token = unquote(in_query.group(1).decode("latin-1"))
     else:
-        if len(slots) + (in_query is not None) > 1:
-            return Refusal("ambiguous_credentials", "Send exactly one credential: several were found")
-        token = _token(slots, in_query)
-        by_path = False
+        token = _token(slots[0], values[slots[0]]) if slots else ""
     if not token:
         return Refusal("missing_key", "Send a LensAI key (lk-…) as the SDK's api_key, or in the base URL as /k/<key>/…")
     key = view.find_key(hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest())
@@ -62,20 +64,15 @@ def identify(request: Request, view: PolicyView, now_s: int) -> Caller | Refusal
         return Refusal(
             "invalid_key", "This LensAI key is unknown, disabled or expired: make one with `lensai keys create`"
         )
-    slot = slots[0][0] if slots else b""
+    slot = slots[0] if slots else b""
     if in_query and not by_path:
         query = _QUERY_KEY.sub(b"", query).lstrip(b"&")
     return _attribute(request, view, key, path, query, slot, by_path)
 
 
-def _token(slots: list[tuple[bytes, bytes]], in_query: re.Match[bytes] | None) -> str:
-    if in_query:
-        return unquote(in_query.group(1).decode("latin-1"))
-    if not slots:
-        return ""
-    name, value = slots[0]
+def _token(slot: bytes, value: bytes) -> str:
     token = value.decode("utf-8", "surrogateescape")
-    if name == b"authorization":
+    if slot == b"authorization":
         scheme, _, token = token.partition(" ")
         return token.strip() if scheme.lower() == "bearer" else ""
     return token
@@ -85,7 +82,7 @@ def _attribute(
     request: Request, view: PolicyView, key: Key, path: str, query: bytes, slot: bytes, by_path: bool
 ) -> Caller | Refusal:
     user_id, team, route, tags, metadata = key.user_id, key.team, "", key.tags, ""
-    values = {lowered: value for lowered, value, _, _ in request.head.special if lowered.startswith(OWN_PREFIX)}
+    values = {name: value for name, value in request.head.values.items() if name.startswith(OWN_PREFIX)}
     if values:
         for name in (b"user", b"team", b"route"):
             value = values.get(OWN_PREFIX + name)

@@ -23,9 +23,5 @@ class Request:
         self.body = b""
 
     def value(self, lowered: bytes) -> bytes | None:
-        """The last value of a marked header (see wire.headers.request_reader); None: it was not sent."""
-        found = None
-        for name, value, _, _ in self.head.special:
-            if name == lowered:
-                found = value
-        return found
+        """The value of a marked header (see wire.headers.request_reader); None: it was not sent."""
+        return self.head.values.get(lowered)

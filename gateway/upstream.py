@@ -162,8 +162,8 @@ class UpstreamConnection(asyncio.Protocol):
             if status == 101:
                 raise http1.HttpFault("it switched protocols unasked")
             return False
-        framing = http1.framing(head.special)
-        self._keep_alive = keeps_alive(head.special, http10=head.first[1] == b"0")
+        framing = http1.framing(head)
+        self._keep_alive = keeps_alive(head, http10=head.first[1] == b"0")
         has_body = status not in (204, 304)
         if not has_body or framing.length == 0:
             receiver.response_head(status, head, framing, has_body=has_body)

@@ -4,7 +4,7 @@ Heads are rebuilt from parsed values, never copied, so what the provider parses 
 here. Order and case of every other header are kept.
 """
 
-from gateway.wire.http1 import Head, Header, HeadReader
+from gateway.wire.http1 import Head, HeadReader
 
 # RFC 9110 §7.6.1, with the historic Proxy-Connection; framing is always our own.
 HOP_BY_HOP = frozenset(
@@ -25,7 +25,7 @@ CREDENTIAL_SLOTS = frozenset((b"authorization", b"x-api-key", b"api-key", b"x-go
 # Ours: read and never forwarded.
 OWN_PREFIX = b"x-lensai-"
 # Under these names providers send the id they know an answer by: provider_facts §5.
-REQUEST_ID_HEADERS = frozenset((b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid"))
+REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
 
 # A Connection header may not nominate these away: they frame the message or pay for it.
 _NEVER_NOMINATED = CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-type", b"content-encoding"}
@@ -42,27 +42,24 @@ def request_reader() -> HeadReader:
 
 def response_reader() -> HeadReader:
     """A reader of responses."""
-    looked_at = HOP_BY_HOP | REQUEST_ID_HEADERS | {b"content-length", b"content-encoding", b"content-type"}
-    return HeadReader(looked_at, OWN_PREFIX, REQUEST_ID_HEADERS | {b"set-cookie"})
+    looked_at = HOP_BY_HOP | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding", b"content-type"}
+    return HeadReader(looked_at, OWN_PREFIX, frozenset((*REQUEST_ID_HEADERS, b"set-cookie")))
 
 
-def nominated(special: list[Header]) -> frozenset[bytes]:
+def nominated(head: Head) -> frozenset[bytes]:
     """Lower-case names that Connection headers declare hop-by-hop, less those they may not."""
-    found = _NOTHING
-    for lowered, value, _, _ in special:
-        if lowered == b"connection" and value not in _PLAIN_CONNECTION:
-            found |= {token.strip().lower() for token in value.split(b",")}
-    return found - _NEVER_NOMINATED if found else found
+    connection = head.values.get(b"connection")
+    if connection is None or connection in _PLAIN_CONNECTION:
+        return _NOTHING
+    return frozenset(token.strip().lower() for token in connection.split(b",")) - _NEVER_NOMINATED
 
 
-def keeps_alive(special: list[Header], *, http10: bool) -> bool:
+def keeps_alive(head: Head, *, http10: bool) -> bool:
     """Whether the sender of a head lets its connection be used again: RFC 9112 §9.3."""
-    tokens = [
-        token.strip().lower()
-        for lowered, value, _, _ in special
-        if lowered == b"connection"
-        for token in value.split(b",")
-    ]
+    connection = head.values.get(b"connection")
+    if connection is None:
+        return not http10
+    tokens = [token.strip() for token in connection.lower().split(b",")]
     return b"keep-alive" in tokens if http10 else b"close" not in tokens
 
 
@@ -83,7 +80,7 @@ def request_head(
     `identity_only` asks for an answer without content-encoding. `extra` wins over the caller's headers.
     """
     out = [line]
-    dropped = nominated(head.special)
+    dropped = nominated(head)
     if extra:
         dropped |= {name.lower() for name, _ in extra}
     slot, secret = credential or (b"", b"")
@@ -127,7 +124,7 @@ def response_head(line: bytes, head: Head, *, content_length: bool, decoded: boo
     decoded; `ours` is whole header lines of the gateway's own, framing among them.
     """
     out = [line]
-    dropped = nominated(head.special)
+    dropped = nominated(head)
     if not content_length:
         dropped |= {b"content-length"}
     if decoded:

@@ -6,7 +6,10 @@ spelling per path. Sources: RFC 9112 §2.2, §3.2, §5, §6, §7.1; why not llht
 """
 
 import re
+from collections import Counter
 from typing import NamedTuple
+
+_NONE: frozenset[bytes] = frozenset()
 
 HEAD_END = b"\r\n\r\n"
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
@@ -16,7 +19,10 @@ LAST_CHUNK = b"0\r\n\r\n"
 CHUNK_LINE_BYTES_MAX = 256
 TRAILER_BYTES_MAX = 16 * 1024
 # Nine hex digits are 64 GiB: a longer size is an attempt at an overflow somewhere.
-_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,9})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_CHUNK_LINE = re.compile(
+    rb"([0-9A-Fa-f]{1,9})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb'|"[\t\x20!\x23-\x5b\x5d-\x7e]*"))?)*'
+)
 
 # Header lines kept parsed, and the longest worth keeping: about 4 MB when full, and then it starts anew.
 KNOWN_LINES_MAX = 4096
@@ -31,7 +37,7 @@ _LENGTH = re.compile(rb"[0-9]{1,15}")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _SEGMENT = rb"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%(?!00|2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])[0-9a-fA-F]{2})"
 # No empty, "." or ".." segment, no encoded slash, dot, percent or control, no ";" parameters.
-_CANONICAL_PATH = re.compile(rb"(?:/(?!\.{1,2}(?:/|$))" + _SEGMENT + rb"+)+")
+_CANONICAL_PATH = re.compile(rb"/|(?:/(?!\.{1,2}(?:/|$))" + _SEGMENT + rb"+)+")
 _QUERY = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]|]*")
 
 
@@ -53,11 +59,16 @@ class Header(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A request's or a response's head. `special` are those of `headers` that were to be marked, in order."""
+    """A request's or a response's head.
+
+    `values` holds the marked headers by lower-case name, those sent more than once joined by ", " as
+    RFC 9110 §5.3 has it; `repeated` names these, for most may not be.
+    """
 
     first: re.Match[bytes]
     headers: list[Header]
-    special: list[Header]
+    values: dict[bytes, bytes]
+    repeated: frozenset[bytes]
 
 
 class HeadReader:
@@ -88,7 +99,15 @@ class HeadReader:
             raise HttpFault(f"the {what} line is malformed")
         known = self._known
         headers = [known.get(line) or self._learn(line) for line in lines[1:-2]]
-        return Head(first, headers, [header for header in headers if header.special])
+        special = [header for header in headers if header.special]
+        values = {header.lowered: header.value for header in special}
+        if len(values) == len(special):
+            return Head(first, headers, values, _NONE)
+        counts = Counter(header.lowered for header in special)
+        repeated = frozenset(name for name, count in counts.items() if count > 1)
+        for name in repeated:
+            values[name] = b", ".join(header.value for header in special if header.lowered == name)
+        return Head(first, headers, values, repeated)
 
     def _learn(self, line: bytes) -> Header:
         found = _LINE.fullmatch(line)
@@ -112,22 +131,16 @@ class Framing(NamedTuple):
     chunked: bool
 
 
-def framing(special: list[Header]) -> Framing:
-    """The framing a head declares, from its marked headers. Raises HttpFault for any contradiction."""
-    length: int | None = None
-    chunked = False
-    for lowered, value, _, _ in special:
-        if lowered == b"content-length":
-            if length is not None or not _LENGTH.fullmatch(value):
-                raise HttpFault("content-length must be one plain number")
-            length = int(value)
-        elif lowered == b"transfer-encoding":
-            if chunked or value.lower() != b"chunked":
-                raise HttpFault("transfer-encoding must be chunked, once")
-            chunked = True
-    if chunked and length is not None:
+def framing(head: Head) -> Framing:
+    """The framing a head declares. Raises HttpFault for any contradiction."""
+    length, encoding = head.values.get(b"content-length"), head.values.get(b"transfer-encoding")
+    if length is not None and not _LENGTH.fullmatch(length):  # two of them are joined by a comma
+        raise HttpFault("content-length must be one plain number")
+    if encoding is not None and encoding.lower() != b"chunked":
+        raise HttpFault("transfer-encoding must be chunked, once")
+    if length is not None and encoding is not None:
         raise HttpFault("content-length and transfer-encoding exclude each other")
-    return Framing(length, chunked)
+    return Framing(None if length is None else int(length), encoding is not None)
 
 
 def check_target(target: bytes) -> None:
@@ -139,13 +152,14 @@ def check_target(target: bytes) -> None:
         raise HttpFault("the query has characters that must be percent-encoded")
 
 
-def check_host(special: list[Header], *, http10: bool) -> None:
+def check_host(head: Head, *, http10: bool) -> None:
     """Raises HttpFault unless there is exactly one well-formed Host; HTTP/1.0 may leave it out."""
-    hosts = [value for lowered, value, _, _ in special if lowered == b"host"]
-    if len(hosts) > 1 or not (hosts or http10):
-        raise HttpFault("exactly one host header is required")
-    if hosts and not _HOST.fullmatch(hosts[0]):
-        raise HttpFault("host must be a name or an address, with a port or without")
+    host = head.values.get(b"host")
+    if host is None:
+        if not http10:
+            raise HttpFault("exactly one host header is required")
+    elif not _HOST.fullmatch(host):  # two of them are joined by a comma
+        raise HttpFault("host must be one name or address, with a port or without")
 
 
 class ChunkedReader:
