@@ -22,8 +22,10 @@ PROMPT_FILTER_CHUNK: Json = {
 
 
 def _dress_choice(choice: Mapping[str, object]) -> Json:
-    written = choice.get("message") or choice.get("delta") or choice.get("text")
-    return dict(sorted({**choice, "content_filter_results": _FILTERED if written else {}}.items()))
+    """A verdict on what the choice says; on one that says nothing, an empty one."""
+    delta: Json = choice.get("delta") or {}  # pyright: ignore[reportAssignmentType]
+    says = "message" in choice or delta.get("content") or delta.get("tool_calls")
+    return dict(sorted({**choice, "content_filter_results": _FILTERED if says else {}}.items()))
 
 
 def dress(document: Json, first: bool = False) -> Json:

@@ -25,7 +25,7 @@ class BadRequest(Exception):
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One request. `head` is every byte up to and with the blank line; `headers` has lower-case names, repeated ones joined."""
+    """One request. `head` is every byte up to and with the blank line; `headers` are joined by lower-case name."""
 
     method: str
     path: str

@@ -43,12 +43,12 @@ def ask(sandbox: Sandbox, path: str, document: Any = None, method: str = "POST",
     (request,) = RequestReader().feed("\r\n".join([*lines, "", ""]).encode() + body)
     plan = sandbox.plan(request, connection=1, reused=False)
     assert plan is not None
-    wire = b""
+    wire = list[bytes]()
     for frame in plan.frames:
-        wire += frame.data
+        wire.append(frame.data)
         if plan.entry and plan.entry.stream:
             plan.entry.count(frame.output, frame.reasoning)
-    return take_apart(wire)._replace(entry=plan.entry)
+    return take_apart(b"".join(wire))._replace(entry=plan.entry)
 
 
 def take_apart(wire: bytes) -> Told:
@@ -62,8 +62,11 @@ def take_apart(wire: bytes) -> Told:
 
 
 def _unchunked(body: bytes) -> bytes:
-    whole = b""
-    while body:
-        size, _, rest = body.partition(b"\r\n")
-        whole, body = whole + rest[: int(size, 16)], rest[int(size, 16) + 2 :]
-    return whole
+    """The chunks' data, up to where the bytes end: a cut stream has no last chunk."""
+    chunks, at = list[bytes](), 0
+    while at < len(body):
+        start = body.index(b"\r\n", at) + 2
+        size = int(body[at : start - 2], 16)
+        chunks.append(body[start : start + size])
+        at = start + size + 2
+    return b"".join(chunks)

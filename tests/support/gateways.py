@@ -1,0 +1,206 @@
+"""Owns a real gateway for end-to-end tests: its policy, its processes on one data directory, what they recorded."""
+
+import contextlib
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pyarrow.parquet as parquet
+
+from gateway.cli.keys import mint, toml_block
+from gateway.contract.policy import Mode
+from gateway.contract.record import Record, decode_record
+from gateway.journal.reader import OPEN, SegmentReader, sealed, workers
+from tests.support.processes import Child
+
+PROVIDER_KEY = "sandbox-key"
+PROJECT = "shop"
+FAMILIES = ("openai", "azure", "anthropic", "gemini")
+
+# Short, so that a test does not wait for a landing: a record is in Parquet some 600 ms after its call.
+SETTINGS = {
+    "LENSAI_LISTEN_PORT": "0",
+    "LENSAI_ADMIN_PORT": "0",
+    "LENSAI_LOG_FORMAT": "json",
+    "LENSAI_LOG_LEVEL": "debug",
+    "LENSAI_SEGMENT_AGE_MS": "300",
+    "LENSAI_JOURNAL_SYNC_MS": "50",
+    "LENSAI_LAKE_POLL_MS": "50",
+}
+# Landing takes less than a second; ten of those on a busy machine.
+LANDING_TIMEOUT_S = 10.0
+POLL_S = 0.02
+
+
+class Row(NamedTuple):
+    """One event as Parquet holds it: the columns by name, and when its file was written."""
+
+    columns: dict[str, Any]
+    landed_ns: int
+
+    def __getitem__(self, column: str) -> Any:
+        return self.columns[column]
+
+    @property
+    def cost_nanousd(self) -> int | None:
+        cost = self["cost_usd"]
+        return None if cost is None else int(cost.scaleb(9))
+
+    @property
+    def ts_ns(self) -> int:
+        at = self["ts"]
+        return int(at.timestamp()) * 1_000_000_000 + at.microsecond * 1_000
+
+
+class Gateway:
+    """One data directory with its policy, and the `lensai` processes that run on it."""
+
+    def __init__(self, data_dir: Path, upstreams: str, settings: Mapping[str, str] | None = None) -> None:
+        """`upstreams` is the policy's TOML but for projects and keys."""
+        self.data_dir = data_dir
+        self._env = {**SETTINGS, "LENSAI_DATA_DIR": str(data_dir), **(settings or {})}
+        self._gateway: Child | None = None
+        self._lake: Child | None = None
+        self.children: list[Child] = []
+        self.port = self.admin_port = 0
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.config.write_text(f"[projects.{PROJECT}]\n{upstreams}\n")
+        self.config.chmod(0o600)
+
+    @property
+    def config(self) -> Path:
+        return self.data_dir / "lensai.toml"
+
+    @property
+    def journal(self) -> Path:
+        return self.data_dir / "journal"
+
+    @property
+    def lake(self) -> Path:
+        return self.data_dir / "lake"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def add_key(self, mode: Mode = "metered", more: str = "") -> str:
+        """A new key's token; `more` is further fields of its table. Before `start`, or it takes a poll to be known."""
+        minted = mint(PROJECT, mode=mode)
+        with self.config.open("a") as file:
+            file.write(toml_block(minted.key) + more + "\n")
+        return minted.token
+
+    # Processes.
+
+    def spawn(self) -> Child:
+        """A gateway process that may not be ready yet."""
+        self._gateway = self._start("gateway")
+        return self._gateway
+
+    def start(self) -> None:
+        """A gateway process, listening."""
+        self.listening(self.spawn())
+
+    def listening(self, child: Child) -> None:
+        """Waits until it listens and takes note of where. Raises NotReady."""
+        said = json.loads(child.wait_for_output('"event":"listening"'))
+        self.port, self.admin_port = said["port"], said["admin_port"]
+
+    def start_lake(self) -> Child:
+        self._lake = self._start("lake")
+        return self._lake
+
+    def stop(self) -> None:
+        """SIGTERM to the gateway, which must end with 0."""
+        assert self._gateway is not None
+        assert self._gateway.stop() == 0, self._gateway.output()
+
+    def kill(self) -> None:
+        """SIGKILL to the gateway."""
+        assert self._gateway is not None
+        self._gateway.kill()
+
+    def kill_lake(self) -> None:
+        assert self._lake is not None
+        self._lake.kill()
+
+    def close(self) -> None:
+        for child in self.children:
+            child.close()
+
+    def output(self) -> str:
+        """All that any of its processes wrote."""
+        return "".join(child.output() for child in self.children)
+
+    def _start(self, command: str) -> Child:
+        child = Child((sys.executable, "-m", "gateway", command), self._env)
+        self.children.append(child)
+        return child
+
+    # What was recorded.
+
+    def journaled(self) -> list[Record]:
+        """The ends of calls that are in the journal and have not landed."""
+        segments = [
+            segment for worker in workers(self.journal) for segment in (*sealed(worker), *worker.glob("*" + OPEN))
+        ]
+        return [decode_record(payload) for segment in segments for _, payload in SegmentReader(segment).finals()]
+
+    def rows(self) -> list[Row]:
+        """Every row that has landed, oldest first."""
+        rows: list[Row] = []
+        for path in self.lake.glob("landing/dt=*/*.parquet"):
+            landed_ns = path.stat().st_mtime_ns
+            rows += [Row(columns, landed_ns) for columns in parquet.ParquetFile(path).read().to_pylist()]
+        return sorted(rows, key=lambda row: row.ts_ns)
+
+    def rows_of(self, count: int) -> list[Row]:
+        """The rows once there are so many, or more. Fails when there are too few in time."""
+        rows: list[Row] = []
+
+        def landed() -> bool:
+            nonlocal rows
+            rows = self.rows()
+            return len(rows) >= count
+
+        wait_until(landed, lambda: f"{len(rows)} of {count} rows landed")
+        return rows
+
+    def land_all(self) -> None:
+        """Returns once a stopped gateway's journal is empty, with a lake running."""
+        wait_until(lambda: not any(sealed(worker) for worker in workers(self.journal)), lambda: "segments are left")
+
+
+def wait_until(ready: Callable[[], bool], state: Callable[[], str], timeout_s: float = LANDING_TIMEOUT_S) -> None:
+    """Returns once `ready()` is true. Fails with `state()` after the timeout."""
+    deadline = time.monotonic() + timeout_s
+    while not ready():
+        assert time.monotonic() < deadline, state()
+        time.sleep(POLL_S)
+
+
+@contextlib.contextmanager
+def gateway_on(data_dir: Path, upstreams: str, settings: Mapping[str, str] | None = None) -> Iterator[Gateway]:
+    """A gateway that is gone when the block ends. Nothing runs yet."""
+    gateway = Gateway(data_dir, upstreams, settings)
+    try:
+        yield gateway
+    finally:
+        gateway.close()
+
+
+def sandbox_upstreams(origin: str, key: str = PROVIDER_KEY) -> str:
+    """Policy tables that make one sandbox all the providers."""
+    return "\n".join(
+        f'[credentials.{name}]\nsecret = "{key}"\n[upstreams.{name}]\norigin = "{origin}"' for name in FAMILIES
+    )
+
+
+def port_of(url: str) -> int:
+    found = re.search(r":(\d+)", url.split("//", 1)[1])
+    assert found is not None
+    return int(found[1])
