@@ -50,7 +50,7 @@ seed: setup ## send a small mix of calls through a gateway and show them (large 
 	@$(BIN)/lensai demo
 
 metering-report: $(VENV)/.installed-dev ## expected and metered usage of every recorded answer, side by side
-	@$(BIN)/python tests/golden/metering_report.py $(ARGS)
+	@$(BIN)/python -m tests.golden.metering_report
 
 crash: $(VENV)/.installed-dev ## kill the gateway 200 times under load and compare the books
 	@$(BIN)/python -m tests.simulation.crash $(ARGS)

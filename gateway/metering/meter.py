@@ -87,7 +87,10 @@ class StreamMeter:
             self._text.append(data)
         self._bytes_total += len(data)
         if self._framing is None:
-            self._framing = self._recognise(data)
+            opening = data.lstrip(_BLANKS)[:1]
+            if not opening:
+                return data  # OpenRouter sends blank lines while it waits for a JSON answer
+            self._framing = self._recognise(opening)
         passed = self._framing.feed(data)
         return passed if self._strip else data
 
@@ -105,9 +108,9 @@ class StreamMeter:
         """The first `text_bytes_max` bytes of the answer, and at most one chunk more."""
         return Seen(b"".join(self._text), self._bytes_total)
 
-    def _recognise(self, data: bytes) -> Framing:
+    def _recognise(self, opening: bytes) -> Framing:
         reader = READERS[self._reader]
-        match data.lstrip(_BLANKS)[:1]:
+        match opening:
             case b"{":
                 return Body(lambda body: read_body(self._reader, self._provider, body), self._event_bytes_max)
             case b"[":

@@ -35,7 +35,8 @@ class Recording(NamedTuple):
     reader: str
     stream: bool
     status: int
-    model: str | None
+    model: str | None  # as the answer names it
+    requested_model: str | None
     asked_for_usage: bool | None
     exact_bytes: bool  # as they were on the wire; otherwise rebuilt from parsed events
     body: bytes
@@ -59,10 +60,11 @@ def recordings() -> Iterator[Recording]:
                 provider=PROVIDERS.get(provider, provider),
                 endpoint=endpoint,
                 # Two Azure answers from a chat model are filed under responses.
-                reader="openai.chat" if b'"choices"' in body else READERS[endpoint],
+                reader="openai.chat" if endpoint == "responses" and b'"choices"' in body else READERS[endpoint],
                 stream=raw["stream"],
                 status=raw.get("status") or 200,
                 model=raw.get("response_model"),
+                requested_model=raw.get("model"),
                 asked_for_usage=raw.get("include_usage"),
                 exact_bytes=bool(raw.get("raw_bytes")),
                 body=body,

@@ -3,14 +3,17 @@
 It works on the parsed usage objects of a recording and shares no code with the readers it judges.
 """
 
+import re
 from typing import Any
 
 from pricing.usage import Usage
 
+FILE_SEARCH = re.compile(rb'"type":\s*"file_search_call"')
+
 Lines = list[tuple[str | None, Usage]]
 
 
-def expected(reader: str, provider: str, usages: list[tuple[str, dict[str, Any]]]) -> Lines:
+def expected(reader: str, provider: str, usages: list[tuple[str, dict[str, Any]]], body: bytes) -> Lines:
     """(model or None for the answer's own, usage) in order; empty where the answer reports none."""
     family = reader.partition(".")[0]
     if family == "anthropic":
@@ -24,7 +27,9 @@ def expected(reader: str, provider: str, usages: list[tuple[str, dict[str, Any]]
         return [(None, Usage(input_text=own[-1].get("prompt_tokens", own[-1]["total_tokens"])))]
     if reader == "openai.responses":
         tools = [usage for path, usage in usages if path.endswith("tool_usage")]
-        return responses(own[-1], tools[-1] if tools else {})
+        # One item of the answer's output each; a stream shows every item several times.
+        file_searches = 0 if body.startswith(b"data") else len(FILE_SEARCH.findall(body))
+        return responses(own[-1], tools[-1] if tools else {}, file_searches)
     return [(None, chat(own[-1], provider))]
 
 
@@ -52,7 +57,7 @@ def chat(usage: dict[str, Any], provider: str) -> Usage:
     )
 
 
-def responses(usage: dict[str, Any], tools: dict[str, Any]) -> Lines:
+def responses(usage: dict[str, Any], tools: dict[str, Any], file_searches: int) -> Lines:
     details_in = usage.get("input_tokens_details") or {}
     reasoning = (usage.get("output_tokens_details") or {}).get("reasoning_tokens", 0)
     cached, written = details_in.get("cached_tokens", 0), details_in.get("cache_write_tokens", 0)
@@ -64,6 +69,7 @@ def responses(usage: dict[str, Any], tools: dict[str, Any]) -> Lines:
         output_text=usage["output_tokens"] - reasoning,
         output_reasoning=reasoning,
         web_searches=tools["web_search"]["num_requests"] if tools else 0,
+        file_searches=file_searches,
     )
     return [(None, own)]
 

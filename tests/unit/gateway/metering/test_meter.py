@@ -151,6 +151,13 @@ def test_a_stream_answered_with_plain_json_is_read_as_a_body():
         assert dict(reading.lines[0].usage.buckets()) == {"input_text": 9, "output_text": 3}
 
 
+def test_blanks_before_an_answer_do_not_decide_what_it_is():
+    body = json.dumps({**chunk("Hi"), "usage": CHAT_USAGE}).encode()
+    sent, reading = metered("openai.chat", "openrouter", [b"\n", b"  \n \n", body])
+    assert sent == b"\n  \n \n" + body
+    assert dict(reading.lines[0].usage.buckets()) == {"input_text": 9, "output_text": 3}
+
+
 def test_text_that_looks_like_usage_is_not():
     trap = chunk('data: {"choices":[],"usage":{"prompt_tokens":1}}\n\n')
     sent, reading = metered("openai.chat", "openai", [sse(trap, trap, trap)], strip=True)
