@@ -85,6 +85,9 @@ class _Answer(msgspec.Struct, frozen=True, gc=False):
     error: object = None
 
 
+_NO_INPUT_DETAILS = InputDetails()
+_NO_OUTPUT_DETAILS = OutputDetails()
+
 _answers = msgspec.json.Decoder(_Answer)
 _usages = msgspec.json.Decoder(_Usage)
 _timings = msgspec.json.Decoder(_Timings)
@@ -128,8 +131,9 @@ def _usage(answer: _Answer, quirk: Quirk) -> tuple[Usage | None, tuple[str, ...]
 
 def _stated(answer: _Answer) -> msgspec.Raw | None:
     """Groq repeats the usage in `x_groq`, where older streams have it alone: it counts once."""
-    candidates = (answer.usage, answer.x_groq.usage if answer.x_groq else msgspec.Raw())
-    return next((usage for usage in candidates if is_stated(usage)), None)
+    if is_stated(answer.usage):
+        return answer.usage
+    return answer.x_groq.usage if answer.x_groq and is_stated(answer.x_groq.usage) else None
 
 
 def _from_timings(timings: _Timings) -> Usage:
@@ -144,11 +148,12 @@ def _disjoint(usage: _Usage, quirk: Quirk) -> tuple[Usage | None, tuple[str, ...
     if beside is None:
         return None, (INCONSISTENT,)
     prompt, completion = usage.prompt_tokens or 0, usage.completion_tokens or 0
-    details_in, details_out = usage.prompt_tokens_details or InputDetails(), usage.completion_tokens_details
+    details_in = usage.prompt_tokens_details or _NO_INPUT_DETAILS
+    details_out = usage.completion_tokens_details or _NO_OUTPUT_DETAILS
     cached = _cached(usage, details_in)
     buckets = Usage(
         **input_buckets(prompt, details_in, cached),
-        **output_buckets(completion, details_out or OutputDetails(), 0 if beside else _reasoning(usage), beside),
+        **output_buckets(completion, details_out, 0 if beside else _reasoning(usage), beside),
         output_citation=usage.citation_tokens or 0,
         web_searches=usage.num_search_queries or 0,
         input_audio_ms=round((usage.prompt_audio_seconds or 0) * 1000),
@@ -157,19 +162,16 @@ def _disjoint(usage: _Usage, quirk: Quirk) -> tuple[Usage | None, tuple[str, ...
 
 
 def _cached(usage: _Usage, details: InputDetails) -> int:
-    stated = (
-        details.cached_tokens,
-        usage.prompt_cache_hit_tokens,
-        usage.cached_tokens,
-        usage.num_cached_tokens,
-    )
-    return next((count for count in stated if count is not None), 0)
+    if details.cached_tokens is not None:
+        return details.cached_tokens
+    return usage.prompt_cache_hit_tokens or usage.cached_tokens or usage.num_cached_tokens or 0
 
 
 def _reasoning(usage: _Usage) -> int:
     details = usage.completion_tokens_details
-    stated = (details.reasoning_tokens if details else None, usage.reasoning_tokens)
-    return next((count for count in stated if count is not None), 0)
+    if details is not None and details.reasoning_tokens is not None:
+        return details.reasoning_tokens
+    return usage.reasoning_tokens or 0
 
 
 def _reasoning_beside(usage: _Usage, quirk: Quirk) -> int | None:

@@ -37,6 +37,9 @@ def input_buckets(total: int, details: InputDetails, cached: int) -> dict[str, i
 
     Which modality the cached tokens had is not said: text is served from the cache first.
     """
+    if not (details.audio_tokens or details.image_tokens or details.video_tokens or details.cache_write_tokens):
+        cached = min(cached, total)  # nearly every answer: text, some of it read from the cache
+        return {"input_text": total - cached, "cache_read_text": cached}
     pools = [total]
     audio, image, video = (
         draw(pools, part or 0)[0] for part in (details.audio_tokens, details.image_tokens, details.video_tokens)
@@ -73,6 +76,9 @@ def output_buckets(total: int, details: OutputDetails, reasoning_within: int, re
 
     Reasoning within may exceed the total by rounding (OpenRouter: 11 of 10); what is billed is the total.
     """
+    if not (details.audio_tokens or details.image_tokens):
+        within = min(reasoning_within, total)  # nearly every answer
+        return {"output_text": total - within, "output_reasoning": within + reasoning_beside}
     pools = [total]
     reasoning, audio, image = (
         draw(pools, part or 0)[0] for part in (reasoning_within, details.audio_tokens, details.image_tokens)

@@ -66,6 +66,7 @@ class Gateway:
         self._gateway: Child | None = None
         self._lake: Child | None = None
         self.children: list[Child] = []
+        self._read: dict[Path, list[Row]] = {}
         self.port = self.admin_port = 0
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.config.write_text(f"[projects.{PROJECT}]\n{upstreams}\n")
@@ -152,11 +153,13 @@ class Gateway:
 
     def rows(self) -> list[Row]:
         """Every row that has landed, oldest first."""
-        rows: list[Row] = []
         for path in self.lake.glob("landing/dt=*/*.parquet"):
-            landed_ns = path.stat().st_mtime_ns
-            rows += [Row(columns, landed_ns) for columns in parquet.ParquetFile(path).read().to_pylist()]
-        return sorted(rows, key=lambda row: row.ts_ns)
+            if path not in self._read:  # a landed file never changes
+                landed_ns = path.stat().st_mtime_ns
+                self._read[path] = [
+                    Row(columns, landed_ns) for columns in parquet.ParquetFile(path).read().to_pylist()
+                ]
+        return sorted((row for rows in self._read.values() for row in rows), key=lambda row: row.ts_ns)
 
     def rows_of(self, count: int) -> list[Row]:
         """The rows once there are so many, or more. Fails when there are too few in time."""
