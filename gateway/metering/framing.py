@@ -21,8 +21,8 @@ BODY_TOO_LARGE = "body_too_large"
 # A model is named in the first event; on Azure in the second, after the results of the prompt's filter.
 _NAMING_EVENTS = 2
 
-# No event without it carries usage, in any dialect: it opens "usage" and "usageMetadata". The closing quote is
-# left out on purpose, and a string that holds the word has a backslash before its quote.
+# No event without it carries usage, in any dialect: it opens the keys "usage" and "usageMetadata". A string that
+# opens with the word has it too, so it is only worth a closer look; a quoted word inside a string has a backslash.
 _MARK = b'"usage'
 _NULL = b'"usage":null'
 
@@ -68,7 +68,7 @@ class Events:
     def reading(self, complete: bool) -> Reading:
         try:
             reading = self._fold.reading(complete)
-            if not reading.lines:
+            if reading.provenance != "reported":
                 self._take_all(self._last_but_one + self._last)
                 reading = self._fold.reading(complete)
         except Exception:  # As in `_pass`.
@@ -99,7 +99,7 @@ class Events:
         for event in sse.split(block):
             self._naming_events -= self._naming_events > 0
             payload = sse.payload(event)
-            if payload.startswith(b"{"):
+            if payload.lstrip().startswith(b"{"):
                 self._fold.take(payload)
 
 

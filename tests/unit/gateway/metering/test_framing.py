@@ -52,6 +52,19 @@ def test_without_usage_the_last_events_are_read_for_what_they_say():
     assert meter.reading(complete=True).flags == (PROVIDER_ERROR,)
 
 
+def test_an_error_after_running_totals_is_noticed_too():
+    def read(payload: bytes) -> Reading:
+        if b'"error"' in payload:
+            return Reading(flags=(PROVIDER_ERROR,))
+        return Reading(lines=(Line(Usage(output_text=1)),), provenance="partial")
+
+    meter = Events(LastWins(read), 1000, strip=False)
+    meter.feed(CHUNK * 3)
+    meter.feed(b'data:  {"error":{}}\n\n')
+    reading = meter.reading(complete=False)
+    assert (reading.provenance, reading.flags) == ("partial", (PROVIDER_ERROR,))
+
+
 def test_a_last_event_without_its_blank_line_is_read_and_stripped():
     fold = Recorder()
     meter = events(fold, strip=True)
