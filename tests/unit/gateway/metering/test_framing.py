@@ -21,7 +21,7 @@ class Recorder:
         self.taken.append(payload)
 
     def reading(self, complete: bool) -> Reading:
-        return Reading(self.lines)
+        return Reading(self.lines, "reported" if self.lines else "unknown")
 
 
 class Broken(Recorder):
