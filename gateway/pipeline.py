@@ -22,7 +22,7 @@ from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.policy import PolicyHolder
 from gateway.request import Request
-from gateway.route import RouteTable
+from gateway.route import Plan, RouteTable
 from gateway.settings import Settings
 from gateway.settle import FREE, UNKNOWN, Charge, settle
 from gateway.summarize import summarize
@@ -79,11 +79,19 @@ class Pipeline:
         self._id_prefix = f"req_{secrets.token_hex(8)}"
         self._opened = 0
 
-    def open(self, request: Request, client: Client, refusal: Refusal | None) -> Exchange:
-        """The exchange of a request whose head has arrived; it holds a refusal if the head earns one."""
+    def open(self, request: Request, client: Client, refusal: Refusal | None, plan: Plan | None) -> Exchange:
+        """The exchange of a request whose head has arrived; it holds a refusal if the head earns one.
+
+        `plan` is that of a like head before it, which holds as long as the policy does.
+        """
         self._opened += 1
         exchange = Exchange(request, client, self, f"{self._id_prefix}{self._opened:06x}")
-        exchange.refusal = refusal or self._judge_head(exchange)
+        now_s = request.arrived_ns // 1_000_000_000
+        if plan is not None and plan.holds(self._policy.current, now_s):
+            exchange.follow(plan)
+        else:
+            refusal = refusal or self._judge_head(exchange, now_s)
+        exchange.refusal = refusal
         return exchange
 
     def refused_unread(self, refusal: Refusal) -> None:
@@ -112,15 +120,14 @@ class Pipeline:
             # Strangers are counted and not recorded, or anybody could fill the disk.
             self._telemetry.observe(_stranger(exchange.id, exchange.request.arrived_ns, exchange.refusal))
             return
-        charge = self._known_charge(exchange)
+        ended_ns = self.monotonic_ns()
+        try:
+            charge = self._known_charge(exchange) or self._read_charge(exchange)
+        except Exception:  # the record must be written whatever happens
+            self._logger.exception("metering_failed", extra={"request_id": exchange.id})
+            charge = UNKNOWN
         if charge is not None:
             self._record(exchange, charge)
-            return
-        reading = exchange.reading() if exchange.copied_bytes <= READ_ON_LOOP_BYTES_MAX else None
-        if reading is not None and reading.provenance == "reported":
-            self._record(exchange, self._settle(exchange, reading))
-        else:
-            self._background.spawn(self._charge_on_thread(exchange, reading), "estimate")
 
     def expire(self, now_ns: int) -> None:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
@@ -142,20 +149,20 @@ class Pipeline:
 
     # -- judging
 
-    def _judge_head(self, exchange: Exchange) -> Refusal | None:
+    def _judge_head(self, exchange: Exchange, now_s: int) -> Refusal | None:
         routes, view = self._routes, self._policy.current
         if routes.view is not view:
             routes = self._routes = RouteTable(view)
         request = exchange.request
         exchange.dialect = routes.dialect(request.target)
-        caller = identify(request, view, request.arrived_ns // 1_000_000_000)
+        caller = identify(request, view, now_s)
         if isinstance(caller, Refusal):
             return caller
         exchange.caller = caller
         route = routes.route(request, caller)
         if isinstance(route, Refusal):
             return route
-        exchange.route = route
+        exchange.follow(Plan(view, exchange.dialect, caller, route, {}))
         return None
 
     def _judge_body(self, exchange: Exchange) -> Refusal | None:
@@ -170,19 +177,20 @@ class Pipeline:
     # -- the way there
 
     def _journal_intent(self, exchange: Exchange) -> None:
-        request, route, call = exchange.request, exchange.route, exchange.call
-        assert route is not None and call is not None
-        destination = route.destination
-        head = request_head(
-            b"%b %b HTTP/1.1\r\n" % (request.method.encode(), route.target),
-            request.head,
-            host=destination.host,
-            credential=route.credential,
-            extra=destination.extra,
-            body_bytes=len(call.body) if call.body or request.method == "POST" else None,
-            identity_only=call.spliced,
-        )
-        exchange.payload = head + call.body
+        request, plan, call = exchange.request, exchange.plan, exchange.call
+        assert plan is not None and call is not None, "judged without a refusal"
+        destination = plan.route.destination
+        heads = plan.heads.get(call.spliced)
+        if heads is None:
+            heads = plan.heads[call.spliced] = request_head(
+                b"%b %b HTTP/1.1\r\n" % (request.method.encode(), plan.route.target),
+                request.head,
+                host=destination.host,
+                credential=plan.route.credential,
+                extra=destination.extra,
+                identity_only=call.spliced,
+            )
+        exchange.payload = b"%b%d%b%b" % (heads[0], len(call.body), heads[1], call.body)
         timeout_ms = destination.upstream.first_byte_timeout_ms or self.settings.first_byte_timeout_ms
         exchange.deadline_ns = self.monotonic_ns() + timeout_ms * 1_000_000
         exchange.admitted = True
@@ -207,12 +215,20 @@ class Pipeline:
         # Sent, and not answered: what the provider made of it is not known.
         return UNKNOWN if status == 0 or status >= 500 else None
 
+    def _read_charge(self, exchange: Exchange) -> Charge | None:
+        """The charge the answer itself tells, or None where a thread has been set to find it."""
+        reading = exchange.reading() if exchange.copied_bytes <= READ_ON_LOOP_BYTES_MAX else None
+        if reading is not None and reading.provenance == "reported":
+            return self._settle(exchange, reading)
+        self._background.spawn(self._charge_on_thread(exchange, reading), "estimate")
+        return None
+
     def _settle(self, exchange: Exchange, reading: Reading) -> Charge:
         assert exchange.route is not None and exchange.call is not None, "an answer has a route and a call"
         at_s = exchange.request.arrived_ns // 1_000_000_000
         return settle(reading, exchange.route, exchange.call, self._catalog(), at_s)
 
-    async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None) -> None:
+    async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""
         try:
             reading = await self._loop.run_in_executor(None, _read_or_estimate, exchange, seen)
@@ -220,10 +236,10 @@ class Pipeline:
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
-        self._record(exchange, charge)
+        self._record(exchange, charge, ended_ns)
 
-    def _record(self, exchange: Exchange, charge: Charge) -> None:
-        record = summarize(exchange, charge, self.monotonic_ns())
+    def _record(self, exchange: Exchange, charge: Charge, ended_ns: int) -> None:
+        record = summarize(exchange, charge, ended_ns)
         self._journal.final(exchange.id.encode(), encode_record(record))
         self._telemetry.observe(record)
         self._flush_soon()
