@@ -156,9 +156,7 @@ class Gateway:
         for path in self.lake.glob("landing/dt=*/*.parquet"):
             if path not in self._read:  # a landed file never changes
                 landed_ns = path.stat().st_mtime_ns
-                self._read[path] = [
-                    Row(columns, landed_ns) for columns in parquet.ParquetFile(path).read().to_pylist()
-                ]
+                self._read[path] = [Row(columns, landed_ns) for columns in parquet.ParquetFile(path).read().to_pylist()]
         return sorted((row for rows in self._read.values() for row in rows), key=lambda row: row.ts_ns)
 
     def rows_of(self, count: int) -> list[Row]:
