@@ -1,6 +1,7 @@
 import pytest
 
 from gateway.sandbox.controls import Controls, read_controls
+from tests.support.processes import ROOT
 
 DEFAULTS = Controls(tokens=7, frozen=True)
 
@@ -31,3 +32,9 @@ def test_headers_stand_over_the_defaults():
 )
 def test_a_control_that_would_be_ignored_is_an_error(name: str, value: str):
     assert isinstance(read_controls({name: value}, DEFAULTS), str)
+
+
+def test_every_control_is_documented():
+    page = (ROOT / "docs/reference/sandbox.md").read_text()
+
+    assert [name for name in Controls.__struct_encode_fields__ if f"| `{name}` |" not in page] == []
