@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Protocol, cast
 from gateway.faults import Refusal, render_answer
 from gateway.forward import Exchange
 from gateway.request import Request
+from gateway.route import Plan
 from gateway.wire import http1
-from gateway.wire.headers import keeps_alive
 
 if TYPE_CHECKING:
     from gateway.settings import Settings
@@ -38,7 +38,9 @@ class Owner(Protocol):
     def monotonic_ns(self) -> int: ...
     def connected(self, connection: "ClientConnection") -> bool: ...
     def disconnected(self, connection: "ClientConnection") -> None: ...
-    def open(self, request: Request, client: "ClientConnection", refusal: Refusal | None) -> Exchange: ...
+    def open(
+        self, request: Request, client: "ClientConnection", refusal: Refusal | None, plan: Plan | None
+    ) -> Exchange: ...
     def begin(self, exchange: Exchange) -> None: ...
     def refused_unread(self, refusal: Refusal) -> None: ...
 
@@ -65,6 +67,9 @@ class ClientConnection(asyncio.Protocol):
         self._body_bytes = 0
         self._body_left = 0
         self._chunks: http1.ChunkedReader | None = None
+        # The request before this one, and what was planned for it: both may hold for the next.
+        self._earlier: tuple[Request, http1.RepeatedHead] | None = None
+        self._plan: Plan | None = None
         self._waits = False  # for "100 Continue" before it sends the body
         self._discarded_bytes = 0
         self._exchange: Exchange | None = None
@@ -202,29 +207,39 @@ class ClientConnection(asyncio.Protocol):
         return data[end:]
 
     def _open(self, data: bytes) -> None:
-        owner, settings = self._owner, self._settings
-        head = owner.request_reader.request(data)
-        request = Request(head, arrived_ns=owner.now_ns(), started_ns=owner.monotonic_ns())
-        http1.check_target(request.target)
-        http1.check_host(head, http10=request.http10)
-        framing = http1.framing(head)
-        if framing.chunked and request.http10:
-            raise http1.HttpFault("HTTP/1.0 has no transfer-encoding")
-        self.keep_alive = keeps_alive(head, http10=request.http10) and not owner.draining
+        owner = self._owner
+        request = self._read_request(data)
+        framing = request.framing
+        self.keep_alive = request.keep_alive and not owner.draining
         self._body_left = framing.length or 0
         self._chunks = http1.ChunkedReader() if framing.chunked else None
-        exchange = self._exchange = owner.open(request, self, self._judge(request, len(head.headers)))
-        self._state = _State.BODY
-        self._deadline = owner.loop_time() + settings.body_timeout_ms / 1000
         self._waits = (request.value(b"expect") or b"").lower() == b"100-continue"
-        if exchange.refusal is None:
-            self._hold_body(self._body_left)
-            if self._waits:
-                self.write(http1.CONTINUE)
+        exchange = self._exchange = owner.open(request, self, self._judge(request), self._plan)
+        self._state = _State.BODY
+        self._deadline = owner.loop_time() + self._settings.body_timeout_ms / 1000
+        if exchange.refusal is not None:
+            self._earlier = None
+            return
+        self._plan = exchange.plan
+        if self._earlier is None and not framing.chunked:
+            self._earlier = request, http1.RepeatedHead(data)
+        self._hold_body(self._body_left)
+        if self._waits:
+            self.write(http1.CONTINUE)
 
-    def _judge(self, request: Request, header_count: int) -> Refusal | None:
-        settings = self._settings
-        if header_count > settings.header_count_max:
+    def _read_request(self, data: bytes) -> Request:
+        """The request of a head, which is seldom another than the one before it on the connection."""
+        now_ns, monotonic_ns = self._owner.now_ns(), self._owner.monotonic_ns()
+        if self._earlier is not None:
+            request, repeated = self._earlier
+            length = repeated.length(data)
+            if length is not None:
+                return request.again(length, arrived_ns=now_ns, started_ns=monotonic_ns)
+        self._earlier = self._plan = None
+        return Request.read(self._owner.request_reader.request(data), arrived_ns=now_ns, started_ns=monotonic_ns)
+
+    def _judge(self, request: Request) -> Refusal | None:
+        if len(request.head.headers) > self._settings.header_count_max:
             return Refusal("header_too_large", "The request has more headers than header_count_max")
         if request.method not in _METHODS:
             return Refusal("method_not_allowed", f"{request.method} is not served here")

@@ -14,7 +14,7 @@ from gateway.metering.meter import Seen, StreamMeter, read_body
 from gateway.metering.reading import Reading
 from gateway.providers import Dialect
 from gateway.request import Request
-from gateway.route import Route
+from gateway.route import Plan, Route
 from gateway.settings import Settings
 from gateway.upstream import UpstreamConnection
 from gateway.wire.encoding import DecodeFault, Decoder, decoder
@@ -61,6 +61,7 @@ class Exchange:
         # Filled by the stages as they are passed.
         self.caller: Caller | None = None
         self.route: Route | None = None
+        self.plan: Plan | None = None
         self.call: Call | None = None
         self.refusal: Refusal | None = None
         self.admitted = False
@@ -91,6 +92,11 @@ class Exchange:
         self._copied_bytes = 0
         self._tail = b""
         self._drain_left: int | None = None
+
+    def follow(self, plan: Plan) -> None:
+        """Takes what its head decided."""
+        self.plan = plan
+        self.dialect, self.caller, self.route = plan.dialect, plan.caller, plan.route
 
     # -- from the pool and the provider's connection
 

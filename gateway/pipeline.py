@@ -122,12 +122,12 @@ class Pipeline:
             return
         ended_ns = self.monotonic_ns()
         try:
-            charge = self._known_charge(exchange) or self._read_charge(exchange)
+            charge = self._known_charge(exchange) or self._read_charge(exchange, ended_ns)
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
         if charge is not None:
-            self._record(exchange, charge)
+            self._record(exchange, charge, ended_ns)
 
     def expire(self, now_ns: int) -> None:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
@@ -215,12 +215,12 @@ class Pipeline:
         # Sent, and not answered: what the provider made of it is not known.
         return UNKNOWN if status == 0 or status >= 500 else None
 
-    def _read_charge(self, exchange: Exchange) -> Charge | None:
+    def _read_charge(self, exchange: Exchange, ended_ns: int) -> Charge | None:
         """The charge the answer itself tells, or None where a thread has been set to find it."""
         reading = exchange.reading() if exchange.copied_bytes <= READ_ON_LOOP_BYTES_MAX else None
         if reading is not None and reading.provenance == "reported":
             return self._settle(exchange, reading)
-        self._background.spawn(self._charge_on_thread(exchange, reading), "estimate")
+        self._background.spawn(self._charge_on_thread(exchange, reading, ended_ns), "estimate")
         return None
 
     def _settle(self, exchange: Exchange, reading: Reading) -> Charge:

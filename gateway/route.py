@@ -59,6 +59,22 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     credential: tuple[bytes, bytes] | None
 
 
+class Plan(msgspec.Struct, frozen=True, gc=False):
+    """What a head alone decides, under one policy: it holds for every like head that comes under the same one."""
+
+    view: PolicyView
+    dialect: Dialect
+    caller: Caller
+    route: Route
+    # The outgoing head around its content-length, by whether only identity encoding is asked for.
+    heads: dict[bool, tuple[bytes, bytes]]
+
+    def holds(self, view: PolicyView, now_s: int) -> bool:
+        """Whether it still does."""
+        expires_at_s = self.caller.key.expires_at_s
+        return self.view is view and (expires_at_s is None or now_s < expires_at_s)
+
+
 class RouteTable:
     """The upstreams of one PolicyView, made ready. Replaced whole with it."""
 

@@ -115,7 +115,7 @@ class Server:
         """Serves until SIGTERM or SIGINT, then drains: stops accepting, lets calls end, writes everything down."""
         settings = self.settings
         for signal_number in (signal.SIGTERM, signal.SIGINT):
-            self._loop.add_signal_handler(signal_number, self._stop.set)
+            self._loop.add_signal_handler(signal_number, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._heartbeat.start(self._loop)
         syncing = self._background.spawn(self._sync(), "journal sync")
@@ -152,6 +152,10 @@ class Server:
         if left:
             logger.error("journal closed with unwritten frames", extra={"frames": left})
         logger.info("stopped")
+
+    def stop(self) -> None:
+        """Tells `run` to drain and return."""
+        self._stop.set()
 
     def _sweep(self) -> None:
         """The one timer: everything that waits is looked at here."""

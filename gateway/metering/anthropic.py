@@ -108,6 +108,10 @@ class MessageFold:
             self._override(stated)
             self._final = answer.type != "message_start"
 
+    @property
+    def is_named(self) -> bool:
+        return self._message.model is not None
+
     def reading(self, complete: bool) -> Reading:
         usage = self._usage or _Usage()
         lines, flags = _lines(usage, text_or_none(self._message.model)) if self._usage else ((), ())

@@ -23,6 +23,11 @@ class Fold(Protocol):
         """What is known so far; `complete`: the stream came to its end."""
         ...
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the answering model is known."""
+        ...
+
 
 class LastWins:
     """For families whose every usage is cumulative: the last valid one holds, and none is ever summed.
@@ -44,6 +49,10 @@ class LastWins:
         self._last = _merge(self._last, now)
         if now.lines and _tokens(now) >= _tokens(self._peak):
             self._peak = self._last
+
+    @property
+    def is_named(self) -> bool:
+        return self._last.model is not None
 
     def reading(self, complete: bool) -> Reading:
         last = self._last

@@ -18,8 +18,9 @@ METER_ERROR = "meter_error"
 EVENT_TOO_LARGE = "event_too_large"
 BODY_TOO_LARGE = "body_too_large"
 
-# A model is named in the first event; on Azure in the second, after the results of the prompt's filter.
-_NAMING_EVENTS = 2
+# A model is named in the first event; on Azure in the second, after the results of the prompt's filter. Whoever
+# has not named it by the fourth will not.
+_NAMING_EVENTS_MAX = 4
 
 # No event without it carries usage, in any dialect: it opens the keys "usage" and "usageMetadata". A string that
 # opens with the word has it too, so it is only worth a closer look; a quoted word inside a string has a backslash.
@@ -50,7 +51,7 @@ class Events:
         self._splitter = sse.Splitter(event_bytes_max)
         self._fold = fold
         self._strip = strip
-        self._naming_events = _NAMING_EVENTS
+        self._naming_events = _NAMING_EVENTS_MAX  # how many more may be read for the model's name
         # An error or llama.cpp's timings come at the end; the last two blocks are kept instead of searching all.
         self._last, self._last_but_one = b"", b""
         self._broken = False
@@ -97,10 +98,11 @@ class Events:
 
     def _take_all(self, block: bytes) -> None:
         for event in sse.split(block):
-            self._naming_events -= self._naming_events > 0
             payload = sse.payload(event)
             if payload.lstrip().startswith(b"{"):
                 self._fold.take(payload)
+        if self._naming_events:
+            self._naming_events = 0 if self._fold.is_named else self._naming_events - 1
 
 
 class Array:

@@ -1,7 +1,6 @@
 """Owns the sandbox as a whole: its bill, its memory of requests, its own endpoints and its connections."""
 
 import asyncio
-import base64
 import hashlib
 import time
 from collections import deque
@@ -39,7 +38,7 @@ class Received(msgspec.Struct, frozen=True):
     connection: int
     method: str
     target: str
-    head_base64: str
+    head_base64: bytes  # base64 once it is JSON
     body_sha256: str
     body_bytes: int
 
@@ -100,10 +99,9 @@ class Sandbox:
 
     def _remember(self, request: Request, connection: int) -> None:
         self.requests_count += 1
-        head = base64.b64encode(request.head).decode()
         digest = hashlib.sha256(request.body).hexdigest()
         self.received.append(
-            Received(connection, request.method, request.target, head, digest, len(request.body)),
+            Received(connection, request.method, request.target, request.head, digest, len(request.body))
         )
 
     def _call(self, request: Request, dialect: Dialect, controls: Controls) -> Call:
@@ -169,6 +167,8 @@ _OWN_ENDPOINTS: dict[tuple[str, str], Callable[[Sandbox], Answer]] = {
     ("GET", "/_sandbox/requests"): Sandbox.show_requests,
     ("POST", "/_sandbox/reset"): Sandbox.reset,
 }
+
+_BROKEN = b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: %d\r\n\r\n%b"
 
 
 class Connection(asyncio.Protocol):
@@ -279,11 +279,9 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _refuse(self, reason: str) -> None:
-        text = reason.encode()
-        head = (
-            b"HTTP/1.1 400 Bad Request\r\ncontent-type: text/plain\r\nconnection: close\r\ncontent-length: %d\r\n\r\n"
-        )
-        self._transport.write(head % len(text) + text)
+        """End the connection; with a reason, unless it would land in the middle of another answer."""
+        if self._plan is None:
+            self._transport.write(_BROKEN % (len(reason), reason.encode("ascii", "replace")))
         self._close()
 
 

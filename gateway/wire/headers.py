@@ -30,6 +30,8 @@ REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-am
 # A Connection header may not nominate these away: they frame the message or pay for it.
 _NEVER_NOMINATED = CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-type", b"content-encoding"}
 _PLAIN_CONNECTION = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
+# Stands for the digits of a content-length: no header line can hold it.
+_LENGTH = b"\x00"
 _NOTHING: frozenset[bytes] = frozenset()
 
 
@@ -70,14 +72,13 @@ def request_head(
     host: bytes,
     credential: tuple[bytes, bytes] | None,
     extra: tuple[tuple[bytes, bytes], ...],
-    body_bytes: int | None,
     identity_only: bool,
-) -> bytes:
-    """The head sent to the provider, from the request line to the empty line.
+) -> tuple[bytes, bytes]:
+    """The head sent to the provider, as what stands before and behind the digits of its content-length.
 
     `credential` (lower-case slot, value) takes the place of the caller's, or is added where the caller
-    used no slot; None passes the caller's through. `body_bytes` None leaves content-length out.
-    `identity_only` asks for an answer without content-encoding. `extra` wins over the caller's headers.
+    used no slot; None passes the caller's through. `identity_only` asks for an answer without
+    content-encoding. `extra` wins over the caller's headers.
     """
     out = [line]
     dropped = nominated(head)
@@ -97,8 +98,8 @@ def request_head(
                     value = secret
             elif lowered == b"accept-encoding":
                 value = b"identity" if identity_only else value
-            elif lowered == b"content-length" and body_bytes is not None:
-                value = b"%d" % body_bytes
+            elif lowered == b"content-length":
+                value = _LENGTH
             else:
                 continue
             placed.add(lowered)
@@ -111,10 +112,11 @@ def request_head(
     if slot and slot not in placed:
         out.append(b"%b: %b\r\n" % (slot, secret))
     out += [b"%b: %b\r\n" % (name, value) for name, value in extra]
-    if body_bytes is not None and b"content-length" not in placed:
-        out.append(b"content-length: %d\r\n" % body_bytes)
+    if b"content-length" not in placed:
+        out.append(b"content-length: %b\r\n" % _LENGTH)
     out.append(b"\r\n")
-    return b"".join(out)
+    before, _, after = b"".join(out).partition(_LENGTH)
+    return before, after
 
 
 def response_head(line: bytes, head: Head, *, content_length: bool, decoded: bool, ours: bytes) -> bytes:

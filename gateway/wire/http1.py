@@ -33,6 +33,7 @@ _LINE = re.compile(
 )
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+_LENGTH_LINE = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _SEGMENT = rb"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%(?!00|2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])[0-9a-fA-F]{2})"
@@ -122,6 +123,31 @@ class HeadReader:
                 self._known.clear()
             self._known[line] = header
         return header
+
+
+class RepeatedHead:
+    """Recognises a head that differs from an earlier one in nothing but the digits of its content-length.
+
+    On one connection an SDK sends such heads again and again, so that what was decided for one can hold
+    for the next.
+    """
+
+    __slots__ = ("_after", "_before", "_bytes")
+
+    def __init__(self, head: bytes) -> None:
+        length = _LENGTH_LINE.search(head)
+        at, end = length.span(1) if length else (len(head), len(head))
+        self._before, self._after = head[:at], head[end:]
+        self._bytes = len(self._before) + len(self._after)
+
+    def length(self, head: bytes) -> int | None:
+        """The content-length of a head like the earlier one, 0 if that has none; None for any other head."""
+        if not (head.startswith(self._before) and head.endswith(self._after)):
+            return None
+        digits = head[len(self._before) : len(head) - len(self._after)]
+        if not self._after:
+            return None if digits else 0
+        return int(digits) if _LENGTH.fullmatch(digits) and len(head) > self._bytes else None
 
 
 class Framing(NamedTuple):

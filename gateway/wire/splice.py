@@ -8,6 +8,8 @@ with choices was never seen to be caused by the option: such providers send it u
 
 import re
 
+import msgspec
+
 from gateway.wire import jsontext
 from gateway.wire.jsontext import Member, NotJson
 from gateway.wire.peek import Peek
@@ -15,6 +17,7 @@ from gateway.wire.peek import Peek
 _ASK = b'"stream_options":{"include_usage":true}'
 _EMPTY = re.compile(rb"\s*\{\s*\}")
 _USAGE = b'"usage"'
+_NULL = msgspec.Raw(b"null")
 
 # Scalar members only. In valid JSON, what stands beside nothing but scalars at one brace's distance
 # from the end of the event (or from its start) is a member of the outermost object.
@@ -22,11 +25,31 @@ _SCALAR_MEMBER = rb'"[^"\\]*+":(?:"[^"\\]*+"|[^"\\,{}\[\]]++)'
 _NULL_AT_THE_END = re.compile(rb',"usage":null(?=(?:,' + _SCALAR_MEMBER + rb")*+\}\r?\n\r?\n)")
 _NULL_AT_THE_START = re.compile(rb'(?m)(^data: ?\{(?:(?!"usage":)' + _SCALAR_MEMBER + rb',)*+)"usage":null,')
 
-# Keys of a choiceless chunk that the client must get even if the option made the chunk carry usage too:
-# OpenAI's late moderation and Azure's asynchronous content filter.
-_PAYLOAD_KEYS = frozenset(
-    ("moderation", "prompt_filter_results", "prompt_annotations", "content_filter_results", "error")
-)
+
+class _Chunk(msgspec.Struct, frozen=True, gc=False):
+    """What tells whether the option caused the usage, and the members that must reach the client even if it
+    caused the whole chunk: OpenAI's late moderation, Azure's asynchronous content filter."""
+
+    choices: msgspec.Raw = msgspec.Raw()
+    usage: msgspec.Raw = msgspec.Raw()
+    moderation: msgspec.Raw = msgspec.Raw()
+    prompt_filter_results: msgspec.Raw = msgspec.Raw()
+    prompt_annotations: msgspec.Raw = msgspec.Raw()
+    content_filter_results: msgspec.Raw = msgspec.Raw()
+    error: msgspec.Raw = msgspec.Raw()
+
+    @property
+    def is_caused(self) -> bool:
+        choices = bytes(self.choices)
+        return choices.startswith(b"[") and not choices.strip(b"[] \t\r\n") and bytes(self.usage).startswith(b"{")
+
+    @property
+    def has_payload(self) -> bool:
+        filters = self.prompt_filter_results or self.prompt_annotations or self.content_filter_results
+        return bool(self.moderation or filters or self.error)
+
+
+_chunks = msgspec.json.Decoder(_Chunk)
 
 _FIELD_NAME = re.compile(rb"(?m)^(?:\xef\xbb\xbf)?data:|^(?!data:)[^\r\n]+")
 
@@ -82,23 +105,19 @@ def strip_usage(event: bytes) -> bytes | None:
         return event
     text = _masked(event)
     try:
-        found = jsontext.members(text)
-    except NotJson:
+        chunk = jsontext.decode(_chunks, text)
+    except (NotJson, msgspec.ValidationError):
         return event
-    usage = next((index for index, member in enumerate(found) if member.key == "usage"), None)
-    if usage is None or not _is_caused(text, found, found[usage]):
-        return event
-    if text.startswith(b"{", found[usage].value) and _PAYLOAD_KEYS.isdisjoint(member.key for member in found):
+    if chunk.is_caused and not chunk.has_payload:
         return None
+    return _without_usage(event, text) if chunk.is_caused or chunk.usage == _NULL else event
+
+
+def _without_usage(event: bytes, text: bytes) -> bytes:
+    found = jsontext.members(text)
+    usage = next(index for index, member in enumerate(found) if member.key == "usage")
     start, end = jsontext.without_member(text, usage, found)
     return event[:start] + event[end:]
-
-
-def _is_caused(text: bytes, found: list[Member], usage: Member) -> bool:
-    if text.startswith(b"null", usage.value):
-        return True
-    choices = next((text[member.value : member.end] for member in found if member.key == "choices"), b"")
-    return text.startswith(b"{", usage.value) and choices[:1] == b"[" and not choices.strip(b"[] \t\r\n")
 
 
 def _masked(event: bytes) -> bytes:
