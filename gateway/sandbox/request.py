@@ -4,6 +4,7 @@ It frames messages itself, so that it can say which bytes were which request; `h
 the head. What two readers could frame differently is refused: an oracle must not be the lenient one.
 """
 
+from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote
 
 import httptools
@@ -122,19 +123,18 @@ class RequestReader:
         self._body_left: int | None = 0
         self._chunks = bytearray()
 
-    def feed(self, data: bytes) -> list[Request]:
-        """Every request completed by these bytes. Raises BadRequest."""
+    def feed(self, data: bytes) -> Iterator[Request]:
+        """Every request completed by these bytes. Raises BadRequest after those that came before the fault."""
         self._buffer += data
-        requests: list[Request] = []
         while True:
             if self._request is None and not self._read_head():
-                return requests
+                return
             body = self._read_chunked() if self._body_left is None else self._read_counted(self._body_left)
             if body is None:
-                return requests
+                return
             assert self._request is not None
-            requests.append(msgspec.structs.replace(self._request, body=body))
-            self._request = None
+            request, self._request = self._request, None
+            yield msgspec.structs.replace(request, body=body)
 
     def _read_head(self) -> bool:
         end = self._buffer.find(b"\r\n\r\n")

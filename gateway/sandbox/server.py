@@ -183,6 +183,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.Handle | None = None
         self._paused = False
         self._over = False
+        self._broken = ""  # why what came after the waiting requests is not HTTP
         self._answered_count = 0
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -193,13 +194,12 @@ class Connection(asyncio.Protocol):
         self._sandbox.connections.add(self)
 
     def data_received(self, data: bytes) -> None:
-        if self._over:
+        if self._over or self._broken:
             return
         try:
             self._waiting.extend(self._reader.feed(data))
         except BadRequest as error:
-            self._refuse(str(error))
-            return
+            self._broken = str(error)
         self._run()
         if len(self._waiting) > PIPELINED_MAX:
             self._transport.pause_reading()
@@ -243,6 +243,8 @@ class Connection(asyncio.Protocol):
     def _take_request(self) -> bool:
         """Plan the next waiting request; False: there is none, or it is dropped and the connection with it."""
         if not self._waiting:
+            if self._broken:
+                self._refuse(self._broken)
             return False
         request = self._waiting.popleft()
         if len(self._waiting) == PIPELINED_MAX:
@@ -279,9 +281,7 @@ class Connection(asyncio.Protocol):
         self._transport.close()
 
     def _refuse(self, reason: str) -> None:
-        """End the connection; with a reason, unless it would land in the middle of another answer."""
-        if self._plan is None:
-            self._transport.write(_BROKEN % (len(reason), reason.encode("ascii", "replace")))
+        self._transport.write(_BROKEN % (len(reason), reason.encode("ascii", "replace")))
         self._close()
 
 

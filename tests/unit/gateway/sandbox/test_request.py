@@ -19,7 +19,7 @@ def test_a_request_keeps_its_head_as_it_came():
 
 def test_requests_come_whole_however_the_bytes_are_split():
     stream = COUNTED + CHUNKED + BARE + CHUNKED
-    whole = RequestReader().feed(stream)
+    whole = list(RequestReader().feed(stream))
     reader = RequestReader()
     single = [request for byte in stream for request in reader.feed(bytes((byte,)))]
 
@@ -29,7 +29,7 @@ def test_requests_come_whole_however_the_bytes_are_split():
 
 def test_a_truncated_request_is_not_a_request():
     for end in range(len(CHUNKED)):
-        assert RequestReader().feed(CHUNKED[:end]) == []
+        assert list(RequestReader().feed(CHUNKED[:end])) == []
 
 
 def test_connection_close_and_http_1_0_end_the_connection():
@@ -56,15 +56,23 @@ def test_connection_close_and_http_1_0_end_the_connection():
 )
 def test_framing_two_readers_could_see_differently_is_refused(headers: bytes):
     with pytest.raises(BadRequest):
-        RequestReader().feed(b"POST / HTTP/1.1\r\nhost: a\r\n" + headers + b"\r\n\r\nbody")
+        list(RequestReader().feed(b"POST / HTTP/1.1\r\nhost: a\r\n" + headers + b"\r\n\r\nbody"))
 
 
 @pytest.mark.parametrize("body", [b"x\r\n", b"-1\r\n", b"\r\n", b"1\r\nab\r\n", b"0\r\nTrailer: x\r\n\r\n", b"1" * 300])
 def test_malformed_chunks_are_refused(body: bytes):
     with pytest.raises(BadRequest):
-        RequestReader().feed(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n" + body)
+        list(RequestReader().feed(b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n" + body))
 
 
 def test_a_head_has_a_limit():
     with pytest.raises(BadRequest, match="head too large"):
-        RequestReader().feed(b"GET / HTTP/1.1\r\nx: " + b"a" * HEAD_BYTES_MAX)
+        list(RequestReader().feed(b"GET / HTTP/1.1\r\nx: " + b"a" * HEAD_BYTES_MAX))
+
+
+def test_a_fault_comes_after_the_requests_before_it():
+    reader, told = RequestReader(), list[bytes]()
+    with pytest.raises(BadRequest):
+        told.extend(request.head for request in reader.feed(BARE + b"nonsense\r\n\r\n"))
+
+    assert told == [BARE]

@@ -198,3 +198,11 @@ async def test_broken_http_is_400_and_the_end(sandbox: Sandbox, client: Client):
     told = take_apart(await client.rest())
     assert (told.status, told.headers["connection"]) == (400, "close")
     assert sandbox.requests_count == 0
+
+
+async def test_broken_http_behind_a_call_is_400_after_its_answer(sandbox: Sandbox, client: Client):
+    client.writer.write(request(x_sandbox_delay_ms="20") + b"nonsense\r\n\r\n")
+
+    assert (await client.answer()).status == 200
+    assert take_apart(await client.rest()).status == 400
+    assert sandbox.requests_count == 1
