@@ -18,9 +18,9 @@ METER_ERROR = "meter_error"
 EVENT_TOO_LARGE = "event_too_large"
 BODY_TOO_LARGE = "body_too_large"
 
-# A model is named in the first event; on Azure in the second, after the results of the prompt's filter. Whoever
-# has not named it by the fourth will not.
-_NAMING_EVENTS_MAX = 4
+# A model is named in the first event; on Azure in the second, after the results of the prompt's filter. A stream
+# that has not named it in its first four chunks will not.
+_NAMING_BLOCKS_MAX = 4
 
 # No event without it carries usage, in any dialect: it opens the keys "usage" and "usageMetadata". A string that
 # opens with the word has it too, so it is only worth a closer look; a quoted word inside a string has a backslash.
@@ -51,7 +51,7 @@ class Events:
         self._splitter = sse.Splitter(event_bytes_max)
         self._fold = fold
         self._strip = strip
-        self._naming_events = _NAMING_EVENTS_MAX  # how many more may be read for the model's name
+        self._naming_blocks = _NAMING_BLOCKS_MAX  # how many more may be read for the model's name
         # An error or llama.cpp's timings come at the end; the last two blocks are kept instead of searching all.
         self._last, self._last_but_one = b"", b""
         self._broken = False
@@ -85,13 +85,13 @@ class Events:
             return block
 
     def _read_block(self, block: bytes) -> bytes:
-        if self._naming_events or (_MARK in block and block.count(_MARK) > block.count(_NULL)):
+        if self._naming_blocks or (_MARK in block and block.count(_MARK) > block.count(_NULL)):
             self._take_all(block)
         return block
 
     def _strip_block(self, block: bytes) -> bytes:
         slim = strip_nulls(block)
-        if not self._naming_events and _MARK not in slim:
+        if not self._naming_blocks and _MARK not in slim:
             return slim
         self._take_all(slim)
         return b"".join(kept for event in sse.split(slim) if (kept := strip_usage(event)) is not None)
@@ -101,8 +101,8 @@ class Events:
             payload = sse.payload(event)
             if payload.lstrip().startswith(b"{"):
                 self._fold.take(payload)
-        if self._naming_events:
-            self._naming_events = 0 if self._fold.is_named else self._naming_events - 1
+        if self._naming_blocks:
+            self._naming_blocks = 0 if self._fold.is_named else self._naming_blocks - 1
 
 
 class Array:

@@ -19,11 +19,11 @@ _EMPTY = re.compile(rb"\s*\{\s*\}")
 _USAGE = b'"usage"'
 _NULL = msgspec.Raw(b"null")
 
-# Scalar members only. In valid JSON, what stands beside nothing but scalars at one brace's distance
-# from the end of the event (or from its start) is a member of the outermost object.
-_SCALAR_MEMBER = rb'"[^"\\]*+":(?:"[^"\\]*+"|[^"\\,{}\[\]]++)'
-_NULL_AT_THE_END = re.compile(rb',"usage":null(?=(?:,' + _SCALAR_MEMBER + rb")*+\}\r?\n\r?\n)")
-_NULL_AT_THE_START = re.compile(rb'(?m)(^data: ?\{(?:(?!"usage":)' + _SCALAR_MEMBER + rb',)*+)"usage":null,')
+# In valid JSON a comma or brace before its quote makes `"usage":` a key. It is one of the outermost object if no
+# more than one bracket closes behind it in its event, or no more than one opened before it; brackets inside strings
+# only make this proof fail, and the event is then tokenised.
+_NULL_BEFORE_ONE_CLOSING = re.compile(rb',"usage":null(?=[^\]}\r\n]*+\}\r?\n\r?\n)')
+_NULL_AND_COMMA = b'"usage":null,'
 
 
 class _Chunk(msgspec.Struct, frozen=True, gc=False):
@@ -92,8 +92,28 @@ def strip_nulls(block: bytes) -> bytes:
     """
     if _USAGE not in block:
         return block
-    block = _NULL_AT_THE_END.sub(b"", block)
-    return _NULL_AT_THE_START.sub(rb"\1", block) if _USAGE in block else block
+    block = _NULL_BEFORE_ONE_CLOSING.sub(b"", block)
+    return _strip_nulls_after_one_opening(block) if _NULL_AND_COMMA in block else block
+
+
+def _strip_nulls_after_one_opening(block: bytes) -> bytes:
+    pieces = block.split(_NULL_AND_COMMA)
+    for index in range(len(pieces) - 1):
+        if not _opens_one(pieces[index]):
+            pieces[index] += _NULL_AND_COMMA
+    return b"".join(pieces)
+
+
+def _opens_one(text: bytes) -> bool:
+    """Whether the text ends in the outermost object of an event that begins in it, where a key may follow."""
+    blank = text.rfind(b"\n\n")
+    opening = text[blank + 2 :] if blank >= 0 else text
+    return (
+        opening.startswith(b"data: {")
+        and opening.count(b"{") == 1
+        and b"[" not in opening
+        and opening.endswith((b",", b"{"))
+    )
 
 
 def strip_usage(event: bytes) -> bytes | None:

@@ -20,6 +20,10 @@ class Recorder:
     def take(self, payload: bytes) -> None:
         self.taken.append(payload)
 
+    @property
+    def is_named(self) -> bool:
+        return len(self.taken) > 1
+
     def reading(self, complete: bool) -> Reading:
         return Reading(self.lines, "reported" if self.lines else "unknown")
 

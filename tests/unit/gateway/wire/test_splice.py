@@ -145,6 +145,9 @@ KEPT = [
     rb'data: {"choices":[{"delta":{"content":"\"usage"}}]}' + b"\n\n",
     b'data: {"choices":[{"delta":{"usage":null}}],"a":1}\n\n',
     b'data: {"choices":[{"delta":{"content":"usage"}}],"k":"usage"}\n\n',
+    # Lines of one JSON text: the usage is not the outermost object's.
+    b'data: {"a":\ndata: {"usage":null,"b":1},"c":[1]}\n\n',
+    b'data: {"a":{"b":1\ndata: ,"usage":null}\ndata: }\n\n',
     # Not what it seems.
     b'data: {"choices":[],"usage":{"prompt_tokens":5\n\n',
     b'data: "usage"\n\n',
