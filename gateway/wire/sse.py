@@ -5,6 +5,7 @@ lines end in LF, CRLF or CR, and a blank line ends an event.
 """
 
 import re
+from itertools import pairwise
 
 _BLANK_LINE = re.compile(rb"\n\r?\n|\r\r")
 # A lone CR at the end of a chunk may be half of a CRLF, so "\n\r" alone ends nothing yet.
@@ -64,14 +65,17 @@ def _last_end(text: bytearray, start: int) -> int:
 
 def split(block: bytes) -> list[bytes]:
     """The events of a block, each with its blank line; they join to the block. A last one may be incomplete."""
-    events: list[bytes] = []
-    start = 0
-    for blank in _BLANK_LINE.finditer(block):
-        events.append(block[start : blank.end()])
-        start = blank.end()
-    if start < len(block):
-        events.append(block[start:])
-    return events
+    if b"\r" in block:
+        return _split_any(block)
+    *texts, rest = block.split(b"\n\n")
+    events = [text + b"\n\n" for text in texts]
+    return [*events, rest] if rest else events
+
+
+def _split_any(block: bytes) -> list[bytes]:
+    """As `split`, for every line ending of the standard."""
+    ends = [blank.end() for blank in _BLANK_LINE.finditer(block)]
+    return [event for start, end in pairwise((0, *ends, len(block))) if (event := block[start:end])]
 
 
 def payload(event: bytes) -> bytes:
