@@ -39,6 +39,7 @@ class Recording(NamedTuple):
     requested_model: str | None
     asked_for_usage: bool | None
     exact_bytes: bool  # as they were on the wire; otherwise rebuilt from parsed events
+    request: bytes  # empty where only the answer was kept
     body: bytes
     usages: list[tuple[str, dict[str, Any]]]
 
@@ -67,6 +68,7 @@ def recordings() -> Iterator[Recording]:
                 requested_model=raw.get("model"),
                 asked_for_usage=raw.get("include_usage"),
                 exact_bytes=bool(raw.get("raw_bytes")),
+                request=base64.b64decode(raw.get("req_b64") or ""),
                 body=body,
                 usages=[(path, usage) for path, usage in raw["usage_objects"]],
             )
