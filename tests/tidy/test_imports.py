@@ -45,7 +45,7 @@ MAY_IMPORT = {
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     "gateway.forward": (*VALUES, *STAGES[:4], "gateway.upstream"),
     "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
-    "gateway.connection": (*VALUES, "gateway.forward"),
+    "gateway.connection": (*VALUES, "gateway.forward", "gateway.route"),
     "gateway.pipeline": (
         *VALUES, *STAGES, "gateway.background", "gateway.journal.writer", "gateway.telemetry", "gateway.upstream",
     ),
