@@ -44,12 +44,14 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
         return Refusal("endpoint_not_metered", "background responses are not metered yet: send background=false")
     stream = seen.stream or ":stream" in caller.path
     user_id = caller.user_id or seen.end_user[:LABEL_CHARS_MAX]
+    provider = route.destination.provider
+    asked = seen.include_usage or (provider.bare_asks and seen.has_stream_options and seen.include_usage is None)
     spliced = (
         stream
         and caller.key.mode != "transparent"
         and endpoint.splice
-        and route.destination.provider.splice
-        and seen.include_usage is not True
+        and provider.splice
+        and not asked
         and text is request.body
     )
     body = ask_for_usage(request.body, seen) if spliced else request.body

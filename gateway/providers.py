@@ -13,7 +13,10 @@ Dialect = Literal["openai", "azure", "anthropic", "gemini"]
 
 
 class Provider(msgspec.Struct, frozen=True):
-    """A provider's defaults. `splice` says that its streams carry usage only when asked for it."""
+    """A provider's defaults. `splice` says that its streams carry usage only when asked for it.
+
+    `bare_asks`: and that `stream_options` without `include_usage` asks for it already.
+    """
 
     name: str
     dialect: Dialect
@@ -22,6 +25,7 @@ class Provider(msgspec.Struct, frozen=True):
     credential_env: str  # the environment variable its own SDK reads
     catalog: str  # its id in genai-prices; empty: self-hosted, no list price
     splice: bool = False
+    bare_asks: bool = False
 
 
 _ROWS = (
@@ -36,7 +40,7 @@ _ROWS = (
     Provider("xai", "openai", "https://api.x.ai", "", "XAI_API_KEY", "x-ai", splice=True),
     Provider("openrouter", "openai", "https://openrouter.ai", "/api", "OPENROUTER_API_KEY", "openrouter"),
     Provider("ollama", "openai", "http://127.0.0.1:11434", "", "OLLAMA_API_KEY", "", splice=True),
-    Provider("vllm", "openai", "http://127.0.0.1:8000", "", "VLLM_API_KEY", "", splice=True),
+    Provider("vllm", "openai", "http://127.0.0.1:8000", "", "VLLM_API_KEY", "", splice=True, bare_asks=True),
     # Any other OpenAI-compatible origin the policy names.
     Provider("openai-compatible", "openai", "", "", "", "", splice=True),
 )
