@@ -3,6 +3,7 @@
 The path and the policy decide; no body field, Host, absolute-form target or forwarded header is read.
 """
 
+import re
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +25,8 @@ _DEFAULT_SLOT: dict[Dialect, bytes] = {
     "gemini": b"x-goog-api-key",
 }
 _PORTS = {"http": 80, "https": 443}
+# One put into the wrong place of a path must not come back in an error, which applications log.
+_LENSAI_KEY = re.compile(r"lk-[^/]+")
 
 
 class Origin(NamedTuple):
@@ -111,7 +114,7 @@ class RouteTable:
         provider = destination.provider
         known = find_endpoint(provider.dialect, request.method, rest)
         if known is None:
-            what = f"{request.method} {rest}"
+            what = f"{request.method} {_shown(rest)}"
             return Refusal("endpoint_not_metered", f"{what} of {name!r} is not an endpoint this gateway meters")
         endpoint, model = known
         if caller.key.endpoints is not None and endpoint.name not in caller.key.endpoints:
@@ -133,8 +136,13 @@ class RouteTable:
         _, resource, *after = rest.split("/", 2)
         allowed = resource in upstream.resources or "*" in upstream.resources
         if not allowed or not resource.replace("-", "").isalnum():
-            return Refusal("resource_not_allowed", f"{resource!r} is not among the resources of the upstream {name!r}")
+            message = f"{_shown(resource)!r} is not among the resources of the upstream {name!r}"
+            return Refusal("resource_not_allowed", message)
         return _ready(upstream, upstream.origin.replace(_RESOURCE, resource), self._secrets), "/" + "".join(after)
+
+
+def _shown(path: str) -> str:
+    return _LENSAI_KEY.sub("lk-…", path)
 
 
 def _split(path: str) -> tuple[str, str]:
@@ -145,7 +153,7 @@ def _split(path: str) -> tuple[str, str]:
     return name, slash + rest
 
 
-def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes] | None | Refusal:
+def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes] | Refusal | None:
     client_brought_one = caller.by_path and (caller.slot or b"key=" in caller.query)
     if client_brought_one:
         return None
