@@ -3,6 +3,7 @@
 import contextlib
 import json
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -120,6 +121,10 @@ class Gateway:
         """SIGTERM to the gateway, which must end with 0."""
         assert self._gateway is not None
         assert self._gateway.stop() == 0, self._gateway.output()
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self._gateway is not None
+        self._gateway.send(number)
 
     def kill(self) -> None:
         """SIGKILL to the gateway."""
