@@ -25,6 +25,7 @@ _EVENT_STREAM = b"text/event-stream"
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
 UPSTREAM_REQUEST_ID_CHARS_MAX = 128
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
+_EVENT_END_BYTES_MAX = 4
 
 
 class Client(Protocol):
@@ -154,7 +155,11 @@ class Exchange:
             if self.ttft_ns is None:
                 self.ttft_ns = self.owner.monotonic_ns() - self.request.started_ns
         if self._strip:
-            self._write(self._stripped(data))
+            try:
+                self._write(self._stripped(data))
+            except DecodeFault:
+                self._give_up()
+                return
         else:
             self._write(data)
             if data:
@@ -167,6 +172,11 @@ class Exchange:
             if self._drain_left < 0:
                 self.flags.append("drain_limit")
                 self._cut()
+
+    def _give_up(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self.failed("upstream_broken", "The provider's answer is not what its content-encoding says")
 
     def failed(self, code: str, message: str) -> None:
         """The provider could not be reached, or its answer will not be completed."""
@@ -267,41 +277,39 @@ class Exchange:
         client = self.client
         if client is None:
             return
+        self.bytes_out += len(data)
         head = self._head
         if head:
             self._head = b""
             self.status = self.upstream_status
         if self._chunked:
-            if data:
-                data = b"%b%x\r\n%b\r\n%b" % (head, len(data), data, LAST_CHUNK if self.complete else b"")
-                self.bytes_out += len(data)
-            else:
-                data = head + LAST_CHUNK if self.complete else head
+            end = LAST_CHUNK if self.complete else b""
+            data = b"%b%x\r\n%b\r\n%b" % (head, len(data), data, end) if data else head + end
         elif head:
-            self.bytes_out += len(data)
             data = head + data
         if data:
             client.write(data)
 
     def _stripped(self, data: bytes) -> bytes:
-        meter = self._meter
-        assert meter is not None
-        if self._decoder is not None and data:
-            data = self._decode(data)
-        out = meter.feed(data) if data else b""
+        """What of the data the client gets. Raises DecodeFault: its head already promised decoded bytes."""
+        assert self._meter is not None, "what is stripped is metered"
+        if self._decoder is not None:
+            data = self._decoder.feed(data)
+        out = self._meter.feed(data) if data else b""
         if self.complete:
-            out += meter.flush()
-        if out:
-            self._tail = out[-4:]
+            out += self._meter.flush()
+        self._note_tail(out)
         return out
 
     def _meter_copy(self, data: bytes) -> None:
         if self._events:
-            self._tail = data[-4:] if len(data) >= 4 else (self._tail + data)[-4:]
-        if self._meter is None and self._copy is None:
-            return
+            self._note_tail(data)
         if self._decoder is not None:
-            data = self._decode(data)
+            try:
+                data = self._decoder.feed(data)
+            except DecodeFault:
+                self.flags.append("undecodable_answer")
+                self._decoder = self._meter = self._copy = None
         if self._meter is not None:
             self._meter.feed(data)
         elif self._copy is not None:
@@ -309,19 +317,15 @@ class Exchange:
             if self._copied_bytes <= self.owner.settings.response_copy_bytes_max:
                 self._copy.append(data)
 
-    def _decode(self, data: bytes) -> bytes:
-        assert self._decoder is not None
-        try:
-            return self._decoder.feed(data)
-        except DecodeFault:
-            self.flags.append("undecodable_answer")
-            self._decoder = None
-            self._meter, self._copy = (self._meter, None) if self._strip else (None, None)
-            return b""
+    def _note_tail(self, data: bytes) -> None:
+        """Remembers how the stream ends so far: an error event may be added only behind a whole event."""
+        if data:
+            self._tail = (self._tail + data[-_EVENT_END_BYTES_MAX:])[-_EVENT_END_BYTES_MAX:]
 
     def _start_meter(self, encoding: bytes) -> None:
         call, route, settings = self.call, self.route, self.owner.settings
-        assert call is not None and route is not None
+        assert call is not None, "dispatched without a call"
+        assert route is not None, "dispatched without a route"
         if encoding and encoding != b"identity":
             self._decoder = decoder(encoding, settings.response_copy_bytes_max)
             if self._decoder is None:

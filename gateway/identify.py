@@ -20,7 +20,7 @@ LABEL_CHARS_MAX = 128
 TAGS_MAX = 16
 METADATA_BYTES_MAX = 2048
 
-_LABEL = re.compile(r"[^\x00-\x1f\x7f]{1,%d}" % LABEL_CHARS_MAX)
+_LABEL = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LABEL_CHARS_MAX}}}")
 _QUERY_KEY = re.compile(rb"(?:^|&)key=([^&]*)")
 
 

@@ -166,9 +166,9 @@ class Pipeline:
         return None
 
     def _judge_body(self, exchange: Exchange) -> Refusal | None:
-        caller, route = exchange.caller, exchange.route
-        assert caller is not None and route is not None, "begun without a refusal and without a route"
-        call = examine(exchange.request, caller, route, self.settings.body_bytes_max)
+        plan = exchange.plan
+        assert plan is not None, "begun without a refusal and without a plan"
+        call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
         if isinstance(call, Refusal):
             return call
         exchange.call = call
@@ -178,7 +178,8 @@ class Pipeline:
 
     def _journal_intent(self, exchange: Exchange) -> None:
         request, plan, call = exchange.request, exchange.plan, exchange.call
-        assert plan is not None and call is not None, "judged without a refusal"
+        assert plan is not None, "judged without a refusal"
+        assert call is not None, "judged without a refusal"
         destination = plan.route.destination
         heads = plan.heads.get(call.spliced)
         if heads is None:
@@ -224,9 +225,10 @@ class Pipeline:
         return None
 
     def _settle(self, exchange: Exchange, reading: Reading) -> Charge:
-        assert exchange.route is not None and exchange.call is not None, "an answer has a route and a call"
-        at_s = exchange.request.arrived_ns // 1_000_000_000
-        return settle(reading, exchange.route, exchange.call, self._catalog(), at_s)
+        plan, call = exchange.plan, exchange.call
+        assert plan is not None, "an answer without a plan"
+        assert call is not None, "an answer without a call"
+        return settle(reading, plan.route, call, self._catalog(), exchange.request.arrived_ns // 1_000_000_000)
 
     async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""
@@ -246,13 +248,14 @@ class Pipeline:
 
 
 def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:
-    route, call = exchange.route, exchange.call
-    assert route is not None and call is not None, "an answer has a route and a call"
+    plan, call = exchange.plan, exchange.call
+    assert plan is not None, "an answer without a plan"
+    assert call is not None, "an answer without a call"
     if reading is None:
         reading = exchange.reading()
     if reading.provenance == "reported":
         return reading
-    return estimate(route.endpoint.reader, call.model, call.text, exchange.seen(), reading)
+    return estimate(plan.route.endpoint.reader, call.model, call.text, exchange.seen(), reading)
 
 
 def _stranger(request_id: str, arrived_ns: int, refusal: Refusal | None) -> Record:

@@ -18,21 +18,20 @@ LAST_CHUNK = b"0\r\n\r\n"
 # A chunk's size line and all trailers together; no server or client in use sends more than a few bytes.
 CHUNK_LINE_BYTES_MAX = 256
 TRAILER_BYTES_MAX = 16 * 1024
-# Nine hex digits are 64 GiB: a longer size is an attempt at an overflow somewhere.
-_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
-_CHUNK_LINE = re.compile(
-    rb"([0-9A-Fa-f]{1,9})(?:;" + _TOKEN + rb"(?:=(?:" + _TOKEN + rb'|"[\t\x20!\x23-\x5b\x5d-\x7e]*"))?)*'
-)
-
 # Header lines kept parsed, and the longest worth keeping: about 4 MB when full, and then it starts anew.
 KNOWN_LINES_MAX = 4096
 _KNOWN_LINE_BYTES_MAX = 256
 
-_LINE = re.compile(
-    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[\x21-\x7e\x80-\xff](?:[\t\x20-\x7e\x80-\xff]*[\x21-\x7e\x80-\xff])?)?)[ \t]*"
-)
+# The grammar: RFC 9110 §5.5, §5.6.2 and RFC 9112 §3, §4, §7.1, with no optional white space but around values.
+_TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
+_VISIBLE = rb"[\x21-\x7e\x80-\xff]"
+_TEXT = rb"[\t\x20-\x7e\x80-\xff]*"
+_LINE = re.compile(rb"(%b):[ \t]*((?:%b(?:%b%b)?)?)[ \t]*" % (_TOKEN, _VISIBLE, _TEXT, _VISIBLE))
+_EXTENSION = rb';%b(?:=(?:%b|"[\t\x20!\x23-\x5b\x5d-\x7e]*"))?' % (_TOKEN, _TOKEN)
+# Nine hex digits are 64 GiB: a longer size is an attempt at an overflow somewhere.
+_CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,9})(?:%b)*" % _EXTENSION)
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/1\.([01])")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*))?")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: (%b))?" % _TEXT)
 _LENGTH_LINE = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n")
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
