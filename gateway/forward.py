@@ -25,7 +25,9 @@ _EVENT_STREAM = b"text/event-stream"
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
 UPSTREAM_REQUEST_ID_CHARS_MAX = 128
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
-_EVENT_END_BYTES_MAX = 4
+# openai-python hangs up when it has seen this, while the provider's last chunk is still on its way.
+_STREAM_ENDS = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
+_TAIL_BYTES = 10
 
 
 class Client(Protocol):
@@ -193,15 +195,18 @@ class Exchange:
         if not self.wanted:
             return
         self.client = None
-        self.outcome = "client_gone"
-        self.flags.append("client_disconnected")
+        satisfied = self._tail.endswith(_STREAM_ENDS)
+        if not satisfied:
+            self.outcome = "client_gone"
+            self.flags.append("client_disconnected")
         if self._connection is None:
             self._end(close=True)
-        elif self.caller is not None and self.caller.key.on_disconnect == "cancel":
+        elif not satisfied and self.caller is not None and self.caller.key.on_disconnect == "cancel":
             self.outcome = "cancelled"
             self._cut()
         else:
-            self.flags.append("drained")
+            if not satisfied:
+                self.flags.append("drained")
             self._drain_left = self.owner.settings.drain_bytes_max
             self.deadline_ns = self.owner.monotonic_ns() + self.owner.settings.drain_timeout_ms * 1_000_000
             self._connection.resume()
@@ -318,9 +323,9 @@ class Exchange:
                 self._copy.append(data)
 
     def _note_tail(self, data: bytes) -> None:
-        """Remembers how the stream ends so far: an error event may be added only behind a whole event."""
+        """Remembers how the stream ends so far: behind a whole event, or behind its last."""
         if data:
-            self._tail = (self._tail + data[-_EVENT_END_BYTES_MAX:])[-_EVENT_END_BYTES_MAX:]
+            self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
 
     def _start_meter(self, encoding: bytes) -> None:
         call, route, settings = self.call, self.route, self.owner.settings

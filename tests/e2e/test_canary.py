@@ -12,7 +12,6 @@ import signal
 import socket
 import stat
 import threading
-import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -294,8 +293,7 @@ PATHS: tuple[Callable[[Stage], None], ...] = (
 def told_outside(stage: Stage) -> Iterator[tuple[str, str]]:
     """What a running gateway says to whoever asks."""
     for path in ("metrics", "readyz", "healthz"):
-        with urllib.request.urlopen(f"http://127.0.0.1:{stage.gateway.admin_port}/{path}") as answer:
-            yield f"/{path}", answer.read().decode()
+        yield f"/{path}", stage.gateway.ask_admin(path).decode()
     for error in stage.errors:
         yield "an error", error.decode("latin-1")
 

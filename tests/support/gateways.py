@@ -6,6 +6,7 @@ import re
 import signal
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -138,6 +139,11 @@ class Gateway:
     def close(self) -> None:
         for child in self._children:
             child.close()
+
+    def ask_admin(self, path: str) -> bytes:
+        """What its admin listener answers."""
+        with urllib.request.urlopen(f"http://127.0.0.1:{self.admin_port}/{path}") as answer:
+            return answer.read()
 
     def output(self) -> str:
         """All that any of its processes wrote."""
