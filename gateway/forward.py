@@ -168,6 +168,8 @@ class Exchange:
                 self._meter_copy(data)
         if self.complete:
             self._connection = None
+            if self.upstream_status >= 400 and self.outcome == "ok":
+                self.outcome = "upstream_error"
             self._end(close=self._close)
         elif self._drain_left is not None:
             self._drain_left -= len(data)

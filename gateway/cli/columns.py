@@ -60,11 +60,6 @@ def duration(us: int) -> str:
     return f"{minutes}m {seconds:02}s"
 
 
-def outcome(record: Record) -> Outcome:
-    """How the call ended, for a person: an error that the gateway only passed on is an error."""
-    return "upstream_error" if record.outcome == "ok" and record.status >= 400 else record.outcome
-
-
 def money(nanousd: int) -> Text:
     """The exact amount, all nine decimals, so that a column lines up; zeros before and after the digits are dim."""
     dollars, fraction = divmod(nanousd, 10**9)
@@ -178,7 +173,7 @@ def _source(record: Record, _: tzinfo | None) -> Text:
 
 
 def _status(record: Record, _: tzinfo | None) -> Text:
-    words, style = _OUTCOMES[outcome(record)]
+    words, style = _OUTCOMES[record.outcome]
     words = record.refusal_code or words
     return Text(f"{record.status or _NONE} {printable(words)}", style=style)
 

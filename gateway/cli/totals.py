@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from rich.text import Text
 
-from gateway.cli.columns import money, outcome
+from gateway.cli.columns import money
 from gateway.contract.record import Record
 
 
@@ -22,7 +22,7 @@ class Totals:
 
     def add(self, record: Record) -> None:
         self.calls += 1
-        self.failed += outcome(record) != "ok"
+        self.failed += record.outcome != "ok"
         self.tokens_in += record.tokens_in or 0
         self.tokens_out += record.tokens_out or 0
         self.cost_nanousd += record.cost_nanousd or 0

@@ -13,7 +13,8 @@ import msgspec
 # provider's own numbers of a stream that was cut; `unknown`: not even an estimate.
 Provenance = Literal["reported", "partial", "estimated", "held", "unknown", "none"]
 
-# How the call ended. `open` is an intent: the request was dispatched and has no end yet.
+# How the call ended. `upstream_error`: the provider failed it or refused it (its own error was passed on), or
+# could not be reached. `open` is an intent: the request was dispatched and has no end yet.
 Outcome = Literal["open", "ok", "refused", "upstream_error", "client_gone", "cancelled", "crashed", "gateway_error"]
 
 # How the price was found; `unpriced` is a state and never a zero.

@@ -69,7 +69,7 @@ def test_a_refusal_is_told_by_its_code() -> None:
 
 
 def test_an_error_the_gateway_passed_on_is_told_as_one() -> None:
-    assert line(ended(status=429)).rstrip().endswith("429 provider error")
+    assert line(ended(outcome="upstream_error", status=429)).rstrip().endswith("429 provider error")
 
 
 def test_unknown_is_not_zero() -> None:
