@@ -76,6 +76,7 @@ class ClientConnection(asyncio.Protocol):
         self._deadline = 0.0
         self._write_deadline = 0.0
         self.keep_alive = True
+        self.paused = False  # it takes no more for now
 
     # -- asyncio.Protocol
 
@@ -108,11 +109,13 @@ class ClientConnection(asyncio.Protocol):
             exchange.client_gone()
 
     def pause_writing(self) -> None:
+        self.paused = True
         self._write_deadline = self._owner.loop_time() + self._settings.write_timeout_ms / 1000
         if self._exchange is not None:
             self._exchange.client_paused()
 
     def resume_writing(self) -> None:
+        self.paused = False
         self._write_deadline = 0.0
         if self._exchange is not None:
             self._exchange.client_resumed()
@@ -193,9 +196,12 @@ class ClientConnection(asyncio.Protocol):
         if self._held:
             data, self._held = self._held + data, b""
         if self._state is _State.IDLE:
+            data = data.removeprefix(b"\r\n")  # RFC 9112 §2.2: an old client's surplus empty line
+            if data in (b"", b"\r"):
+                self._held = data
+                return b""
             self._state = _State.HEAD
             self._deadline = self._owner.loop_time() + self._settings.header_timeout_ms / 1000
-            data = data.removeprefix(b"\r\n")  # RFC 9112 §2.2: an old client's surplus empty line
         end = data.find(http1.HEAD_END) + len(http1.HEAD_END)
         if end < len(http1.HEAD_END):
             self._held = data
@@ -213,7 +219,7 @@ class ClientConnection(asyncio.Protocol):
         self.keep_alive = request.keep_alive and not owner.draining
         self._body_left = framing.length or 0
         self._chunks = http1.ChunkedReader() if framing.chunked else None
-        self._waits = (request.value(b"expect") or b"").lower() == b"100-continue"
+        self._waits = not request.http10 and (request.value(b"expect") or b"").lower() == b"100-continue"
         exchange = self._exchange = owner.open(request, self, self._judge(request), self._plan)
         self._state = _State.BODY
         self._deadline = owner.loop_time() + self._settings.body_timeout_ms / 1000
@@ -261,8 +267,7 @@ class ClientConnection(asyncio.Protocol):
             self._owner.begin(exchange)
             return
         if chunks is not None:
-            self._take_chunks(chunks, data)
-            complete = chunks.done
+            complete = self._take_chunks(chunks, data) and chunks.done
         else:
             if self._body_left:
                 self._body.append(data[: self._body_left])
@@ -274,18 +279,18 @@ class ClientConnection(asyncio.Protocol):
             body, self._body = self._body, []
             exchange.request.body = body[0] if len(body) == 1 else b"".join(body)
             self._owner.begin(exchange)
-        else:
-            self._deadline = self._owner.loop_time() + self._settings.body_timeout_ms / 1000
 
-    def _take_chunks(self, chunks: http1.ChunkedReader, data: bytes) -> None:
+    def _take_chunks(self, chunks: http1.ChunkedReader, data: bytes) -> bool:
+        """Whether there was room for what the data holds; if not, the request has been refused."""
         for piece in chunks.feed(data):
             refusal = self._judge_body(len(piece))
             if refusal is not None:
                 self._refuse(refusal)
-                return
+                return False
             self._hold_body(len(piece))
             self._body.append(piece)
         self._held = chunks.rest
+        return True
 
     def _hold_body(self, size_bytes: int) -> None:
         self._body_bytes += size_bytes

@@ -34,6 +34,7 @@ class Client(Protocol):
     """The client's connection, as the exchange needs it."""
 
     keep_alive: bool
+    paused: bool  # more than enough waits to be taken, perhaps since the answer before
 
     def write(self, data: bytes) -> None: ...
     def answered(self, *, close: bool) -> None:
@@ -109,13 +110,16 @@ class Exchange:
         self.dispatches += 1
         if self.dispatches > 1:
             self.flags.append("retried_stale_connection")
+        if self.client is not None and self.client.paused:
+            connection.pause()
 
     def response_head(self, status: int, head: Head, framing: Framing, *, has_body: bool) -> None:
         """The provider's head is complete; it is written with the first bytes of the body, or alone."""
         route, request = self.route, self.request
         assert route is not None, "dispatched without a route"
         self.upstream_status = status
-        self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
+        if self._drain_left is None:
+            self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
         self._events = values.get(b"content-type", b"").startswith(_EVENT_STREAM)
         encoding = values.get(b"content-encoding", b"")
@@ -214,7 +218,8 @@ class Exchange:
             self._connection.resume()
 
     def client_paused(self) -> None:
-        if self._connection is not None:
+        # A connection whose answer is complete may be another exchange's by now.
+        if self._connection is not None and not self.complete:
             self._connection.pause()
 
     def client_resumed(self) -> None:

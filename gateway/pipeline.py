@@ -90,7 +90,8 @@ class Pipeline:
         if plan is not None and plan.holds(self._policy.current, now_s):
             exchange.follow(plan)
         else:
-            refusal = refusal or self._judge_head(exchange, now_s)
+            judged = self._judge_head(exchange, now_s)
+            refusal = refusal or judged
         exchange.refusal = refusal
         return exchange
 
