@@ -153,6 +153,9 @@ class Exchange:
         """Writes what this turn of the event loop brought, then meters it."""
         if not self.wanted:
             return
+        if self.complete:
+            # Back in its pool, or in use for somebody else: it may not be paused or closed from here any more.
+            self._connection = None
         pieces = self._pieces
         data = b""
         if pieces:
@@ -171,7 +174,6 @@ class Exchange:
             if data:
                 self._meter_copy(data)
         if self.complete:
-            self._connection = None
             if self.upstream_status >= 400 and self.outcome == "ok":
                 self.outcome = "upstream_error"
             self._end(close=self._close)
