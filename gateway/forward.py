@@ -89,6 +89,7 @@ class Exchange:
         self._chunked = False
         self._close = False
         self._events = False
+        self._encoded = False
         self._decoder: Decoder | None = None
         self._meter: StreamMeter | None = None
         self._strip = False
@@ -123,6 +124,7 @@ class Exchange:
         values = head.values
         self._events = values.get(b"content-type", b"").startswith(_EVENT_STREAM)
         encoding = values.get(b"content-encoding", b"")
+        self._encoded = encoding not in (b"", b"identity")
         named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
         self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
         if route.endpoint.reader and status < 300:
@@ -138,7 +140,7 @@ class Exchange:
         self._head = response_head(
             b"HTTP/1.1 %d %b\r\n" % (status, head.first[3] or b""),
             head,
-            content_length=keeps_length or not has_body,
+            content_length=keeps_length if has_body else status == 304,  # RFC 9110 §8.6: a 204 has none
             decoded=self._strip and self._decoder is not None,
             ours=ours,
         )
@@ -220,8 +222,7 @@ class Exchange:
             self._connection.resume()
 
     def client_paused(self) -> None:
-        # A connection whose answer is complete may be another exchange's by now.
-        if self._connection is not None and not self.complete:
+        if self._connection is not None:
             self._connection.pause()
 
     def client_resumed(self) -> None:
@@ -333,14 +334,14 @@ class Exchange:
 
     def _note_tail(self, data: bytes) -> None:
         """Remembers how the stream ends so far: behind a whole event, or behind its last."""
-        if data:
+        if data and (self._strip or not self._encoded):
             self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
 
     def _start_meter(self, encoding: bytes) -> None:
         call, route, settings = self.call, self.route, self.owner.settings
         assert call is not None, "dispatched without a call"
         assert route is not None, "dispatched without a route"
-        if encoding and encoding != b"identity":
+        if self._encoded:
             self._decoder = decoder(encoding, settings.response_copy_bytes_max)
             if self._decoder is None:
                 self.flags.append("unknown_content_encoding")

@@ -25,6 +25,7 @@ _DEFAULT_SLOT: dict[Dialect, bytes] = {
     "gemini": b"x-goog-api-key",
 }
 _PORTS = {"http": 80, "https": 443}
+_DNS_LABEL = re.compile(r"[A-Za-z0-9-]{1,63}")
 # One put into the wrong place of a path must not come back in an error, which applications log.
 _LENSAI_KEY = re.compile(r"lk-[^/]+")
 
@@ -133,12 +134,12 @@ class RouteTable:
         if upstream is None:
             known = ", ".join(sorted(self._upstreams))
             return Refusal("unknown_upstream", f"The path must begin with an upstream's name; known are: {known}")
-        _, resource, *after = rest.split("/", 2)
+        resource, slash, after = rest[1:].partition("/")
         allowed = resource in upstream.resources or "*" in upstream.resources
-        if not allowed or not resource.replace("-", "").isalnum():
+        if not allowed or not _DNS_LABEL.fullmatch(resource):
             message = f"{_shown(resource)!r} is not among the resources of the upstream {name!r}"
             return Refusal("resource_not_allowed", message)
-        return _ready(upstream, upstream.origin.replace(_RESOURCE, resource), self._secrets), "/" + "".join(after)
+        return _ready(upstream, upstream.origin.replace(_RESOURCE, resource), self._secrets), slash + after
 
 
 def _shown(path: str) -> str:

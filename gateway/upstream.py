@@ -273,7 +273,7 @@ class Pool:
     async def _connect(self, receiver: Receiver) -> None:
         try:
             connection = await self._owner.connect(self._origin, self)
-        except (OSError, TimeoutError) as error:
+        except (OSError, TimeoutError, UnicodeError) as error:  # the last from a name that DNS cannot hold
             host = self._origin.host
             late = isinstance(error, TimeoutError)
             receiver.failed(

@@ -133,6 +133,10 @@ class Wire:
         """Takes nothing from the kernel any more."""
         self._writer.transport.pause_reading()  # type: ignore[attr-defined]
 
+    def resume(self) -> None:
+        """Takes what comes again."""
+        self._writer.transport.resume_reading()  # type: ignore[attr-defined]
+
     async def closed(self) -> None:
         """Returns when the other end has closed or reset; fails if it sends anything before."""
         with contextlib.suppress(ConnectionError):
