@@ -47,7 +47,8 @@ MAY_IMPORT = {
     "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
     "gateway.connection": (*VALUES, "gateway.forward", "gateway.route"),
     "gateway.pipeline": (
-        *VALUES, *STAGES, "gateway.background", "gateway.journal.writer", "gateway.telemetry", "gateway.upstream",
+        *VALUES, *STAGES, "gateway.background", "gateway.journal.writer", "gateway.logs", "gateway.telemetry",
+        "gateway.upstream",
     ),
     # What is seen from outside.
     "gateway.background": (),
