@@ -62,7 +62,7 @@ class ClientConnection(asyncio.Protocol):
         self._settings = owner.settings
         self._transport: asyncio.Transport | None = None
         self._state = _State.IDLE
-        self._held = b""  # a head that is not complete, or what is pipelined behind the request in work
+        self._held: bytes = b""  # a head that is not complete, or what is pipelined behind the request in work
         self._body: list[bytes] = []
         self._body_bytes = 0
         self._body_left = 0
