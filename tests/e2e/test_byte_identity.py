@@ -5,7 +5,9 @@ in random ways. `transparent` keys: identical. `metered` keys: a chat stream is 
 is not asked for usage, although it was. Longer: TESTS_IDENTITY_SEEDS=200 pytest tests/e2e/test_byte_identity.py
 """
 
+import contextlib
 import hashlib
+import http.client
 import json
 import os
 from collections.abc import AsyncIterator, Iterable, Iterator
@@ -20,7 +22,8 @@ from gateway.providers import PROVIDERS
 from tests.e2e.identity.exchanges import CHAT, COMPLETIONS, EVENTS, EXCHANGES, RESPONSES, Exchange, as_if_asked
 from tests.e2e.identity.replay import Manner, Provider, Seen, decoded, end_to_end, provider
 from tests.golden.recordings import ABSENT, FILE, Recording, recordings
-from tests.support.gateways import gateway_on
+from tests.support.gateways import PROVIDER_KEY, gateway_on, port_of, sandbox_upstreams
+from tests.support.processes import running_sandbox
 
 SEEDS = int(os.environ.get("TESTS_IDENTITY_SEEDS", "6"))
 # The policy's upstreams: every provider the gateway knows, and one that it does not.
@@ -111,6 +114,43 @@ MODES: tuple[Mode, ...] = ("transparent", "metered")
 async def test_no_byte_changes_between_client_and_provider(line: Line, mode: Mode):
     for seed in range(SEEDS):
         assert await compared(line, EXCHANGES, mode, seed) == []
+
+
+# Streams whose usage the sandbox, like the real thing, sends only when it is asked.
+_CHAT_STREAM = b'{"model":"gpt-4o-mini","messages":[{"role":"user","content":"Hi"}],"stream":true,"n":2}'
+_TEXT_STREAM = b'{"model":"gpt-3.5-turbo-instruct","prompt":["a","b"],"stream":true}'
+_PLAIN = b'{"model":"gpt-4o","messages":[{"role":"user","content":"Hi"}],"stream":true,"stream_options":%b}'
+ASKING = (
+    ("openai", "/v1/chat/completions", _CHAT_STREAM),
+    ("openai", "/v1/chat/completions", _PLAIN % b'{"include_obfuscation":false}'),
+    ("openai", "/v1/chat/completions", _PLAIN % b"null"),
+    ("openai", "/v1/completions", _TEXT_STREAM),
+    ("azure", "/openai/deployments/gpt-4o/chat/completions?api-version=2025-04-01-preview", _CHAT_STREAM),
+)
+
+
+def answered(port: int, path: str, body: bytes, key: str, write_bytes: int, encoding: str) -> tuple[str | None, bytes]:
+    """Content-encoding and body as they came. The sandbox answers the same again, in writes of that size."""
+    controls = {"x-sandbox-frozen": "true", "x-sandbox-write-bytes": str(write_bytes), "x-sandbox-encoding": encoding}
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    with contextlib.closing(connection):
+        connection.request("POST", path, body, {"authorization": f"Bearer {key}", **controls})
+        response = connection.getresponse()
+        data = response.read()
+    assert response.status == 200, data
+    return response.getheader("content-encoding"), data
+
+
+@pytest.mark.parametrize("encoding", ["identity", "gzip", "br"])
+def test_a_metered_stream_is_what_the_provider_sends_unasked(tmp_path: Path, encoding: str):
+    with running_sandbox() as sandbox, gateway_on(tmp_path / "data", sandbox_upstreams(sandbox)) as gateway:
+        token = gateway.add_key()
+        gateway.start()
+        for number, (upstream, path, body) in enumerate(ASKING):
+            _, direct = answered(port_of(sandbox), path, body, PROVIDER_KEY, 0, "identity")
+            through = answered(gateway.port, f"/{upstream}{path}", body, token, 7 + 90 * number, encoding)
+            assert b'"usage"' not in direct
+            assert through == (None, direct)
 
 
 # Where each dialect serves what a recording is of. The paths of the recordings are partly their proxies'.

@@ -33,8 +33,8 @@ SETTINGS = {
     "LENSAI_JOURNAL_SYNC_MS": "50",
     "LENSAI_LAKE_POLL_MS": "50",
 }
-# Landing takes less than a second; ten of those on a busy machine.
-LANDING_TIMEOUT_S = 10.0
+# Landing takes less than a second; many of those on a busy machine.
+LANDING_TIMEOUT_S = 20.0
 POLL_S = 0.02
 
 
