@@ -3,6 +3,7 @@
 import argparse
 import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -10,9 +11,16 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
+from gateway.faults import GatewayFault
 from gateway.logs import configure_logs, logger
 from gateway.policy_toml import PolicyError
-from gateway.settings import Settings, SettingsError, config_path, load_settings
+from gateway.settings import PREFIX, Settings, SettingsError, config_path, load_settings
+from gateway.supervise import CANNOT_START, Stage, Supervisor
+
+# A gateway that has ended its calls writes down what is left, and the lake lands it.
+STOP_MARGIN_S = 15.0
 
 
 class _Command(NamedTuple):
@@ -21,7 +29,7 @@ class _Command(NamedTuple):
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one command; returns its exit code. A fault of the configuration is a message, not a traceback."""
+    """Runs one command; returns its exit code. What a person has to mend is a message, not a traceback."""
     words = sys.argv[1:] if argv is None else list(argv)
     if not words or words[0] in ("-h", "--help", "help"):
         print(_usage())
@@ -32,11 +40,15 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     try:
         return command.run(words[1:])
-    except (SettingsError, PolicyError) as fault:
-        print(f"lensai {words[0]}: {fault}", file=sys.stderr)
-        return 2
+    except (SettingsError, PolicyError, GatewayFault) as fault:
+        return _cannot_start(words[0], fault)
     except KeyboardInterrupt:
         return 130
+
+
+def _cannot_start(name: str, fault: Exception) -> int:
+    print(f"lensai {name}: {fault}", file=sys.stderr)
+    return CANNOT_START
 
 
 def _usage() -> str:
@@ -54,9 +66,10 @@ def _up(words: Sequence[str]) -> int:
     try:
         token = ensure_first_key(path)
     except KeysError as fault:
-        print(f"lensai up: {fault}", file=sys.stderr)
-        return 2
-    settings = _settings(os.environ)
+        return _cannot_start("up", fault)
+    except OSError as fault:
+        raise GatewayFault(f"cannot write {path}: {fault.strerror}") from None
+    settings = _with_port(_settings(os.environ))
     print(render_welcome(_base_url(settings), token), flush=True)
     return _supervise(settings, {"lake": ("lake",)})
 
@@ -67,32 +80,28 @@ def _gateway(words: Sequence[str]) -> int:
     arguments = parser.parse_args(words)
     settings = _settings(os.environ)
     if arguments.worker is None and settings.workers > 1:
-        return _supervise(settings, {})
-    from gateway.journal.directory import JournalLocked, NodeFileDamaged
+        return _supervise(_with_port(settings))
     from gateway.server import serve
 
-    try:
-        serve(settings, os.environ, arguments.worker or 0)
-    except (JournalLocked, NodeFileDamaged, OSError) as fault:
-        print(f"lensai gateway: {fault}", file=sys.stderr)
-        return 1
+    serve(settings, os.environ, arguments.worker or 0)
     return 0
 
 
 def _lake(words: Sequence[str]) -> int:
     _no_arguments("lake", words)
-    from gateway.lake.land import LakeRunning, run
-
-    settings = _settings(os.environ)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: stop.set())
+    # It has nothing to read again, and must not die of what the gateways are told.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    from gateway.lake.land import LakeRunning, run
+
+    settings = _settings(os.environ)
     data_dir = Path(settings.data_dir)
     try:
         run(data_dir / "journal", settings.lake_url or str(data_dir / "lake"), poll_ms=settings.lake_poll_ms, stop=stop)
-    except (LakeRunning, ValueError) as fault:
-        print(f"lensai lake: {fault}", file=sys.stderr)
-        return 1
+    except (LakeRunning, ValueError, OSError) as fault:
+        return _cannot_start("lake", fault)
     return 0
 
 
@@ -120,18 +129,42 @@ def _keys(words: Sequence[str]) -> int:
     return run_keys(words, config_path(os.environ), int(time.time()))
 
 
-def _supervise(settings: Settings, others: Mapping[str, Sequence[str]]) -> int:
-    from gateway.supervise import Supervisor
-
+def _supervise(settings: Settings, *others: Stage) -> int:
+    """The workers, and behind them the others, which are stopped once all workers have ended."""
     workers = {f"gateway-{n}": ("gateway", "--worker", str(n)) for n in range(settings.workers)}
-    return Supervisor({**workers, **others}, os.environ, logger).run()
+    environ = {**os.environ, f"{PREFIX}LISTEN_PORT": str(settings.listen_port)}
+    stop_timeout_s = settings.shutdown_timeout_ms / 1000 + STOP_MARGIN_S
+    return Supervisor((workers, *others), environ, logger, stop_timeout_s=stop_timeout_s).run()
+
+
+def _with_port(settings: Settings) -> Settings:
+    """Settings with a port that can be told and shared: of port 0 each worker would take another."""
+    if settings.listen_port:
+        return settings
+    with socket.socket(socket.AF_INET6 if ":" in settings.listen_host else socket.AF_INET) as probe:
+        try:
+            probe.bind((settings.listen_host, 0))
+        except OSError as fault:
+            raise GatewayFault(f"listen_host {settings.listen_host} cannot be used: {fault.strerror}") from None
+        return replace(settings, listen_port=probe.getsockname()[1])
 
 
 def _settings(environ: Mapping[str, str]) -> Settings:
-    path = config_path(environ)
-    settings = load_settings(environ, path.read_text("utf-8") if path.exists() else None)
+    settings = load_settings(environ, _config_text(config_path(environ)))
     configure_logs(log_format=settings.log_format, level=settings.log_level)
     return settings
+
+
+def _config_text(path: Path) -> str | None:
+    """The TOML file's text; None if there is none. Raises SettingsError."""
+    try:
+        return path.read_text("utf-8")
+    except FileNotFoundError:
+        return None
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not UTF-8 text; save it as such") from None
+    except OSError as fault:
+        raise SettingsError(f"cannot read {path}: {fault.strerror}") from None
 
 
 def _no_arguments(name: str, words: Sequence[str]) -> None:

@@ -22,8 +22,7 @@ class Background:
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
-            # The traceback's frames may hold a body; its type and place may not.
-            self._logger.error("background task failed", extra={"task": task.get_name(), "error": type(error).__name__})
+            self._logger.error("background_task_failed", exc_info=error, extra={"task": task.get_name()})
 
     async def join(self) -> None:
         """Waits for every task that is left."""

@@ -98,6 +98,7 @@ _ROWS = (
     Metric("lensai_journal_sync_age_seconds", "gauge", (), "Time since the journal was last synced.", probed=True),
     Metric("lensai_policy_version", "gauge", (), "Version of the policy being served.", probed=True),
     Metric("lensai_policy_age_seconds", "gauge", (), "Time since that policy was loaded.", probed=True),
+    Metric("lensai_policy_refused", "gauge", (), "1 while the file is bad and an older policy is served.", probed=True),
     Metric("lensai_event_loop_lag_seconds", "gauge", (), "The latest the event loop woke recently.", probed=True),
 )
 METRICS = {row.name: row for row in _ROWS}

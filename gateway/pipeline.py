@@ -12,12 +12,13 @@ from collections.abc import Callable
 
 from gateway.admit import Gate, admit
 from gateway.background import Background
-from gateway.contract.record import Record, encode_record
+from gateway.contract.record import Outcome, Record, encode_record
 from gateway.examine import examine
 from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
 from gateway.journal.writer import Journal
+from gateway.logs import RequestLog
 from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.policy import PolicyHolder
@@ -33,6 +34,8 @@ from pricing.catalog import Catalog
 
 # Reading an answer of this size takes about a millisecond: a larger one is read on a thread.
 READ_ON_LOOP_BYTES_MAX = 1024 * 1024
+# What an operator has to know of each call, within the limits of RequestLog.
+_OUTCOMES_LOGGED: frozenset[Outcome] = frozenset(("upstream_error", "gateway_error"))
 
 
 class Clock:
@@ -57,6 +60,7 @@ class Pipeline:
         telemetry: Telemetry,
         background: Background,
         logger: logging.Logger,
+        request_log: RequestLog,
         clock: Clock,
     ) -> None:
         self.settings = settings
@@ -72,6 +76,7 @@ class Pipeline:
         self._telemetry = telemetry
         self._background = background
         self._logger = logger
+        self._request_log = request_log
         self._loop = asyncio.get_running_loop()
         self._outbox: list[Exchange] = []
         self._flush_scheduled = False
@@ -108,7 +113,9 @@ class Pipeline:
                 self._journal_intent(exchange)
         except Exception:  # a bug must cost one call, not the connections of all
             self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
-            refusal = Refusal("gateway_error", "The gateway failed on this request")
+            exchange.outcome = "gateway_error"
+            exchange.stop(Refusal("gateway_error", "The gateway failed on this request"))
+            return
         if refusal is not None:
             exchange.refuse(refusal)
 
@@ -243,6 +250,14 @@ class Pipeline:
 
     def _record(self, exchange: Exchange, charge: Charge, ended_ns: int) -> None:
         record = summarize(exchange, charge, ended_ns)
+        if record.outcome in _OUTCOMES_LOGGED:
+            self._request_log.warn(
+                record.outcome,
+                request_id=record.request_id,
+                upstream=record.upstream,
+                status=record.upstream_status,
+                code=record.refusal_code,
+            )
         self._journal.final(exchange.id.encode(), encode_record(record))
         self._telemetry.observe(record)
         self._flush_soon()

@@ -88,8 +88,9 @@ class PolicyHolder:
             policy = self._compile()
         except PolicyError as fault:
             self.problem = str(fault)
-            in_force = self.current.policy.version
-            _log.error("policy_refused", extra={"version_in_force": in_force, "problems": fault.problems})
+            # Where nothing is in force there is nobody to log for: the process will not start, and says why.
+            if in_force := self.current.policy.version:
+                _log.error("policy_refused", extra={"version_in_force": in_force, "problems": fault.problems})
             return False
         self.problem = ""
         return self._accept(policy)

@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import os
 import secrets
 import signal
 import ssl
@@ -12,15 +13,16 @@ from pathlib import Path
 
 import uvloop
 
-from gateway.admin import heartbeat_check, start_admin
+from gateway.admin import Admin, heartbeat_check, start_admin
 from gateway.admit import Gate
 from gateway.background import Background
 from gateway.connection import ClientConnection
-from gateway.faults import Refusal
+from gateway.faults import GatewayFault, Refusal
 from gateway.heartbeat import Heartbeat
-from gateway.journal.reader import sealed
+from gateway.journal.directory import JournalLocked, NodeFileDamaged
+from gateway.journal.reader import SegmentTooNew, sealed
 from gateway.journal.writer import Journal
-from gateway.logs import logger
+from gateway.logs import RequestLog, logger
 from gateway.pipeline import Clock, Pipeline
 from gateway.policy import PolicyHolder
 from gateway.settings import Settings, config_path
@@ -35,7 +37,7 @@ from pricing.overrides import Override
 SWEEP_S = 0.1
 # As many connections as the kernel may queue between two turns of a busy loop.
 BACKLOG = 2048
-# What is written last may take this long to leave once the drain is over.
+# What is written last may take this long to leave once the drain is over, and a client to say goodbye to TLS.
 CLOSING_S = 1.0
 
 
@@ -43,12 +45,15 @@ class Server:
     """One worker's parts, wired. Owner of its client connections; `run` returns when it has drained."""
 
     def __init__(self, settings: Settings, environ: Mapping[str, str], worker: int) -> None:
+        """Takes the policy and the journal. Raises PolicyError, or GatewayFault where the machine is in the way."""
         self.settings = settings
         self.body_buffer_bytes = 0
         self.request_reader = request_reader()
         self._worker = worker
         self._loop = asyncio.get_running_loop()
         self._clock = Clock()
+        self._tls = _tls(settings)
+        self._listening = False
         self._connections: set[ClientConnection] = set()
         data_dir = Path(settings.data_dir)
         self._policy = PolicyHolder(config_path(environ), data_dir, environ, poll_ms=settings.policy_poll_ms)
@@ -56,14 +61,7 @@ class Server:
         self._list_prices = Catalog.load()
         self._catalog = self._priced()
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
-        self._journal = Journal.open(
-            self._journal_dir,
-            node_id=secrets.token_hex(6),
-            now_ns=time.monotonic_ns(),
-            resolve=resolve_open,
-            segment_bytes_max=settings.segment_bytes_max,
-            segment_age_ms=settings.segment_age_ms,
-        )
+        self._journal = _open_journal(self._journal_dir, settings)
         self._synced_s = time.monotonic()
         self._gate = Gate(settings.inflight_max)
         self._heartbeat = Heartbeat()
@@ -85,6 +83,7 @@ class Server:
             telemetry=self._telemetry,
             background=self._background,
             logger=logger,
+            request_log=RequestLog(time.monotonic),
             clock=self._clock,
         )
         self.open = self._pipeline.open
@@ -112,46 +111,74 @@ class Server:
     # -- the worker's life
 
     async def run(self) -> None:
-        """Serves until SIGTERM or SIGINT, then drains: stops accepting, lets calls end, writes everything down."""
-        settings = self.settings
+        """Serves until SIGTERM or SIGINT, then drains: stops accepting, lets calls end, writes everything down.
+
+        Raises GatewayFault if it cannot listen.
+        """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signal_number, self.stop)
         self._loop.add_signal_handler(signal.SIGHUP, self._reload)
         self._heartbeat.start(self._loop)
-        syncing = self._background.spawn(self._sync(), "journal sync")
+        syncing = self._background.spawn(self._sync(), "journal_sync")
         self._sweep()
-        admin_port = settings.admin_port + self._worker if settings.admin_port else 0
-        admin = start_admin(
-            settings.admin_host,
-            admin_port,
-            registry=self._telemetry.registry(),
-            health=heartbeat_check(self._heartbeat.age_s),
-            ready=self._unready,
-        )
-        listener = await self._loop.create_server(
-            lambda: ClientConnection(self),
-            settings.listen_host,
-            settings.listen_port,
-            ssl=_tls(settings),
-            backlog=BACKLOG,
-            reuse_port=settings.workers > 1,
-        )
-        port = listener.sockets[0].getsockname()[1]
-        logger.info("listening", extra={"host": settings.listen_host, "port": port, "admin_port": admin.port})
-        await self._stop.wait()
-        logger.info("draining", extra={"inflight": self._gate.inflight})
-        self._gate.draining = True
-        listener.close()
-        await self._drain()
-        self._sweep_timer.cancel()
-        syncing.cancel()
-        self._heartbeat.stop()
-        await self._background.join()
-        await self._loop.run_in_executor(None, admin.close)
-        left = self._journal.close(time.monotonic_ns())
-        if left:
-            logger.error("journal closed with unwritten frames", extra={"frames": left})
+        try:
+            await self._serve()
+        finally:
+            self._sweep_timer.cancel()
+            syncing.cancel()
+            self._heartbeat.stop()
+            await self._background.join()
+            if left := self._journal.close(time.monotonic_ns()):
+                logger.error("journal_left_unwritten", extra={"frames": left})
         logger.info("stopped")
+
+    async def _serve(self) -> None:
+        """Both listeners, until the last connection is gone. The admin's is there first and goes last."""
+        settings, admin = self.settings, self._start_admin()
+        try:
+            listener = await self._listen()
+            self._listening = True
+            port = listener.sockets[0].getsockname()[1]
+            names = {"host": settings.listen_host, "port": port, "admin_port": admin.port, "worker": self._worker}
+            logger.info("listening", extra=names)
+            await self._stop.wait()
+            logger.info("draining", extra={"inflight": self._gate.inflight})
+            self._gate.draining = True
+            listener.close()
+            await self._drain()
+        finally:
+            await self._loop.run_in_executor(None, admin.close)
+
+    def _start_admin(self) -> Admin:
+        host, first_port = self.settings.admin_host, self.settings.admin_port
+        port = first_port + self._worker if first_port else 0
+        try:
+            return start_admin(
+                host,
+                port,
+                registry=self._telemetry.registry(),
+                health=heartbeat_check(self._heartbeat.age_s),
+                ready=self._unready,
+            )
+        except (OSError, OverflowError) as fault:
+            raise GatewayFault(f"cannot listen on {host}:{port} (admin_host, admin_port): {_reason(fault)}") from None
+
+    async def _listen(self) -> asyncio.Server:
+        settings = self.settings
+        host, port = settings.listen_host, settings.listen_port
+        try:
+            return await self._loop.create_server(
+                lambda: ClientConnection(self),
+                host,
+                port,
+                ssl=self._tls,
+                ssl_handshake_timeout=settings.header_timeout_ms / 1000 if self._tls else None,
+                ssl_shutdown_timeout=CLOSING_S if self._tls else None,
+                backlog=BACKLOG,
+                reuse_port=settings.workers > 1,
+            )
+        except OSError as fault:
+            raise GatewayFault(f"cannot listen on {host}:{port} (listen_host, listen_port): {_reason(fault)}") from None
 
     def stop(self) -> None:
         """Tells `run` to drain and return."""
@@ -179,18 +206,22 @@ class Server:
 
     async def _drain(self) -> None:
         """Waits for the calls in flight, and ends those that outlast the timeout."""
-        for connection in list(self._connections):
-            if connection.idle:
-                connection.close()
         deadline = self._loop.time() + self.settings.shutdown_timeout_ms / 1000
+        self._close_idle()
         while self._pipeline.live and self._loop.time() < deadline:
             await asyncio.sleep(SWEEP_S / 2)
+            self._close_idle()
         for exchange in list(self._pipeline.live):
+            exchange.outcome = "cancelled"
             exchange.stop(Refusal("shutting_down", "This gateway is shutting down: try again"))
         for connection in list(self._connections):
             connection.close()
-        while self._connections and self._loop.time() < deadline + CLOSING_S:
+        while self._connections and self._loop.time() < deadline + CLOSING_S:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)
+
+    def _close_idle(self) -> None:
+        for connection in [connection for connection in self._connections if connection.idle]:
+            connection.close()
 
     def _reload(self) -> None:
         if self._policy.reload():
@@ -214,8 +245,8 @@ class Server:
     def _unready(self) -> dict[str, str]:
         """Why no call should be sent here; empty when all is well. Called from the admin's threads."""
         reasons: dict[str, str] = {}
-        if self._gate.draining:
-            reasons["server"] = "draining"
+        if self._gate.draining or not self._listening:
+            reasons["server"] = "draining" if self._gate.draining else "starting"
         if not self._journal.accepting:
             reasons["journal"] = self._journal.fault
         if not self._policy.current.policy.keys:
@@ -234,6 +265,7 @@ class Server:
             "lensai_journal_sync_age_seconds": lambda: time.monotonic() - self._synced_s,
             "lensai_policy_version": lambda: policy.current.policy.version,
             "lensai_policy_age_seconds": lambda: time.monotonic() - self._policy_loaded_s,
+            "lensai_policy_refused": lambda: bool(policy.problem),
             "lensai_event_loop_lag_seconds": self._heartbeat.lag_s,
         }
 
@@ -243,12 +275,43 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         return None
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
-    context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    for file in (settings.tls_cert_file, settings.tls_key_file):
+        try:
+            Path(file).open("rb").close()
+        except OSError as fault:
+            raise GatewayFault(f"cannot read {file} (tls_cert_file, tls_key_file): {fault.strerror}") from fault
+    try:
+        context.load_cert_chain(settings.tls_cert_file, settings.tls_key_file)
+    except ssl.SSLError as fault:
+        pair = f"{settings.tls_cert_file} and {settings.tls_key_file}"
+        raise GatewayFault(f"{pair} are not a PEM certificate and its key: {fault.reason or 'not PEM'}") from fault
     return context
 
 
+def _open_journal(directory: Path, settings: Settings) -> Journal:
+    try:
+        return Journal.open(
+            directory,
+            node_id=secrets.token_hex(6),
+            now_ns=time.monotonic_ns(),
+            resolve=resolve_open,
+            segment_bytes_max=settings.segment_bytes_max,
+            segment_age_ms=settings.segment_age_ms,
+        )
+    except (JournalLocked, NodeFileDamaged, SegmentTooNew) as fault:
+        raise GatewayFault(str(fault)) from fault
+    except OSError as fault:
+        raise GatewayFault(f"cannot write the journal in {directory}: {fault.strerror}") from fault
+
+
+def _reason(fault: Exception) -> str:
+    """Why, without the address, which event loops repeat in words of their own."""
+    code = fault.errno if isinstance(fault, OSError) else None
+    return os.strerror(code) if code is not None and code > 0 else str(fault)
+
+
 def serve(settings: Settings, environ: Mapping[str, str], worker: int) -> None:
-    """Runs one worker until it is told to stop."""
+    """Runs one worker until it is told to stop. Raises what Server and its `run` do."""
 
     async def main() -> None:
         server = Server(settings, environ, worker)

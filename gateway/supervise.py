@@ -1,4 +1,4 @@
-"""Owns a small family of processes: starts them, passes signals on, restarts what dies, ends when told to."""
+"""Owns a small family of processes: starts them, passes signals on, restarts what dies, ends them in order."""
 
 import logging
 import signal
@@ -6,72 +6,111 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
 
+# What a command exits with if it cannot start and has said why. Python's own failures exit with 1.
+CANNOT_START = 2
 # A child that dies at once is not restarted in a tight loop.
 RESTART_DELAY_S = 1.0
-# A child that ends this soon after its first start never worked: its own message says why, and all stop.
-EARLY_DEATH_S = 3.0
+# Between two looks at the children: a death is noticed well within the delay above.
+POLL_S = 0.1
+
+# Name -> the words after `python -m gateway`.
+Stage = Mapping[str, Sequence[str]]
 
 
 class Supervisor:
-    """Runs `python -m gateway …` children by name. Blocks in `run` until SIGTERM, SIGINT or a child that cannot start."""
+    """Runs `python -m gateway …` children by name. `run` blocks until SIGTERM, SIGINT or a child that cannot start.
+
+    `stages` says in which order they end: nothing of a stage is told to before all of the stage before it has
+    ended, or has been killed `stop_timeout_s` after it was told.
+    """
 
     def __init__(
-        self, children: Mapping[str, Sequence[str]], environ: Mapping[str, str], logger: logging.Logger
+        self, stages: Sequence[Stage], environ: Mapping[str, str], logger: logging.Logger, *, stop_timeout_s: float
     ) -> None:
-        self._commands = dict(children)
-        self._environ = dict(environ)
+        self._stages = [[_Child(name, words, environ) for name, words in stage.items()] for stage in stages]
         self._logger = logger
-        self._running: dict[str, subprocess.Popen[bytes]] = {}
-        self._born_s: dict[str, float] = {}
+        self._stop_timeout_s = stop_timeout_s
         self._stop = threading.Event()
 
     def run(self) -> int:
-        """The exit code for the parent: 0 after an orderly stop, else that of the child that could not start."""
+        """The exit code for the parent: 0 after an orderly stop, CANNOT_START after a child's, else 1."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
-        for name in self._commands:
-            self._start(name)
-        failed = 0
-        while not failed and not self._stop.wait(0.1):
-            failed = self._restart_dead()
-        return self._end() or failed
+        for child in self._children():
+            child.start()
+        code = 0
+        while not code and not self._stop.wait(POLL_S):
+            code = self._restart_dead(time.monotonic())
+        orderly = self._end()
+        return code or (0 if orderly else 1)
 
-    def _start(self, name: str) -> None:
-        command = [sys.executable, "-m", "gateway", *self._commands[name]]
-        # A session of its own: the terminal's Ctrl-C reaches the parent alone, which then stops all in order.
-        self._running[name] = subprocess.Popen(command, env=self._environ, start_new_session=True)
-        self._born_s.setdefault(name, time.monotonic())
+    def _children(self) -> Iterator["_Child"]:
+        for stage in self._stages:
+            yield from stage
 
-    def _restart_dead(self) -> int:
-        for name, child in list(self._running.items()):
-            code = child.poll()
-            if code is None:
-                continue
-            if time.monotonic() - self._born_s[name] < EARLY_DEATH_S:
-                return code or 1
-            self._logger.error("process died and is restarted", extra={"process": name, "code": code})
-            if self._stop.wait(RESTART_DELAY_S):
-                return 0
-            self._start(name)
+    def _restart_dead(self, now_s: float) -> int:
+        """CANNOT_START where a child could not at its first start: its own message says why. Else 0."""
+        for child in self._children():
+            if child.restart_at_s is not None and now_s >= child.restart_at_s:
+                child.start()
+            elif child.restart_at_s is None and (code := child.process.poll()) is not None:
+                # What could start once has met something new, which may pass: the others go on meanwhile.
+                if code == CANNOT_START and child.starts == 1:
+                    return code
+                self._logger.error("process_died", extra={"process": child.name, "code": code})
+                child.restart_at_s = now_s + RESTART_DELAY_S
         return 0
 
-    def _end(self) -> int:
-        """Stops the children in the order of their names' listing: what produces first, what collects last."""
-        worst = 0
-        for child in self._running.values():
-            if child.poll() is None:
-                child.terminate()
-                worst = max(worst, abs(child.wait()))
-        return worst
+    def _end(self) -> bool:
+        """Ends the stages one after the other; whether all ended as they should."""
+        orderly = True
+        for stage in self._stages:
+            for child in stage:
+                child.process.terminate()
+            deadline_s = time.monotonic() + self._stop_timeout_s
+            for child in stage:
+                code = child.end_by(deadline_s)
+                # The signal itself ends a child that has not come so far as to handle it.
+                if child.restart_at_s is None and code not in (0, -signal.SIGTERM, CANNOT_START):
+                    self._logger.error("process_not_stopped", extra={"process": child.name, "code": code})
+                    orderly = False
+        return orderly
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
         self._stop.set()
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
-        for child in self._running.values():
-            if child.poll() is None:
-                child.send_signal(number)
+        for child in self._children():
+            if child.starts:
+                child.process.send_signal(number)
+
+
+class _Child:
+    """One command and its current process."""
+
+    process: subprocess.Popen[bytes]  # from the first start on
+
+    def __init__(self, name: str, words: Sequence[str], environ: Mapping[str, str]) -> None:
+        self.name = name
+        self.starts = 0
+        self.restart_at_s: float | None = None  # dead until then
+        self._command = [sys.executable, "-m", "gateway", *words]
+        self._environ = dict(environ)
+
+    def start(self) -> None:
+        # A session of its own: the terminal's Ctrl-C reaches the parent alone, which then stops all in order.
+        self.process = subprocess.Popen(self._command, env=self._environ, start_new_session=True)  # noqa: S603
+        self.starts += 1
+        self.restart_at_s = None
+
+    def end_by(self, deadline_s: float) -> int:
+        """Waits for its end, and kills it at the deadline; its exit code, negative for a signal."""
+        try:
+            return self.process.wait(max(0.0, deadline_s - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            return self.process.wait()

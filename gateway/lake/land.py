@@ -124,7 +124,7 @@ def _quarantine(segment: Path) -> None:
 
 
 def run(journal_root: Path, store_url: str, *, poll_ms: int, stop: threading.Event) -> None:
-    """Lands every worker's sealed segments as they come, until `stop`; a landing that has begun is finished.
+    """Lands every worker's sealed segments as they come. After `stop` it lands once more all that is there.
 
     `store_url` is a directory or a URL that `open_store` takes. Raises LakeRunning, ValueError for the URL.
     """
@@ -134,19 +134,20 @@ def run(journal_root: Path, store_url: str, *, poll_ms: int, stop: threading.Eve
     too_new: set[Path] = set()
     try:
         wait_ms = poll_ms
-        while not stop.wait(wait_ms / 1000):
-            fault_free = _round(journal_root, store, too_new, stop)
+        stopping = False
+        while not stopping:
+            # The last round comes after `stop`: by then the gateways have sealed what they still had.
+            stopping = stop.wait(wait_ms / 1000)
+            fault_free = _round(journal_root, store, too_new)
             wait_ms = poll_ms if fault_free else min(wait_ms * 2, max(BACKOFF_MS_MAX, poll_ms))
     finally:
         os.close(lock)
 
 
-def _round(journal_root: Path, store: Store, too_new: set[Path], stop: threading.Event) -> bool:
+def _round(journal_root: Path, store: Store, too_new: set[Path]) -> bool:
     """Lands what is there. False if something has to be tried again."""
     fault_free = True
     for segment in _waiting(journal_root, too_new):
-        if stop.is_set():
-            break
         try:
             _log(segment, land(segment, store))
         except SegmentTooNew:

@@ -187,22 +187,23 @@ def test_failing_store_is_asked_less_and_less_and_loses_nothing(
     assert not segment.exists()
 
 
-def test_stop_finishes_the_segment_at_hand_and_leaves_the_rest(tmp_path: Path) -> None:
+def test_what_is_sealed_by_the_stop_is_landed_before_the_end(tmp_path: Path) -> None:
     journal = tmp_path / "journal"
+    stop = threading.Event()
+    stop.set()
     paths = [write_segment(journal, final(RECORDS[n]), number=n + 1) for n in range(3)]
+    run(journal, str(tmp_path / "lake"), poll_ms=60_000, stop=stop)
+    assert [path.exists() for path in paths] == [False, False, False]
+    assert len(list(tmp_path.glob("lake/landing/*/*.parquet"))) == 3
+
+
+def test_stop_waits_for_no_store(tmp_path: Path, segment: Path) -> None:
+    lake = tmp_path / "lake"
+    lake.write_text("no directory")
     stop = Clockwork(None)
-
-    class StopAmid(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            stop.set()
-
-    logger, handler = logging.getLogger("lensai.lake"), StopAmid()
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    run(journal, str(tmp_path / "lake"), poll_ms=250, stop=stop)
-    logger.removeHandler(handler)
-    logger.setLevel(logging.NOTSET)
-    assert [path.exists() for path in paths] == [False, True, True]
+    run(segment.parent.parent, str(lake), poll_ms=250, stop=stop)
+    assert stop.waits_ms == [250, 500]
+    assert segment.exists()
 
 
 def test_segment_of_a_later_version_is_told_once_and_hinders_nobody(
@@ -225,7 +226,7 @@ def test_segment_that_cannot_be_read_waits_and_hinders_nobody(tmp_path: Path, ca
     (other.parent / "node1-00000001-00000001.seg").mkdir()
     stop = Clockwork(None)
     run(journal, str(tmp_path / "lake"), poll_ms=250, stop=stop)
-    assert [record.getMessage() for record in caplog.records] == ["segment_unreadable"]
+    assert [record.getMessage() for record in caplog.records] == ["segment_unreadable"] * 2
     assert stop.waits_ms == [250, 500]
     assert not other.exists()
 
