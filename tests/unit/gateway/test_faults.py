@@ -1,0 +1,92 @@
+"""What the gateway answers itself: the provider's own error shape, and never a retry that cannot help."""
+
+import json
+
+import pytest
+
+from gateway.faults import CODES, Refusal, render_answer, render_stream_error
+
+DIALECTS = ("openai", "azure", "anthropic", "gemini")
+BAD_KEY = Refusal("invalid_key", "This key is unknown")
+FULL = Refusal("overloaded", "Try again", retry_after_s=1)
+
+
+def answer(refusal: Refusal, dialect: str, *, close: bool = False) -> tuple[list[str], dict]:
+    head, _, body = render_answer(refusal, dialect, "req_1", close=close).partition(b"\r\n\r\n")
+    lines = head.decode("ascii").split("\r\n")
+    assert f"content-length: {len(body)}" in lines
+    return lines, json.loads(body)
+
+
+@pytest.mark.parametrize("dialect", ["openai", "azure"])
+def test_openai_s_shape(dialect):
+    lines, body = answer(BAD_KEY, dialect)
+    assert lines[0] == "HTTP/1.1 401 Unauthorized"
+    assert body == {
+        "error": {
+            "message": "This key is unknown (LensAI request req_1)",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": "invalid_key",
+        }
+    }
+
+
+def test_anthropic_s_shape():
+    assert answer(BAD_KEY, "anthropic")[1] == {
+        "type": "error",
+        "error": {
+            "type": "authentication_error",
+            "message": "This key is unknown (LensAI request req_1)",
+            "details": {"error_code": "invalid_key"},
+        },
+        "request_id": "req_1",
+    }
+
+
+def test_gemini_s_shape():
+    assert answer(BAD_KEY, "gemini")[1] == {
+        "error": {"code": 401, "message": "This key is unknown (LensAI request req_1)", "status": "UNAUTHENTICATED"}
+    }
+
+
+@pytest.mark.parametrize("code", CODES)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_every_code_has_an_answer_that_says_whether_to_retry(code, dialect):
+    lines, _ = answer(Refusal(code, "Because"), dialect)
+    assert lines[0].split(" ")[1] == str(CODES[code].status)
+    assert lines[0].split(" ", 2)[2], "a reason phrase for people"
+    assert ("x-should-retry: false" in lines) is not CODES[code].retryable
+    assert "x-lensai-request-id: req_1" in lines
+
+
+def test_only_a_passing_condition_says_when_to_try_again():
+    assert "retry-after: 1" in answer(FULL, "openai")[0]
+    assert not any(line.startswith("retry-after") for line in answer(BAD_KEY, "openai")[0])
+
+
+def test_a_connection_that_ends_says_so():
+    assert "connection: close" in answer(FULL, "openai", close=True)[0]
+    assert "connection: close" not in answer(FULL, "openai")[0]
+
+
+def test_a_request_that_was_none_has_no_id():
+    wire = render_answer(Refusal("malformed_request", "No HTTP"), "openai", "", close=True)
+    assert b"request-id" not in wire
+    assert b"(LensAI request" not in wire
+
+
+@pytest.mark.parametrize(
+    ("dialect", "endpoint", "begins", "ends"),
+    [
+        ("openai", "chat.completions", b'data: {"error":{', b"}\n\n"),
+        ("openai", "responses", b'event: error\ndata: {"type":"error","code":"upstream_broken"', b"}\n\n"),
+        ("anthropic", "messages", b'event: error\ndata: {"type":"error","error":{', b"}\n\n"),
+        ("gemini", "generate_content", b'data: {"error":{"code":502', b"}\r\n\r\n"),
+    ],
+)
+def test_a_stream_ends_with_the_provider_s_own_error_event(dialect, endpoint, begins, ends):
+    event = render_stream_error(Refusal("upstream_broken", "It broke"), dialect, endpoint, "req_1")
+    assert event.startswith(begins)
+    assert event.endswith(ends)
+    assert event.count(b"data:") == 1
