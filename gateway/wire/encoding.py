@@ -10,6 +10,8 @@ import zstandard
 DECODED_BYTES_MAX = 64 * 1024 * 1024
 # Output is produced in pieces of this size, so that a bomb is noticed after one piece too many.
 _STEP_BYTES = 64 * 1024
+# What zlib has to see before it can say that a header is none.
+_ZLIB_HEADER_BYTES = 2
 
 _BROTLI_ERROR = cast("type[Exception]", brotli.error)  # pyright: ignore[reportUnknownMemberType]
 
@@ -30,8 +32,14 @@ class _Zlib:
         self._decoder = zlib.decompressobj(window_bits)
         self._left = bytes_max
         self._started = False
+        self._held = b""
 
     def feed(self, data: bytes) -> bytes:
+        if not self._started:
+            data = self._held + data
+            if len(data) < _ZLIB_HEADER_BYTES:
+                self._held = data
+                return b""
         try:
             out = self._decoder.decompress(data, self._left)
         except zlib.error as error:
@@ -40,6 +48,7 @@ class _Zlib:
             # "deflate" is zlib-wrapped by RFC 9110 §8.4.1.2, raw from some servers.
             self._decoder = zlib.decompressobj(-zlib.MAX_WBITS)
             self._window_bits = -zlib.MAX_WBITS
+            self._started = True
             return self.feed(data)
         self._started = True
         return self._count(out)
@@ -59,9 +68,12 @@ class _Brotli:
     def feed(self, data: bytes) -> bytes:
         out: list[bytes] = []
         try:
-            out.append(self._step(data))
-            while not self._decoder.can_accept_more_data():
-                out.append(self._step(b""))
+            piece = self._step(data)
+            # It may take all of its input and still hold output back.
+            while piece and not self._decoder.is_finished():
+                out.append(piece)
+                piece = self._step(b"")
+            out.append(piece)
         except _BROTLI_ERROR as error:
             raise DecodeFault(str(error)) from None
         return b"".join(out)

@@ -39,7 +39,7 @@ def request_reader() -> HeadReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
     looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
     looked_at |= {b"host", b"content-length", b"content-encoding", b"accept-encoding", b"expect"}
-    return HeadReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS)
+    return HeadReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
 
 
 def response_reader() -> HeadReader:
