@@ -61,7 +61,7 @@ class Supervisor:
                 # What could start once has met something new, which may pass: the others go on meanwhile.
                 if code == CANNOT_START and child.starts == 1:
                     return code
-                self._logger.error("process_died", extra={"process": child.name, "code": code})
+                self._logger.error("process_died", extra={"child": child.name, "code": code})
                 child.restart_at_s = now_s + RESTART_DELAY_S
         return 0
 
@@ -76,7 +76,7 @@ class Supervisor:
                 code = child.end_by(deadline_s)
                 # The signal itself ends a child that has not come so far as to handle it.
                 if child.restart_at_s is None and code not in (0, -signal.SIGTERM, CANNOT_START):
-                    self._logger.error("process_not_stopped", extra={"process": child.name, "code": code})
+                    self._logger.error("process_not_stopped", extra={"child": child.name, "code": code})
                     orderly = False
         return orderly
 
