@@ -86,17 +86,19 @@ class Wire:
         """All until the other end closes. Raises ConnectionError where it aborts."""
         return await soon(self._reader.read(-1))
 
-    async def message(self) -> Message:
-        """One whole message, delimited as its head says."""
+    async def message(self, *, to_head: bool = False) -> Message:
+        """One whole message, delimited as its head says; `to_head`: it answers a HEAD, and ends with its head."""
         head = await self.until(HEAD_END)
         first, *lines = head.removesuffix(HEAD_END).split(b"\r\n")
         message = Message(first, lines, b"", head)
         length = message.header(b"content-length")
-        if message.header(b"transfer-encoding") == b"chunked":
+        if to_head:
+            raw = body = b""
+        elif message.header(b"transfer-encoding") == b"chunked":
             raw, body = await self._chunks()
         elif length is not None:
             raw = body = await self.exactly(int(length))
-        elif first.startswith(b"HTTP/") and message.status not in (204, 304):
+        elif first.startswith(b"HTTP/") and message.status not in (100, 204, 304):
             raw = body = await self.rest()
         else:
             raw = body = b""

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from gateway.wire.encoding import DecodeFault, decoder
 
-PLAIN = b'{"text":"' + b"sixteen tons and what do you get " * 2000 + random.Random(7).randbytes(2000).hex().encode() + b'"}'
+NOISE = random.Random(7).randbytes(2000).hex().encode()
+PLAIN = b'{"text":"' + b"sixteen tons and what do you get " * 2000 + NOISE + b'"}'
 
 
 def raw_deflate(data: bytes) -> bytes:
