@@ -91,7 +91,8 @@ def _lake(words: Sequence[str]) -> int:
     _no_arguments("lake", words)
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda _number, _frame: stop.set())
+        # In a thread: the one that is interrupted may hold the event's lock.
+        signal.signal(number, lambda _number, _frame: threading.Thread(target=stop.set).start())
     # It has nothing to read again, and must not die of what the gateways are told.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     from gateway.lake.land import LakeRunning, run

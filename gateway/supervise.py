@@ -4,7 +4,6 @@ import logging
 import signal
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from types import FrameType
@@ -33,7 +32,7 @@ class Supervisor:
         self._stages = [[_Child(name, words, environ) for name, words in stage.items()] for stage in stages]
         self._logger = logger
         self._stop_timeout_s = stop_timeout_s
-        self._stop = threading.Event()
+        self._stopping = False
 
     def run(self) -> int:
         """The exit code for the parent: 0 after an orderly stop, CANNOT_START after a child's, else 1."""
@@ -43,7 +42,8 @@ class Supervisor:
         for child in self._children():
             child.start()
         code = 0
-        while not code and not self._stop.wait(POLL_S):
+        while not code and not self._stopping:
+            time.sleep(POLL_S)
             code = self._restart_dead(time.monotonic())
         orderly = self._end()
         return code or (0 if orderly else 1)
@@ -81,7 +81,7 @@ class Supervisor:
         return orderly
 
     def _on_stop(self, number: int, frame: FrameType | None) -> None:
-        self._stop.set()
+        self._stopping = True
 
     def _on_hangup(self, number: int, frame: FrameType | None) -> None:
         for child in self._children():

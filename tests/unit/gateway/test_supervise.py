@@ -49,9 +49,9 @@ def test_a_stage_is_told_to_end_when_the_one_before_it_has_ended():
         wait_for_listening(supervisor, 2)
         family = children(supervisor.pid)
         os.kill(family[FIRST_WORDS], signal.SIGSTOP)
+        supervisor.wait_until(lambda: status(family[FIRST_WORDS], "State") == "T", "frozen")
         supervisor.send(signal.SIGTERM)
-        # One look of the supervisor later it has told the first stage, and would long have told the second.
-        supervisor.wait_until(lambda: signal_is_pending(family[FIRST_WORDS]), "stopping the first stage")
+        supervisor.wait_until(lambda: sigterm_is_pending(family[FIRST_WORDS]), "stopping the first stage")
         assert alive(family[SECOND_WORDS])
 
         os.kill(family[FIRST_WORDS], signal.SIGCONT)
@@ -59,10 +59,14 @@ def test_a_stage_is_told_to_end_when_the_one_before_it_has_ended():
         assert not alive(family[SECOND_WORDS])
 
 
-def signal_is_pending(pid: int) -> bool:
-    with open(f"/proc/{pid}/status") as status:
-        pending = next(line for line in status if line.startswith("ShdPnd"))
-    return bool(int(pending.split()[1], 16) >> (signal.SIGTERM - 1) & 1)
+def status(pid: int, field: str) -> str:
+    """The first word of one line of the kernel's page about a process."""
+    with open(f"/proc/{pid}/status") as lines:
+        return next(line.split()[1] for line in lines if line.startswith(field + ":"))
+
+
+def sigterm_is_pending(pid: int) -> bool:
+    return bool(int(status(pid, "ShdPnd"), 16) >> (signal.SIGTERM - 1) & 1)
 
 
 def test_a_child_that_dies_is_restarted_and_the_others_run_on():
