@@ -21,7 +21,7 @@ TAGS_MAX = 16
 METADATA_BYTES_MAX = 2048
 
 _LABEL = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LABEL_CHARS_MAX}}}")
-_QUERY_KEY = re.compile(rb"(?:^|&)key=([^&]*)")
+QUERY_KEY = re.compile(rb"(?:^|&)key=([^&]*)")
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
@@ -46,28 +46,34 @@ def identify(request: Request, view: PolicyView, now_s: int) -> Caller | Refusal
     path = raw_path.decode("ascii")
     values = request.head.values
     slots = [name for name in values if name in CREDENTIAL_SLOTS]
-    in_query = _QUERY_KEY.search(query) if query else None
+    in_query = QUERY_KEY.findall(query) if query else []
     by_path = path.startswith("/k/")
     if by_path:
         token, slash, rest = path[3:].partition("/")
         path = slash + rest
-    elif len(slots) + (in_query is not None) > 1 or not request.head.repeated.isdisjoint(CREDENTIAL_SLOTS):
+        if any(_find(view, _token(name, values[name])) for name in slots):
+            return Refusal("ambiguous_credentials", "Send the LensAI key in the base URL or as the api_key, not both")
+    elif len(slots) + len(in_query) > 1 or not request.head.repeated.isdisjoint(CREDENTIAL_SLOTS):
         return Refusal("ambiguous_credentials", "Send exactly one credential: several were found")
     elif in_query:
-        token = unquote(in_query.group(1).decode("latin-1"))
+        token = unquote(in_query[0].decode("latin-1"))
     else:
         token = _token(slots[0], values[slots[0]]) if slots else ""
     if not token:
         return Refusal("missing_key", "Send a LensAI key (lk-…) as the SDK's api_key, or in the base URL as /k/<key>/…")
-    key = view.find_key(hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest())
+    key = _find(view, token)
     if key is None or key.disabled or (key.expires_at_s is not None and now_s >= key.expires_at_s):
         return Refusal(
             "invalid_key", "This LensAI key is unknown, disabled or expired: make one with `lensai keys create`"
         )
     slot = slots[0] if slots else b""
     if in_query and not by_path:
-        query = _QUERY_KEY.sub(b"", query).lstrip(b"&")
+        query = QUERY_KEY.sub(b"", query).lstrip(b"&")
     return _attribute(request, view, key, path, query, slot, by_path)
+
+
+def _find(view: PolicyView, token: str) -> Key | None:
+    return view.find_key(hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest())
 
 
 def _token(slot: bytes, value: bytes) -> str:
@@ -112,9 +118,9 @@ def _metadata(value: bytes) -> str | None:
         return None
     try:
         msgspec.json.decode(value, type=dict[str, msgspec.Raw])
+        return value.decode("utf-8")  # msgspec has not looked into what stays raw
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
-    return value.decode("utf-8")
 
 
 def _out_of_bounds(name: bytes, bounds: str) -> Refusal:

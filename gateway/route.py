@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.contract.policy import Upstream
 from gateway.faults import Refusal
-from gateway.identify import Caller
+from gateway.identify import QUERY_KEY, Caller
 from gateway.policy import PolicyView
 from gateway.providers import PROVIDERS, Dialect, Endpoint, Provider, find_endpoint
 from gateway.request import Request
@@ -155,7 +155,7 @@ def _split(path: str) -> tuple[str, str]:
 
 
 def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes] | Refusal | None:
-    client_brought_one = caller.by_path and (caller.slot or b"key=" in caller.query)
+    client_brought_one = caller.by_path and (caller.slot or QUERY_KEY.search(caller.query))
     if client_brought_one:
         return None
     if not destination.secret:

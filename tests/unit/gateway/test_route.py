@@ -1,0 +1,174 @@
+import msgspec
+import pytest
+
+from gateway.faults import Refusal
+from gateway.route import Origin, Plan, RouteTable
+from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
+
+BODY = b"{}"
+UPSTREAMS = """
+[credentials.ours]
+secret = "sk-ours"
+[upstreams.openai]
+credential_id = "ours"
+headers = { openai-organization = "org-1" }
+[upstreams.anthropic]
+credential_id = "ours"
+[upstreams.gemini]
+credential_id = "ours"
+[upstreams.groq]
+credential_id = "ours"
+[upstreams.vllm-eu]
+provider = "vllm"
+origin = "http://vllm.example:8000"
+base_path = "/deep/er"
+[upstreams.azure]
+credential_id = "ours"
+resources = ["my-res"]
+[upstreams.azure-any]
+provider = "azure"
+resources = ["*"]
+"""
+VIEW = view_of(UPSTREAMS)
+
+
+def refusal(
+    path: str, *lines: bytes, key: str = "", body: bytes = BODY, method: str = "", token: str = "lk-test"
+) -> str:
+    view = view_of(UPSTREAMS, key)
+    request = request_of(path, body, *lines, method=method, token=token)
+    found = RouteTable(view).route(request, caller_of(request, view))
+    assert isinstance(found, Refusal)
+    return found.code
+
+
+@pytest.mark.parametrize(
+    ("path", "origin", "target", "endpoint"),
+    [
+        ("/v1/chat/completions", "api.openai.com", b"/v1/chat/completions", "chat.completions"),
+        ("/openai/v1/responses?a=1", "api.openai.com", b"/v1/responses?a=1", "responses"),
+        ("/anthropic/v1/messages", "api.anthropic.com", b"/v1/messages", "messages"),
+        ("/groq/v1/chat/completions", "api.groq.com", b"/openai/v1/chat/completions", "chat.completions"),
+        ("/azure/my-res/openai/v1/embeddings", "my-res.openai.azure.com", b"/openai/v1/embeddings", "embeddings"),
+    ],
+)
+def test_the_path_decides_where_a_request_goes(path, origin, target, endpoint):
+    route = route_of(request_of(path, BODY, b"x-forwarded-host: evil", b"forwarded: host=evil"), VIEW)
+    assert route.destination.origin[:3] == (origin, 443, True)
+    assert (route.destination.host, route.target, route.endpoint.name) == (origin.encode(), target, endpoint)
+
+
+def test_a_model_in_the_path_is_read_from_it():
+    azure = route_of(request_of("/azure/my-res/openai/deployments/my%20gpt/chat/completions?api-version=1", BODY), VIEW)
+    assert (azure.model_in_path, azure.target[-14:]) == ("my gpt", b"?api-version=1")
+    gemini = route_of(request_of("/gemini/v1beta/models/gemini-2.5-pro:streamGenerateContent?alt=sse", BODY), VIEW)
+    assert (gemini.model_in_path, gemini.endpoint.name) == ("gemini-2.5-pro", "generate_content")
+
+
+def test_an_upstream_of_the_policy_is_made_ready():
+    destination = route_of(
+        request_of("/k/lk-test/vllm-eu/v1/models", b"", b"authorization: Bearer x", token=""), VIEW
+    ).destination
+    assert destination.origin == Origin("vllm.example", 8000, False)
+    assert (destination.host, destination.base_path, destination.secret) == (b"vllm.example:8000", b"/deep/er", b"")
+    assert route_of(request_of("/v1/models"), VIEW).destination.extra == ((b"openai-organization", b"org-1"),)
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "credential"),
+    [
+        ("/v1/models", b"authorization: Bearer lk-test", (b"authorization", b"Bearer sk-ours")),
+        ("/anthropic/v1/models", b"x-api-key: lk-test", (b"x-api-key", b"sk-ours")),
+        ("/anthropic/v1/models", b"authorization: Bearer lk-test", (b"authorization", b"Bearer sk-ours")),
+        ("/gemini/v1beta/models?key=lk-test", b"x: 1", (b"x-goog-api-key", b"sk-ours")),
+        ("/k/lk-test/openai/v1/models", b"x: 1", (b"authorization", b"Bearer sk-ours")),
+        ("/k/lk-test/anthropic/v1/models", b"x: 1", (b"x-api-key", b"sk-ours")),
+        ("/k/lk-test/azure/my-res/openai/v1/models", b"x: 1", (b"api-key", b"sk-ours")),
+        ("/k/lk-test/gemini/v1beta/models?monkey=1", b"x: 1", (b"x-goog-api-key", b"sk-ours")),
+        ("/k/lk-test/openai/v1/models", b"authorization: Bearer own", None),
+        ("/k/lk-test/gemini/v1beta/models?key=own", b"x: 1", None),
+    ],
+)
+def test_the_policy_s_credential_goes_into_the_caller_s_slot(path, line, credential):
+    assert route_of(request_of(path, b"", line, token=""), VIEW).credential == credential
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [
+        ("/nowhere/v1/chat/completions", "unknown_upstream"),
+        ("/openai", "endpoint_not_metered"),
+        ("/", "unknown_upstream"),
+        ("/v1", "unknown_upstream"),
+        ("/openai/v1/images/generations", "endpoint_not_metered"),
+        ("/openai/v1/chat/completions/more", "endpoint_not_metered"),
+        ("/openai/v1/ch%61t/completions", "endpoint_not_metered"),
+        ("/openai/v1/responses/r1/cancel", "endpoint_not_metered"),
+        ("/gemini/v1beta/models/g:batchGenerate", "endpoint_not_metered"),
+        ("/azure", "resource_not_allowed"),
+        ("/azure/other/openai/v1/embeddings", "resource_not_allowed"),
+        ("/azure/my-res", "endpoint_not_metered"),
+        ("/azure/my-res.evil/openai/v1/embeddings", "resource_not_allowed"),
+        ("/azure-any/a.b/openai/v1/embeddings", "resource_not_allowed"),
+        ("/azure-any/u:p@h/openai/v1/embeddings", "resource_not_allowed"),
+        (f"/azure-any/{'a' * 64}/openai/v1/embeddings", "resource_not_allowed"),
+        ("/vllm-eu/v1/chat/completions", "missing_credential"),
+    ],
+)
+def test_a_path_that_leads_nowhere_is_refused(path, code):
+    assert refusal(path) == code
+
+
+def test_an_open_resource_is_the_client_s_to_choose_with_its_own_key():
+    request = request_of("/k/lk-test/azure-any/theirs-1/openai/v1/models", b"", b"api-key: own", token="")
+    route = route_of(request, VIEW)
+    assert (route.destination.origin.host, route.credential) == ("theirs-1.openai.azure.com", None)
+
+
+def test_a_method_is_part_of_an_endpoint():
+    assert refusal("/v1/chat/completions", body=b"") == "endpoint_not_metered"
+    assert refusal("/v1/models", body=BODY) == "endpoint_not_metered"
+    assert refusal("/v1/chat/completions", method="DELETE") == "endpoint_not_metered"
+
+
+@pytest.mark.parametrize(
+    "key",
+    ['upstreams = ["anthropic"]', 'endpoints = ["models.list"]', 'upstreams = ["openai"]\nendpoints = ["responses"]'],
+)
+def test_a_key_goes_no_further_than_its_scope(key):
+    assert refusal("/v1/chat/completions", key=key) == "key_scope"
+
+
+def test_a_key_written_into_the_path_does_not_come_back():
+    view = VIEW
+    for path in ("/openai/lk-secret/v1/models", "/azure/lk-secret/openai/v1/models"):
+        request = request_of(path)
+        found = RouteTable(view).route(request, caller_of(request, view))
+        assert isinstance(found, Refusal)
+        assert "lk-secret" not in found.message
+
+
+@pytest.mark.parametrize(
+    ("target", "dialect"),
+    [
+        (b"/v1/x", "openai"),
+        (b"/anthropic/v1/x", "anthropic"),
+        (b"/k/lk-x/anthropic/v1/x", "anthropic"),
+        (b"/gemini/x?y", "gemini"),
+        (b"/azure/x", "azure"),
+        (b"/nowhere/x", "openai"),
+        (b"/", "openai"),
+    ],
+)
+def test_errors_take_the_shape_of_the_path_s_provider(target, dialect):
+    assert RouteTable(VIEW).dialect(target) == dialect
+
+
+def test_a_plan_holds_under_its_own_policy_until_its_key_expires():
+    view = view_of(UPSTREAMS, "expires_at = 2027-01-15T08:00:01Z")
+    request = request_of("/v1/models")
+    plan = Plan(view, "openai", caller_of(request, view), route_of(request, view), {})
+    assert plan.holds(view, NOW_S)
+    assert not plan.holds(view, NOW_S + 1)
+    assert not plan.holds(VIEW, NOW_S)
+    assert msgspec.structs.replace(plan, caller=caller_of(request, VIEW), view=VIEW).holds(VIEW, NOW_S + 1)
