@@ -1,0 +1,134 @@
+import gzip
+import json
+import zlib
+
+import pytest
+
+from gateway.examine import Call, examine
+from gateway.faults import Refusal
+from tests.support.stages import caller_of, request_of, route_of, view_of
+
+BYTES_MAX = 100_000
+CHAT = "/v1/chat/completions"
+UPSTREAMS = (
+    "\n".join(
+        f'[upstreams.{name}]\ncredential_id = "c"' for name in ("openai", "anthropic", "gemini", "groq", "azure")
+    ).replace("[upstreams.azure]", '[upstreams.azure]\nresources = ["r"]')
+    + '\n[credentials.c]\nsecret = "s"'
+)
+
+
+def examined(path: str, body: bytes, *lines: bytes, key: str = "") -> Call | Refusal:
+    view = view_of(UPSTREAMS, key)
+    request = request_of(path, body, *lines)
+    return examine(request, caller_of(request, view), route_of(request, view), BYTES_MAX)
+
+
+def call(path: str, body: bytes, *lines: bytes, key: str = "") -> Call:
+    found = examined(path, body, *lines, key=key)
+    assert isinstance(found, Call), found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "model", "stream"),
+    [
+        (CHAT, b'{"model":"m"}', "m", False),
+        (CHAT, b'{"model":"m","stream":false}', "m", False),
+        (CHAT, b'{"stream":true,"model":"m"}', "m", True),
+        ("/anthropic/v1/messages", b'{"model":"c","stream":true}', "c", True),
+        ("/gemini/v1beta/models/g:generateContent", b'{"model":"ignored"}', "g", False),
+        ("/gemini/v1beta/models/g:streamGenerateContent", b"{}", "g", True),
+        ("/azure/r/openai/deployments/d/chat/completions", b'{"model":"ignored"}', "d", False),
+        (CHAT, b"{}", "", False),
+    ],
+)
+def test_a_body_or_its_path_names_the_model_and_the_stream(path, body, model, stream):
+    found = call(path, body)
+    assert (found.model, found.stream) == (model, stream)
+    assert found.text == body
+
+
+def test_a_stream_is_asked_for_its_usage_and_nothing_else_of_it_changes():
+    body = b'{ "model":"m", "stream" : true }'
+    found = call(CHAT, body)
+    assert found.spliced
+    assert json.loads(found.body) == {"model": "m", "stream": True, "stream_options": {"include_usage": True}}
+    assert found.text == body
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "key"),
+    [
+        (CHAT, b'{"model":"m"}', ""),
+        (CHAT, b'{"model":"m","stream":true}', 'mode = "transparent"'),
+        (CHAT, b'{"model":"m","stream":true,"stream_options":{"include_usage":true}}', ""),
+        ("/groq/v1/chat/completions", b'{"model":"m","stream":true}', ""),
+        ("/v1/responses", b'{"model":"m","stream":true}', ""),
+        ("/anthropic/v1/messages", b'{"model":"m","stream":true}', ""),
+    ],
+)
+def test_a_body_is_left_as_it_is_where_nothing_has_to_be_asked(path, body, key):
+    found = call(path, body, key=key)
+    assert (found.body, found.spliced) == (body, False)
+
+
+def test_a_packed_body_is_read_and_sent_as_it_came():
+    packed = gzip.compress(b'{"model":"m","stream":true}')
+    found = call(CHAT, packed, b"Content-Encoding: gzip")
+    assert (found.model, found.stream, found.body, found.spliced) == ("m", True, packed, False)
+    assert call(CHAT, b'{"model":"m"}', b"content-encoding: identity").model == "m"
+
+
+@pytest.mark.parametrize(
+    ("body", "line", "code"),
+    [
+        (b"", b"x: 1", "malformed_body"),
+        (b"no json", b"x: 1", "malformed_body"),
+        (b"[]", b"x: 1", "malformed_body"),
+        (b'{"model":7}', b"x: 1", "malformed_body"),
+        (b'{"model":"m"', b"x: 1", "malformed_body"),
+        (b'{"model":"m"}{}', b"x: 1", "malformed_body"),
+        (b'{"model":"\xff"}', b"x: 1", "malformed_body"),
+        (b"[" * 50_000, b"x: 1", "malformed_body"),
+        (b"not gzip", b"content-encoding: gzip", "malformed_body"),
+        (gzip.compress(bytes(BYTES_MAX * 2)), b"content-encoding: gzip", "malformed_body"),
+        (b"{}", b"content-encoding: compress", "unsupported_encoding"),
+        (gzip.compress(zlib.compress(b"{}")), b"content-encoding: deflate, gzip", "unsupported_encoding"),
+        (b'{"model":"m","background":true}', b"x: 1", "endpoint_not_metered"),
+    ],
+)
+def test_a_body_that_cannot_be_metered_is_refused(body, line, code):
+    found = examined("/v1/responses", body or b" ", line)
+    assert isinstance(found, Refusal)
+    assert found.code == code
+
+
+def test_a_key_may_be_bound_to_models_as_they_are_requested():
+    key = 'models = ["gpt-4o", "d"]'
+    assert call(CHAT, b'{"model":"gpt-4o"}', key=key).model == "gpt-4o"
+    assert call("/azure/r/openai/deployments/d/chat/completions", b'{"model":"x"}', key=key).model == "d"
+    for body in (b'{"model":"gpt-4o-mini"}', b'{"model":"GPT-4o"}', b"{}", b'{"model":"gpt-4o","model":"o3"}'):
+        found = examined(CHAT, body, key=key)
+        assert isinstance(found, Refusal)
+        assert found.code == "key_scope"
+
+
+@pytest.mark.parametrize(
+    ("lines", "body", "user_id"),
+    [
+        ((b"x-lensai-user: header",), b'{"user":"body"}', "header"),
+        ((), b'{"user":"body"}', "body"),
+        ((), b'{"safety_identifier":"new","user":"old"}', "new"),
+        ((), b'{"metadata":{"user_id":"theirs"}}', "theirs"),
+        ((), b'{"user":7}', ""),
+        ((), b'{"user":"' + b"u" * 1000 + b'"}', "u" * 128),
+    ],
+)
+def test_a_body_may_say_whose_call_it_is_where_no_header_does(lines, body, user_id):
+    assert call(CHAT, body, *lines).user_id == user_id
+
+
+def test_a_free_endpoint_s_body_is_not_read():
+    found = call("/v1/moderations", b"\x00 anything")
+    assert found == Call("", False, "", b"\x00 anything", False, b"")

@@ -1,0 +1,94 @@
+import pytest
+
+from gateway.examine import Call
+from gateway.metering.reading import Line, Reading
+from gateway.settle import Charge, settle
+from pricing.catalog import Catalog
+from pricing.overrides import Override
+from pricing.usage import Usage
+from tests.support.stages import NOW_S, request_of, route_of, view_of
+
+CATALOG = Catalog.load()
+USAGE = Usage(input_text=1000, output_text=100)
+# USD per million: 2.5 in, 10 out.
+COST_NANOUSD = 1000 * 2_500 + 100 * 10_000
+
+
+def charge(reading: Reading, *, requested: str = "gpt-4o", catalog: Catalog = CATALOG, upstream: str = "") -> Charge:
+    view = view_of(f'[credentials.c]\nsecret = "s"\n[upstreams.openai]\ncredential_id = "c"\n{upstream}')
+    route = route_of(request_of("/v1/chat/completions", b"{}"), view)
+    return settle(reading, route, Call(requested, False, "", b"", False, b""), catalog, NOW_S)
+
+
+def reported(*lines: Line, model: str | None = "gpt-4o-2024-08-06", **more: object) -> Reading:
+    return Reading(lines=lines, provenance="reported", model=model, **more)  # type: ignore[arg-type]
+
+
+def test_the_answering_model_is_priced():
+    found = charge(reported(Line(USAGE)), requested="whatever")
+    assert (found.cost_nanousd, found.model, found.usage) == (COST_NANOUSD, "gpt-4o-2024-08-06", USAGE)
+    assert (found.provenance, found.price_version) == ("reported", CATALOG.version)
+    assert found.price_match in ("exact", "alias")
+
+
+def test_the_requested_model_is_priced_where_the_answer_names_none():
+    assert charge(reported(Line(USAGE), model=None)).cost_nanousd == COST_NANOUSD
+
+
+def test_the_operator_s_map_wins_over_what_the_answer_says():
+    found = charge(reported(Line(USAGE), model="odd"), requested="mine", upstream='models = { mine = "gpt-4o" }')
+    assert (found.cost_nanousd, found.model, found.price_match) == (COST_NANOUSD, "gpt-4o", "mapped")
+    by_answer = charge(reported(Line(USAGE), model="odd"), requested="x", upstream='models = { odd = "gpt-4o" }')
+    assert by_answer.price_match == "mapped"
+
+
+def test_the_tier_the_answer_names_is_the_one_that_is_paid():
+    flex = charge(reported(Line(USAGE), model="o3", service_tier="flex"))
+    plain = charge(reported(Line(USAGE), model="o3"))
+    assert flex.service_tier == "flex"
+    assert None not in (flex.cost_nanousd, plain.cost_nanousd)
+    assert flex.cost_nanousd != plain.cost_nanousd
+
+
+def test_an_unknown_model_is_unpriced_and_never_free():
+    found = charge(reported(Line(USAGE), model="no-such-model"))
+    assert (found.cost_nanousd, found.price_match, found.usage) == (None, "unpriced", USAGE)
+    assert found.flags
+
+
+def test_one_line_without_a_price_makes_the_whole_cost_unknown():
+    for lines in ((Line(USAGE), Line(USAGE, "no-such")), (Line(USAGE, "no-such"), Line(USAGE))):
+        found = charge(reported(*lines))
+        assert (found.cost_nanousd, found.price_match) == (None, "unpriced")
+        assert found.usage == USAGE + USAGE
+
+
+def test_lines_of_several_models_are_each_priced_as_their_own():
+    mini = charge(reported(Line(USAGE), model="gpt-4o-mini")).cost_nanousd
+    assert mini is not None
+    found = charge(reported(Line(USAGE), Line(USAGE, "gpt-4o-mini")))
+    assert found.cost_nanousd == COST_NANOUSD + mini
+
+
+def test_a_bucket_without_a_rate_makes_the_cost_unknown_and_is_named():
+    found = charge(reported(Line(Usage(input_text=1, input_pages=5))))
+    assert found.cost_nanousd is None
+    assert "no_rate:input_pages" in found.flags
+
+
+def test_an_override_is_found_by_the_upstream_s_name():
+    catalog = CATALOG.with_overrides([Override("openai", "*", {}, "0.5")])
+    found = charge(reported(Line(USAGE)), catalog=catalog)
+    assert (found.cost_nanousd, found.price_match) == (COST_NANOUSD // 2, "override")
+    other = CATALOG.with_overrides([Override("azure", "*", {}, "0.5")])
+    assert charge(reported(Line(USAGE)), catalog=other).cost_nanousd == COST_NANOUSD
+
+
+def test_an_answer_that_names_no_usage_is_unknown_and_not_zero():
+    found = charge(Reading(flags=("body_unreadable",)))
+    assert found == Charge("unknown", model="gpt-4o", flags=("body_unreadable",))
+
+
+@pytest.mark.parametrize("provenance", ["reported", "partial", "estimated"])
+def test_where_the_numbers_come_from_is_kept(provenance):
+    assert charge(Reading(lines=(Line(USAGE),), provenance=provenance, model="gpt-4o")).provenance == provenance
