@@ -148,7 +148,7 @@ def stage(tmp_path: Path) -> Iterator[Stage]:
 
 
 class Echo:
-    """A provider that answers with what it was sent, which is no HTTP answer. Gives its port."""
+    """A provider that answers with what it was sent, which is no HTTP answer. Entered, it gives its port."""
 
     def __enter__(self) -> int:
         self._listener = socket.create_server(("127.0.0.1", 0))

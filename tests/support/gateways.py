@@ -7,9 +7,10 @@ import signal
 import sys
 import time
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pyarrow.parquet as parquet
 
@@ -38,7 +39,8 @@ LANDING_TIMEOUT_S = 20.0
 POLL_S = 0.02
 
 
-class Row(NamedTuple):
+@dataclass(frozen=True)
+class Row:
     """One event as Parquet holds it: the columns by name, and when its file was written."""
 
     columns: dict[str, Any]
@@ -208,7 +210,7 @@ def wait_until(ready: Callable[[], bool], state: Callable[[], str], timeout_s: f
 
 
 @contextlib.contextmanager
-def gateway_on(data_dir: Path, upstreams: str, settings: Mapping[str, str] | None = None) -> Iterator[Gateway]:
+def gateway_on(data_dir: Path, upstreams: str, settings: Mapping[str, str] | None = None) -> Generator[Gateway]:
     """A gateway that is gone when the block ends. Nothing runs yet."""
     gateway = Gateway(data_dir, upstreams, settings)
     try:

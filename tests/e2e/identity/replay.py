@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Iterator
 from random import Random
 from typing import NamedTuple
 
@@ -121,7 +121,7 @@ class Provider:
 
 
 @contextlib.asynccontextmanager
-async def provider() -> AsyncIterator[Provider]:
+async def provider() -> AsyncGenerator[Provider]:
     """A replaying provider on a free port."""
     there = Provider()
     async with await asyncio.start_server(there.met, "127.0.0.1", 0, limit=1 << 24) as server:
