@@ -43,8 +43,8 @@ class Supervisor:
             child.start()
         code = 0
         while not code and not self._stopping:
-            time.sleep(POLL_S)
             code = self._restart_dead(time.monotonic())
+            time.sleep(POLL_S)
         orderly = self._end()
         return code or (0 if orderly else 1)
 
