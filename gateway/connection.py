@@ -228,7 +228,8 @@ class ClientConnection(asyncio.Protocol):
             return
         self._plan = exchange.plan
         if self._earlier is None and not framing.chunked:
-            self._earlier = request, http1.RepeatedHead(data)
+            # A copy: the request itself will hold a body.
+            self._earlier = request.again(0, arrived_ns=0, started_ns=0), http1.RepeatedHead(data)
         self._hold_body(self._body_left)
         if self._waits:
             self.write(http1.CONTINUE)

@@ -10,14 +10,13 @@ from gateway.contract.record import Outcome
 from gateway.examine import Call
 from gateway.faults import Refusal, render_answer, render_stream_error
 from gateway.identify import Caller
-from gateway.metering.meter import Seen, StreamMeter, read_body
-from gateway.metering.reading import Reading
 from gateway.providers import Dialect
 from gateway.request import Request
 from gateway.route import Plan, Route
 from gateway.settings import Settings
+from gateway.tap import Tap
 from gateway.upstream import UpstreamConnection
-from gateway.wire.encoding import DecodeFault, Decoder, decoder
+from gateway.wire.encoding import DecodeFault
 from gateway.wire.headers import REQUEST_ID_HEADERS, response_head
 from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, Head
 
@@ -83,18 +82,14 @@ class Exchange:
         self.flags: list[str] = []
         self.deadline_ns = 0
         self.complete = False  # the provider's answer ended as its framing said
+        self.tap: Tap | None = None  # None: nothing of the answer is metered
         self._connection: UpstreamConnection | None = None
         self._head = b""
         self._pieces: list[bytes] = []
         self._chunked = False
         self._close = False
         self._events = False
-        self._encoded = False
-        self._decoder: Decoder | None = None
-        self._meter: StreamMeter | None = None
-        self._strip = False
-        self._copy: list[bytes] | None = None
-        self._copied_bytes = 0
+        self._encoded = False  # what the client is given is
         self._tail = b""
         self._drain_left: int | None = None
 
@@ -128,8 +123,11 @@ class Exchange:
         named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
         self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
         if route.endpoint.reader and status < 300:
-            self._start_meter(encoding)
-        keeps_length = framing.length is not None and not self._strip
+            self.tap = self._tapped(route, encoding if self._encoded else b"")
+        strips = self.tap is not None and self.tap.strips
+        decodes = self.tap is not None and self.tap.decodes
+        self._encoded = self._encoded and not decodes
+        keeps_length = framing.length is not None and not strips
         self._chunked = has_body and not keeps_length and not request.http10
         self._close = (has_body and not keeps_length and request.http10) or not self._client_stays()
         ours = b"x-lensai-request-id: %b\r\n" % self.id.encode()
@@ -141,7 +139,7 @@ class Exchange:
             b"HTTP/1.1 %d %b\r\n" % (status, head.first[3] or b""),
             head,
             content_length=keeps_length if has_body else status == 304,  # RFC 9110 §8.6: a 204 has none
-            decoded=self._strip and self._decoder is not None,
+            decoded=decodes,
             ours=ours,
         )
 
@@ -165,22 +163,25 @@ class Exchange:
             self._pieces = []
             if self.ttft_ns is None:
                 self.ttft_ns = self.owner.monotonic_ns() - self.request.started_ns
-        if self._strip:
+        received_bytes = len(data)
+        tap = self.tap
+        if tap is not None and tap.strips:
             try:
-                self._write(self._stripped(data))
+                data = tap.strip(data, complete=self.complete)
             except DecodeFault:
                 self._give_up()
                 return
+            self._write(data)
         else:
             self._write(data)
-            if data:
-                self._meter_copy(data)
+            if tap is not None and data:
+                tap.take(data)
         if self.complete:
             if self.upstream_status >= 400 and self.outcome == "ok":
                 self.outcome = "upstream_error"
             self._end(close=self._close)
         elif self._drain_left is not None:
-            self._drain_left -= len(data)
+            self._drain_left -= received_bytes
             if self._drain_left < 0:
                 self.flags.append("drain_limit")
                 self._cut()
@@ -266,26 +267,6 @@ class Exchange:
             what = "complete its answer" if self.upstream_status else "begin its answer"
             self.stop(Refusal("upstream_timeout", f"The provider did not {what} in time"))
 
-    def reading(self) -> Reading:
-        """What the meter made of the answer; without lines where it could make nothing of it."""
-        if self._meter is not None:
-            return self._meter.finish(self.complete)
-        whole = self.complete and self._copied_bytes <= self.owner.settings.response_copy_bytes_max
-        if self._copy is None or self.route is None or not whole:
-            return Reading()
-        return read_body(self.route.endpoint.reader, self.route.destination.provider.name, b"".join(self._copy))
-
-    def seen(self) -> Seen:
-        """What is known of the answer's body, for an estimate."""
-        if self._meter is not None:
-            return self._meter.seen
-        return Seen(b"".join(self._copy or ()), self._copied_bytes)
-
-    @property
-    def copied_bytes(self) -> int:
-        """How much `reading` has to read at once."""
-        return self._copied_bytes
-
     # -- the copy itself
 
     def _write(self, data: bytes) -> None:
@@ -293,6 +274,9 @@ class Exchange:
         if client is None:
             return
         self.bytes_out += len(data)
+        if self._events and data and not self._encoded:
+            # How the stream ends so far: behind a whole event, or behind its last.
+            self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         head = self._head
         if head:
             self._head = b""
@@ -305,58 +289,17 @@ class Exchange:
         if data:
             client.write(data)
 
-    def _stripped(self, data: bytes) -> bytes:
-        """What of the data the client gets. Raises DecodeFault: its head already promised decoded bytes."""
-        assert self._meter is not None, "what is stripped is metered"
-        if self._decoder is not None:
-            data = self._decoder.feed(data)
-        out = self._meter.feed(data) if data else b""
-        if self.complete:
-            out += self._meter.flush()
-        self._note_tail(out)
-        return out
-
-    def _meter_copy(self, data: bytes) -> None:
-        if self._events:
-            self._note_tail(data)
-        if self._decoder is not None:
-            try:
-                data = self._decoder.feed(data)
-            except DecodeFault:
-                self.flags.append("undecodable_answer")
-                self._decoder = self._meter = self._copy = None
-        if self._meter is not None:
-            self._meter.feed(data)
-        elif self._copy is not None:
-            self._copied_bytes += len(data)
-            if self._copied_bytes <= self.owner.settings.response_copy_bytes_max:
-                self._copy.append(data)
-
-    def _note_tail(self, data: bytes) -> None:
-        """Remembers how the stream ends so far: behind a whole event, or behind its last."""
-        if data and (self._strip or not self._encoded):
-            self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
-
-    def _start_meter(self, encoding: bytes) -> None:
-        call, route, settings = self.call, self.route, self.owner.settings
-        assert call is not None, "dispatched without a call"
-        assert route is not None, "dispatched without a route"
-        if self._encoded:
-            self._decoder = decoder(encoding, settings.response_copy_bytes_max)
-            if self._decoder is None:
-                self.flags.append("unknown_content_encoding")
-                return
-        if self._events:
-            self._strip = call.spliced
-            self._meter = StreamMeter(
-                route.endpoint.reader,
-                route.destination.provider.name,
-                strip=call.spliced,
-                event_bytes_max=settings.event_bytes_max,
-                text_bytes_max=settings.estimate_copy_bytes_max,
-            )
-        else:
-            self._copy = []
+    def _tapped(self, route: Route, encoding: bytes) -> Tap:
+        assert self.call is not None, "dispatched without a call"
+        return Tap(
+            route.endpoint.reader,
+            route.destination.provider.name,
+            self.owner.settings,
+            events=self._events,
+            encoding=encoding,
+            strip=self.call.spliced,
+            flags=self.flags,
+        )
 
     # -- endings
 

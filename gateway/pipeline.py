@@ -226,7 +226,9 @@ class Pipeline:
 
     def _read_charge(self, exchange: Exchange, ended_ns: int) -> Charge | None:
         """The charge the answer itself tells, or None where a thread has been set to find it."""
-        reading = exchange.reading() if exchange.copied_bytes <= READ_ON_LOOP_BYTES_MAX else None
+        tap = exchange.tap
+        assert tap is not None, "a metered answer without a tap"
+        reading = tap.reading(complete=exchange.complete) if tap.copied_bytes <= READ_ON_LOOP_BYTES_MAX else None
         if reading is not None and reading.provenance == "reported":
             return self._settle(exchange, reading)
         self._background.spawn(self._charge_on_thread(exchange, reading, ended_ns), "estimate")
@@ -264,14 +266,15 @@ class Pipeline:
 
 
 def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:
-    plan, call = exchange.plan, exchange.call
+    plan, call, tap = exchange.plan, exchange.call, exchange.tap
     assert plan is not None, "an answer without a plan"
     assert call is not None, "an answer without a call"
+    assert tap is not None, "a metered answer without a tap"
     if reading is None:
-        reading = exchange.reading()
+        reading = tap.reading(complete=exchange.complete)
     if reading.provenance == "reported":
         return reading
-    return estimate(plan.route.endpoint.reader, call.model, call.text, exchange.seen(), reading)
+    return estimate(plan.route.endpoint.reader, call.model, call.text, tap.seen, reading)
 
 
 def _stranger(request_id: str, arrived_ns: int, refusal: Refusal | None) -> Record:

@@ -45,7 +45,8 @@ MAY_IMPORT = {
     ),
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
-    "gateway.forward": (*VALUES, *STAGES[:4], "gateway.upstream"),
+    "gateway.tap": VALUES,
+    "gateway.forward": (*VALUES, *STAGES[:4], "gateway.tap", "gateway.upstream"),
     "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
     "gateway.connection": (*VALUES, "gateway.forward", "gateway.route"),
     "gateway.pipeline": (

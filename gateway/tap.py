@@ -1,0 +1,101 @@
+"""Owns the Tap: the copy of one answer on its way to the meter, decoded, and stripped of what only we asked for.
+
+What goes wrong here costs a number and is named in `flags`; only where the client gets the decoded copy
+itself does it cost the answer.
+"""
+
+from gateway.metering.meter import Seen, StreamMeter, read_body
+from gateway.metering.reading import Reading
+from gateway.settings import Settings
+from gateway.wire.encoding import DecodeFault, Decoder, decoder
+
+
+class Tap:
+    """Meters one answer. A stream is read as it passes, any other body when it is whole."""
+
+    def __init__(
+        self,
+        reader: str,
+        provider: str,
+        settings: Settings,
+        *,
+        events: bool,
+        encoding: bytes,
+        strip: bool,
+        flags: list[str],
+    ) -> None:
+        """`events`: the body is a stream of them; `encoding`: b"" for none; what goes wrong is added to `flags`."""
+        self.strips = False
+        self.copied_bytes = 0  # how much `reading` has to read at once
+        self._reader, self._provider = reader, provider
+        self._copy_bytes_max = settings.response_copy_bytes_max
+        self._copy: list[bytes] = []
+        self._decoder: Decoder | None = None
+        self._meter: StreamMeter | None = None
+        self._flags = flags
+        self._blind = False  # its bytes mean nothing to us
+        if encoding:
+            self._decoder = decoder(encoding, settings.response_copy_bytes_max)
+            if self._decoder is None:
+                self._lose_sight("unknown_content_encoding")
+                return
+        if events:
+            self.strips = strip
+            self._meter = StreamMeter(
+                reader,
+                provider,
+                strip=strip,
+                event_bytes_max=settings.event_bytes_max,
+                text_bytes_max=settings.estimate_copy_bytes_max,
+            )
+
+    @property
+    def decodes(self) -> bool:
+        """Whether the client is given decoded bytes: what is stripped cannot stay encoded."""
+        return self.strips and self._decoder is not None
+
+    def strip(self, data: bytes, *, complete: bool) -> bytes:
+        """What of the data the client gets. Raises DecodeFault: it was promised decoded bytes."""
+        assert self._meter is not None, "what is stripped is metered"
+        if self._decoder is not None:
+            data = self._decoder.feed(data)
+        out = self._meter.feed(data) if data else b""
+        return out + self._meter.flush() if complete else out
+
+    def take(self, data: bytes) -> None:
+        """Meters data that the client has been given as it is."""
+        if self._blind:
+            return
+        if self._decoder is not None:
+            try:
+                data = self._decoder.feed(data)
+            except DecodeFault:
+                self._lose_sight("undecodable_answer")
+                return
+        if self._meter is not None:
+            self._meter.feed(data)
+            return
+        self.copied_bytes += len(data)
+        if self.copied_bytes <= self._copy_bytes_max:
+            self._copy.append(data)
+
+    def reading(self, *, complete: bool) -> Reading:
+        """What the meter made of the answer; without lines where it could make nothing of it."""
+        if self._meter is not None:
+            return self._meter.finish(complete)
+        if self._blind or not complete or self.copied_bytes > self._copy_bytes_max:
+            return Reading()
+        return read_body(self._reader, self._provider, b"".join(self._copy))
+
+    @property
+    def seen(self) -> Seen:
+        """What is known of the answer, for an estimate."""
+        if self._meter is not None:
+            return self._meter.seen
+        return Seen(b"".join(self._copy), self.copied_bytes)
+
+    def _lose_sight(self, flag: str) -> None:
+        self._flags.append(flag)
+        self._blind = True
+        self._decoder = self._meter = None
+        self._copy, self.copied_bytes = [], 0
