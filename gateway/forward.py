@@ -6,7 +6,7 @@ meter's; what they cost is a later stage's. A client that leaves does not stop t
 
 from typing import Protocol
 
-from gateway.contract.record import Outcome
+from gateway.contract.record import Outcome, Record
 from gateway.examine import Call
 from gateway.faults import Refusal, render_answer, render_stream_error
 from gateway.identify import Caller
@@ -18,7 +18,7 @@ from gateway.tap import Tap
 from gateway.upstream import UpstreamConnection
 from gateway.wire.encoding import DecodeFault
 from gateway.wire.headers import REQUEST_ID_HEADERS, response_head
-from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, Head
+from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
 
 _EVENT_STREAM = b"text/event-stream"
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
@@ -66,6 +66,7 @@ class Exchange:
         self.route: Route | None = None
         self.plan: Plan | None = None
         self.call: Call | None = None
+        self.intent: Record | None = None
         self.refusal: Refusal | None = None
         self.admitted = False
         # As an upstream's Receiver.
@@ -109,7 +110,7 @@ class Exchange:
         if self.client is not None and self.client.paused:
             connection.pause()
 
-    def response_head(self, status: int, head: Head, framing: Framing, *, has_body: bool) -> None:
+    def response_head(self, status: int, head: ResponseHead, framing: Framing, *, has_body: bool) -> None:
         """The provider's head is complete; it is written with the first bytes of the body, or alone."""
         route, request = self.route, self.request
         assert route is not None, "dispatched without a route"

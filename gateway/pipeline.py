@@ -9,6 +9,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 from gateway.admit import Gate, admit
 from gateway.background import Background
@@ -26,7 +27,7 @@ from gateway.request import Request
 from gateway.route import Plan, RouteTable
 from gateway.settings import Settings
 from gateway.settle import FREE, UNKNOWN, Charge, settle
-from gateway.summarize import summarize
+from gateway.summarize import summarize, summarize_intent
 from gateway.telemetry import Telemetry
 from gateway.upstream import Upstreams
 from gateway.wire.headers import request_head
@@ -78,6 +79,8 @@ class Pipeline:
         self._logger = logger
         self._request_log = request_log
         self._loop = asyncio.get_running_loop()
+        # One: a vocabulary takes a second and 75 MB to load, and is loaded once.
+        self._thread = ThreadPoolExecutor(1, "metering")
         self._outbox: list[Exchange] = []
         self._flush_scheduled = False
         # Unique across restarts and nodes without a clock: 64 random bits, then a count.
@@ -205,7 +208,8 @@ class Pipeline:
         exchange.admitted = True
         self._gate.inflight += 1
         self.live.add(exchange)
-        self._journal.intent(exchange.id.encode(), encode_record(summarize(exchange, None, 0)))
+        exchange.intent = summarize_intent(exchange)
+        self._journal.intent(exchange.id.encode(), encode_record(exchange.intent))
         self._outbox.append(exchange)
         self._flush_soon()
 
@@ -243,7 +247,7 @@ class Pipeline:
     async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""
         try:
-            reading = await self._loop.run_in_executor(None, _read_or_estimate, exchange, seen)
+            reading = await self._loop.run_in_executor(self._thread, _read_or_estimate, exchange, seen)
             charge = self._settle(exchange, reading)
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})

@@ -44,7 +44,7 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     if not reading.lines:
         return Charge("unknown", model=model, service_tier=reading.service_tier or "", flags=reading.flags)
     usage: Usage | None = None
-    amount = Cost(0)
+    amount: Cost | None = None
     match: PriceMatch = "none"
     flags = reading.flags
     for line in reading.lines:
@@ -55,15 +55,15 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
             match, flags = "unpriced", (*flags, price.reason)
             continue
         line_cost = cost(line.usage, price)
-        amount = amount + line_cost
+        amount = line_cost if amount is None else amount + line_cost
         if match == "none":
             match = price.match
-    if amount.unpriced_buckets:
+    if amount is not None and amount.unpriced_buckets:
         match, flags = "unpriced", (*flags, *(f"no_rate:{bucket}" for bucket in amount.unpriced_buckets))
     return Charge(
         reading.provenance,
         usage,
-        None if match == "unpriced" else amount.nanousd,
+        None if amount is None or match == "unpriced" else amount.nanousd,
         match,
         catalog.version,
         model,

@@ -14,7 +14,7 @@ from gateway.background import Background
 from gateway.route import Origin
 from gateway.wire import http1
 from gateway.wire.headers import keeps_alive, response_reader
-from gateway.wire.http1 import Framing, Head
+from gateway.wire.http1 import Framing, ResponseHead
 
 # A head larger than this is no provider's.
 RESPONSE_HEAD_BYTES_MAX = 256 * 1024
@@ -27,7 +27,7 @@ class Receiver(Protocol):
     wanted: bool  # False once it has ended: nothing is sent for it any more
 
     def dispatched(self, connection: "UpstreamConnection") -> None: ...
-    def response_head(self, status: int, head: Head, framing: Framing, *, has_body: bool) -> None: ...
+    def response_head(self, status: int, head: ResponseHead, framing: Framing, *, has_body: bool) -> None: ...
     def response_data(self, data: bytes) -> None: ...
     def response_end(self) -> None: ...
     def turn(self) -> None:

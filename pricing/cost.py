@@ -1,6 +1,7 @@
 """Owns Cost: a usage times a price, exact until it is rounded once. Pure integer arithmetic, no lookups."""
 
 from collections.abc import Iterable
+from itertools import compress
 
 import msgspec
 from msgspec.structs import astuple
@@ -40,12 +41,12 @@ def cost(usage: Usage, price: Price) -> Cost:
         counts = _at_least(counts, price.input_audio_ms_min)
     total = price.per_call_attousd
     unpriced: tuple[str, ...] = ()
-    for count, rate in zip(counts, rates):  # noqa: B905 - strict costs a tenth, and both have Usage's length
-        if count:
-            if rate is None:
-                unpriced = _unpriced(counts, rates)
-            else:
-                total += count * rate
+    # Two or three of the buckets count anything: the others are passed over without a step of the loop.
+    for count, rate in compress(zip(counts, rates), counts):  # noqa: B905 - strict costs a tenth; same length
+        if rate is None:
+            unpriced = _unpriced(counts, rates)
+        else:
+            total += count * rate
     return Cost(total, unpriced)
 
 

@@ -5,6 +5,7 @@ turns them into these buckets, each token in exactly one, so that a cost is a pl
 """
 
 from collections.abc import Iterator
+from itertools import compress
 from operator import add
 
 import msgspec
@@ -70,9 +71,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     def buckets(self) -> Iterator[tuple[str, int]]:
         """The non-zero buckets, in the order of the fields."""
-        for name, count in zip(self.__struct_fields__, astuple(self), strict=True):
-            if count:
-                yield name, count
+        counts = astuple(self)
+        return compress(zip(self.__struct_fields__, counts, strict=True), counts)
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(*map(add, astuple(self), astuple(other)))

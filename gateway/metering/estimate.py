@@ -67,7 +67,7 @@ class _Api(NamedTuple):
 
 
 def _keys(*names: str) -> re.Pattern[bytes]:
-    return re.compile(rb'(?s)"(?:' + "|".join(names).encode() + rb')"\s*:\s*("(?:[^"\\]++|\\.)*+")')
+    return re.compile(rb'(?s)"(?:' + "|".join(names).encode() + rb')"\s*:\s*("(?:[^"\\]++|\\.)*")')
 
 
 # OpenAI's calls cost about 7 tokens beyond their text (17 of 28 exactly), parallel ones up to 16; Anthropic's 55.

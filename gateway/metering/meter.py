@@ -61,7 +61,7 @@ def read_body(reader: str, provider: str, body: bytes) -> Reading:
         return Reading(flags=(BODY_UNREADABLE,))
     except Exception:  # A defect of ours must cost a number, never an answer.
         return Reading(flags=(METER_ERROR,))
-    return msgspec.structs.replace(reading, provenance="reported") if reading.lines else reading
+    return msgspec.structs.replace(reading, provenance="reported") if reading.provenance == "partial" else reading
 
 
 class StreamMeter:

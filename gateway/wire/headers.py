@@ -4,7 +4,10 @@ Heads are rebuilt from parsed values, never copied, so what the provider parses 
 here. Order and case of every other header are kept.
 """
 
-from gateway.wire.http1 import Head, HeadReader
+import re
+from functools import lru_cache
+
+from gateway.wire.http1 import Head, HeadReader, ResponseHead, ResponseReader
 
 # RFC 9110 §7.6.1, with the historic Proxy-Connection; framing is always our own.
 HOP_BY_HOP = frozenset(
@@ -42,13 +45,13 @@ def request_reader() -> HeadReader:
     return HeadReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
 
 
-def response_reader() -> HeadReader:
+def response_reader() -> ResponseReader:
     """A reader of responses."""
     looked_at = HOP_BY_HOP | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding", b"content-type"}
-    return HeadReader(looked_at, OWN_PREFIX, frozenset((*REQUEST_ID_HEADERS, b"set-cookie")))
+    return ResponseReader(looked_at, OWN_PREFIX)
 
 
-def nominated(head: Head) -> frozenset[bytes]:
+def nominated(head: Head | ResponseHead) -> frozenset[bytes]:
     """Lower-case names that Connection headers declare hop-by-hop, less those they may not."""
     connection = head.values.get(b"connection")
     if connection is None or connection in _PLAIN_CONNECTION:
@@ -56,7 +59,7 @@ def nominated(head: Head) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for token in connection.split(b",")) - _NEVER_NOMINATED
 
 
-def keeps_alive(head: Head, *, http10: bool) -> bool:
+def keeps_alive(head: Head | ResponseHead, *, http10: bool) -> bool:
     """Whether the sender of a head lets its connection be used again: RFC 9112 §9.3."""
     connection = head.values.get(b"connection")
     if connection is None:
@@ -119,23 +122,21 @@ def request_head(
     return before, after
 
 
-def response_head(line: bytes, head: Head, *, content_length: bool, decoded: bool, ours: bytes) -> bytes:
+def response_head(line: bytes, head: ResponseHead, *, content_length: bool, decoded: bool, ours: bytes) -> bytes:
     """The head sent to the client.
 
     `content_length` keeps the provider's; `decoded` drops content-encoding, because the body is sent
     decoded; `ours` is whole header lines of the gateway's own, framing among them.
     """
-    out = [line]
-    dropped = nominated(head)
-    if not content_length:
+    dropped = nominated(head).union(name for name in head.values if name in HOP_BY_HOP or name.startswith(OWN_PREFIX))
+    if not content_length and b"content-length" in head.values:
         dropped |= {b"content-length"}
     if decoded:
         dropped |= {b"content-encoding"}
-    for lowered, _, text, special in head.headers:
-        if special and (lowered in HOP_BY_HOP or lowered in dropped or lowered.startswith(OWN_PREFIX)):
-            continue
-        if dropped and lowered in dropped:
-            continue
-        out.append(text)
-    out += (ours, b"\r\n")
-    return b"".join(out)
+    lines = _lines_of(dropped).sub(b"", head.lines) if dropped else head.lines
+    return b"".join((line, lines, ours, b"\r\n"))
+
+
+@lru_cache(maxsize=64)
+def _lines_of(names: frozenset[bytes]) -> re.Pattern[bytes]:
+    return re.compile(rb"(?im)^(?:" + b"|".join(map(re.escape, names)) + rb"):[^\r\n]*+\r\n")

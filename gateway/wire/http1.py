@@ -31,8 +31,12 @@ _EXTENSION = rb';%b(?:=(?:%b|"[\t\x20!\x23-\x5b\x5d-\x7e]*"))?' % (_TOKEN, _TOKE
 # Nine hex digits are 64 GiB: a longer size is an attempt at an overflow somewhere.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,9})(?:%b)*" % _EXTENSION)
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/1\.([01])")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: (%b))?" % _TEXT)
 _LENGTH_LINE = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n")
+_RESPONSE_HEAD = re.compile(
+    rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?(?:\r\n"
+    + _TOKEN
+    + rb"+:[\t\x20-\x7e\x80-\xff]*+)*\r\n\r\n"
+)
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _SEGMENT = rb"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%(?!00|2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])[0-9a-fA-F]{2})"
@@ -71,6 +75,37 @@ class Head(NamedTuple):
     repeated: frozenset[bytes]
 
 
+class ResponseHead(NamedTuple):
+    """A response's head. `values` as in Head; `lines` are its header lines as they came, each with its CRLF."""
+
+    first: re.Match[bytes]  # groups: minor version, status, reason or None
+    values: dict[bytes, bytes]
+    lines: bytes
+
+
+class ResponseReader:
+    """Reads response heads whole: some of their lines are never the same twice, so none is taken apart that
+    nobody looks at. `special` and `special_prefix` as for HeadReader.
+    """
+
+    def __init__(self, special: frozenset[bytes], special_prefix: bytes) -> None:
+        names = b"|".join(sorted(map(re.escape, special)))
+        self._looked_at = re.compile(
+            b"(?i)\r\n(" + names + b"|" + re.escape(special_prefix) + rb"[^:]*+):[ \t]*+([^\r\n]*+)"
+        )
+
+    def response(self, head: bytes) -> ResponseHead:
+        """The head, its empty line included. Raises HttpFault."""
+        first = _RESPONSE_HEAD.fullmatch(head)
+        if first is None:
+            raise HttpFault("the response head is malformed")
+        values: dict[bytes, bytes] = {}
+        for name, value in self._looked_at.findall(head):
+            lowered, value = name.lower(), value.rstrip(b" \t")
+            values[lowered] = b"%b, %b" % (values[lowered], value) if lowered in values else value
+        return ResponseHead(first, values, head[head.index(b"\r\n") + 2 : -2])
+
+
 class HeadReader:
     """Reads heads. Nearly every header line was seen before, byte for byte, so parsed lines are kept.
 
@@ -86,17 +121,13 @@ class HeadReader:
 
     def request(self, head: bytes) -> Head:
         """The head of a request, its empty line included. `first` groups: method, target, minor version."""
-        return self._read(head, _REQUEST_LINE, "request")
+        return self._read(head)
 
-    def response(self, head: bytes) -> Head:
-        """The head of a response. `first` groups: minor version, status, reason or None."""
-        return self._read(head, _STATUS_LINE, "status")
-
-    def _read(self, head: bytes, pattern: re.Pattern[bytes], what: str) -> Head:
+    def _read(self, head: bytes) -> Head:
         lines = head.split(b"\r\n")
-        first = pattern.fullmatch(lines[0])
+        first = _REQUEST_LINE.fullmatch(lines[0])
         if first is None:
-            raise HttpFault(f"the {what} line is malformed")
+            raise HttpFault("the request line is malformed")
         known = self._known
         headers = [known.get(line) or self._learn(line) for line in lines[1:-2]]
         special = [header for header in headers if header.special]
@@ -156,7 +187,7 @@ class Framing(NamedTuple):
     chunked: bool
 
 
-def framing(head: Head) -> Framing:
+def framing(head: Head | ResponseHead) -> Framing:
     """The framing a head declares. Raises HttpFault for any contradiction."""
     length, encoding = head.values.get(b"content-length"), head.values.get(b"transfer-encoding")
     if length is not None and not _LENGTH.fullmatch(length):  # two of them are joined by a comma

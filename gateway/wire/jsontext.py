@@ -11,11 +11,12 @@ from typing import NamedTuple, TypeVar
 import msgspec
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
-_STRING = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*+"')
+# Possessive classes keep these linear; possessive groups would too, but Python 3.11.2 (Debian 12) mismatches them.
+_STRING = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*"')
 _SCALAR = re.compile(rb"[^\s,\]}]++")
 # Everything up to the next bracket that is not inside a string.
-_FLAT = re.compile(rb'(?s)(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*+")*+')
-_REST_OF_STRING = re.compile(rb'(?s)(?:[^"\\]++|\\.)*+')
+_FLAT = re.compile(rb'(?s)(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*")*')
+_REST_OF_STRING = re.compile(rb'(?s)(?:[^"\\]++|\\.)*')
 _SURROGATE_ESCAPE = re.compile(rb"(?i)\\ud[89a-f][0-9a-f]{2}")
 _OPENING = b"{["
 

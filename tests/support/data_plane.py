@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from gateway.contract.record import Record, decode_record
+from gateway.journal.frame import FINAL, Frame
 from gateway.journal.reader import SegmentReader
 from gateway.logs import logger
 from gateway.server import Server
@@ -189,9 +190,9 @@ async def provider() -> AsyncIterator[Provider]:
 class Gateway:
     """A running gateway. `stop` drains it, and says what it recorded."""
 
-    def __init__(self, server: Server, running: asyncio.Task[None], port: int, journal: Path) -> None:
+    def __init__(self, server: Server, running: asyncio.Task[None], ports: tuple[int, int], journal: Path) -> None:
         self.server = server
-        self.port = port
+        self.port, self.admin_port = ports
         self._running = running
         self._journal = journal
         self._clients: list[Wire] = []
@@ -218,8 +219,21 @@ class Gateway:
 
     def recorded(self) -> list[Record]:
         """The ends of calls that are in the journal now."""
+        return [decode_record(frame.payload) for frame in self.frames() if frame.kind == FINAL]
+
+    def frames(self) -> list[Frame]:
+        """All that is in the journal now."""
         segments = sorted(path for path in self._journal.iterdir() if path.suffix in (".seg", ".open"))
-        return [decode_record(payload) for path in segments for _, payload in SegmentReader(path).finals()]
+        return [frame for path in segments for frame in SegmentReader(path).frames()]
+
+    async def page(self, path: str) -> Message:
+        """A page of the admin listener."""
+        wire = Wire(*await soon(asyncio.open_connection("127.0.0.1", self.admin_port)))
+        wire.send(b"GET %b HTTP/1.0\r\n\r\n" % path.encode())
+        try:
+            return await wire.message()
+        finally:
+            wire.close()
 
     def close_clients(self) -> None:
         for wire in self._clients:
@@ -231,12 +245,12 @@ class _Listening(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.port: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.ports: asyncio.Future[tuple[int, int]] = asyncio.get_running_loop().create_future()
         self.failures: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
         if record.getMessage() == "listening":
-            self.port.set_result(record.__dict__["port"])
+            self.ports.set_result((record.__dict__["port"], record.__dict__["admin_port"]))
         if record.levelno >= logging.ERROR and not record.getMessage().startswith("journal"):
             self.failures.append(logging.Formatter().format(record))
 
@@ -303,8 +317,8 @@ async def serving(directory: Path, toml: str, **settings: Any) -> AsyncIterator[
     }
     server = Server(Settings(data_dir=str(directory), **values | settings), {"LENSAI_DATA_DIR": str(directory)}, 0)
     running = loop.create_task(server.run())
-    await soon(asyncio.wait({heard.port, running}, return_when=asyncio.FIRST_COMPLETED))
-    gateway = Gateway(server, running, heard.port.result(), directory / "journal" / "worker-0")
+    await soon(asyncio.wait({heard.ports, running}, return_when=asyncio.FIRST_COMPLETED))
+    gateway = Gateway(server, running, heard.ports.result(), directory / "journal" / "worker-0")
     try:
         yield gateway
     finally:
