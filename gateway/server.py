@@ -206,11 +206,13 @@ class Server:
 
     async def _drain(self) -> None:
         """Waits for the calls in flight, and ends those that outlast the timeout."""
+        for connection in list(self._connections):
+            connection.keep_alive = False
+            if connection.idle:
+                connection.close()
         deadline = self._loop.time() + self.settings.shutdown_timeout_ms / 1000
-        self._close_idle()
         while self._pipeline.live and self._loop.time() < deadline:
             await asyncio.sleep(SWEEP_S / 2)
-            self._close_idle()
         for exchange in list(self._pipeline.live):
             exchange.outcome = "cancelled"
             exchange.stop(Refusal("shutting_down", "This gateway is shutting down: try again"))
@@ -218,10 +220,6 @@ class Server:
             connection.close()
         while self._connections and self._loop.time() < deadline + CLOSING_S:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)
-
-    def _close_idle(self) -> None:
-        for connection in [connection for connection in self._connections if connection.idle]:
-            connection.close()
 
     def _reload(self) -> None:
         if self._policy.reload():
