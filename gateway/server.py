@@ -211,10 +211,11 @@ class Server:
             if connection.idle:
                 connection.close()
         deadline = self._loop.time() + self.settings.shutdown_timeout_ms / 1000
-        while self._pipeline.live and self._loop.time() < deadline:
+        while self._pipeline.live and self._loop.time() < deadline:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)
         for exchange in list(self._pipeline.live):
-            exchange.outcome = "cancelled"
+            if exchange.outcome == "ok":
+                exchange.outcome = "cancelled"
             exchange.stop(Refusal("shutting_down", "This gateway is shutting down: try again"))
         for connection in list(self._connections):
             connection.close()

@@ -13,6 +13,7 @@ import msgspec
 from gateway.metering import tokens
 from gateway.metering.meter import Seen
 from gateway.metering.reading import Line, Reading
+from gateway.wire.jsontext import POSSESSIVE
 from pricing.usage import Usage
 
 REASONING_NOT_SEEN = "reasoning_not_seen"
@@ -67,7 +68,7 @@ class _Api(NamedTuple):
 
 
 def _keys(*names: str) -> re.Pattern[bytes]:
-    return re.compile(rb'(?s)"(?:' + "|".join(names).encode() + rb')"\s*:\s*("(?:[^"\\]++|\\.)*")')
+    return re.compile(rb'(?s)"(?:%b)"\s*:\s*("(?:[^"\\]++|\\.)*%b")' % ("|".join(names).encode(), POSSESSIVE))
 
 
 # OpenAI's calls cost about 7 tokens beyond their text (17 of 28 exactly), parallel ones up to 16; Anthropic's 55.

@@ -6,17 +6,20 @@ the functions return something or raise `NotJson`, in linear time and without re
 """
 
 import re
+import sys
 from typing import NamedTuple, TypeVar
 
 import msgspec
 
 _SPACE = re.compile(rb"[ \t\r\n]*")
-# Possessive classes keep these linear; possessive groups would too, but Python 3.11.2 (Debian 12) mismatches them.
-_STRING = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*"')
+# Groups are possessive, so that a hostile text costs neither time nor memory; but for Python before 3.11.5, which
+# mismatches them (gh-106052; Debian 12 has 3.11.2). There a text of millions of escapes costs memory.
+POSSESSIVE = b"+" if sys.version_info >= (3, 11, 5) else b""
+_STRING = re.compile(rb'(?s)"(?:[^"\\]++|\\.)*%b"' % POSSESSIVE)
 _SCALAR = re.compile(rb"[^\s,\]}]++")
 # Everything up to the next bracket that is not inside a string.
-_FLAT = re.compile(rb'(?s)(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*")*')
-_REST_OF_STRING = re.compile(rb'(?s)(?:[^"\\]++|\\.)*')
+_FLAT = re.compile(rb'(?s)(?:[^"{}\[\]]++|"(?:[^"\\]++|\\.)*%b")*%b' % (POSSESSIVE, POSSESSIVE))
+_REST_OF_STRING = re.compile(rb'(?s)(?:[^"\\]++|\\.)*%b' % POSSESSIVE)
 _SURROGATE_ESCAPE = re.compile(rb"(?i)\\ud[89a-f][0-9a-f]{2}")
 _OPENING = b"{["
 
