@@ -1,0 +1,72 @@
+import msgspec
+
+from gateway.contract.record import Record, decode_record, encode_record
+from gateway.summarize import resolve_open
+from tests.support.data_plane import answer, call, policy, provider, serving, upstreams_at
+
+WHOLE = (
+    b'{"model":"gpt-4o-2024-08-06","service_tier":"default",'
+    b'"usage":{"prompt_tokens":9,"completion_tokens":2,"total_tokens":11,"prompt_tokens_details":{"cached_tokens":4}}}'
+)
+
+
+async def test_a_record_says_who_what_where_and_how_it_ended(tmp_path):
+    async with provider() as there, serving(tmp_path, policy(upstreams_at(there.port, "openai"))) as gateway:
+        client = await gateway.client()
+        body = b'{"model":"gpt-4o","user":"u1"}'
+        lines = (b"x-lensai-team: search", b"x-lensai-tags: a,b", b'x-lensai-metadata: {"n":1}')
+        client.send(call("/v1/chat/completions", body, *lines))
+        wire, _ = await there.called()
+        wire.send(answer(WHOLE, b"x-request-id: theirs"))
+        await client.message()
+        [record] = await gateway.stop()
+    times = {"request_id": "r", "ts_ns": 1, "latency_us": 2, "ttft_us": 1, "price_version": "v", "price_match": "exact"}
+    assert record.ts_ns > 10**18
+    assert record.latency_us >= record.ttft_us > 0
+    assert record.price_match in ("exact", "alias")
+    assert msgspec.structs.replace(record, **times) == Record(
+        **times,
+        org_id="default",
+        project_id="web",
+        key_id="test",
+        user_id="u1",
+        team="search",
+        route="chat.completions",
+        tags=("a", "b"),
+        metadata='{"n":1}',
+        upstream="openai",
+        provider="openai",
+        endpoint="chat.completions",
+        model_requested="gpt-4o",
+        model="gpt-4o-2024-08-06",
+        mode="metered",
+        outcome="ok",
+        status=200,
+        provenance="reported",
+        tokens_in=9,
+        tokens_out=2,
+        buckets={"input_text": 5, "cache_read_text": 4, "output_text": 2},
+        cost_nanousd=5 * 2_500 + 4 * 1_250 + 2 * 10_000,
+        service_tier="default",
+        bytes_in=len(body),
+        bytes_out=len(WHOLE),
+        upstream_status=200,
+        upstream_request_id="theirs",
+    )
+
+
+async def test_a_route_may_be_named_by_the_caller(tmp_path):
+    async with serving(tmp_path, policy(upstreams_at(1, "openai"))) as gateway:
+        client = await gateway.client()
+        client.send(call("/nowhere", b"{}", b"x-lensai-route: nightly", b"x-lensai-user: u"))
+        await client.message()
+        [record] = await gateway.stop()
+        assert (record.route, record.user_id, record.endpoint, record.upstream) == ("nightly", "u", "", "")
+        assert (record.outcome, record.refusal_code, record.tokens_in) == ("refused", "unknown_upstream", None)
+
+
+def test_a_call_left_open_by_a_crash_is_held_and_its_cost_unknown():
+    intent = Record(request_id="r", ts_ns=1, key_id="k", model="m", flags=("kept",))
+    final = decode_record(resolve_open(encode_record(intent)))
+    assert final == msgspec.structs.replace(intent, outcome="crashed", provenance="held", flags=("kept", "crashed"))
+    assert (final.cost_nanousd, final.tokens_in) == (None, None)
