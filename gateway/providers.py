@@ -114,7 +114,9 @@ PATHS: dict[Dialect, tuple[tuple[str, str, Endpoint], ...]] = {
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    return re.compile(re.sub(r"\\{(\w+)\\}", r"(?P<\1>[^/:]+)", re.escape(template)))
+    # A model that is percent-encoded could hold the colon or slash that ends it for the provider, who decodes first.
+    template = re.escape(template).replace(r"\{model\}", r"(?P<model>[^/:%]+)")
+    return re.compile(template.replace(r"\{id\}", r"[^/]+"))
 
 
 _EXACT = {

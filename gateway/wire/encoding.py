@@ -51,7 +51,15 @@ class _Zlib:
             self._started = True
             return self.feed(data)
         self._started = True
-        return self._count(out)
+        out = self._count(out)
+        rest = self._decoder.unused_data
+        if not rest:
+            return out
+        if self._window_bits <= zlib.MAX_WBITS:
+            raise DecodeFault("bytes follow its end")
+        # gzip is one member after another: RFC 1952 §2.2.
+        self._decoder = zlib.decompressobj(self._window_bits)
+        return out + self.feed(rest)
 
     def _count(self, out: bytes) -> bytes:
         self._left -= len(out)

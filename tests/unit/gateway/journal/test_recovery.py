@@ -26,8 +26,8 @@ from gateway.journal.frame import FINAL, INTENT, SegmentTooNew, crc32c, encode, 
 from gateway.journal.reader import OPEN, SEALED, sealed
 
 MS = 1_000_000
-# Thirty take two seconds; a longer run takes its number from the environment: LENSAI_JOURNAL_KILLS=3000.
-KILLS = int(os.environ.get("LENSAI_JOURNAL_KILLS", "30"))
+# Thirty take two seconds; a longer run takes its number from the environment: TESTS_JOURNAL_KILLS=3000.
+KILLS = int(os.environ.get("TESTS_JOURNAL_KILLS", "30"))
 
 
 class Account:

@@ -117,3 +117,21 @@ def test_no_bytes_raise_anything_but_a_fault(name, pieces):
 @pytest.mark.parametrize("name", [b"", b"identity", b"compress", b"gzip, br", b"gzip;q=1", b"GZIPPED"])
 def test_an_unknown_or_stacked_encoding_has_no_decoder(name):
     assert decoder(name) is None
+
+
+def test_gzip_members_are_one_body():
+    body = gzip.compress(b"one ") + gzip.compress(b"two")
+    decode = decoder(b"gzip")
+    assert decode is not None
+    assert decode.feed(body) == b"one two"
+
+    split = decoder(b"gzip")
+    assert split is not None
+    assert b"".join(split.feed(bytes((byte,))) for byte in body) == b"one two"
+
+
+def test_bytes_behind_a_deflated_body_are_a_fault():
+    decode = decoder(b"deflate")
+    assert decode is not None
+    with pytest.raises(DecodeFault):
+        decode.feed(zlib.compress(b"all") + b"more")
