@@ -28,7 +28,7 @@ class Owner(Protocol):
     """What a connection asks of its server."""
 
     settings: "Settings"
-    request_reader: http1.HeadReader
+    request_reader: http1.RequestReader
     body_buffer_bytes: int  # request bodies held by all connections together
 
     @property

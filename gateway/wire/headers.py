@@ -7,7 +7,7 @@ here. Order and case of every other header are kept.
 import re
 from functools import lru_cache
 
-from gateway.wire.http1 import Head, HeadReader, ResponseHead, ResponseReader
+from gateway.wire.http1 import Head, RequestReader, ResponseHead, ResponseReader
 
 # RFC 9110 §7.6.1, with the historic Proxy-Connection; framing is always our own.
 HOP_BY_HOP = frozenset(
@@ -38,11 +38,11 @@ _LENGTH = b"\x00"
 _NOTHING: frozenset[bytes] = frozenset()
 
 
-def request_reader() -> HeadReader:
+def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
     looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
     looked_at |= {b"host", b"content-length", b"content-encoding", b"accept-encoding", b"expect"}
-    return HeadReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
+    return RequestReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
 
 
 def response_reader() -> ResponseReader:

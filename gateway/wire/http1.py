@@ -63,7 +63,7 @@ class Header(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A request's or a response's head.
+    """A request's head.
 
     `values` holds the marked headers by lower-case name, those sent more than once joined by ", " as
     RFC 9110 §5.3 has it; `repeated` names these, for most may not be.
@@ -85,7 +85,7 @@ class ResponseHead(NamedTuple):
 
 class ResponseReader:
     """Reads response heads whole: some of their lines are never the same twice, so none is taken apart that
-    nobody looks at. `special` and `special_prefix` as for HeadReader.
+    nobody looks at. `special` and `special_prefix` as for RequestReader.
     """
 
     def __init__(self, special: frozenset[bytes], special_prefix: bytes) -> None:
@@ -106,8 +106,8 @@ class ResponseReader:
         return ResponseHead(first, values, head[head.index(b"\r\n") + 2 : -2])
 
 
-class HeadReader:
-    """Reads heads. Nearly every header line was seen before, byte for byte, so parsed lines are kept.
+class RequestReader:
+    """Reads request heads. Nearly every header line was seen before, byte for byte, so parsed lines are kept.
 
     `special` are the lower-case names (and `special_prefix` the prefix of names) that somebody will look
     at. Lines of `unkept` names hold secrets or are never the same twice, and are parsed each time.
@@ -120,10 +120,7 @@ class HeadReader:
         self._known: dict[bytes, Header] = {}
 
     def request(self, head: bytes) -> Head:
-        """The head of a request, its empty line included. `first` groups: method, target, minor version."""
-        return self._read(head)
-
-    def _read(self, head: bytes) -> Head:
+        """A head, its empty line included. `first` groups: method, target, minor version. Raises HttpFault."""
         lines = head.split(b"\r\n")
         first = _REQUEST_LINE.fullmatch(lines[0])
         if first is None:
