@@ -1,7 +1,7 @@
 """Owns header rules: which headers end at this hop, which carry credentials, how heads are rebuilt.
 
-Heads are rebuilt from parsed values, never copied, so what the provider parses is what was judged
-here. Order and case of every other header are kept.
+Heads are framed anew: what this hop or the provider acts on is written from parsed values, so that both
+sides read what was judged here. Order and case of every other header are kept.
 """
 
 import re
