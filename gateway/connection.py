@@ -8,7 +8,7 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Protocol, cast
 
-from gateway.faults import Refusal, render_answer
+from gateway.faults import METHODS, Refusal, render_answer
 from gateway.forward import Exchange
 from gateway.request import Request
 from gateway.route import Plan
@@ -17,7 +17,6 @@ from gateway.wire import http1
 if TYPE_CHECKING:
     from gateway.settings import Settings
 
-_METHODS = frozenset(("GET", "POST", "DELETE"))
 # A refused request's body is read whole if it is this small, so that its connection can be used again.
 _REFUSED_BODY_BYTES_MAX = 64 * 1024
 # A larger one is dropped up to here, so that the answer is not lost to a reset.
@@ -248,7 +247,7 @@ class ClientConnection(asyncio.Protocol):
     def _judge(self, request: Request) -> Refusal | None:
         if len(request.head.headers) > self._settings.header_count_max:
             return Refusal("header_too_large", "The request has more headers than header_count_max")
-        if request.method not in _METHODS:
+        if request.method not in METHODS:
             return Refusal("method_not_allowed", f"{request.method} is not served here")
         return self._judge_body(self._body_left)
 

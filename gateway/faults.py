@@ -26,6 +26,10 @@ class GatewayFault(Exception):
     """A bug or a broken machine of ours."""
 
 
+# Those of the endpoints in gateway/providers.py.
+METHODS = ("GET", "POST", "DELETE")
+
+
 class Code(msgspec.Struct, frozen=True):
     """One reason to refuse. `openai`, `anthropic` and `google` are the type words of those error shapes."""
 
@@ -107,6 +111,8 @@ def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close:
     if not row.retryable:
         # The Stainless SDKs retry 408, 409, 429 and 5xx unless told not to.
         lines.append(b"x-should-retry: false\r\n")
+    if row.status == 405:
+        lines.append(b"allow: %b\r\n" % ", ".join(METHODS).encode())  # RFC 9110 §15.5.6
     if refusal.retry_after_s is not None:
         lines.append(b"retry-after: %d\r\n" % refusal.retry_after_s)
     if request_id:
