@@ -1,0 +1,85 @@
+"""The command line's own answers. What `up`, `gateway` and `lake` do is proved by processes in tests/integration."""
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from gateway.__main__ import main
+from gateway.logs import logger
+from gateway.supervise import CANNOT_START
+
+COMMANDS = ("up", "gateway", "lake", "keys", "tail", "sandbox", "demo")
+
+
+@pytest.fixture(autouse=True)
+def own_logging() -> Iterator[None]:
+    """Commands configure the process's logging, which is the other tests' too."""
+    root, handlers, levels = logging.getLogger(), logging.getLogger().handlers[:], (logging.root.level, logger.level)
+    yield
+    logging.captureWarnings(False)
+    root.handlers[:] = handlers
+    root.setLevel(levels[0])
+    logger.setLevel(levels[1])
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this process's `lensai.toml` would be; nothing is there yet."""
+    monkeypatch.setenv("LENSAI_DATA_DIR", str(tmp_path))
+    return tmp_path / "lensai.toml"
+
+
+@pytest.mark.parametrize(("words", "code"), [([], 2), (["--help"], 0), (["help"], 0)])
+def test_usage_names_every_command(words: list[str], code: int, capsys: pytest.CaptureFixture[str]):
+    assert main(words) == code
+    said = capsys.readouterr().out
+    assert [line.split()[0] for line in said.splitlines() if line.startswith("  ")] == list(COMMANDS)
+
+
+def test_an_unknown_command_is_answered_with_the_usage(capsys: pytest.CaptureFixture[str]):
+    assert main(["upp"]) == CANNOT_START
+    assert capsys.readouterr().err.startswith("lensai: no command 'upp'\n\nusage: lensai")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit) as end:
+        main([command, "--help"])
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: lensai {command}")
+
+
+@pytest.mark.parametrize("command", ["gateway", "lake"])
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"[settings]\nlisten_prot = 1\n", "lensai.toml line 2: listen_prot: no setting is called that"),
+        (b"\xff", "lensai.toml is not UTF-8 text; save it as such"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_a_message(
+    command: str, content: bytes, message: str, config: Path, capsys: pytest.CaptureFixture[str]
+):
+    config.write_bytes(content)
+    assert main([command]) == CANNOT_START
+    said = capsys.readouterr().err
+    assert said.startswith(f"lensai {command}: ")
+    assert message in said
+
+
+def test_a_gateway_without_a_file_says_what_makes_one(config: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["gateway"]) == CANNOT_START
+    assert capsys.readouterr().err == f"lensai gateway: {config}: No such file or directory; `lensai up` creates one\n"
+
+
+def test_an_address_of_another_machine_is_a_message(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    # 192.0.2.0/24 is nobody's: https://www.rfc-editor.org/rfc/rfc5737
+    monkeypatch.setenv("LENSAI_LISTEN_HOST", "192.0.2.1")
+    monkeypatch.setenv("LENSAI_LISTEN_PORT", "0")
+    assert main(["up"]) == CANNOT_START
+    said = capsys.readouterr().err
+    assert said == "lensai up: listen_host 192.0.2.1 cannot be used: Cannot assign requested address\n"
