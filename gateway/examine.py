@@ -43,7 +43,7 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     if seen.background:
         return Refusal("endpoint_not_metered", "background responses are not metered yet: send background=false")
     stream = seen.stream or ":stream" in caller.path
-    user_id = caller.user_id or seen.end_user[:LABEL_CHARS_MAX]
+    user_id = caller.user_id or _label(seen.end_user)
     provider = route.destination.provider
     asked = seen.include_usage or (provider.bare_asks and seen.has_stream_options and seen.include_usage is None)
     spliced = (
@@ -69,3 +69,9 @@ def _decoded(request: Request, body_bytes_max: int) -> bytes | Refusal:
         return decode.feed(request.body)
     except DecodeFault as fault:
         return Refusal("malformed_body", f"The body does not decode: {fault}")
+
+
+def _label(user: str) -> str:
+    """The provider's own field, cut to what an attribution header may hold."""
+    shown = user if user.isprintable() else "".join(filter(str.isprintable, user))
+    return shown[:LABEL_CHARS_MAX]

@@ -4,22 +4,10 @@ A refusal is a value. Exceptions here name whose fault something was. Shapes and
 provider_facts §6: each SDK raises its own class and retries only what is worth a retry.
 """
 
-from typing import Literal
-
 import msgspec
 
 from gateway.providers import Dialect
 from gateway.wire.http1 import REASONS
-
-ShouldRetry = Literal["", "false"]
-
-
-class ClientGone(Exception):
-    """The client closed its connection before its answer was complete."""
-
-
-class UpstreamFault(Exception):
-    """The provider could not be reached, or broke the protocol or the connection."""
 
 
 class GatewayFault(Exception):

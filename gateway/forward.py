@@ -118,7 +118,7 @@ class Exchange:
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
-        self._events = values.get(b"content-type", b"").startswith(_EVENT_STREAM)
+        self._events = values.get(b"content-type", b"").lower().startswith(_EVENT_STREAM)
         encoding = values.get(b"content-encoding", b"")
         self._encoded = encoding not in (b"", b"identity")
         named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
@@ -235,7 +235,7 @@ class Exchange:
 
     def refuse(self, refusal: Refusal) -> None:
         """Ends a call that was never dispatched."""
-        self.outcome = "refused"
+        self.outcome = "gateway_error" if refusal.code == "gateway_error" else "refused"
         self.stop(refusal)
 
     def stop(self, refusal: Refusal) -> None:

@@ -39,6 +39,9 @@ READ_ON_LOOP_BYTES_MAX = 1024 * 1024
 _OUTCOMES_LOGGED: frozenset[Outcome] = frozenset(("upstream_error", "gateway_error"))
 
 
+_BUG = Refusal("gateway_error", "The gateway failed on this request")
+
+
 class Clock:
     """Wall and monotonic time in nanoseconds; the only clock of the request path."""
 
@@ -98,7 +101,11 @@ class Pipeline:
         if plan is not None and plan.holds(self._policy.current, now_s):
             exchange.follow(plan)
         else:
-            judged = self._judge_head(exchange, now_s)
+            try:
+                judged = self._judge_head(exchange, now_s)
+            except Exception:  # a bug must cost one call, not its connection and its record
+                self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
+                judged = _BUG
             refusal = refusal or judged
         exchange.refusal = refusal
         return exchange
@@ -114,11 +121,9 @@ class Pipeline:
             refusal = exchange.refusal or self._judge_body(exchange)
             if refusal is None:
                 self._journal_intent(exchange)
-        except Exception:  # a bug must cost one call, not the connections of all
+        except Exception:
             self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
-            exchange.outcome = "gateway_error"
-            exchange.stop(Refusal("gateway_error", "The gateway failed on this request"))
-            return
+            refusal = _BUG
         if refusal is not None:
             exchange.refuse(refusal)
 
@@ -200,9 +205,11 @@ class Pipeline:
                 host=destination.host,
                 credential=plan.route.credential,
                 extra=destination.extra,
+                has_body=request.method == "POST" or request.framing.chunked,
                 identity_only=call.spliced,
             )
-        exchange.payload = b"%b%d%b%b" % (heads[0], len(call.body), heads[1], call.body)
+        before, after = heads
+        exchange.payload = b"%b%d%b%b" % (before, len(call.body), after, call.body) if after else before
         timeout_ms = destination.upstream.first_byte_timeout_ms or self.settings.first_byte_timeout_ms
         exchange.deadline_ns = self.monotonic_ns() + timeout_ms * 1_000_000
         exchange.admitted = True

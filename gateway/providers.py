@@ -114,8 +114,8 @@ PATHS: dict[Dialect, tuple[tuple[str, str, Endpoint], ...]] = {
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    # A model that is percent-encoded could hold the colon or slash that ends it for the provider, who decodes first.
-    template = re.escape(template).replace(r"\{model\}", r"(?P<model>[^/:%]+)")
+    # An encoded ":", "?" or "#" could end the model for a provider that decodes before it routes.
+    template = re.escape(template).replace(r"\{model\}", r"(?P<model>(?:[^/:%]|%(?!3[aAfF]|23))+)")
     return re.compile(template.replace(r"\{id\}", r"[^/]+"))
 
 

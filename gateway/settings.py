@@ -67,20 +67,16 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     tls_key_file: Annotated[str, _says("PEM private key of `tls_cert_file`.")] = ""
 
     header_bytes_max: Annotated[
-        _Bytes, _says("Bytes of one request's or answer's head; most servers stop at 8 to 32 KiB.")
+        _Bytes,
+        _says("Bytes of a request's head, and of what is pipelined behind one; most servers stop at 8 to 32 KiB."),
     ] = 64 * _KIB
-    header_count_max: Annotated[
-        _Count, _says("Header lines of one request or answer; the official SDKs send about 20.")
-    ] = 128
+    header_count_max: Annotated[_Count, _says("Header lines of one request; the official SDKs send about 20.")] = 128
     body_bytes_max: Annotated[_Bytes, _says("Bytes of one request body; twice the 32 MB that Anthropic takes.")] = (
         64 * _MIB
     )
     body_buffer_bytes_max: Annotated[
         _Bytes, _says("Bytes of all request bodies held at once: eight of the largest, which bounds the memory.")
     ] = 512 * _MIB
-    pipeline_depth_max: Annotated[
-        _Count, _says("Requests one connection may send ahead of its answers; real clients send one.")
-    ] = 16
     connections_max: Annotated[
         _Count, _says("Client connections open at once in a worker; twice `inflight_max`, because half sit idle.")
     ] = 10_000

@@ -25,6 +25,7 @@ class Receiver(Protocol):
 
     payload: bytes
     wanted: bool  # False once it has ended: nothing is sent for it any more
+    dispatches: int  # how often it was sent
 
     def dispatched(self, connection: "UpstreamConnection") -> None: ...
     def response_head(self, status: int, head: ResponseHead, framing: Framing, *, has_body: bool) -> None: ...
@@ -106,8 +107,8 @@ class UpstreamConnection(asyncio.Protocol):
             self.receiver = None
             receiver.response_end()
             receiver.turn()
-        elif self.reused and not self.started:
-            # The provider closed while it was idle here; nothing of this request was answered.
+        elif self.reused and not self.started and receiver.dispatches < 2:
+            # The provider closed while it was idle here; nothing of this request was answered. Tried again once.
             self.receiver = None
             self.pool.send_fresh(receiver)
         else:

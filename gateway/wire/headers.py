@@ -75,9 +75,12 @@ def request_head(
     host: bytes,
     credential: tuple[bytes, bytes] | None,
     extra: tuple[tuple[bytes, bytes], ...],
+    has_body: bool,
     identity_only: bool,
 ) -> tuple[bytes, bytes]:
     """The head sent to the provider, as what stands before and behind the digits of its content-length.
+
+    Nothing stands behind where there is none: the caller sent none, and `has_body` says that none is needed.
 
     `credential` (lower-case slot, value) takes the place of the caller's, or is added where the caller
     used no slot; None passes the caller's through. `identity_only` asks for an answer without
@@ -115,7 +118,7 @@ def request_head(
     if slot and slot not in placed:
         out.append(b"%b: %b\r\n" % (slot, secret))
     out += [b"%b: %b\r\n" % (name, value) for name, value in extra]
-    if b"content-length" not in placed:
+    if has_body and b"content-length" not in placed:
         out.append(b"content-length: %b\r\n" % _LENGTH)
     out.append(b"\r\n")
     before, _, after = b"".join(out).partition(_LENGTH)

@@ -22,10 +22,18 @@ def answered(*lines: bytes) -> Head:
     return response_reader().response(b"\r\n".join((b"HTTP/1.1 200 OK", *lines)) + b"\r\n\r\n")
 
 
-def sent(*lines, credential=(b"authorization", b"Bearer " + SECRET), extra=(), identity_only=False) -> list[bytes]:
+def sent(
+    *lines, credential=(b"authorization", b"Bearer " + SECRET), extra=(), identity_only=False, has_body=True
+) -> list[bytes]:
     """The header lines that go to the provider for those of a client, a length of 5 among them."""
     before, after = request_head(
-        LINE, asked(*lines), host=b"api", credential=credential, extra=extra, identity_only=identity_only
+        LINE,
+        asked(*lines),
+        host=b"api",
+        credential=credential,
+        extra=extra,
+        has_body=has_body,
+        identity_only=identity_only,
     )
     assert before.startswith(LINE)
     assert after.endswith(b"\r\n\r\n")
@@ -138,7 +146,9 @@ def test_an_answer_that_must_be_read_is_asked_for_without_encoding():
 
 def test_a_value_cannot_end_the_head_early():
     """The place of the length is found by a byte that no header line can hold."""
-    before, after = request_head(LINE, asked(b"x: 1"), host=b"api", credential=None, extra=(), identity_only=False)
+    before, after = request_head(
+        LINE, asked(b"x: 1"), host=b"api", credential=None, extra=(), has_body=True, identity_only=False
+    )
     assert b"\x00" not in before + after
 
 
@@ -186,3 +196,12 @@ def test_the_length_and_the_encoding_go_with_what_they_told_of():
 )
 def test_whether_a_connection_is_kept(lines, http10, kept):
     assert keeps_alive(asked(*lines), http10=http10) is kept
+
+
+def test_a_request_without_a_body_is_given_no_length():
+    head = asked(b"Host: gw")
+    before, after = request_head(
+        LINE, head, host=b"api", credential=None, extra=(), has_body=False, identity_only=False
+    )
+
+    assert (before, after) == (LINE + b"Host: api\r\n\r\n", b"")
