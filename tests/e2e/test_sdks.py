@@ -20,7 +20,7 @@ from tests.support.sdk_calls import CALLS
 
 ROUTES = ("path token", "virtual key")
 
-# A call is in Parquet 2 s after its end: docs/internals/journal.md, with the default of segment_age_ms.
+# A call is in Parquet 2 s after its end (docs/internals/journal.md); a busy machine may need ten times that.
 LANDING_MAX_S = 20
 # A busy machine may stop the gateway between its last write and its look at the clock.
 SLACK_MS = 2_000
