@@ -15,9 +15,6 @@ NANOUSD_PER_USD = 10**9
 ATTOUSD_PER_NANOUSD = 10**9
 ATTOUSD_PER_USD = 10**18
 
-# Redis Lua numbers are doubles: a counter is exact up to 2^53 nano-USD, about $9.0 M.
-COUNTER_NANOUSD_MAX = 2**53
-
 
 def round_attousd(amount_attousd: AttoUSD) -> int:
     """Nano-USD for an exact atto-USD sum, rounded half to even. Called once per request, at settlement."""

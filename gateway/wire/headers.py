@@ -30,6 +30,8 @@ OWN_PREFIX = b"x-lensai-"
 # Under these names providers send the id they know an answer by: provider_facts §5.
 REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
 
+# And what is answered here.
+_ENDS_HERE = HOP_BY_HOP | {b"expect"}
 # A Connection header may not nominate these away: they frame the message or pay for it.
 _NEVER_NOMINATED = CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-type", b"content-encoding"}
 _PLAIN_CONNECTION = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
@@ -86,32 +88,23 @@ def request_head(
     used no slot; None passes the caller's through. `identity_only` asks for an answer without
     content-encoding. `extra` wins over the caller's headers.
     """
-    out = [line]
-    dropped = nominated(head)
-    if extra:
-        dropped |= {name.lower() for name, _ in extra}
     slot, secret = credential or (b"", b"")
+    replaced = {b"host": host, b"content-length": _LENGTH}
+    dropped = _ENDS_HERE | nominated(head) | {name.lower() for name, _ in extra}
+    if credential is not None:
+        replaced[slot] = secret
+        dropped |= CREDENTIAL_SLOTS - {slot}
+    if identity_only:
+        replaced[b"accept-encoding"] = b"identity"
+    out = [line]
     placed: set[bytes] = set()
     for header in head.headers:
-        lowered, value, text, special = header
-        if special and lowered != b"content-encoding":
-            if lowered == b"host":
-                value = host
-            elif lowered in CREDENTIAL_SLOTS:
-                if credential is not None:
-                    if lowered != slot or slot in placed:
-                        continue
-                    value = secret
-            elif lowered == b"accept-encoding":
-                value = b"identity" if identity_only else value
-            elif lowered == b"content-length":
-                value = _LENGTH
-            else:
-                continue
-            placed.add(lowered)
-            text = b"%b: %b\r\n" % (header.name, value)
-        elif lowered in dropped:
+        lowered, text = header.lowered, header.line
+        if lowered in dropped or lowered.startswith(OWN_PREFIX) or lowered in placed:
             continue
+        if lowered in replaced:
+            placed.add(lowered)
+            text = b"%b: %b\r\n" % (header.name, replaced[lowered])
         out.append(text)
     if b"host" not in placed:
         out.insert(1, b"host: %b\r\n" % host)
