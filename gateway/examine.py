@@ -34,7 +34,7 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     text = _decoded(request, body_bytes_max)
     if isinstance(text, Refusal):
         return text
-    seen = peek(route.destination.provider.dialect, text)
+    seen = peek(endpoint.body, text)
     if isinstance(seen, Malformed):
         return Refusal("malformed_body", seen.message)
     model = route.model_in_path or seen.model or ""
@@ -42,7 +42,7 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
         return Refusal("key_scope", f"This key may not use the model {model!r}")
     if seen.background:
         return Refusal("endpoint_not_metered", "background responses are not metered yet: send background=false")
-    stream = seen.stream or ":stream" in caller.path
+    stream = bool(seen.stream) if endpoint.streams is None else endpoint.streams
     user_id = caller.user_id or _label(seen.end_user)
     provider = route.destination.provider
     asked = seen.include_usage or (provider.bare_asks and seen.has_stream_options and seen.include_usage is None)

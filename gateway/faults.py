@@ -6,16 +6,12 @@ provider_facts §6: each SDK raises its own class and retries only what is worth
 
 import msgspec
 
-from gateway.providers import Dialect
+from gateway.endpoints import METHODS, Dialect
 from gateway.wire.http1 import REASONS
 
 
 class GatewayFault(Exception):
     """A bug or a broken machine of ours."""
-
-
-# Those of the endpoints in gateway/providers.py.
-METHODS = ("GET", "POST", "DELETE")
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -53,7 +49,7 @@ CODES: dict[str, Code] = {
     "unknown_upstream": Code(
         404, "invalid_request_error", "not_found_error", "NOT_FOUND", "The path names no upstream of the policy."
     ),
-    "method_not_allowed": Code(405, *_INVALID, "Only GET, POST and DELETE are served."),
+    "method_not_allowed": Code(405, *_INVALID, "Only DELETE, GET and POST are served."),
     "request_timeout": Code(408, *_TIMEOUT, "The request did not arrive in time.", retryable=True),
     "body_too_large": Code(
         413, "invalid_request_error", "request_too_large", "INVALID_ARGUMENT", "Over body_bytes_max."

@@ -10,10 +10,11 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from gateway.contract.policy import Upstream
+from gateway.endpoints import Dialect, Endpoint
 from gateway.faults import Refusal
 from gateway.identify import QUERY_KEY, Caller
 from gateway.policy import PolicyView
-from gateway.providers import PROVIDERS, Dialect, Endpoint, Provider, find_endpoint
+from gateway.providers import PROVIDERS, Provider, find_endpoint
 from gateway.request import Request
 
 _RESOURCE = "{resource}"
@@ -113,7 +114,7 @@ class RouteTable:
         if caller.key.upstreams is not None and name not in caller.key.upstreams:
             return Refusal("key_scope", f"This key may not use the upstream {name!r}")
         provider = destination.provider
-        known = find_endpoint(provider.dialect, request.method, rest)
+        known = find_endpoint(provider, request.method, rest)
         if known is None:
             what = f"{request.method} {_shown(rest)}"
             return Refusal("endpoint_not_metered", f"{what} of {name!r} is not an endpoint this gateway meters")

@@ -39,7 +39,10 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A provider's secret, injected in place of the caller's."""
+    """A provider's secret, injected in place of the caller's.
+
+    Where requests are signed (AWS), a secret of two or three parts, `access key id:secret key[:session token]`, signs.
+    """
 
     id: str
     secret: str
@@ -55,6 +58,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str  # a row of gateway/providers.py: "openai", "azure", "anthropic", "gemini", "groq" …
     origin: str  # scheme://host[:port]; Azure may hold {resource}: https://{resource}.openai.azure.com
     base_path: str = ""  # put before the path that follows the name: "/openai" for Groq
+    region: str = ""  # in whose name AWS requests are signed
     credential_id: str = ""  # empty: only callers who bring the provider's own key get through
     tls_verify: bool = True
     ca_file: str = ""

@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 
 # Where the token counts come from. `held`: dispatched, never answered (a crash); `partial`: the
-# provider's own numbers of a stream that was cut; `unknown`: not even an estimate.
-Provenance = Literal["reported", "partial", "estimated", "held", "unknown", "none"]
+# provider's own numbers of a stream that was cut; `deferred`: work that goes on at the provider, whose usage a
+# later call tells and is charged with; `unknown`: not even an estimate.
+Provenance = Literal["reported", "partial", "estimated", "held", "deferred", "unknown", "none"]
 
 # How the call ended. `upstream_error`: the provider failed it or refused it (its own error was passed on), or
 # could not be reached. `open` is an intent: the request was dispatched and has no end yet.

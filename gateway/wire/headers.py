@@ -29,6 +29,19 @@ CREDENTIAL_SLOTS = frozenset((b"authorization", b"x-api-key", b"api-key", b"x-go
 OWN_PREFIX = b"x-lensai-"
 # Under these names providers send the id they know an answer by: provider_facts §5.
 REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
+# What meters read of an answer's head: Bedrock's counts and tier, the Azure deployment that answered, and whether
+# it did so in another's stead (provider_facts §1, §3, §4).
+METERED_HEADERS = frozenset(
+    (
+        b"x-amzn-bedrock-input-token-count",
+        b"x-amzn-bedrock-output-token-count",
+        b"x-amzn-bedrock-cache-read-input-token-count",
+        b"x-amzn-bedrock-cache-write-input-token-count",
+        b"x-amzn-bedrock-service-tier",
+        b"x-ms-deployment-name",
+        b"x-ms-spillover-from-deployment",
+    )
+)
 
 # And what is answered here.
 _ENDS_HERE = HOP_BY_HOP | {b"expect"}
@@ -49,7 +62,8 @@ def request_reader() -> RequestReader:
 
 def response_reader() -> ResponseReader:
     """A reader of responses."""
-    looked_at = HOP_BY_HOP | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding", b"content-type"}
+    looked_at = HOP_BY_HOP | METERED_HEADERS | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding"}
+    looked_at |= {b"content-type"}
     return ResponseReader(looked_at, OWN_PREFIX)
 
 

@@ -73,10 +73,13 @@ _openai_like = msgspec.json.Decoder(Peek)
 _gemini = msgspec.json.Decoder(_GeminiBody)
 
 
-def peek(dialect: str, body: bytes) -> Peek | Malformed:
-    """The members the gateway uses. Gemini's path names the model and the stream, so they stay empty there."""
+def peek(kind: str, body: bytes) -> Peek | Malformed:
+    """The members the gateway uses, in a body of a kind that gateway/endpoints.py names.
+
+    Where the path names the model and the stream, as Gemini's does, they stay empty.
+    """
     try:
-        if dialect == "gemini":
+        if kind == "gemini":
             return _peek_gemini(jsontext.decode(_gemini, body))
         return jsontext.decode(_openai_like, body)
     except msgspec.ValidationError as fault:

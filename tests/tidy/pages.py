@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from gateway.endpoints import APIS
 from gateway.faults import CODES
-from gateway.providers import PATHS, PROVIDERS
+from gateway.providers import PROVIDERS
 from tests.tidy.tree import ROOT
 
 FOLDER = ROOT / "docs/reference"
@@ -70,7 +71,7 @@ def _providers() -> Iterator[str]:
 
 
 def _paths() -> Iterator[str]:
-    for dialect, rows in PATHS.items():
+    for dialect, rows in APIS.items():
         yield f"\n### {dialect}\n\n| Request | Operation | |\n|---|---|---|\n"
         for method, path, endpoint in rows:
             yield f"| `{method} {path}` | `{endpoint.name}` | {'metered' if endpoint.reader else 'free'} |\n"

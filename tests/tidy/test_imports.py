@@ -9,8 +9,8 @@ from tests.tidy.tree import PACKAGES, ROOT, module, python_files, syntax
 
 # Values and tables that every part of the request path may know.
 VALUES = (
-    "gateway.contract", "gateway.faults", "gateway.metering", "gateway.policy", "gateway.providers",
-    "gateway.request", "gateway.settings", "gateway.wire", "pricing",
+    "gateway.contract", "gateway.endpoints", "gateway.faults", "gateway.metering", "gateway.policy",
+    "gateway.providers", "gateway.request", "gateway.settings", "gateway.wire", "pricing",
 )  # fmt: skip
 
 # One request, top to bottom; a stage imports only what stands before it.
@@ -28,14 +28,16 @@ MAY_IMPORT = {
     "gateway.ledger": ("gateway.ledger", "pricing.money"),
     "gateway.lake": ("gateway.lake", "gateway.contract.record", "gateway.journal.reader", "pricing.money"),
     # Tables and values.
-    "gateway.providers": (),
-    "gateway.faults": ("gateway.providers", "gateway.wire.http1"),
+    "gateway.endpoints": (),
+    "gateway.providers": ("gateway.endpoints",),
+    "gateway.faults": ("gateway.endpoints", "gateway.wire.http1"),
     "gateway.request": ("gateway.wire",),
     "gateway.settings": ("gateway.toml_text",),
     "gateway.toml_text": (),
     "gateway.private_file": (),
     "gateway.policy_rules": (
-        "gateway.contract.policy", "gateway.providers", "gateway.wire.headers", "pricing.overrides",
+        "gateway.contract.policy", "gateway.endpoints", "gateway.providers", "gateway.wire.headers",
+        "pricing.overrides",
     ),
     "gateway.policy_toml": (
         "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.toml_text",
