@@ -67,7 +67,7 @@ _TUNING = Endpoint("fine_tuning.retrieve", "openai.fine_tuning", body="unread", 
 # Billed by the gigabyte and day, which no answer tells.
 _STORAGE = "storage_billed_apart"
 
-_MODELS = _free("models", "GET /v1/models", "GET /v1/models/{id}")
+_MODELS = (*_free("models.list", "GET /v1/models"), *_free("models.retrieve", "GET /v1/models/{id}"))
 _IMAGES_ROWS = (
     Row("POST", "/v1/images/generations", _IMAGES),
     Row("POST", "/v1/images/edits", _IMAGES_FORM),
@@ -199,7 +199,8 @@ def _gemini(version: str) -> tuple[Row, ...]:
         Row("POST", f"{model}:embedContent", _EMBED),
         Row("POST", f"{model}:batchEmbedContents", _EMBED),
         *_free("count_tokens", f"POST {model}:countTokens"),
-        *_free("models", f"GET /{version}/models", f"GET /{version}/models/{{id}}"),
+        *_free("models.list", f"GET /{version}/models"),
+        *_free("models.retrieve", f"GET /{version}/models/{{id}}"),
         *_free("files.list", f"GET /{version}/files", lists=True),
         *_free(
             "files", f"POST /upload/{version}/files", f"GET /{version}/files/{{id}}", f"DELETE /{version}/files/{{id}}"
@@ -230,7 +231,8 @@ def _vertex(version: str) -> tuple[Row, ...]:
         Row("POST", f"{model}:embedContent", _EMBED),
         Row("POST", f"{model}:predict", Endpoint("predict", "vertex.predict", body="gemini", streams=False)),
         *_free("count_tokens", f"POST {model}:countTokens", f"POST {model}:computeTokens"),
-        *_free("models", f"GET {model}", f"GET /{version}/publishers/{{publisher}}/models"),
+        *_free("models.list", f"GET /{version}/publishers/{{publisher}}/models"),
+        *_free("models.retrieve", f"GET {model}"),
         Row(
             "POST", f"/{version}/projects/{{project}}/locations/{{location}}/endpoints/openapi/chat/completions", _CHAT
         ),
@@ -274,7 +276,8 @@ _OLLAMA = (
             ("/api/embeddings", "embed", "ollama.embed"),
         )
     ),
-    *_free("models", "GET /api/tags", "GET /api/ps", "GET /api/version", "POST /api/show"),
+    *_free("models.list", "GET /api/tags", "GET /api/ps", "GET /api/version"),
+    *_free("models.retrieve", "POST /api/show"),
 )
 
 _VOYAGE = (

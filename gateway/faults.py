@@ -45,6 +45,9 @@ CODES: dict[str, Code] = {
     "endpoint_not_metered": Code(
         403, *_FORBIDDEN, "The gateway cannot meter this endpoint, and never forwards what it cannot meter."
     ),
+    "shared_credential": Code(
+        403, *_FORBIDDEN, "The operation lists what every project on the upstream's credential has stored there."
+    ),
     "resource_not_allowed": Code(403, *_FORBIDDEN, "The Azure resource is not in the upstream's list."),
     "unknown_upstream": Code(
         404, "invalid_request_error", "not_found_error", "NOT_FOUND", "The path names no upstream of the policy."
@@ -72,6 +75,24 @@ CODES: dict[str, Code] = {
 }
 
 
+# What Bedrock calls them: botocore 1.44, bedrock-runtime service-2.json.
+_AWS_ERRORS = {
+    400: "ValidationException",
+    401: "AccessDeniedException",
+    402: "ServiceQuotaExceededException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    405: "ValidationException",
+    408: "ModelTimeoutException",
+    413: "ValidationException",
+    415: "ValidationException",
+    429: "ThrottlingException",
+    431: "ValidationException",
+    503: "ServiceUnavailableException",
+    504: "ModelTimeoutException",
+}
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why a call was not forwarded, or ended early. `code` is a key of `CODES`; `message` names the fix."""
 
@@ -95,6 +116,8 @@ def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close:
     if not row.retryable:
         # The Stainless SDKs retry 408, 409, 429 and 5xx unless told not to.
         lines.append(b"x-should-retry: false\r\n")
+    if dialect == "bedrock":
+        lines.append(b"x-amzn-errortype: %b\r\n" % _AWS_ERRORS.get(row.status, "InternalServerException").encode())
     if row.status == 405:
         lines.append(b"allow: %b\r\n" % ", ".join(METHODS).encode())  # RFC 9110 §15.5.6
     if refusal.retry_after_s is not None:
@@ -121,6 +144,12 @@ def render_stream_error(refusal: Refusal, dialect: Dialect, endpoint: str, reque
 def _shape(refusal: Refusal, row: Code, dialect: Dialect, request_id: str) -> dict[str, object]:
     message = f"{refusal.message} (LensAI request {request_id})" if request_id else refusal.message
     match dialect:
+        case "bedrock" | "cohere":
+            return {"message": message, "id": request_id} if dialect == "cohere" else {"message": message}
+        case "ollama":
+            return {"error": message}
+        case "voyage":
+            return {"detail": message}
         case "anthropic":
             error: dict[str, object] = {
                 "type": row.anthropic,

@@ -81,6 +81,7 @@ class Exchange:
         self.status = 0
         self.upstream_status = 0
         self.upstream_request_id = ""
+        self.served_by = ""
         self.ttft_ns: int | None = None
         self.bytes_out = 0
         self.flags: list[str] = []
@@ -127,6 +128,11 @@ class Exchange:
         self._encoded = encoding not in (b"", b"identity")
         named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
         self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
+        self.served_by = values.get(b"x-ms-deployment-name", b"").decode("latin-1")
+        if b"x-ms-spillover-from-deployment" in values:
+            self.flags.append("spillover")
+        if route.endpoint.flag:
+            self.flags.append(route.endpoint.flag)
         if route.endpoint.reader and status < 300:
             streams = self._events or kind.startswith(_OTHER_STREAMS) or route.endpoint.streams is True
             self.tap = self._tapped(route, head, streams, encoding if self._encoded else b"")

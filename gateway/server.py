@@ -5,9 +5,10 @@ import gc
 import os
 import secrets
 import signal
+import sqlite3
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -16,7 +17,9 @@ import uvloop
 from gateway.admin import Admin, heartbeat_check, start_admin
 from gateway.admit import Gate
 from gateway.background import Background
+from gateway.claims import Claims
 from gateway.connection import ClientConnection
+from gateway.contract.record import decode_record
 from gateway.faults import GatewayFault, Refusal
 from gateway.heartbeat import Heartbeat
 from gateway.journal.directory import JournalLocked, NodeFileDamaged
@@ -61,7 +64,8 @@ class Server:
         self._list_prices = Catalog.load()
         self._catalog = self._priced()
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
-        self._journal = _open_journal(self._journal_dir, settings)
+        self._claims = Claims(data_dir)
+        self._journal = _open_journal(self._journal_dir, settings, self._resolve_open)
         self._synced_s = time.monotonic()
         self._gate = Gate(settings.inflight_max)
         self._heartbeat = Heartbeat()
@@ -79,6 +83,7 @@ class Server:
             policy=self._policy,
             catalog=lambda: self._catalog,
             journal=self._journal,
+            claims=self._claims,
             upstreams=self._upstreams,
             telemetry=self._telemetry,
             background=self._background,
@@ -128,6 +133,7 @@ class Server:
             syncing.cancel()
             self._heartbeat.stop()
             await self._background.join()
+            self._claims.close()
             if left := self._journal.close(time.monotonic_ns()):
                 logger.error("journal_left_unwritten", extra={"frames": left})
         logger.info("stopped")
@@ -222,6 +228,15 @@ class Server:
         while self._connections and self._loop.time() < deadline + CLOSING_S:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)
 
+    def _resolve_open(self, intent: bytes) -> bytes:
+        """Ends a call that died here, and gives back the work it was to be charged for and never was."""
+        record = decode_record(intent)
+        try:
+            self._claims.release(record.request_id)
+        except sqlite3.Error:
+            logger.exception("claim_not_released", extra={"request_id": record.request_id})
+        return resolve_open(record)
+
     def _reload(self) -> None:
         if self._policy.reload():
             self._policy_swapped()
@@ -287,13 +302,13 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _open_journal(directory: Path, settings: Settings) -> Journal:
+def _open_journal(directory: Path, settings: Settings, resolve: Callable[[bytes], bytes]) -> Journal:
     try:
         return Journal.open(
             directory,
             node_id=secrets.token_hex(6),
             now_ns=time.monotonic_ns(),
-            resolve=resolve_open,
+            resolve=resolve,
             segment_bytes_max=settings.segment_bytes_max,
             segment_age_ms=settings.segment_age_ms,
         )

@@ -58,7 +58,6 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     provider: str  # a row of gateway/providers.py: "openai", "azure", "anthropic", "gemini", "groq" …
     origin: str  # scheme://host[:port]; Azure may hold {resource}: https://{resource}.openai.azure.com
     base_path: str = ""  # put before the path that follows the name: "/openai" for Groq
-    region: str = ""  # in whose name AWS requests are signed
     credential_id: str = ""  # empty: only callers who bring the provider's own key get through
     tls_verify: bool = True
     ca_file: str = ""
@@ -68,6 +67,8 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connect_timeout_ms: int | None = None  # None: the setting of the same name
     first_byte_timeout_ms: int | None = None
     total_timeout_ms: int | None = None
+    region: str = ""  # for which AWS requests are signed
+    lists_shared: bool = False  # projects that share the credential may list each other's files and batches
 
 
 class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

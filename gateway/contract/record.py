@@ -61,6 +61,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=Fals
     upstream_status: int = 0
     upstream_request_id: str = ""
     flags: tuple[str, ...] = ()  # "client_disconnected", "drained", "retried_stale_connection", "unpriced_model" …
+    # The provider's work that the usage is of, where several calls may tell of it: one of them is charged.
+    work_id: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

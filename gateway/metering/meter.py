@@ -27,13 +27,21 @@ class _Reader(NamedTuple):
     fold: Callable[[About], Fold]
 
 
+def _by_provider(read: Callable[[bytes, str], Reading], fold: Callable[[str], Fold]) -> _Reader:
+    """A reader that needs to know no more of an answer than whose it is."""
+
+    def read_about(payload: bytes, about: About) -> Reading:
+        return read(payload, about.provider)
+
+    def fold_about(about: About) -> Fold:
+        return fold(about.provider)
+
+    return _Reader(read_about, fold_about)
+
+
 def _last_wins(read: Callable[[bytes, str], Reading]) -> _Reader:
-    """A reader that needs to know no more of an answer than its provider, and whose every usage is cumulative."""
-
-    def fold(about: About) -> Fold:
-        return LastWins(lambda payload: read(payload, about.provider))
-
-    return _Reader(lambda payload, about: read(payload, about.provider), fold)
+    """The same, for a family whose every usage is cumulative."""
+    return _by_provider(read, lambda provider: LastWins(lambda payload: read(payload, provider)))
 
 
 # By the `reader` of an endpoint in gateway/endpoints.py.
@@ -42,9 +50,7 @@ READERS: dict[str, _Reader] = {
     "openai.completions": _last_wins(openai_chat.read),
     "openai.responses": _last_wins(openai_responses.read),
     "openai.embeddings": _last_wins(embeddings.read),
-    "anthropic.messages": _Reader(
-        lambda payload, about: anthropic.read(payload, about.provider), lambda about: anthropic.fold(about.provider)
-    ),
+    "anthropic.messages": _by_provider(anthropic.read, anthropic.fold),
     "gemini.generate": _last_wins(gemini.read),
     "gemini.embeddings": _last_wins(gemini.read),
 }

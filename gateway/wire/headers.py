@@ -56,7 +56,7 @@ _NOTHING: frozenset[bytes] = frozenset()
 def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
     looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
-    looked_at |= {b"host", b"content-length", b"content-encoding", b"accept-encoding", b"expect"}
+    looked_at |= {b"host", b"content-length", b"content-encoding", b"content-type", b"accept-encoding", b"expect"}
     return RequestReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
 
 
@@ -93,6 +93,7 @@ def request_head(
     extra: tuple[tuple[bytes, bytes], ...],
     has_body: bool,
     identity_only: bool,
+    dropped_also: frozenset[bytes] = _NOTHING,
 ) -> tuple[bytes, bytes]:
     """The head sent to the provider, as what stands before and behind the digits of its content-length.
 
@@ -100,11 +101,11 @@ def request_head(
 
     `credential` (lower-case slot, value) takes the place of the caller's, or is added where the caller
     used no slot; None passes the caller's through. `identity_only` asks for an answer without
-    content-encoding. `extra` wins over the caller's headers.
+    content-encoding. `extra` wins over the caller's headers; `dropped_also` of these are not sent.
     """
     slot, secret = credential or (b"", b"")
     replaced = {b"host": host, b"content-length": _LENGTH}
-    dropped = _ENDS_HERE | nominated(head) | {name.lower() for name, _ in extra}
+    dropped = _ENDS_HERE | nominated(head) | {name.lower() for name, _ in extra} | dropped_also
     if credential is not None:
         replaced[slot] = secret
         dropped |= CREDENTIAL_SLOTS - {slot}
