@@ -122,7 +122,7 @@ class Server:
         """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signal_number, self.stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._heartbeat.start(self._loop)
         syncing = self._background.spawn(self._sync(), "journal_sync")
         self._sweep()
@@ -237,7 +237,8 @@ class Server:
             logger.exception("claim_not_released", extra={"request_id": record.request_id})
         return resolve_open(record)
 
-    def _reload(self) -> None:
+    def reload(self) -> None:
+        """Reads the policy now, as SIGHUP asks."""
         if self._policy.reload():
             self._policy_swapped()
 
