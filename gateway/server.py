@@ -5,6 +5,7 @@ import gc
 import os
 import secrets
 import signal
+import socket
 import sqlite3
 import ssl
 import time
@@ -20,6 +21,7 @@ from gateway.background import Background
 from gateway.claims import Claims
 from gateway.connection import ClientConnection
 from gateway.contract.record import decode_record
+from gateway.descriptors import make_room
 from gateway.faults import GatewayFault, Refusal
 from gateway.heartbeat import Heartbeat
 from gateway.journal.directory import JournalLocked, NodeFileDamaged
@@ -40,6 +42,9 @@ from pricing.overrides import Override
 SWEEP_S = 0.1
 # As many connections as the kernel may queue between two turns of a busy loop.
 BACKLOG = 2048
+# What the kernel holds for a client that does not take it, beyond what is on its way: without this some megabytes for
+# each of thousands of slow readers, and a provider that is told too late to wait.
+UNSENT_BYTES_MAX = 64 * 1024
 # What is written last may take this long to leave once the drain is over, and a client to say goodbye to TLS.
 CLOSING_S = 1.0
 
@@ -173,7 +178,7 @@ class Server:
         settings = self.settings
         host, port = settings.listen_host, settings.listen_port
         try:
-            return await self._loop.create_server(
+            listener = await self._loop.create_server(
                 lambda: ClientConnection(self),
                 host,
                 port,
@@ -185,6 +190,10 @@ class Server:
             )
         except OSError as fault:
             raise GatewayFault(f"cannot listen on {host}:{port} (listen_host, listen_port): {_reason(fault)}") from None
+        for listening in listener.sockets:
+            # What a listener has, its connections inherit.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
+        return listener
 
     def stop(self) -> None:
         """Tells `run` to drain and return."""
@@ -273,6 +282,9 @@ class Server:
         return {
             "lensai_inflight_requests": lambda: self._gate.inflight,
             "lensai_connections": lambda: len(self._connections),
+            "lensai_upstream_connections": lambda: self._upstreams.connections,
+            "lensai_tasks": lambda: len(self._background),
+            "lensai_body_buffer_bytes": lambda: self.body_buffer_bytes,
             "lensai_journal_bytes_total": lambda: journal.bytes_written,
             "lensai_journal_frames_total": lambda: journal.frames_written,
             "lensai_journal_faults_total": lambda: journal.write_failures + journal.sync_failures,
@@ -327,6 +339,10 @@ def _reason(fault: Exception) -> str:
 
 def serve(settings: Settings, environ: Mapping[str, str], worker: int) -> None:
     """Runs one worker until it is told to stop. Raises what Server and its `run` do."""
+
+    if missing := make_room(settings.connections_max, settings.upstream_connections_max):
+        # Not fatal: a small deployment never comes near its limits.
+        logger.warning("file_limit_low", extra={"missing": missing})
 
     async def main() -> None:
         server = Server(settings, environ, worker)

@@ -59,6 +59,7 @@ MAY_IMPORT = {
     ),
     # What is seen from outside.
     "gateway.background": (),
+    "gateway.descriptors": (),
     "gateway.heartbeat": (),
     "gateway.supervise": (),
     "gateway.logs": (),
