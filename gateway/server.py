@@ -40,6 +40,9 @@ from pricing.overrides import Override
 
 # Deadlines, idle connections, the policy file and the journal's age are looked at this often: one timer for all.
 SWEEP_S = 0.1
+# Client connections looked at in one sweep, half a millisecond's worth: ten thousand idle or slow ones are gone through
+# in a second, without a pause that those who are served would feel.
+SWEPT_MAX = 1000
 # As many connections as the kernel may queue between two turns of a busy loop.
 BACKLOG = 2048
 # What the kernel holds for a client that does not take it, beyond what is on its way: without this some megabytes for
@@ -63,6 +66,7 @@ class Server:
         self._tls = _tls(settings)
         self._listening = False
         self._connections: set[ClientConnection] = set()
+        self._unswept: list[ClientConnection] = []
         data_dir = Path(settings.data_dir)
         self._policy = PolicyHolder(config_path(environ), data_dir, environ, poll_ms=settings.policy_poll_ms)
         self._policy_loaded_s = time.monotonic()
@@ -205,7 +209,10 @@ class Server:
         now = self._loop.time()
         if self._policy.reload_if_changed(now):
             self._policy_swapped()
-        for connection in list(self._connections):
+        if not self._unswept:
+            self._unswept = list(self._connections)
+        looked_at, self._unswept = self._unswept[:SWEPT_MAX], self._unswept[SWEPT_MAX:]
+        for connection in looked_at:
             connection.sweep(now)
         self._pipeline.expire(self.monotonic_ns())
         self._upstreams.sweep(now - self.settings.upstream_idle_timeout_ms / 1000)
