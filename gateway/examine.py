@@ -10,7 +10,8 @@ from gateway.faults import Refusal
 from gateway.identify import LABEL_CHARS_MAX, Caller
 from gateway.request import Request
 from gateway.route import Route
-from gateway.wire.encoding import DecodeFault, decoder
+from gateway.wire import strictjson
+from gateway.wire.encoding import DecodeFault, decode_request
 from gateway.wire.peek import Malformed, peek
 from gateway.wire.splice import ask_for_usage
 
@@ -34,6 +35,9 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     text = _decoded(request, body_bytes_max)
     if isinstance(text, Refusal):
         return text
+    wrong = strictjson.check_type(request.value(b"content-type")) or strictjson.check(text)
+    if wrong is not None:
+        return Refusal("malformed_body", wrong.message)
     seen = peek(route.destination.provider.dialect, text)
     if isinstance(seen, Malformed):
         return Refusal("malformed_body", seen.message)
@@ -62,13 +66,13 @@ def _decoded(request: Request, body_bytes_max: int) -> bytes | Refusal:
     encoding = request.value(b"content-encoding")
     if encoding is None or encoding == b"identity":
         return request.body
-    decode = decoder(encoding, body_bytes_max)
-    if decode is None:
-        return Refusal("unsupported_encoding", "Send the body plain, or with one of gzip, deflate, br, zstd")
     try:
-        return decode.feed(request.body)
+        text = decode_request(encoding, request.body, body_bytes_max)
     except DecodeFault as fault:
-        return Refusal("malformed_body", f"The body does not decode: {fault}")
+        return Refusal("malformed_body", f"The body does not decode as its content-encoding says: {fault}")
+    if text is None:
+        return Refusal("unsupported_encoding", "Send the body plain, or with one of gzip, deflate, br, zstd")
+    return text
 
 
 def _label(user: str) -> str:

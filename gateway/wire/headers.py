@@ -43,7 +43,7 @@ _NOTHING: frozenset[bytes] = frozenset()
 def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
     looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
-    looked_at |= {b"host", b"content-length", b"content-encoding", b"accept-encoding", b"expect"}
+    looked_at |= {b"host", b"content-length", b"content-type", b"content-encoding", b"accept-encoding", b"expect"}
     return RequestReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
 
 

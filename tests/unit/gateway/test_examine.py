@@ -89,10 +89,18 @@ def test_a_packed_body_is_read_and_sent_as_it_came():
         (b'{"model":7}', b"x: 1", "malformed_body"),
         (b'{"model":"m"', b"x: 1", "malformed_body"),
         (b'{"model":"m"}{}', b"x: 1", "malformed_body"),
+        (b'{"model":"m","model":"n"}', b"x: 1", "malformed_body"),
+        (b'{"model":"m","a":[{"b":1,"\\u0062":2}]}', b"x: 1", "malformed_body"),
+        (b'{"model":"m","a":"\\ud800"}', b"x: 1", "malformed_body"),
+        (b'{"model":"m"}', b"content-type: application/x-www-form-urlencoded", "malformed_body"),
+        (b'{"model":"m"}', b"content-type: application/json; charset=utf-16", "malformed_body"),
         (b'{"model":"\xff"}', b"x: 1", "malformed_body"),
         (b"[" * 50_000, b"x: 1", "malformed_body"),
         (b"not gzip", b"content-encoding: gzip", "malformed_body"),
         (gzip.compress(bytes(BYTES_MAX * 2)), b"content-encoding: gzip", "malformed_body"),
+        (gzip.compress(b'{"model":"m"}')[:-1], b"content-encoding: gzip", "malformed_body"),
+        (gzip.compress(b'{"model":"m"}') + b"x", b"content-encoding: gzip", "malformed_body"),
+        (gzip.compress(b'{"model":"m","model":"n"}'), b"content-encoding: gzip", "malformed_body"),
         (b"{}", b"content-encoding: compress", "unsupported_encoding"),
         (gzip.compress(zlib.compress(b"{}")), b"content-encoding: deflate, gzip", "unsupported_encoding"),
         (b'{"model":"m","background":true}', b"x: 1", "endpoint_not_metered"),
@@ -108,7 +116,7 @@ def test_a_key_may_be_bound_to_models_as_they_are_requested():
     key = 'models = ["gpt-4o", "d"]'
     assert call(CHAT, b'{"model":"gpt-4o"}', key=key).model == "gpt-4o"
     assert call("/azure/r/openai/deployments/d/chat/completions", b'{"model":"x"}', key=key).model == "d"
-    for body in (b'{"model":"gpt-4o-mini"}', b'{"model":"GPT-4o"}', b"{}", b'{"model":"gpt-4o","model":"o3"}'):
+    for body in (b'{"model":"gpt-4o-mini"}', b'{"model":"GPT-4o"}', b"{}", b'{"model":"gpt-4o\\u0000"}'):
         found = examined(CHAT, body, key=key)
         assert isinstance(found, Refusal)
         assert found.code == "key_scope"
