@@ -11,8 +11,9 @@ from gateway.faults import Refusal
 from gateway.identify import LABEL_CHARS_MAX, Caller
 from gateway.request import Request
 from gateway.route import Route
-from gateway.wire.encoding import DecodeFault, decoder
-from gateway.wire.peek import Malformed, Peek, peek
+from gateway.wire import multipart, strictjson
+from gateway.wire.encoding import DecodeFault, decode_request
+from gateway.wire.peek import Malformed, Peek, peek, peek_form
 from gateway.wire.splice import ask_for_usage
 
 
@@ -35,7 +36,7 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     text = _decoded(request, body_bytes_max)
     if isinstance(text, Refusal):
         return text
-    seen = peek(endpoint.body, text)
+    seen = _seen(endpoint, request.value(b"content-type"), text)
     if isinstance(seen, Malformed):
         return Refusal("malformed_body", seen.message)
     model = route.model_in_path or seen.model or ""
@@ -57,6 +58,14 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     return Call(model, stream, user_id, body, spliced, text)
 
 
+def _seen(endpoint: Endpoint, content_type: bytes | None, text: bytes) -> Peek | Malformed:
+    """What is used of a body, which every reader of its format reads alike."""
+    if endpoint.body == "form":
+        form = multipart.read(content_type or b"", text)
+        return form if isinstance(form, Malformed) else peek_form(form.value)
+    return strictjson.check_type(content_type) or strictjson.check(text) or peek(endpoint.body, text)
+
+
 def _streams(endpoint: Endpoint, seen: Peek) -> bool:
     if endpoint.streams is not None:
         return endpoint.streams
@@ -67,13 +76,13 @@ def _decoded(request: Request, body_bytes_max: int) -> bytes | Refusal:
     encoding = request.value(b"content-encoding")
     if encoding is None or encoding == b"identity":
         return request.body
-    decode = decoder(encoding, body_bytes_max)
-    if decode is None:
-        return Refusal("unsupported_encoding", "Send the body plain, or with one of gzip, deflate, br, zstd")
     try:
-        return decode.feed(request.body)
+        text = decode_request(encoding, request.body, body_bytes_max)
     except DecodeFault as fault:
-        return Refusal("malformed_body", f"The body does not decode: {fault}")
+        return Refusal("malformed_body", f"The body does not decode as its content-encoding says: {fault}")
+    if text is None:
+        return Refusal("unsupported_encoding", "Send the body plain, or with one of gzip, deflate, br, zstd")
+    return text
 
 
 def _label(user: str) -> str:

@@ -27,6 +27,8 @@ HOP_BY_HOP = frozenset(
 CREDENTIAL_SLOTS = frozenset((b"authorization", b"x-api-key", b"api-key", b"x-goog-api-key"))
 # Ours: read and never forwarded.
 OWN_PREFIX = b"x-lensai-"
+# Servers let these replace the method, Google's APIs among them, and so what was judged here.
+METHOD_OVERRIDES = frozenset((b"x-http-method-override", b"x-http-method", b"x-method-override"))
 # Under these names providers send the id they know an answer by: provider_facts §5.
 REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
 # What meters read of an answer's head: Bedrock's counts and tier, the Azure deployment that answered, and whether
@@ -56,8 +58,9 @@ _NOTHING: frozenset[bytes] = frozenset()
 def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
     looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
-    looked_at |= {b"host", b"content-length", b"content-encoding", b"content-type", b"accept-encoding", b"expect"}
-    return RequestReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
+    looked_at |= {b"host", b"content-length", b"content-type", b"content-encoding", b"accept-encoding", b"expect"}
+    unkept = CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"}
+    return RequestReader(looked_at, OWN_PREFIX, unkept, METHOD_OVERRIDES)
 
 
 def response_reader() -> ResponseReader:

@@ -8,6 +8,7 @@ spelling per path. Sources: RFC 9112 §2.2, §3.2, §5, §6, §7.1; why not llht
 import re
 from collections import Counter
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 _NONE: frozenset[bytes] = frozenset()
 
@@ -45,6 +46,11 @@ _SEGMENT = rb"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%(?!00|2[eEfF]|5[cC]|25|[01][0-9a-
 _ARN = rb"(?<=/model/)arn(?::|%3A)(?:" + _SEGMENT + rb"|%2F)+"
 _CANONICAL_PATH = re.compile(rb"/|(?:/(?!\.{1,2}(?:/|$))(?:" + _ARN + rb"|" + _SEGMENT + rb"+))+")
 _QUERY = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]|]*")
+# Parameters by which servers let a query replace the method or the headers that were judged here: Google's APIs
+# ($httpMethod, $httpHeaders), Rails, Laravel and Symfony (_method), and headers' names taken from the query.
+_OVERRIDE = re.compile(
+    rb"(?i)(?:^|[&;?])(?:\$http(?:method|headers)|_method|x-http-method(?:-override)?|x-method-override)(?![a-z0-9_-])"
+)
 
 
 class HttpFault(Exception):
@@ -112,13 +118,17 @@ class RequestReader:
     """Reads request heads. Nearly every header line was seen before, byte for byte, so parsed lines are kept.
 
     `special` are the lower-case names (and `special_prefix` the prefix of names) that somebody will look
-    at. Lines of `unkept` names hold secrets or are never the same twice, and are parsed each time.
+    at. Lines of `unkept` names hold secrets or are never the same twice, and are parsed each time. Names that
+    are `refused`, and those that CGI and WSGI take for a special one, since they know no hyphen, raise HttpFault.
     """
 
-    def __init__(self, special: frozenset[bytes], special_prefix: bytes, unkept: frozenset[bytes]) -> None:
+    def __init__(
+        self, special: frozenset[bytes], special_prefix: bytes, unkept: frozenset[bytes], refused: frozenset[bytes]
+    ) -> None:
         self._special = special
         self._special_prefix = special_prefix
         self._unkept = unkept
+        self._refused = refused
         self._known: dict[bytes, Header] = {}
 
     def request(self, head: bytes) -> Head:
@@ -145,7 +155,12 @@ class RequestReader:
             raise HttpFault("a header line is malformed")
         name, value = found.groups()
         lowered = name.lower()
-        special = lowered in self._special or lowered.startswith(self._special_prefix)
+        hyphened = lowered.replace(b"_", b"-")
+        special = hyphened in self._special or hyphened.startswith(self._special_prefix)
+        if special and hyphened != lowered:
+            raise HttpFault("a header's name has an underscore where this gateway acts on the one with a hyphen")
+        if hyphened in self._refused:
+            raise HttpFault("a header would replace the method that was judged")
         header = Header(lowered, value, b"%b: %b\r\n" % (name, value), special)
         if lowered not in self._unkept and len(line) <= _KNOWN_LINE_BYTES_MAX:
             if len(self._known) >= KNOWN_LINES_MAX:
@@ -205,6 +220,8 @@ def check_target(target: bytes) -> None:
         raise HttpFault("the target must be a path in its canonical form (no URL, //, dot segment, encoded / or %)")
     if query and not _QUERY.fullmatch(query):
         raise HttpFault("the query has characters that must be percent-encoded")
+    if query and _OVERRIDE.search(unquote_to_bytes(query)):
+        raise HttpFault("the query would replace the method or the headers that were judged")
 
 
 def check_host(head: Head, *, http10: bool) -> None:

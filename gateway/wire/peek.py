@@ -3,6 +3,8 @@
 Unknown members are skipped unread, so a look costs about a microsecond for each kilobyte.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from gateway.wire import jsontext
@@ -98,3 +100,8 @@ def peek(kind: str, body: bytes) -> Peek | Malformed:
 def _peek_gemini(body: _GeminiBody) -> Peek:
     config = body.generation_config or _GenerationConfig()
     return Peek(n=config.candidate_count, max_output_tokens=config.max_output_tokens)
+
+
+def peek_form(value: Callable[[str], str | None]) -> Peek:
+    """The same of a form, whose fields are texts: `value` gives one by its name."""
+    return Peek(model=value("model"), stream=(value("stream") or "").lower() in ("true", "1"), user=value("user"))

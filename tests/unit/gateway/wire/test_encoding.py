@@ -1,8 +1,11 @@
 import contextlib
 import gzip
 import random
+import subprocess
+import sys
 import zlib
 from collections.abc import Callable
+from pathlib import Path
 
 import brotli
 import pytest
@@ -10,7 +13,15 @@ import zstandard
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.wire.encoding import DecodeFault, decoder
+from gateway.wire.encoding import (
+    BLOCKS_MAX,
+    MEMBERS_MAX,
+    REQUEST_BURST_BYTES_MAX,
+    REQUEST_GROWTH_MAX,
+    DecodeFault,
+    decode_request,
+    decoder,
+)
 
 NOISE = random.Random(7).randbytes(2000).hex().encode()
 PLAIN = b'{"text":"' + b"sixteen tons and what do you get " * 2000 + NOISE + b'"}'
@@ -26,7 +37,7 @@ ENCODERS: dict[bytes, Callable[[bytes], bytes]] = {
     b"X-GZIP ": gzip.compress,
     b"deflate": zlib.compress,
     b"Deflate": raw_deflate,
-    b"br": brotli.compress,
+    b"br": lambda data: brotli.compress(data, quality=5),
     b"zstd": zstandard.compress,
 }
 ALL = pytest.mark.parametrize("name", ENCODERS)
@@ -135,3 +146,151 @@ def test_bytes_behind_a_deflated_body_are_a_fault():
     assert decode is not None
     with pytest.raises(DecodeFault):
         decode.feed(zlib.compress(b"all") + b"more")
+
+
+LIMIT = 64 << 20
+MIB = bytes(1 << 20)
+
+
+@ALL
+def test_a_request_is_decoded_whole(name):
+    assert decode_request(name, ENCODERS[name](PLAIN), LIMIT) == PLAIN
+
+
+@ALL
+@given(st.binary(max_size=3000))
+def test_any_request_is_decoded_whole(name, plain):
+    assert decode_request(name, ENCODERS[name](plain), LIMIT) == plain
+
+
+@ALL
+def test_a_request_that_ends_early_anywhere_is_a_fault(name):
+    packed = ENCODERS[name](PLAIN[-500:])
+    for end in range(len(packed)):
+        with pytest.raises(DecodeFault):
+            decode_request(name, packed[:end], LIMIT)
+
+
+@ALL
+@pytest.mark.parametrize("more", [b"\x00", b"x", b"more" * 20_000])
+def test_bytes_behind_a_request_s_end_are_a_fault(name, more):
+    with pytest.raises(DecodeFault):
+        decode_request(name, ENCODERS[name](PLAIN) + more, LIMIT)
+
+
+@pytest.mark.parametrize("name", [name for name in ENCODERS if b"gzip" not in name.lower()])
+def test_a_second_body_behind_a_request_s_end_is_a_fault(name):
+    with pytest.raises(DecodeFault):
+        decode_request(name, ENCODERS[name](b"one") + ENCODERS[name](b"two"), LIMIT)
+
+
+def test_a_request_may_be_of_several_gzip_members_but_not_of_any_number():
+    assert decode_request(b"gzip", gzip.compress(b"one ") + gzip.compress(b"two"), LIMIT) == b"one two"
+    assert decode_request(b"gzip", gzip.compress(b"a") * MEMBERS_MAX, LIMIT) == b"a" * MEMBERS_MAX
+    with pytest.raises(DecodeFault):
+        decode_request(b"gzip", gzip.compress(b"") * (MEMBERS_MAX + 2), LIMIT)
+
+
+def test_a_zstd_request_is_one_frame_of_a_bounded_number_of_blocks():
+    skippable = b"\x50\x2a\x4d\x18\x04\x00\x00\x00abcd"
+    frame = zstandard.ZstdCompressor(write_checksum=True).compress(b"text")
+    assert decode_request(b"zstd", frame, LIMIT) == b"text"
+    empty_blocks = zstandard.compress(b"")[:6] + b"\0\0\0" * BLOCKS_MAX + b"\1\0\0"
+    for body in (skippable + frame, frame + skippable, frame[:-1] + b"\xff", skippable, empty_blocks):
+        with pytest.raises(DecodeFault):
+            decode_request(b"zstd", body, LIMIT)
+
+
+@pytest.mark.parametrize("name", [b"gzip", b"br", b"zstd"])
+def test_an_honest_request_of_32_mb_passes(name):
+    images = random.Random(7).randbytes(14_000_000).hex().encode()
+    repeated = PLAIN * (5_000_000 // len(PLAIN))
+    plain = images[:1_000_000] + repeated + images[1_000_000:]
+    assert len(plain) > 32_000_000
+    packed = gzip.compress(plain, 1) if name == b"gzip" else ENCODERS[name](plain)
+    assert decode_request(name, packed, LIMIT) == plain
+
+
+@ALL
+def test_a_request_may_be_far_ahead_of_its_bytes_but_not_by_more_than_the_limit(name):
+    assert decode_request(name, ENCODERS[name](bytes(REQUEST_BURST_BYTES_MAX - 1)), LIMIT)
+    beyond = ENCODERS[name](bytes(2 * REQUEST_BURST_BYTES_MAX))
+    assert len(beyond) * REQUEST_GROWTH_MAX < REQUEST_BURST_BYTES_MAX
+    with pytest.raises(DecodeFault):
+        decode_request(name, beyond, LIMIT)
+
+
+@ALL
+def test_a_request_may_be_exactly_as_large_as_the_limit(name):
+    assert decode_request(name, ENCODERS[name](PLAIN), len(PLAIN)) == PLAIN
+    with pytest.raises(DecodeFault):
+        decode_request(name, ENCODERS[name](PLAIN), len(PLAIN) - 1)
+
+
+@ALL
+@given(st.binary(max_size=60))
+def test_no_request_raises_anything_but_a_fault(name, body):
+    with contextlib.suppress(DecodeFault):
+        decode_request(name, body, LIMIT)
+
+
+def test_an_unknown_encoding_of_a_request_is_not_decoded():
+    assert decode_request(b"gzip, br", b"", LIMIT) is None
+
+
+def gzip_bomb(noise: bytes) -> bytes:
+    """10 MB that are 10 GB: one flushed piece of zeros, again and again."""
+    squeezer = zlib.compressobj(9, zlib.DEFLATED, 31)
+    opening = squeezer.compress(noise) + squeezer.flush(zlib.Z_FULL_FLUSH)
+    piece = squeezer.compress(MIB) + squeezer.flush(zlib.Z_FULL_FLUSH)
+    return opening + piece * 10_000 + squeezer.flush()
+
+
+def brotli_bomb(noise: bytes) -> bytes:
+    """A few KB that are 10 GB."""
+    squeezer = brotli.Compressor(quality=5, lgwin=24)
+    opening = squeezer.process(noise + MIB) + squeezer.flush()
+    pieces = {squeezer.process(MIB) + squeezer.flush() for _ in range(3)}
+    assert len(pieces) == 1
+    return opening + pieces.pop() * 10_000 + squeezer.finish()
+
+
+def zstd_bomb(noise: bytes) -> bytes:
+    """A few hundred KB that are 8 GiB, with a window of 8 MiB."""
+    raw = [noise[at : at + (1 << 17)] for at in range(0, len(noise), 1 << 17)]
+    opening = b"\x28\xb5\x2f\xfd\x00\x68" + b"".join((len(data) << 3).to_bytes(3, "little") + data for data in raw)
+    run = (1 << 17 << 3 | 2).to_bytes(3, "little") + b"0"
+    return opening + run * (BLOCKS_MAX - len(raw) - 1) + b"\1\0\0"
+
+
+# Prints what the refusal cost: milliseconds of CPU and KiB of memory beyond what the process had with the body in hand.
+MEASURE = """
+import resource, sys, time
+from gateway.wire.encoding import DecodeFault, decode_request
+body = open(sys.argv[2], "rb").read()
+for _ in range(2):
+    before_kib = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before_s = time.process_time()
+    try:
+        decode_request(sys.argv[1].encode(), body, 64 << 20)
+        sys.exit("it was decoded")
+    except DecodeFault:
+        used_s = time.process_time() - before_s
+        print(used_s * 1000, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kib)
+"""
+BOMBS = {"gzip": gzip_bomb, "br": brotli_bomb, "zstd": zstd_bomb}
+
+
+@pytest.mark.parametrize("noise_bytes", [0, 9_000_000], ids=["at once", "behind noise"])
+@pytest.mark.parametrize("name", BOMBS)
+def test_a_bomb_costs_little_time_and_memory(name, noise_bytes, tmp_path):
+    path = tmp_path / "bomb"
+    path.write_bytes(BOMBS[name](random.Random(7).randbytes(noise_bytes)))
+    root = Path(__file__).parents[4]
+    command = [sys.executable, "-B", "-c", MEASURE, name, str(path)]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0, done.stderr
+    (first_ms, first_kib), (again_ms, again_kib) = (map(float, line.split()) for line in done.stdout.splitlines())
+    # 100 ms is what it may cost; a busy or old machine gets ten times that.
+    assert min(first_ms, again_ms) < 1000
+    assert first_kib + again_kib < 32 * 1024

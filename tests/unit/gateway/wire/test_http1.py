@@ -354,3 +354,57 @@ def test_a_line_that_does_not_end_is_given_up_on(endless):
 def test_many_trailers_are_given_up_on():
     with pytest.raises(HttpFault):
         ChunkedReader().feed(b"0\r\n" + b"x: 1\r\n" * (TRAILER_BYTES_MAX // 4 + 1))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"Transfer_Encoding", b"content_length", b"CONTENT_LENGTH", b"x_api_key", b"x-api_key",
+        b"api_key", b"x_goog-api_key", b"proxy_authorization", b"content_type", b"content_encoding", b"keep_alive",
+        b"x_lensai_user", b"x-lensai_user",
+    ],
+)  # fmt: skip
+def test_a_name_that_cgi_takes_for_one_acted_on_here_is_refused(name):
+    with pytest.raises(HttpFault):
+        request(b"host: gw", name + b": 1")
+
+
+@pytest.mark.parametrize("name", [b"user_agent", b"x_request_id", b"_", b"transfer__encoding", b"OpenAI_Organization"])
+def test_other_names_may_have_underscores(name):
+    assert request(b"host: gw", name + b": 1").headers[1].name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"X-HTTP-Method-Override",
+        b"x-http-method",
+        b"X-Method-Override",
+        b"X_HTTP_METHOD_OVERRIDE",
+        b"x-method_override",
+    ],
+)
+def test_a_header_that_replaces_the_method_is_refused(name):
+    with pytest.raises(HttpFault):
+        request(b"host: gw", name + b": DELETE")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        b"_method=DELETE", b"a=1&_method=DELETE", b"a=1;_method=DELETE", b"%5Fmethod=DELETE", b"_METHOD=x", b"_method",
+        b"$httpMethod=DELETE", b"alt=sse&%24httpMethod=GET", b"$httpHeaders=authorization:x", b"_method[]=DELETE",
+        b"x-http-method-override=PUT", b"X-HTTP-Method=PUT", b"x-method-override=PUT", b"a=1%26_method=DELETE",
+        b"?_method=DELETE",
+    ],
+)  # fmt: skip
+def test_a_query_that_replaces_the_method_or_headers_is_refused(query):
+    with pytest.raises(HttpFault):
+        check_target(b"/v1/models?" + query)
+
+
+@pytest.mark.parametrize(
+    "query", [b"alt=sse", b"payment_method=card", b"_methods=1", b"a=_method", b"$alt=sse", b"key=k"]
+)
+def test_other_queries_pass(query):
+    check_target(b"/v1/models?" + query)
