@@ -229,6 +229,7 @@ def _vertex(version: str) -> tuple[Row, ...]:
         Row("POST", f"{model}:generateContent", _GENERATE),
         Row("POST", f"{model}:streamGenerateContent", _STREAM_GENERATE),
         Row("POST", f"{model}:embedContent", _EMBED),
+        Row("POST", f"{model}:batchEmbedContents", _EMBED),
         Row("POST", f"{model}:predict", Endpoint("predict", "vertex.predict", body="gemini", streams=False)),
         *_free("count_tokens", f"POST {model}:countTokens", f"POST {model}:computeTokens"),
         *_free("models.list", f"GET /{version}/publishers/{{publisher}}/models"),
