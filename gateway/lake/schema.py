@@ -46,6 +46,9 @@ BUCKETS = (
     "input_pages",
     "input_annotated_pages",
     "input_messages",
+    "rerank_searches",
+    "input_images",
+    "input_pixels",
 )
 
 

@@ -129,7 +129,7 @@ class MessageFold:
     def _override(self, stated: msgspec.Raw) -> None:
         try:
             now = _usages.decode(stated)
-        except msgspec.ValidationError:
+        except (msgspec.ValidationError, UnicodeDecodeError):
             self._flag(INCONSISTENT)
             return
         fields = {name: value for name in now.__struct_fields__ if (value := getattr(now, name)) is not None}
