@@ -43,6 +43,10 @@ METERED_HEADERS = frozenset(
     )
 )
 
+# What a WebSocket's handshake is judged by; the key is never the same twice, and a protocol's name may hold a secret.
+_HANDSHAKE = frozenset(
+    (b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol", b"sec-websocket-extensions")
+)
 # And what is answered here.
 _ENDS_HERE = HOP_BY_HOP | {b"expect"}
 # A Connection header may not nominate these away: they frame the message or pay for it.
@@ -55,9 +59,9 @@ _NOTHING: frozenset[bytes] = frozenset()
 
 def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
-    looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
+    looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS | _HANDSHAKE
     looked_at |= {b"host", b"content-length", b"content-encoding", b"accept-encoding", b"expect"}
-    return RequestReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
+    return RequestReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | _HANDSHAKE | {b"cookie", b"proxy-authorization"})
 
 
 def response_reader() -> ResponseReader:
@@ -93,6 +97,7 @@ def request_head(
     extra: tuple[tuple[bytes, bytes], ...],
     has_body: bool,
     identity_only: bool,
+    without: frozenset[bytes] = frozenset(),
 ) -> tuple[bytes, bytes]:
     """The head sent to the provider, as what stands before and behind the digits of its content-length.
 
@@ -100,11 +105,11 @@ def request_head(
 
     `credential` (lower-case slot, value) takes the place of the caller's, or is added where the caller
     used no slot; None passes the caller's through. `identity_only` asks for an answer without
-    content-encoding. `extra` wins over the caller's headers.
+    content-encoding. `extra` wins over the caller's headers, and those in `without` are left out.
     """
     slot, secret = credential or (b"", b"")
     replaced = {b"host": host, b"content-length": _LENGTH}
-    dropped = _ENDS_HERE | nominated(head) | {name.lower() for name, _ in extra}
+    dropped = _ENDS_HERE | nominated(head) | without | {name.lower() for name, _ in extra}
     if credential is not None:
         replaced[slot] = secret
         dropped |= CREDENTIAL_SLOTS - {slot}
