@@ -11,10 +11,13 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+
 from gateway.admit import Gate, admit
 from gateway.background import Background
 from gateway.contract.record import Outcome, Record, encode_record
 from gateway.examine import examine
+from gateway.examine_socket import examine_handshake
 from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
@@ -25,11 +28,13 @@ from gateway.metering.reading import Reading
 from gateway.policy import PolicyHolder
 from gateway.request import Request
 from gateway.route import Plan, RouteTable
+from gateway.session_tap import Measured
 from gateway.settings import Settings
 from gateway.settle import FREE, UNKNOWN, Charge, settle
-from gateway.summarize import summarize, summarize_intent
+from gateway.summarize import summarize, summarize_intent, summarize_response
 from gateway.telemetry import Telemetry
 from gateway.upstream import Upstreams
+from gateway.wire import upgrade
 from gateway.wire.headers import request_head
 from pricing.catalog import Catalog
 
@@ -145,6 +150,21 @@ class Pipeline:
         if charge is not None:
             self._record(exchange, charge, ended_ns)
 
+    def measured(self, exchange: Exchange, measured: Measured) -> None:
+        """One response of a session is complete: records it at once, for the session may go on for hours."""
+        plan, call, ended_ns = exchange.plan, exchange.call, self.monotonic_ns()
+        assert plan is not None, "a session without a plan"
+        assert call is not None, "a session without a call"
+        began_s = (exchange.request.arrived_ns + measured.began_ns - exchange.request.started_ns) // 1_000_000_000
+        asked = msgspec.structs.replace(call, model=measured.model)
+        try:
+            charge = settle(measured.reading, plan.route, asked, self._catalog(), began_s)
+        except Exception:  # the record must be written whatever happens
+            self._logger.exception("metering_failed", extra={"request_id": exchange.id})
+            charge = UNKNOWN
+        exchange.responses += 1
+        self._write_down(summarize_response(exchange, measured, charge, ended_ns))
+
     def expire(self, now_ns: int) -> None:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
         for exchange in [exchange for exchange in self.live if exchange.deadline_ns < now_ns]:
@@ -184,7 +204,10 @@ class Pipeline:
     def _judge_body(self, exchange: Exchange) -> Refusal | None:
         plan = exchange.plan
         assert plan is not None, "begun without a refusal and without a plan"
-        call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
+        if exchange.websocket:
+            call = examine_handshake(plan.caller, plan.route)
+        else:
+            call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
         if isinstance(call, Refusal):
             return call
         exchange.call = call
@@ -197,6 +220,9 @@ class Pipeline:
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
         destination = plan.route.destination
+        extra, without = destination.extra, frozenset[bytes]()
+        if exchange.websocket:
+            extra, without = _handshake_lines(exchange, extra, plan.caller.by_path)
         heads = plan.heads.get(call.spliced)
         if heads is None:
             heads = plan.heads[call.spliced] = request_head(
@@ -204,9 +230,10 @@ class Pipeline:
                 request.head,
                 host=destination.host,
                 credential=plan.route.credential,
-                extra=destination.extra,
+                extra=extra,
                 has_body=request.method == "POST" or request.framing.chunked,
                 identity_only=call.spliced,
+                without=without,
             )
         before, after = heads
         exchange.payload = b"%b%d%b%b" % (before, len(call.body), after, call.body) if after else before
@@ -229,11 +256,20 @@ class Pipeline:
 
     def _known_charge(self, exchange: Exchange) -> Charge | None:
         """The charge of a call whose answer need not be read."""
+        if exchange.websocket:
+            return self._session_charge(exchange)
         route, status = exchange.route, exchange.upstream_status
         if not exchange.dispatches or route is None or not route.endpoint.reader or 300 <= status < 500:
             return FREE
         # Sent, and not answered: what the provider made of it is not known.
         return UNKNOWN if status == 0 or status >= 500 else None
+
+    def _session_charge(self, exchange: Exchange) -> Charge:
+        """What a session cost beside its responses, each of which has a charge of its own."""
+        if exchange.tunnel is None or not exchange.tunnel.tap.unfinished:
+            return FREE
+        exchange.flags.append("responses_unfinished")
+        return UNKNOWN
 
     def _read_charge(self, exchange: Exchange, ended_ns: int) -> Charge | None:
         """The charge the answer itself tells, or None where a thread has been set to find it."""
@@ -271,7 +307,10 @@ class Pipeline:
                 status=record.upstream_status,
                 code=record.refusal_code,
             )
-        self._journal.final(exchange.id.encode(), encode_record(record))
+        self._write_down(record)
+
+    def _write_down(self, record: Record) -> None:
+        self._journal.final(record.request_id.encode(), encode_record(record))
         self._telemetry.observe(record)
         self._flush_soon()
 
@@ -286,6 +325,18 @@ def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:
     if reading.provenance == "reported":
         return reading
     return estimate(plan.route.endpoint.reader, call.model, call.text, tap.seen, reading)
+
+
+def _handshake_lines(
+    exchange: Exchange, extra: tuple[tuple[bytes, bytes], ...], by_path: bool
+) -> tuple[tuple[tuple[bytes, bytes], ...], frozenset[bytes]]:
+    """The header lines of ours that ask the provider to switch, and the client's that are not for it."""
+    extra = (*upgrade.LINES, *extra)
+    head = exchange.request.head
+    if by_path or not upgrade.protocol_keys(head):
+        return extra, frozenset()
+    protocols = b", ".join(upgrade.offered_protocols(head, with_keys=False))
+    return ((*extra, (upgrade.PROTOCOLS, protocols)) if protocols else extra), frozenset((upgrade.PROTOCOLS,))
 
 
 def _stranger(request_id: str, arrived_ns: int, refusal: Refusal | None) -> Record:
