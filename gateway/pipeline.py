@@ -11,11 +11,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+
 from gateway.admit import Gate, admit
 from gateway.background import Background
 from gateway.claims import Claims
 from gateway.contract.record import Outcome, Record, encode_record
 from gateway.examine import examine
+from gateway.examine_socket import examine_handshake
 from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
@@ -27,9 +30,10 @@ from gateway.outgoing import outgoing_head
 from gateway.policy import PolicyHolder
 from gateway.request import Request
 from gateway.route import Plan, RouteTable
+from gateway.session_tap import Measured
 from gateway.settings import Settings
 from gateway.settle import CHARGED_BEFORE, FREE, UNKNOWN, Charge, settle
-from gateway.summarize import summarize, summarize_intent
+from gateway.summarize import summarize, summarize_intent, summarize_response
 from gateway.telemetry import Telemetry
 from gateway.upstream import Upstreams
 from pricing.catalog import Catalog
@@ -148,6 +152,21 @@ class Pipeline:
         if charge is not None:
             self._record(exchange, charge, ended_ns)
 
+    def measured(self, exchange: Exchange, measured: Measured) -> None:
+        """One response of a session is complete: records it at once, for the session may go on for hours."""
+        plan, call, ended_ns = exchange.plan, exchange.call, self.monotonic_ns()
+        assert plan is not None, "a session without a plan"
+        assert call is not None, "a session without a call"
+        began_s = (exchange.request.arrived_ns + measured.began_ns - exchange.request.started_ns) // 1_000_000_000
+        asked = msgspec.structs.replace(call, model=measured.model)
+        try:
+            charge = settle(measured.reading, plan.route, asked, self._catalog(), began_s)
+        except Exception:  # the record must be written whatever happens
+            self._logger.exception("metering_failed", extra={"request_id": exchange.id})
+            charge = UNKNOWN
+        exchange.responses += 1
+        self._write_down(summarize_response(exchange, measured, charge, ended_ns))
+
     def expire(self, now_ns: int) -> None:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
         for exchange in [exchange for exchange in self.live if exchange.deadline_ns < now_ns]:
@@ -187,7 +206,10 @@ class Pipeline:
     def _judge_body(self, exchange: Exchange) -> Refusal | None:
         plan = exchange.plan
         assert plan is not None, "begun without a refusal and without a plan"
-        call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
+        if exchange.websocket:
+            call = examine_handshake(plan.caller, plan.route)
+        else:
+            call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
         if isinstance(call, Refusal):
             return call
         exchange.call = call
@@ -202,7 +224,7 @@ class Pipeline:
         destination = plan.route.destination
         heads = plan.heads.get(call.spliced)
         if heads is None:
-            heads = outgoing_head(request, plan.route, call)
+            heads = outgoing_head(request, plan.caller, plan.route, call)
             if plan.route.signer is None:  # a signature holds for one body, and not for long
                 plan.heads[call.spliced] = heads
         before, after = heads
@@ -226,11 +248,20 @@ class Pipeline:
 
     def _known_charge(self, exchange: Exchange) -> Charge | None:
         """The charge of a call whose answer need not be read."""
+        if exchange.websocket:
+            return self._session_charge(exchange)
         route, status = exchange.route, exchange.upstream_status
         if not exchange.dispatches or route is None or not route.endpoint.reader or 300 <= status < 500:
             return FREE
         # Sent, and not answered: what the provider made of it is not known.
         return UNKNOWN if status == 0 or status >= 500 else None
+
+    def _session_charge(self, exchange: Exchange) -> Charge:
+        """What a session cost beside its responses, each of which has a charge of its own."""
+        if exchange.tunnel is None or not exchange.tunnel.tap.unfinished:
+            return FREE
+        exchange.flags.append("responses_unfinished")
+        return UNKNOWN
 
     def _read_charge(self, exchange: Exchange, ended_ns: int) -> Charge | None:
         """The charge the answer itself tells, or None where a thread has been set to find it."""
@@ -281,7 +312,10 @@ class Pipeline:
                 status=record.upstream_status,
                 code=record.refusal_code,
             )
-        self._journal.final(exchange.id.encode(), encode_record(record))
+        self._write_down(record)
+
+    def _write_down(self, record: Record) -> None:
+        self._journal.final(record.request_id.encode(), encode_record(record))
         self._telemetry.observe(record)
         self._flush_soon()
 

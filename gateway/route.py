@@ -10,7 +10,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from gateway.contract.policy import Policy, Upstream
-from gateway.endpoints import Dialect, Endpoint
+from gateway.endpoints import WEBSOCKET, Dialect, Endpoint
 from gateway.faults import Refusal
 from gateway.identify import QUERY_KEY, Caller
 from gateway.policy import PolicyView
@@ -126,9 +126,10 @@ class RouteTable:
         if caller.key.upstreams is not None and name not in caller.key.upstreams:
             return Refusal("key_scope", f"This key may not use the upstream {name!r}")
         rest = _below(destination.upstream, rest)
-        known = find_endpoint(destination.provider, request.method, rest)
+        method = WEBSOCKET if request.websocket else request.method
+        known = find_endpoint(destination.provider, method, rest)
         if known is None:
-            what = f"{request.method} {_shown(rest)}"
+            what = f"{method} {_shown(rest)}"
             return Refusal("endpoint_not_metered", f"{what} of {name!r} is not an endpoint this gateway meters")
         endpoint, model = known
         if caller.key.endpoints is not None and endpoint.name not in caller.key.endpoints:

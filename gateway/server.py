@@ -232,6 +232,9 @@ class Server:
             connection.keep_alive = False
             if connection.idle:
                 connection.close()
+        for exchange in list(self._pipeline.live):
+            if exchange.tunnel is not None:
+                exchange.tunnel.drain()
         deadline = self._loop.time() + self.settings.shutdown_timeout_ms / 1000
         while self._pipeline.live and self._loop.time() < deadline:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)

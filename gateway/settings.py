@@ -104,6 +104,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     total_timeout_ms: Annotated[
         _Ms, _says("Time for one whole call; an hour, far beyond the longest answers of reasoning models.")
     ] = 3_600_000
+    websocket_idle_timeout_ms: Annotated[
+        _Ms, _says("Time a WebSocket may be silent both ways, pings too; most libraries send one every 20 s.")
+    ] = 600_000
     upstream_idle_timeout_ms: Annotated[
         _Ms, _says("Time an unused provider connection is kept; below the 60 s at which load balancers hang up.")
     ] = 30_000

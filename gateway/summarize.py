@@ -1,9 +1,12 @@
 """Stage 7: what is remembered. Exchange, Charge -> Record; exactly one per call, and its intent before it."""
 
+from typing import Any
+
 import msgspec
 
 from gateway.contract.record import Record, encode_record
 from gateway.forward import Exchange
+from gateway.session_tap import Measured
 from gateway.settle import Charge
 
 
@@ -39,13 +42,45 @@ def summarize_intent(exchange: Exchange) -> Record:
 def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
     """The final record: the intent, and how the call ended. Replacing costs half of building it anew."""
     intent = exchange.intent or summarize_intent(exchange)
-    usage = charge.usage
     return msgspec.structs.replace(
         intent,
-        model=charge.model or intent.model,
+        **_charged(charge, intent.model),
         outcome=exchange.outcome,
         status=exchange.status,
         refusal_code=exchange.refusal.code if exchange.refusal is not None else "",
+        latency_us=(ended_ns - exchange.request.started_ns) // 1000,
+        ttft_us=None if exchange.ttft_ns is None else exchange.ttft_ns // 1000,
+        bytes_in=intent.bytes_in + exchange.bytes_in,
+        bytes_out=exchange.bytes_out,
+        upstream_status=exchange.upstream_status,
+        upstream_request_id=exchange.upstream_request_id,
+        flags=(*exchange.flags, *charge.flags),
+    )
+
+
+def summarize_response(exchange: Exchange, measured: Measured, charge: Charge, ended_ns: int) -> Record:
+    """The record of one response of a session: the session's own, with what was this response's."""
+    request, reading = exchange.request, measured.reading
+    return msgspec.structs.replace(
+        exchange.intent or summarize_intent(exchange),
+        **_charged(charge, measured.model),
+        request_id=f"{exchange.id}-{exchange.responses}",
+        ts_ns=request.arrived_ns + measured.began_ns - request.started_ns,
+        model_requested=measured.model,
+        outcome="ok",
+        status=exchange.status,
+        latency_us=(ended_ns - measured.began_ns) // 1000,
+        upstream_status=exchange.upstream_status,
+        upstream_request_id=reading.response_id or exchange.upstream_request_id,
+        flags=("websocket", *charge.flags),
+    )
+
+
+def _charged(charge: Charge, model: str) -> dict[str, Any]:
+    """The fields of a record that a charge fills; `model` where the answer named none."""
+    usage = charge.usage
+    return dict(  # noqa: C408 - as a record has them
+        model=charge.model or model,
         provenance=charge.provenance,
         tokens_in=usage.tokens_in if usage is not None else None,
         tokens_out=usage.tokens_out if usage is not None else None,
@@ -54,12 +89,6 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
         price_match=charge.price_match,
         price_version=charge.price_version,
         service_tier=charge.service_tier,
-        latency_us=(ended_ns - exchange.request.started_ns) // 1000,
-        ttft_us=None if exchange.ttft_ns is None else exchange.ttft_ns // 1000,
-        bytes_out=exchange.bytes_out,
-        upstream_status=exchange.upstream_status,
-        upstream_request_id=exchange.upstream_request_id,
-        flags=(*exchange.flags, *charge.flags),
         work_id=charge.work_id,
     )
 

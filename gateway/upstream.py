@@ -36,6 +36,22 @@ class Receiver(Protocol):
 
     def failed(self, code: str, message: str) -> None: ...
 
+    websocket: bool  # it asks to switch protocols
+
+    def switched(self, connection: "UpstreamConnection", head: ResponseHead) -> None:
+        """The provider has switched: hands the connection over to a tunnel. Raises HttpFault, and it is closed."""
+
+
+class Tunnel(Protocol):
+    """Whom a connection belongs to that has switched protocols; it never returns to its pool."""
+
+    def provider_data(self, data: bytes) -> None: ...
+    def provider_gone(self) -> None: ...
+    def provider_paused(self) -> None:
+        """More than enough waits to be taken by the provider."""
+
+    def provider_resumed(self) -> None: ...
+
 
 class _Body(enum.Enum):
     HEAD = enum.auto()  # none yet
@@ -59,12 +75,14 @@ class UpstreamConnection(asyncio.Protocol):
         "reused",
         "started",
         "transport",
+        "tunnel",
     )
 
     def __init__(self, pool: "Pool") -> None:
         self.pool = pool
         self.transport: asyncio.Transport | None = None
         self.receiver: Receiver | None = None
+        self.tunnel: Tunnel | None = None
         self.reused = False
         self.idle_since = 0.0
         self.started = False  # a byte of the current answer arrived
@@ -80,6 +98,9 @@ class UpstreamConnection(asyncio.Protocol):
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
 
     def data_received(self, data: bytes) -> None:
+        if self.tunnel is not None:
+            self.tunnel.provider_data(data)
+            return
         receiver = self.receiver
         if receiver is None:  # nobody asked: a second answer, or noise before closing
             self.close()
@@ -100,6 +121,8 @@ class UpstreamConnection(asyncio.Protocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self.transport = None
         self.pool.lost(self)
+        if self.tunnel is not None:
+            self.tunnel.provider_gone()
         receiver = self.receiver
         if receiver is None:
             return
@@ -114,6 +137,14 @@ class UpstreamConnection(asyncio.Protocol):
         else:
             self._fail("upstream_broken", "the provider closed the connection before its answer was complete")
 
+    def pause_writing(self) -> None:
+        if self.tunnel is not None:
+            self.tunnel.provider_paused()
+
+    def resume_writing(self) -> None:
+        if self.tunnel is not None:
+            self.tunnel.provider_resumed()
+
     # -- for the pool and the exchange
 
     def send(self, receiver: Receiver) -> None:
@@ -125,9 +156,28 @@ class UpstreamConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Closes at once and reports nothing more."""
-        self.receiver = None
+        self.receiver = self.tunnel = None
         if self.transport is not None:
             self.transport.abort()
+
+    # -- for the tunnel
+
+    def hand_over(self, tunnel: Tunnel) -> None:
+        """From here on its bytes are the tunnel's."""
+        self.receiver, self.tunnel = None, tunnel
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def abort(self) -> None:
+        self.close()
+
+    def finish(self) -> None:
+        """Closes once what was written is sent, and reports nothing more."""
+        self.receiver = self.tunnel = None
+        if self.transport is not None:
+            self.transport.close()
 
     def pause(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -153,6 +203,10 @@ class UpstreamConnection(asyncio.Protocol):
             if self._read_head(receiver, data[:end]):
                 return self._nothing_follows(data[end:])
             data = data[end:]
+        if self.tunnel is not None:
+            if data:
+                self.tunnel.provider_data(data)
+            return False
         return self._read_body(receiver, data) if data else False
 
     def _read_head(self, receiver: Receiver, data: bytes) -> bool:
@@ -161,7 +215,7 @@ class UpstreamConnection(asyncio.Protocol):
         status = int(head.first[2])
         if status < 200:
             if status == 101:
-                raise http1.HttpFault("it switched protocols unasked")
+                self._switch(receiver, head)
             return False
         framing = http1.framing(head)
         self._keep_alive = keeps_alive(head, http10=head.first[1] == b"0")
@@ -177,6 +231,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._body, self._keep_alive = _Body.UNTIL_CLOSE, False
         receiver.response_head(status, head, framing, has_body=True)
         return False
+
+    def _switch(self, receiver: Receiver, head: ResponseHead) -> None:
+        if not receiver.websocket:
+            raise http1.HttpFault("it switched protocols unasked")
+        self._body, self._keep_alive = _Body.UNTIL_CLOSE, False
+        receiver.switched(self, head)
 
     def _read_body(self, receiver: Receiver, data: bytes) -> bool:
         if self._chunks is not None:

@@ -47,6 +47,10 @@ METERED_HEADERS = frozenset(
     )
 )
 
+# What a WebSocket's handshake is judged by; the key is never the same twice, and a protocol's name may hold a secret.
+_HANDSHAKE = frozenset(
+    (b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol", b"sec-websocket-extensions")
+)
 # And what is answered here.
 _ENDS_HERE = HOP_BY_HOP | {b"expect"}
 # A Connection header may not nominate these away: they frame the message or pay for it.
@@ -59,9 +63,9 @@ _NOTHING: frozenset[bytes] = frozenset()
 
 def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
-    looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
+    looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS | _HANDSHAKE
     looked_at |= {b"host", b"content-length", b"content-type", b"content-encoding", b"accept-encoding", b"expect"}
-    unkept = CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"}
+    unkept = CREDENTIAL_SLOTS | _HANDSHAKE | {b"cookie", b"proxy-authorization"}
     return RequestReader(looked_at, OWN_PREFIX, unkept, METHOD_OVERRIDES)
 
 

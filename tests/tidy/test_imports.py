@@ -50,12 +50,18 @@ MAY_IMPORT = {
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     "gateway.tap": VALUES,
-    "gateway.forward": (*VALUES, *STAGES[:5], "gateway.tap", "gateway.upstream"),
+    "gateway.examine_socket": (*VALUES, *STAGES[:3]),
+    "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
+    "gateway.tunnel": (*VALUES, "gateway.examine_socket", "gateway.session_tap"),
+    "gateway.forward": (
+        *VALUES, *STAGES[:5], "gateway.session_tap", "gateway.tap", "gateway.tunnel", "gateway.upstream",
+    ),
+    "gateway.summarize": (*VALUES, *STAGES[:7], "gateway.session_tap"),
     "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
-    "gateway.connection": (*VALUES, "gateway.forward", "gateway.route"),
+    "gateway.connection": (*VALUES, "gateway.forward", "gateway.route", "gateway.tunnel"),
     "gateway.pipeline": (
-        *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.journal.writer", "gateway.logs",
-        "gateway.telemetry", "gateway.upstream",
+        *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.examine_socket", "gateway.journal.writer",
+        "gateway.logs", "gateway.session_tap", "gateway.telemetry", "gateway.upstream",
     ),
     # What is seen from outside.
     "gateway.background": (),

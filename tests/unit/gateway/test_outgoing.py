@@ -2,7 +2,7 @@
 
 from gateway.examine import Call
 from gateway.outgoing import outgoing_head
-from tests.support.stages import request_of, route_of, view_of
+from tests.support.stages import caller_of, request_of, route_of, view_of
 
 BODY = b'{"messages":[]}'
 CALL = Call("m", False, "", BODY, False, BODY)
@@ -16,7 +16,7 @@ SIGNED = (
 def test_a_plain_head_has_the_policy_s_credential_in_the_caller_s_slot():
     view = view_of('[credentials.openai]\nsecret = "sk-ours"')
     request = request_of("/v1/embeddings", BODY, b"x-tra: 1")
-    before, after = outgoing_head(request, route_of(request, view), CALL)
+    before, after = outgoing_head(request, caller_of(request, view), route_of(request, view), CALL)
     assert before.splitlines()[:3] == [
         b"POST /v1/embeddings HTTP/1.1", b"host: api.openai.com", b"authorization: Bearer sk-ours",
     ]  # fmt: skip
@@ -26,7 +26,7 @@ def test_a_plain_head_has_the_policy_s_credential_in_the_caller_s_slot():
 def test_a_signed_request_carries_the_new_signature_and_nothing_of_the_old_one():
     view = view_of('[credentials.bedrock]\nsecret = "AKIA:key"')
     request = request_of("/bedrock/model/amazon.nova-micro-v1%3A0/converse", BODY, *SIGNED, token="")
-    before, after = outgoing_head(request, route_of(request, view), CALL)
+    before, after = outgoing_head(request, caller_of(request, view), route_of(request, view), CALL)
     lines = (before + b"0" + after).splitlines()
     assert lines[0] == b"POST /model/amazon.nova-micro-v1%3A0/converse HTTP/1.1"
     assert sum(line.startswith(b"authorization: AWS4-HMAC-SHA256 Credential=AKIA/") for line in lines) == 1

@@ -15,6 +15,7 @@ from tests.support.data_plane import (
     upstreams_at,
 )
 from tests.support.processes import free_port
+from tests.support.sockets import agree, ask, connected, goodbye, read_goodbye
 
 CHAT = call("/v1/chat/completions", b'{"model":"m"}')
 
@@ -336,3 +337,43 @@ async def test_a_slow_connect_is_given_up_on(tmp_path):
             assert (await client.message()).status == 504
             [record] = await gateway.stop()
             assert (record.refusal_code, record.cost_nanousd) == ("upstream_timeout", 0)
+
+
+async def test_a_provider_that_switches_protocols_unasked_is_broken(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        for request in (CHAT, CHAT.replace(b"host:", b"connection: upgrade\r\nupgrade: websocket\r\nhost:")):
+            client.send(request)
+            wire, _ = await there.called()
+            wire.send(agree())
+            assert (await client.message()).status == 502
+            await wire.closed()
+
+
+async def test_a_connection_that_became_a_websocket_is_never_used_again(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client, wire, _ = await connected(gateway, there)
+        client.send(goodbye(mask=True))
+        wire.send(goodbye(mask=False))
+        await read_goodbye(wire)
+        await wire.closed()
+        again = await gateway.client()
+        again.send(CHAT)
+        await there.called()
+        assert there.connections == 2
+
+
+async def test_a_websocket_takes_an_idle_connection_and_retries_a_stale_one(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(CHAT)
+        wire, _ = await there.called()
+        wire.send(answer(b"{}"))
+        await client.message()
+        client.send(ask())
+        await wire.message()
+        wire.close()
+        fresh, request = await there.called()
+        assert request.header(b"upgrade") == b"websocket"
+        fresh.send(agree())
+        assert (await client.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
