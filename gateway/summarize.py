@@ -1,7 +1,5 @@
 """Stage 7: what is remembered. Exchange, Charge -> Record; exactly one per call, and its intent before it."""
 
-from typing import Any
-
 import msgspec
 
 from gateway.contract.record import Record, encode_record
@@ -42,12 +40,22 @@ def summarize_intent(exchange: Exchange) -> Record:
 def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
     """The final record: the intent, and how the call ended. Replacing costs half of building it anew."""
     intent = exchange.intent or summarize_intent(exchange)
+    usage = charge.usage
     return msgspec.structs.replace(
         intent,
-        **_charged(charge, intent.model),
+        model=charge.model or intent.model,
         outcome=exchange.outcome,
         status=exchange.status,
         refusal_code=exchange.refusal.code if exchange.refusal is not None else "",
+        provenance=charge.provenance,
+        tokens_in=usage.tokens_in if usage is not None else None,
+        tokens_out=usage.tokens_out if usage is not None else None,
+        buckets=dict(usage.buckets()) if usage is not None else None,
+        cost_nanousd=charge.cost_nanousd,
+        price_match=charge.price_match,
+        price_version=charge.price_version,
+        service_tier=charge.service_tier,
+        work_id=charge.work_id,
         latency_us=(ended_ns - exchange.request.started_ns) // 1000,
         ttft_us=None if exchange.ttft_ns is None else exchange.ttft_ns // 1000,
         bytes_in=intent.bytes_in + exchange.bytes_in,
@@ -60,36 +68,20 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
 
 def summarize_response(exchange: Exchange, measured: Measured, charge: Charge, ended_ns: int) -> Record:
     """The record of one response of a session: the session's own, with what was this response's."""
-    request, reading = exchange.request, measured.reading
+    began_ns = measured.began_ns - exchange.request.started_ns
     return msgspec.structs.replace(
-        exchange.intent or summarize_intent(exchange),
-        **_charged(charge, measured.model),
+        summarize(exchange, charge, ended_ns),
         request_id=f"{exchange.id}-{exchange.responses}",
-        ts_ns=request.arrived_ns + measured.began_ns - request.started_ns,
+        ts_ns=exchange.request.arrived_ns + began_ns,
         model_requested=measured.model,
+        model=charge.model or measured.model,
         outcome="ok",
-        status=exchange.status,
+        refusal_code="",
         latency_us=(ended_ns - measured.began_ns) // 1000,
-        upstream_status=exchange.upstream_status,
-        upstream_request_id=reading.response_id or exchange.upstream_request_id,
+        bytes_in=0,
+        bytes_out=0,
+        upstream_request_id=measured.reading.response_id or exchange.upstream_request_id,
         flags=("websocket", *charge.flags),
-    )
-
-
-def _charged(charge: Charge, model: str) -> dict[str, Any]:
-    """The fields of a record that a charge fills; `model` where the answer named none."""
-    usage = charge.usage
-    return dict(  # noqa: C408 - as a record has them
-        model=charge.model or model,
-        provenance=charge.provenance,
-        tokens_in=usage.tokens_in if usage is not None else None,
-        tokens_out=usage.tokens_out if usage is not None else None,
-        buckets=dict(usage.buckets()) if usage is not None else None,
-        cost_nanousd=charge.cost_nanousd,
-        price_match=charge.price_match,
-        price_version=charge.price_version,
-        service_tier=charge.service_tier,
-        work_id=charge.work_id,
     )
 
 

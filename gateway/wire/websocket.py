@@ -23,6 +23,8 @@ _PRIVATE_CODES = range(3000, 5000)
 CONTROL_BYTES_MAX = 125
 _REASON_BYTES_MAX = CONTROL_BYTES_MAX - 2
 _LENGTH_16, _LENGTH_64 = 126, 127
+# Masked at once, a multiple of 4: integers that leave the processor's cache take three times as long.
+_MASKED_BYTES_MAX = 16 * 1024
 # What the sender of a compressed message leaves out: RFC 7692 §7.2.1.
 _DEFLATE_TAIL = b"\x00\x00\xff\xff"
 
@@ -264,8 +266,11 @@ def _frame(opcode: int, payload: bytes, mask: bytes | None) -> bytes:
 
 def _masked(data: bytes, mask: bytes) -> bytes:
     """Masking is its own inverse: RFC 6455 §5.3. As integers, since a loop over bytes takes a hundred times as long."""
-    if not mask:
+    if not mask or not data:
         return data
+    if len(data) > _MASKED_BYTES_MAX:
+        steps = range(0, len(data), _MASKED_BYTES_MAX)
+        return b"".join(_masked(data[at : at + _MASKED_BYTES_MAX], mask) for at in steps)
     length = len(data)
     key = (mask * (length // 4 + 1))[:length]
     return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(length, "little")
