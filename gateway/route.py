@@ -4,7 +4,6 @@ The path and the policy decide; no body field, Host, absolute-form target or for
 """
 
 import re
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -14,7 +13,9 @@ from gateway.faults import Refusal
 from gateway.identify import QUERY_KEY, Caller
 from gateway.policy import PolicyView
 from gateway.providers import PROVIDERS, Dialect, Endpoint, Provider, find_endpoint
+from gateway.proxy import DIRECT, Proxy, read_proxy
 from gateway.request import Request
+from gateway.tls_files import Trust
 
 _RESOURCE = "{resource}"
 # Where each dialect takes a key when the caller used no slot of its own: provider_facts §3.
@@ -30,15 +31,17 @@ _DNS_LABEL = re.compile(r"[A-Za-z0-9-]{1,63}")
 _LENSAI_KEY = re.compile(r"lk-[^/]+")
 
 
-class Origin(NamedTuple):
-    """Where to connect, and how to check who answers: connections of equal origins are interchangeable."""
+class Origin(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+    """Where to connect, which way, and how to check who answers: connections of equal origins are interchangeable."""
 
-    host: str
+    host: str  # an IPv6 address has no brackets here
     port: int
     tls: bool
-    tls_verify: bool = True
-    ca_file: str = ""
+    trust: Trust = Trust()
+    proxy: Proxy | None = None  # None: the setting's, unless `direct`
+    direct: bool = False
     connect_timeout_ms: int | None = None
+    connections_max: int | None = None
 
 
 class Destination(msgspec.Struct, frozen=True, gc=False):
@@ -169,22 +172,40 @@ def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes]
 
 
 def _ready(upstream: Upstream, origin: str, secrets: dict[str, bytes]) -> Destination:
-    parts = urlsplit(origin)
-    assert parts.hostname is not None, "the policy checks origins"
-    tls = parts.scheme == "https"
+    host = urlsplit(origin).netloc
     return Destination(
         upstream=upstream,
         provider=PROVIDERS[upstream.provider],
-        origin=Origin(
-            parts.hostname,
-            parts.port or _PORTS[parts.scheme],
-            tls,
-            upstream.tls_verify,
-            upstream.ca_file,
-            upstream.connect_timeout_ms,
-        ),
-        host=parts.netloc.encode("ascii"),
+        origin=_origin(upstream, origin, secrets),
+        host=host.encode("ascii"),
         base_path=upstream.base_path.encode("ascii"),
         secret=secrets.get(upstream.credential_id, b""),
         extra=tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in upstream.headers),
     )
+
+
+def _origin(upstream: Upstream, origin: str, secrets: dict[str, bytes]) -> Origin:
+    parts = urlsplit(origin)
+    assert parts.hostname is not None, "the policy checks origins"
+    direct = upstream.proxy == DIRECT
+    return Origin(
+        parts.hostname,
+        parts.port or _PORTS[parts.scheme],
+        parts.scheme == "https",
+        Trust(
+            verify=upstream.tls_verify,
+            ca_file=upstream.ca_file,
+            cert_file=upstream.client_cert_file,
+            key_file=upstream.client_key_file,
+            files_sha256=upstream.files_sha256,
+        ),
+        _proxy(upstream, secrets) if upstream.proxy and not direct else None,
+        direct,
+        upstream.connect_timeout_ms,
+        upstream.connections_max,
+    )
+
+
+def _proxy(upstream: Upstream, secrets: dict[str, bytes]) -> Proxy:
+    credential = secrets.get(upstream.proxy_credential_id, b"").decode()
+    return read_proxy(upstream.proxy, credential, upstream.proxy_ca_file, upstream.files_sha256)

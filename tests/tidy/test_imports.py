@@ -10,7 +10,7 @@ from tests.tidy.tree import PACKAGES, ROOT, module, python_files, syntax
 # Values and tables that every part of the request path may know.
 VALUES = (
     "gateway.contract", "gateway.faults", "gateway.metering", "gateway.policy", "gateway.providers",
-    "gateway.request", "gateway.settings", "gateway.wire", "pricing",
+    "gateway.proxy", "gateway.request", "gateway.settings", "gateway.tls_files", "gateway.wire", "pricing",
 )  # fmt: skip
 
 # One request, top to bottom; a stage imports only what stands before it.
@@ -31,14 +31,17 @@ MAY_IMPORT = {
     "gateway.providers": (),
     "gateway.faults": ("gateway.providers", "gateway.wire.http1"),
     "gateway.request": ("gateway.wire",),
-    "gateway.settings": ("gateway.toml_text",),
+    "gateway.settings": ("gateway.proxy", "gateway.toml_text"),
     "gateway.toml_text": (),
+    "gateway.proxy": (),
+    "gateway.tls_files": (),
     "gateway.private_file": (),
     "gateway.policy_rules": (
-        "gateway.contract.policy", "gateway.providers", "gateway.wire.headers", "pricing.overrides",
+        "gateway.contract.policy", "gateway.providers", "gateway.proxy", "gateway.wire.headers", "pricing.overrides",
     ),
     "gateway.policy_toml": (
-        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.toml_text",
+        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.tls_files",
+        "gateway.toml_text",
     ),
     "gateway.policy": (
         "gateway.contract.policy", "gateway.policy_rules", "gateway.policy_toml", "gateway.private_file",
@@ -47,7 +50,8 @@ MAY_IMPORT = {
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     "gateway.tap": VALUES,
     "gateway.forward": (*VALUES, *STAGES[:4], "gateway.tap", "gateway.upstream"),
-    "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
+    "gateway.connect": (*VALUES, "gateway.blocking", "gateway.route"),
+    "gateway.upstream": (*VALUES, "gateway.background", "gateway.connect", "gateway.route"),
     "gateway.connection": (*VALUES, "gateway.forward", "gateway.route"),
     "gateway.pipeline": (
         *VALUES, *STAGES, "gateway.background", "gateway.journal.writer", "gateway.logs", "gateway.telemetry",
@@ -55,6 +59,7 @@ MAY_IMPORT = {
     ),
     # What is seen from outside.
     "gateway.background": (),
+    "gateway.blocking": (),
     "gateway.heartbeat": (),
     "gateway.supervise": (),
     "gateway.logs": (),
