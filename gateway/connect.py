@@ -174,7 +174,7 @@ class Connector:
         try:
             context = await self._load(trust)
         except (OSError, ValueError) as error:
-            message = f"the certificate files for {name} cannot be used ({type(error).__name__}); SIGHUP logs why"
+            message = f"the certificate files for {name} cannot be used ({type(error).__name__}); a reload logs why"
             raise ConnectFault("upstream_unreachable", message) from error
         if len(self._contexts) >= CONTEXTS_MAX:
             del self._contexts[next(iter(self._contexts))]

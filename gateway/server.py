@@ -128,7 +128,7 @@ class Server:
         """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signal_number, self.stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._heartbeat.start(self._loop)
         syncing = self._background.spawn(self._sync(), "journal_sync")
         self._sweep()
@@ -231,7 +231,8 @@ class Server:
         while self._connections and self._loop.time() < deadline + CLOSING_S:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)
 
-    def _reload(self) -> None:
+    def reload(self) -> None:
+        """Reads the policy and the proxy's files again, changed or not (SIGHUP)."""
         if self._policy.reload():
             self._policy_swapped()
         try:

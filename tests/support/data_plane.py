@@ -247,7 +247,7 @@ class Gateway:
         """What SIGHUP does, with the policy as it is or with another."""
         if toml:
             _configure(Path(self.server.settings.data_dir), toml)
-        self.server._reload()
+        self.server.reload()
 
     def close_clients(self) -> None:
         for wire in self._clients:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
-from gateway.connect import KEEPALIVE_IDLE_S, Address, ConnectFault, Connector
+from gateway.connect import KEEPALIVE_IDLE_S, NEXT_ADDRESS_S, Address, ConnectFault, Connector
 from gateway.route import Origin
 from gateway.tls_files import Trust
 from tests.support.certificates import Authority
@@ -110,27 +110,23 @@ async def test_a_dead_first_address_does_not_cost_the_timeout(tmp_path):
             addresses = at(there.port, "127.0.0.2", "127.0.0.3", "127.0.0.1")  # refuses, is silent, is there
             toml = policy(upstream(f"http://api.test:{there.port}"))
             async with serving(tmp_path, toml, look_up=lambda _: addresses) as gateway:
-                loop = asyncio.get_running_loop()
-                began = loop.time()
                 await exchange(gateway, there)
-                assert loop.time() - began < gateway.server.settings.connect_timeout_ms / 1000
 
 
 async def test_families_take_turns():
-    """Of many dead addresses of one family, the first of the other is tried second."""
+    """Of many dead addresses of one family, the first of the other is tried second: all of them would take too long."""
     port = free_port()
     listening = socket.create_server(("127.0.0.1", port))
     with listening, contextlib.ExitStack() as silent:
-        hosts = [f"127.0.1.{each}" for each in range(1, 5)]
+        hosts = [f"127.0.1.{each}" for each in range(1, 31)]
         for host in hosts:
             silent.enter_context(deaf(host, port))
         # The kernel maps them to the same dead addresses of IPv4, and calls them IPv6.
         dead = [(socket.AF_INET6, socket.SOCK_STREAM, 6, "", (f"::ffff:{host}", port, 0, 0)) for host in hosts]
-        loop = asyncio.get_running_loop()
-        connector = Connector(loop, timeout_ms=5_000, look_up=lambda _: [*dead, *at(port, "127.0.0.1")])
-        began = loop.time()
+        assert len(dead) * NEXT_ADDRESS_S > 5
+        addresses = [*dead, *at(port, "127.0.0.1")]
+        connector = Connector(asyncio.get_running_loop(), timeout_ms=5_000, look_up=lambda _: addresses)
         connection = await connector.connect(Origin("api.test", port, False), Keeping)
-        assert loop.time() - began < 1.0  # and not a quarter of a second for each
         connection.transport.abort()
         await soon(connection.lost)
 
