@@ -24,7 +24,7 @@ from gateway.tunnel import Tunnel
 from gateway.upstream import UpstreamConnection
 from gateway.wire import upgrade
 from gateway.wire.encoding import DecodeFault
-from gateway.wire.headers import REQUEST_ID_HEADERS, response_head
+from gateway.wire.headers import REQUEST_ID_HEADERS, response_head, without_secret
 from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
 
 _EVENT_STREAM = b"text/event-stream"
@@ -32,6 +32,9 @@ _EVENT_STREAM = b"text/event-stream"
 _OTHER_STREAMS = (b"application/x-ndjson", b"application/stream+json", b"application/vnd.amazon.eventstream")
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
 UPSTREAM_REQUEST_ID_CHARS_MAX = 128
+# A credential of the policy in a provider's head is kept from the caller; one this short is a server's that asks for
+# none, such as "none" or "ollama", and stands in lines that mean something else.
+SECRET_BYTES_MIN = 8
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 # openai-python hangs up when it has seen this, while the provider's last chunk is still on its way.
 _STREAM_ENDS = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
@@ -139,6 +142,9 @@ class Exchange:
         route, request = self.route, self.request
         assert route is not None, "dispatched without a route"
         self.upstream_status = status
+        secret = route.destination.secret if route.credential is not None else b""
+        if len(secret) >= SECRET_BYTES_MIN and secret in head.first.string:
+            head = without_secret(head, secret)
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from gateway import proxy as proxies
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
 from gateway.endpoints import ENDPOINT_NAMES
 from gateway.providers import PROVIDERS
@@ -23,7 +24,7 @@ PREFIX_CHARS_MAX = 12
 # 64 characters hold a UUID or a DNS label; names are in every record, metric and path.
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[(?P<literal>[0-9A-Fa-f:.]+)\])"
 _ORIGIN = re.compile(rf"https?://(?:\{{resource\}}\.)?{_HOST}(?::(?P<port>[0-9]{{1,5}}))?")
 _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -41,7 +42,7 @@ class _Names(NamedTuple):
 
     projects: frozenset[str]
     upstreams: frozenset[str]
-    credentials: frozenset[str]
+    credentials: dict[str, Credential]
 
 
 def problems(policy: Policy) -> Iterator[Problem]:
@@ -53,7 +54,7 @@ def problems(policy: Policy) -> Iterator[Problem]:
     names = _Names(
         frozenset(project.id for project in policy.projects),
         frozenset(upstream.name for upstream in policy.upstreams),
-        frozenset(credential.id for credential in policy.credentials),
+        {credential.id: credential for credential in policy.credentials},
     )
     rows: list[tuple[Path, Fields]] = [
         *((("projects", project.id), _project(project)) for project in policy.projects),
@@ -110,7 +111,11 @@ def _upstream(upstream: Upstream, names: _Names) -> Fields:
         yield "region", f"{upstream.region!r} is not a region's name; write it like us-east-1"
     if upstream.credential_id and upstream.credential_id not in names.credentials:
         yield "credential_id", _missing("credentials", upstream.credential_id, names.credentials)
+    yield from _proxy(upstream, names)
+    yield from _client_certificate(upstream)
     yield from _headers(upstream.headers)
+    if upstream.connections_max is not None and upstream.connections_max < 1:
+        yield "connections_max", f"{upstream.connections_max} lets nobody through; use 1 or more, or remove it"
     for field in ("connect_timeout_ms", "first_byte_timeout_ms", "total_timeout_ms"):
         if (duration_ms := getattr(upstream, field)) is not None and duration_ms < 1:
             yield field, f"{duration_ms} is no duration; use 1 or more, or remove it for the setting of that name"
@@ -118,7 +123,8 @@ def _upstream(upstream: Upstream, names: _Names) -> Fields:
 
 def _address(upstream: Upstream) -> Fields:
     origin = _ORIGIN.fullmatch(upstream.origin)
-    if not origin or not 0 < int(origin["port"] or 1) <= 65535:
+    literal = origin["literal"] if origin else None
+    if not origin or not 0 < int(origin["port"] or 1) <= 65535 or (literal and not _is_ipv6(literal)):
         yield (
             "origin",
             (
@@ -128,6 +134,45 @@ def _address(upstream: Upstream) -> Fields:
         )
     if not _BASE_PATH.fullmatch(upstream.base_path) or {".", ".."} & set(upstream.base_path.split("/")):
         yield "base_path", f"{upstream.base_path!r} is not a plain path; write it as /a/b, or leave it empty"
+
+
+def _is_ipv6(literal: str) -> bool:
+    address = proxies.read_ip(literal)
+    return address is not None and address.version == 6
+
+
+def _proxy(upstream: Upstream, names: _Names) -> Fields:
+    named = upstream.proxy not in ("", proxies.DIRECT)
+    if named and (fault := proxies.fault(upstream.proxy)):
+        yield "proxy", f'{fault}, or "direct" for none'
+    if upstream.proxy_credential_id:
+        yield from _proxy_credential(upstream.proxy_credential_id, names, named=named)
+    if upstream.proxy_ca_file and not (named and proxies.is_tls(upstream.proxy)):
+        yield (
+            "proxy_ca_file",
+            "proxy is no https://host:port, so it shows no certificate; remove the one or change the other",
+        )
+
+
+def _proxy_credential(id: str, names: _Names, *, named: bool) -> Fields:
+    credential = names.credentials.get(id)
+    if credential is None:
+        yield "proxy_credential_id", _missing("credentials", id, names.credentials)
+    elif not named:
+        yield (
+            "proxy_credential_id",
+            "there is no proxy beside it; name one, or use the setting outbound_proxy_credential_file for that of the"
+            " settings",
+        )
+    elif fault := proxies.credential_fault(credential.secret):
+        yield "proxy_credential_id", f"the secret of {id!r} {fault}"
+
+
+def _client_certificate(upstream: Upstream) -> Fields:
+    if upstream.client_key_file and not upstream.client_cert_file:
+        yield "client_key_file", "there is no client_cert_file beside it; add it, or remove this"
+    if upstream.client_cert_file and not upstream.origin.startswith("https://"):
+        yield "client_cert_file", "the origin is not https, so nobody asks for it; change the origin, or remove this"
 
 
 def _resources(upstream: Upstream) -> Fields:

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from gateway import policy_rules, toml_text
+from gateway import policy_rules, tls_files, toml_text
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
 from gateway.providers import PROVIDERS, Provider
 
@@ -25,6 +25,8 @@ _REGION_DEFAULT = "us-east-1"
 
 _TABLES = ("settings", "projects", "upstreams", "credentials", "keys", "price_overrides")
 _SECRET_SOURCES = ("env", "file", "secret")
+# Fields of an upstream that name files, relative to that of the policy.
+_TLS_FILES = ("ca_file", "client_cert_file", "client_key_file", "proxy_ca_file")
 
 _Row = TypeVar("_Row", bound=msgspec.Struct)
 _Table = dict[str, Any]
@@ -182,7 +184,7 @@ class _Compiler:
         except ValueError as fault:
             self._tables.report((*path, *sources[:1]), str(fault))
             # A stand-in, so that the rules do not judge what could not be read.
-            return Credential(name, "unread")
+            return Credential(name, "unread:unread")
 
     def _secret(self, sources: list[str], table: _Table) -> str:
         value = table[sources[0]] if len(sources) == 1 else None
@@ -214,15 +216,14 @@ class _Compiler:
         if "{resource}" in str(fields.get("origin")) and not fields["credential_id"]:
             # Without a credential of ours nothing of ours can leak, whatever resource a caller names.
             fields.setdefault("resources", ["*"])
-        if isinstance(ca_file := fields.get("ca_file", ""), str) and ca_file:
-            fields["ca_file"] = self._file(("upstreams", name, "ca_file"), ca_file)
-        return self._tables.row(Upstream, ("upstreams", name), fields, name=name)
-
-    def _file(self, path: policy_rules.Path, name: str) -> str:
-        found = (self._directory / name).absolute()
-        if not found.is_file():
-            self._tables.report(path, f"there is no file {found}; correct the path")
-        return str(found)
+        for field in _TLS_FILES:
+            if isinstance(file := fields.get(field, ""), str) and file:
+                fields[field] = str((self._directory / file).absolute())
+        sha256 = tls_files.digest(file for field in _TLS_FILES if isinstance(file := fields.get(field), str))
+        upstream = self._tables.row(Upstream, ("upstreams", name), fields, name=name, files_sha256=sha256)
+        for field, fault in _tls_faults(upstream):
+            self._tables.report(("upstreams", name, field), fault)
+        return upstream
 
     def _region(self) -> str:
         return next((self._environ[name] for name in _REGION_VARIABLES if self._environ.get(name)), _REGION_DEFAULT)
@@ -239,6 +240,16 @@ class _Compiler:
         # Which resource a key of the environment belongs to is not known until the file lists it.
         listed = "{resource}" not in row.origin or "resources" in fields
         return row.name if row.name in self._own or (listed and row.name in self._from_environment) else ""
+
+
+def _tls_faults(upstream: Upstream) -> Iterator[tuple[str, str]]:
+    """A field, and why its file cannot be used."""
+    for field, file in (("ca_file", upstream.ca_file), ("proxy_ca_file", upstream.proxy_ca_file)):
+        if file and (fault := tls_files.authorities_fault(file)):
+            yield field, fault
+    cert_file, key_file = upstream.client_cert_file, upstream.client_key_file
+    if cert_file and (fault := tls_files.pair_fault(cert_file, key_file)):
+        yield "client_cert_file", fault
 
 
 def _value(spelling: str, value: object, hint: Any) -> Any:

@@ -4,7 +4,6 @@ The path and the policy decide; no body field, Host, absolute-form target or for
 """
 
 import re
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
@@ -15,8 +14,10 @@ from gateway.faults import Refusal
 from gateway.identify import QUERY_KEY, Caller
 from gateway.policy import PolicyView
 from gateway.providers import PROVIDERS, Provider, find_endpoint
+from gateway.proxy import DIRECT, Proxy, read_proxy
 from gateway.request import Request
 from gateway.signing import Signer
+from gateway.tls_files import Trust
 
 _RESOURCE = "{resource}"
 # Where each dialect takes a key when the caller used no slot of its own: provider_facts §3.
@@ -36,15 +37,17 @@ _DNS_LABEL = re.compile(r"[A-Za-z0-9-]{1,63}")
 _LENSAI_KEY = re.compile(r"lk-[^/]+")
 
 
-class Origin(NamedTuple):
-    """Where to connect, and how to check who answers: connections of equal origins are interchangeable."""
+class Origin(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+    """Where to connect, which way, and how to check who answers: connections of equal origins are interchangeable."""
 
-    host: str
+    host: str  # an IPv6 address has no brackets here
     port: int
     tls: bool
-    tls_verify: bool = True
-    ca_file: str = ""
+    trust: Trust = Trust()
+    proxy: Proxy | None = None  # None: the setting's, unless `direct`
+    direct: bool = False
     connect_timeout_ms: int | None = None
+    connections_max: int | None = None
 
 
 class Destination(msgspec.Struct, frozen=True, gc=False):
@@ -164,23 +167,13 @@ class RouteTable:
         return self._made_ready(upstream, upstream.origin.replace(_RESOURCE, resource)), slash + after
 
     def _made_ready(self, upstream: Upstream, origin: str) -> Destination:
-        parts = urlsplit(origin)
-        assert parts.hostname is not None, "the policy checks origins"
-        tls = parts.scheme == "https"
         provider = PROVIDERS[upstream.provider]
         secret = self._secrets.get(upstream.credential_id, "")
         return Destination(
             upstream=upstream,
             provider=provider,
-            origin=Origin(
-                parts.hostname,
-                parts.port or _PORTS[parts.scheme],
-                tls,
-                upstream.tls_verify,
-                upstream.ca_file,
-                upstream.connect_timeout_ms,
-            ),
-            host=parts.netloc.encode("ascii"),
+            origin=_origin(upstream, origin, self._secrets),
+            host=urlsplit(origin).netloc.encode("ascii"),
             secret=secret.encode(),
             signer=Signer.of(secret, upstream.region) if provider.signs else None,
             shared=upstream.credential_id in self._shared and not upstream.lists_shared,
@@ -233,3 +226,30 @@ def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes]
         return destination.signer
     slot = caller.slot or _DEFAULT_SLOT[destination.provider.dialect]
     return slot, b"Bearer " + destination.secret if slot == b"authorization" else destination.secret
+
+
+def _origin(upstream: Upstream, origin: str, secrets: dict[str, str]) -> Origin:
+    parts = urlsplit(origin)
+    assert parts.hostname is not None, "the policy checks origins"
+    direct = upstream.proxy == DIRECT
+    return Origin(
+        parts.hostname,
+        parts.port or _PORTS[parts.scheme],
+        parts.scheme == "https",
+        Trust(
+            verify=upstream.tls_verify,
+            ca_file=upstream.ca_file,
+            cert_file=upstream.client_cert_file,
+            key_file=upstream.client_key_file,
+            files_sha256=upstream.files_sha256,
+        ),
+        _proxy(upstream, secrets) if upstream.proxy and not direct else None,
+        direct,
+        upstream.connect_timeout_ms,
+        upstream.connections_max,
+    )
+
+
+def _proxy(upstream: Upstream, secrets: dict[str, str]) -> Proxy:
+    credential = secrets.get(upstream.proxy_credential_id, "")
+    return read_proxy(upstream.proxy, credential, upstream.proxy_ca_file, upstream.files_sha256)

@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import random
 import secrets
 import signal
 import socket
@@ -12,6 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
@@ -19,6 +21,7 @@ from gateway.admin import Admin, heartbeat_check, start_admin
 from gateway.admit import Gate
 from gateway.background import Background
 from gateway.claims import Claims
+from gateway.connect import Connector, LookUp, look_up, outbound
 from gateway.connection import ClientConnection
 from gateway.contract.record import decode_record
 from gateway.descriptors import make_room
@@ -55,7 +58,9 @@ CLOSING_S = 1.0
 class Server:
     """One worker's parts, wired. Owner of its client connections; `run` returns when it has drained."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], worker: int) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], worker: int, *, look_up: LookUp = look_up
+    ) -> None:
         """Takes the policy and the journal. Raises PolicyError, or GatewayFault where the machine is in the way."""
         self.settings = settings
         self.body_buffer_bytes = 0
@@ -80,11 +85,16 @@ class Server:
         self._heartbeat = Heartbeat()
         self._background = Background(logger)
         self._telemetry = Telemetry(self._probes())
+        self._connector = Connector(
+            self._loop, timeout_ms=settings.connect_timeout_ms, outbound=outbound(settings), look_up=look_up
+        )
         self._upstreams = Upstreams(
             self._loop,
             self._background,
+            self._connector,
             connections_max=settings.upstream_connections_max,
-            connect_timeout_ms=settings.connect_timeout_ms,
+            connection_age_ms=settings.upstream_connection_age_ms,
+            random=random.random,
         )
         self._pipeline = Pipeline(
             settings=settings,
@@ -184,13 +194,11 @@ class Server:
         try:
             listener = await self._loop.create_server(
                 lambda: ClientConnection(self),
-                host,
-                port,
+                **_listening_at(host, port, shared=settings.workers > 1),
                 ssl=self._tls,
                 ssl_handshake_timeout=settings.header_timeout_ms / 1000 if self._tls else None,
                 ssl_shutdown_timeout=CLOSING_S if self._tls else None,
                 backlog=BACKLOG,
-                reuse_port=settings.workers > 1,
             )
         except OSError as fault:
             raise GatewayFault(f"cannot listen on {host}:{port} (listen_host, listen_port): {_reason(fault)}") from None
@@ -257,9 +265,13 @@ class Server:
         return resolve_open(record)
 
     def reload(self) -> None:
-        """Reads the policy now, as SIGHUP asks."""
+        """Reads the policy and the proxy's files again, changed or not (SIGHUP)."""
         if self._policy.reload():
             self._policy_swapped()
+        try:
+            self._connector.outbound = outbound(self.settings)
+        except GatewayFault as fault:
+            logger.warning("outbound_proxy_kept", extra={"problem": str(fault)})
 
     def _policy_swapped(self) -> None:
         self._policy_loaded_s = time.monotonic()
@@ -323,6 +335,16 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
         pair = f"{settings.tls_cert_file} and {settings.tls_key_file}"
         raise GatewayFault(f"{pair} are not a PEM certificate and its key: {fault.reason or 'not PEM'}") from fault
     return context
+
+
+def _listening_at(host: str, port: int, *, shared: bool) -> dict[str, Any]:
+    """Where an event loop is to listen. `::` is both families, which a loop would make IPv6 alone."""
+    if host != "::" or not socket.has_dualstack_ipv6():
+        return {"host": host, "port": port, "reuse_port": shared}
+    both = socket.create_server(
+        (host, port), family=socket.AF_INET6, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=True
+    )
+    return {"sock": both}
 
 
 def _open_journal(directory: Path, settings: Settings, resolve: Callable[[bytes], bytes]) -> Journal:

@@ -56,6 +56,7 @@ _ENDS_HERE = HOP_BY_HOP | {b"expect"}
 # A Connection header may not nominate these away: they frame the message or pay for it.
 _NEVER_NOMINATED = CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-type", b"content-encoding"}
 _PLAIN_CONNECTION = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
+_FRAMING = re.compile(rb"(?i)(?:content-length|transfer-encoding|connection):")
 # Stands for the digits of a content-length: no header line can hold it.
 _LENGTH = b"\x00"
 _NOTHING: frozenset[bytes] = frozenset()
@@ -157,6 +158,21 @@ def response_head(line: bytes, head: ResponseHead, *, content_length: bool, deco
     return b"".join((line, lines, ours, b"\r\n"))
 
 
+def without_secret(head: ResponseHead, secret: bytes) -> ResponseHead:
+    """The head less what holds the secret: whole header lines, and the reason phrase.
+
+    Framing stays, because it was acted on. Call it where the secret stands in the head, which is hardly ever.
+    """
+    first, *lines = head.first.string.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    kept = [line for line in lines if secret not in line or _FRAMING.match(line)]
+    if secret in first:
+        first = first[: len(b"HTTP/1.1 200")]
+    return _WHOLE.response(b"\r\n".join((first, *kept, b"", b"")))
+
+
 @lru_cache(maxsize=64)
 def _lines_of(names: frozenset[bytes]) -> re.Pattern[bytes]:
     return re.compile(rb"(?im)^(?:" + b"|".join(map(re.escape, names)) + rb"):[^\r\n]*+\r\n")
+
+
+_WHOLE = response_reader()

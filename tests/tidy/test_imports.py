@@ -10,7 +10,8 @@ from tests.tidy.tree import PACKAGES, ROOT, module, python_files, syntax
 # Values and tables that every part of the request path may know.
 VALUES = (
     "gateway.contract", "gateway.endpoints", "gateway.faults", "gateway.metering", "gateway.policy",
-    "gateway.providers", "gateway.request", "gateway.settings", "gateway.signing", "gateway.wire", "pricing",
+    "gateway.providers", "gateway.proxy", "gateway.request", "gateway.settings", "gateway.signing",
+    "gateway.tls_files", "gateway.wire", "pricing",
 )  # fmt: skip
 
 # One request, top to bottom; a stage imports only what stands before it.
@@ -32,17 +33,20 @@ MAY_IMPORT = {
     "gateway.providers": ("gateway.endpoints",),
     "gateway.faults": ("gateway.endpoints", "gateway.wire.http1"),
     "gateway.request": ("gateway.wire",),
-    "gateway.settings": ("gateway.toml_text",),
+    "gateway.settings": ("gateway.proxy", "gateway.toml_text"),
     "gateway.toml_text": (),
+    "gateway.proxy": (),
+    "gateway.tls_files": (),
     "gateway.private_file": (),
     "gateway.signing": (),
     "gateway.claims": (),
     "gateway.policy_rules": (
-        "gateway.contract.policy", "gateway.endpoints", "gateway.providers", "gateway.wire.headers",
+        "gateway.contract.policy", "gateway.endpoints", "gateway.providers", "gateway.proxy", "gateway.wire.headers",
         "pricing.overrides",
     ),
     "gateway.policy_toml": (
-        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.toml_text",
+        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.tls_files",
+        "gateway.toml_text",
     ),
     "gateway.policy": (
         "gateway.contract.policy", "gateway.policy_rules", "gateway.policy_toml", "gateway.private_file",
@@ -57,7 +61,8 @@ MAY_IMPORT = {
         *VALUES, *STAGES[:5], "gateway.session_tap", "gateway.tap", "gateway.tunnel", "gateway.upstream",
     ),
     "gateway.summarize": (*VALUES, *STAGES[:7], "gateway.session_tap"),
-    "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
+    "gateway.connect": (*VALUES, "gateway.blocking", "gateway.route"),
+    "gateway.upstream": (*VALUES, "gateway.background", "gateway.connect", "gateway.route"),
     "gateway.connection": (*VALUES, "gateway.forward", "gateway.route", "gateway.tunnel"),
     "gateway.pipeline": (
         *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.examine_socket", "gateway.journal.writer",
@@ -66,6 +71,7 @@ MAY_IMPORT = {
     # What is seen from outside.
     "gateway.background": (),
     "gateway.descriptors": (),
+    "gateway.blocking": (),
     "gateway.heartbeat": (),
     "gateway.supervise": (),
     "gateway.logs": (),

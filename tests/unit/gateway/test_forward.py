@@ -7,6 +7,8 @@ import json
 import pytest
 
 from tests.support.data_plane import (
+    SECRET,
+    TOKEN,
     Provider,
     answer,
     call,
@@ -498,3 +500,66 @@ async def test_a_client_that_leaves_before_the_101_is_waited_for_no_longer(tmp_p
         await wire.closed()
         [record] = await gateway.stop()
         assert (record.outcome, record.cost_nanousd) == ("client_gone", 0)
+
+
+ECHOES = (
+    b"X-Echo: Bearer " + SECRET.encode(),
+    b"X-Request-Id: " + SECRET.encode(),
+    b"Location: https://elsewhere.test/?key=" + SECRET.encode(),
+)
+
+
+async def test_a_provider_that_echoes_our_credential_shows_it_to_nobody(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call(CHAT, b'{"model":"gpt-4o"}'))
+        wire, _ = await there.called()
+        wire.send(answer(b"{}", b"x-a: 1", *ECHOES, b"x-b: 2"))
+        message = await client.message()
+        assert SECRET.encode() not in message.raw
+        assert message.lines[:3] == [b"content-length: 2", b"x-a: 1", b"x-b: 2"]
+        [record] = await gateway.stop()
+        assert (record.status, record.upstream_request_id) == (200, "")
+
+
+async def test_nor_does_a_redirect_or_a_reason_phrase(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call(CHAT, b'{"model":"gpt-4o"}'))
+        wire, _ = await there.called()
+        wire.send(answer(b"", *ECHOES, status=302).replace(b"Said", b"See " + SECRET.encode()))
+        message = await client.message()
+        assert (message.status, message.header(b"location")) == (302, None)
+        assert SECRET.encode() not in message.raw
+
+
+async def test_nor_does_an_interim_answer(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call(CHAT, b'{"model":"gpt-4o"}'))
+        wire, _ = await there.called()
+        hints = b"\r\n".join((b"HTTP/1.1 103 Early Hints", *ECHOES)) + b"\r\n\r\n"
+        wire.send(hints, answer(b"{}"))
+        message = await client.message()
+        assert message.status == 200
+        assert SECRET.encode() not in message.raw
+
+
+async def test_a_client_s_own_credential_comes_back_as_the_provider_sent_it(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        own = b"authorization: Bearer " + SECRET.encode()
+        client.send(call(f"/k/{TOKEN}/openai{CHAT}", b'{"model":"gpt-4o"}', own, token=""))
+        wire, _ = await there.called()
+        wire.send(answer(b"{}", *ECHOES))
+        assert (await client.message()).header(b"x-echo") == b"Bearer " + SECRET.encode()
+
+
+async def test_a_placeholder_for_a_key_is_no_secret(tmp_path):
+    toml = '[credentials.vllm]\nsecret = "EMPTY"\n[upstreams.vllm]\norigin = "http://127.0.0.1:%d"'
+    async with provider() as there, serving(tmp_path, policy(toml % there.port)) as gateway:
+        client = await gateway.client()
+        client.send(call("/vllm/v1/chat/completions", b'{"model":"m"}'))
+        wire, _ = await there.called()
+        wire.send(answer(b"{}", b"x-queue: EMPTY"))
+        assert (await client.message()).header(b"x-queue") == b"EMPTY"

@@ -2,7 +2,9 @@ import msgspec
 import pytest
 
 from gateway.faults import Refusal
+from gateway.proxy import Proxy
 from gateway.route import Origin, Plan, Route, RouteTable
+from gateway.tls_files import Trust
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
 
 BODY = b"{}"
@@ -54,7 +56,7 @@ def refusal(
 )
 def test_the_path_decides_where_a_request_goes(path, origin, target, endpoint):
     route = route_of(request_of(path, BODY, b"x-forwarded-host: evil", b"forwarded: host=evil"), VIEW)
-    assert route.destination.origin[:3] == (origin, 443, True)
+    assert route.destination.origin == Origin(origin, 443, True)
     assert (route.destination.host, route.target, route.endpoint.name) == (origin.encode(), target, endpoint)
 
 
@@ -72,6 +74,25 @@ def test_an_upstream_of_the_policy_is_made_ready():
     assert destination.origin == Origin("vllm.example", 8000, False)
     assert (destination.host, destination.secret, destination.signer) == (b"vllm.example:8000", b"", None)
     assert route_of(request_of("/v1/models"), VIEW).destination.extra == ((b"openai-organization", b"org-1"),)
+
+
+def origin_of(fields: str) -> Origin:
+    tables = '[credentials.proxy]\nsecret = "user:hunter2"\n[upstreams.openai]\norigin = "https://[2001:DB8::7]:8443"\n'
+    view = view_of(tables + fields)
+    line = b"authorization: Bearer own"
+    return route_of(request_of("/k/lk-test/openai/v1/models", b"", line, token=""), view).destination.origin
+
+
+def test_an_origin_holds_all_that_a_connection_depends_on():
+    assert origin_of("") == Origin("2001:db8::7", 8443, True)
+    assert origin_of("tls_verify = false\nconnect_timeout_ms = 5\nconnections_max = 6") == Origin(
+        "2001:db8::7", 8443, True, Trust(verify=False), connect_timeout_ms=5, connections_max=6
+    )
+    assert origin_of('proxy = "direct"').direct
+    proxied = origin_of('proxy = "http://proxy.example:3128"\nproxy_credential_id = "proxy"')
+    assert proxied.proxy == Proxy("proxy.example", 3128, authorization=b"Basic dXNlcjpodW50ZXIy")
+    assert not proxied.direct
+    assert "dXNlcjpodW50ZXIy" not in repr(proxied)
 
 
 @pytest.mark.parametrize(
