@@ -18,6 +18,7 @@ COUNT_PER_RATE: Mapping[str, int] = {
     "input_messages": 1_000,
     "input_audio_ms": 3_600_000,  # the price of an hour
     "output_audio_ms": 3_600_000,
+    "output_images": 1,
 }
 _MILLION = 1_000_000
 

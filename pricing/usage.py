@@ -50,6 +50,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     input_annotated_pages: int = 0
     input_messages: int = 0
     output_audio_ms: int = 0
+    output_images: int = 0
+    trained_tokens: int = 0
 
     @property
     def tokens_in(self) -> int:

@@ -46,6 +46,8 @@ BUCKETS = (
     "input_pages",
     "input_annotated_pages",
     "input_messages",
+    "output_images",
+    "trained_tokens",
 )
 
 
