@@ -1,5 +1,6 @@
 """Owns what counts as a number of tokens, and how overlapping numbers are made disjoint. Knows no provider."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 import msgspec
@@ -10,8 +11,22 @@ COUNT_MAX = 10**12
 # A count as providers must report it: an integer, not negative, not a string, not a fraction.
 Count = Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)]
 
+# A duration in seconds. A session lasts hours, never the 30 years that as many milliseconds are.
+Seconds = Annotated[float, msgspec.Meta(ge=0, le=COUNT_MAX / 1000)]
+
 INCONSISTENT = "usage_inconsistent"
 PROVIDER_ERROR = "provider_error"
+OUTPUT_ESTIMATED = "output_estimated"
+
+
+class Contradiction(ValueError):
+    """Numbers of one usage that cannot all be true."""
+
+
+def check_total(stated: int | None, total: int) -> None:
+    """Raises Contradiction where a total is stated that is another."""
+    if stated is not None and stated != total:
+        raise Contradiction(f"{stated} is not {total}")
 
 
 def draw(pools: list[int], amount: int) -> list[int]:
@@ -23,6 +38,21 @@ def draw(pools: list[int], amount: int) -> list[int]:
         amount -= part
         taken.append(part)
     return taken
+
+
+def draw_parts(pools: list[int], amount: int, parts: Iterable[int]) -> list[int]:
+    """Takes `amount` out of the pools, from each its part as far as it goes, and the rest from the first."""
+    taken = [0] * len(pools)
+    for place, part in enumerate(parts):
+        taken[place] = min(part, pools[place], amount)
+        pools[place] -= taken[place]
+        amount -= taken[place]
+    return [part + more for part, more in zip(taken, draw(pools, amount), strict=True)]
+
+
+def milliseconds(seconds: float) -> int:
+    """The nearest whole number of them."""
+    return round(seconds * 1000)
 
 
 def text_or_none(value: object) -> str | None:
