@@ -9,9 +9,21 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.metering import anthropic, embeddings, gemini, openai_chat, openai_responses
+from gateway.metering import (
+    anthropic,
+    anthropic_batch,
+    embeddings,
+    gemini,
+    gemini_interactions,
+    openai_chat,
+    openai_images,
+    openai_responses,
+    openai_speech,
+    openai_transcription,
+    openai_work,
+)
 from gateway.metering.fold import Fold, LastWins
-from gateway.metering.framing import METER_ERROR, Array, Body, Events, Framing
+from gateway.metering.framing import METER_ERROR, Array, Body, Events, Framing, Opaque, Records
 from gateway.metering.reading import About, Reading
 from gateway.wire.jsontext import NotJson
 
@@ -21,19 +33,40 @@ _BLANKS = b"\xef\xbb\xbf \t\r\n"
 
 
 class _Reader(NamedTuple):
-    """How one API's answers are read: whole, or one by one as the events of a stream."""
+    """How one API's answers are read: whole, or one by one as the events of a stream.
+
+    `is_binary`, where an answer can be: it is then not kept, and `read` gets no more than its beginning.
+    `every_line`: it is JSON objects, one a line, each of which counts.
+    """
 
     read: Callable[[bytes, About], Reading]
     fold: Callable[[About], Fold]
+    is_binary: Callable[[About], bool] | None = None
+    every_line: bool = False
+
+
+def _last_event(read: Callable[[bytes, About], Reading]) -> Callable[[About], Fold]:
+    def fold(about: About) -> Fold:
+        return LastWins(lambda payload: read(payload, about))
+
+    return fold
 
 
 def _last_wins(read: Callable[[bytes, str], Reading]) -> _Reader:
     """A reader that needs to know no more of an answer than its provider, and whose every usage is cumulative."""
 
-    def fold(about: About) -> Fold:
-        return LastWins(lambda payload: read(payload, about.provider))
+    def read_about(payload: bytes, about: About) -> Reading:
+        return read(payload, about.provider)
 
-    return _Reader(lambda payload, about: read(payload, about.provider), fold)
+    return _Reader(read_about, _last_event(read_about))
+
+
+def _read_message(payload: bytes, about: About) -> Reading:
+    return anthropic.read(payload, about.provider)
+
+
+def _fold_message(about: About) -> Fold:
+    return anthropic.fold(about.provider)
 
 
 # By the `reader` of an endpoint in gateway/endpoints.py.
@@ -42,12 +75,22 @@ READERS: dict[str, _Reader] = {
     "openai.completions": _last_wins(openai_chat.read),
     "openai.responses": _last_wins(openai_responses.read),
     "openai.embeddings": _last_wins(embeddings.read),
-    "anthropic.messages": _Reader(
-        lambda payload, about: anthropic.read(payload, about.provider), lambda about: anthropic.fold(about.provider)
-    ),
+    "anthropic.messages": _Reader(_read_message, _fold_message),
     "gemini.generate": _last_wins(gemini.read),
     "gemini.embeddings": _last_wins(gemini.read),
+    "gemini.interactions": _Reader(gemini_interactions.read, _last_event(gemini_interactions.read)),
+    "openai.images": _Reader(openai_images.read, _last_event(openai_images.read)),
+    "openai.transcription": _Reader(openai_transcription.read, _last_event(openai_transcription.read)),
+    "openai.speech": _Reader(openai_speech.read, _last_event(openai_speech.read_event), openai_speech.is_binary),
+    "openai.batch": _Reader(openai_work.read_batch, _last_event(openai_work.read_batch)),
+    "openai.fine_tuning": _Reader(openai_work.read_job, _last_event(openai_work.read_job)),
+    "anthropic.batch": _Reader(anthropic_batch.read, anthropic_batch.fold, every_line=True),
 }
+
+
+def is_never_kept(reader: str) -> bool:
+    """Whether such answers are to be metered as they pass, stream or not: they are large as a rule."""
+    return READERS[reader].is_binary is not None or READERS[reader].every_line
 
 
 class Seen(NamedTuple):
@@ -78,9 +121,11 @@ class StreamMeter:
     def __init__(self, reader: str, about: About, *, strip: bool, event_bytes_max: int, text_bytes_max: int) -> None:
         """`strip` undoes `splice.ask_for_usage`. `event_bytes_max` bounds what is held back, and a whole body."""
         self._reader, self._about = reader, about
+        tells = READERS[reader].is_binary
+        self._is_binary = tells is not None and tells(about)
         self._strip = strip
         self._event_bytes_max = event_bytes_max
-        self._text_bytes_max = text_bytes_max
+        self._text_bytes_max = 0 if self._is_binary else text_bytes_max
         self._text: list[bytes] = []
         self._bytes_total = 0
         self._framing: Framing | None = None
@@ -114,7 +159,11 @@ class StreamMeter:
 
     def _recognise(self, opening: bytes) -> Framing:
         reader = READERS[self._reader]
+        if self._is_binary:
+            return Opaque(lambda beginning: read_body(self._reader, self._about, beginning))
         match opening:
+            case b"{" if reader.every_line:
+                return Records(reader.fold(self._about), self._event_bytes_max)
             case b"{":
                 return Body(lambda body: read_body(self._reader, self._about, body), self._event_bytes_max)
             case b"[":

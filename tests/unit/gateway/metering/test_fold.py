@@ -84,3 +84,22 @@ def test_searches_shown_once_stay_with_the_totals_that_follow():
 def test_an_unreadable_event_is_flagged_and_changes_nothing_else():
     reading = folded(total(7), NotJson("x"), msgspec.ValidationError("y")).reading(complete=True)
     assert (output(reading), reading.provenance, reading.flags) == (7, "reported", (UNREADABLE,))
+
+
+DEFERRED = Reading(provenance="deferred", work_id="resp_1")
+
+
+def test_work_in_the_background_is_deferred_until_it_states_its_usage():
+    assert folded(DEFERRED, Reading()).reading(complete=False) == DEFERRED
+    ended = msgspec.structs.replace(total(5), provenance="reported", work_id="resp_1")
+    reading = folded(DEFERRED, ended).reading(complete=True)
+    assert (reading.provenance, reading.work_id) == ("reported", "resp_1")
+
+
+def test_work_that_ended_without_a_usage_is_not_deferred_any_more():
+    assert folded(DEFERRED, Reading(work_id="resp_1")).reading(complete=True).provenance == "unknown"
+
+
+def test_a_usage_stays_whatever_is_said_of_the_work_after_it():
+    reading = folded(total(5), DEFERRED).reading(complete=False)
+    assert (output(reading), reading.work_id) == (5, "resp_1")
