@@ -14,9 +14,6 @@ from gateway.metering.counts import INCONSISTENT, Count, is_stated, text_or_none
 from gateway.metering.reading import About, Line, Reading
 from gateway.wire import jsontext
 
-# No message without one of these matters, but for the beginning of a turn: audio and text come by the hundred.
-_MARKS = (b'"usageMetadata"', b'"turnComplete"', b'"webSearchQueries"')
-_BEGINS = (b'"modelTurn"', b'"toolCall"', b'"outputTranscription"')
 # What of the client's asks for a turn, as the first member of a message, in both spellings that SDKs use.
 _ASKS = re.compile(rb'\s*\{\s*"(?:clientContent|client_content)"')
 
@@ -40,13 +37,20 @@ class _Usage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     traffic_type: object = None
 
 
+class _Present(msgspec.Struct, frozen=True, gc=False):
+    """A member of which only that it is there matters. Its audio is skipped: 20 kB take 12 us, three searches 27."""
+
+
 class _Content(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+    model_turn: _Present | None = None
+    output_transcription: _Present | None = None
     turn_complete: object = None
     grounding_metadata: gemini.Grounding | None = None
 
 
 class _Message(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     server_content: _Content | None = None
+    tool_call: _Present | None = None
     usage_metadata: msgspec.Raw = msgspec.Raw()
 
 
@@ -87,11 +91,10 @@ class LiveSession:
             self._is_open = True
 
     def received(self, payload: bytes) -> Reading | None:
-        unpaid = self._next_turn() if _holds(payload, _BEGINS) else None
-        if not _holds(payload, _MARKS):
-            return unpaid
         message = _decoded(payload)
         content = message.server_content or _Content()
+        begins = content.model_turn or content.output_transcription or message.tool_call
+        unpaid = self._next_turn() if begins else None
         if content.grounding_metadata:
             self._searches = max(self._searches, len(content.grounding_metadata.web_search_queries or ()))
         if is_stated(message.usage_metadata):
@@ -118,10 +121,6 @@ class LiveSession:
         reading = self._reading or Reading(model=self._model)
         self._is_open, self._has_ended, self._reading, self._searches = False, False, None, 0
         return reading
-
-
-def _holds(payload: bytes, marks: tuple[bytes, ...]) -> bool:
-    return any(mark in payload for mark in marks)
 
 
 def _decoded(payload: bytes) -> _Message:

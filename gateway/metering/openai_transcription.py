@@ -41,7 +41,7 @@ class _Answer(msgspec.Struct, frozen=True, gc=False):
     type: object = None
     model: object = None
     usage: msgspec.Raw = msgspec.Raw()
-    duration: Seconds | None = None  # verbose_json, as Groq and older models send it: without a usage
+    duration: object = None  # verbose_json, as Groq and older models send it: without a usage; once a string
     error: object = None
 
 
@@ -55,8 +55,8 @@ def read(payload: bytes, about: About) -> Reading:
         return Reading()
     answer = jsontext.decode(_answers, payload)
     usage, flags = transcription_usage(answer.usage)
-    if usage is None and not flags and answer.duration is not None:
-        usage = Usage(input_audio_ms=milliseconds(answer.duration))
+    if usage is None and not flags:
+        usage = _heard(answer.duration)
     if answer.error is not None or answer.type == "error":
         flags += (PROVIDER_ERROR,)
     return Reading(
@@ -65,6 +65,13 @@ def read(payload: bytes, about: About) -> Reading:
         model=text_or_none(answer.model),
         flags=flags,
     )
+
+
+def _heard(duration: object) -> Usage | None:
+    try:
+        return Usage(input_audio_ms=milliseconds(msgspec.convert(duration, Seconds, strict=False)))
+    except msgspec.ValidationError:
+        return None
 
 
 def transcription_usage(stated: msgspec.Raw) -> tuple[Usage | None, tuple[str, ...]]:
