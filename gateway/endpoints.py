@@ -28,6 +28,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     streams: bool | None = None  # True: always; None: the body's `stream` says
     streams_unasked: bool = False  # a body without `stream` asks for one
     retrieves: bool = False  # tells of work that an earlier call began; charged once for each id of such work
+    work_in_path: bool = False  # whose id is the last but one segment of the path, and in no answer
     lists: bool = False  # tells of everything that was made with the same credential
     shape: Dialect | None = None  # its errors, where they are not the provider's usual ones
     flag: str = ""  # on the record of what costs something that no answer states
@@ -170,7 +171,9 @@ _AZURE = (
 )
 
 _MESSAGES = Endpoint("messages", "anthropic.messages", shape="anthropic")
-_MESSAGES_BATCH = Endpoint("messages.batches.results", "anthropic.batch", body="unread", retrieves=True)
+_MESSAGES_BATCH = Endpoint(
+    "messages.batches.results", "anthropic.batch", body="unread", retrieves=True, work_in_path=True
+)
 _ANTHROPIC = (
     Row("POST", "/v1/messages", _MESSAGES),
     *_free("messages.count_tokens", "POST /v1/messages/count_tokens"),

@@ -4,7 +4,7 @@ What goes wrong here costs a number and is named in `flags`; only where the clie
 itself does it cost the answer.
 """
 
-from gateway.metering.meter import Seen, StreamMeter, read_body
+from gateway.metering.meter import Seen, StreamMeter, is_never_kept, read_body
 from gateway.metering.reading import About, Reading
 from gateway.settings import Settings
 from gateway.wire.encoding import DecodeFault, Decoder, decoder
@@ -39,7 +39,7 @@ class Tap:
             if self._decoder is None:
                 self._lose_sight("unknown_content_encoding")
                 return
-        if streams:
+        if streams or is_never_kept(reader):
             self.strips = strip
             self._meter = StreamMeter(
                 reader,
