@@ -1,7 +1,8 @@
 """Owns the sandbox's bill: its models, its own price list and one entry for each billed call.
 
 It is the oracle of the gateway's metering tests, so it shares no code with what it judges: plain
-multiplication of integers, nano-USD per token. Prices are flat; long contexts cost no more here.
+multiplication of integers, nano-USD per token. Prices are flat; long contexts cost no more here, and a
+batch costs half.
 """
 
 from collections import deque
@@ -12,8 +13,9 @@ import msgspec
 # One crash or load run; older entries leave, their amounts stay in the totals.
 ENTRIES_MAX = 200_000
 
-Family = Literal["openai", "anthropic", "gemini"]
-Kind = Literal["chat", "completions", "embeddings", "moderations"]
+Family = Literal["openai", "anthropic", "gemini", "bedrock"]
+Kind = Literal["chat", "completions", "embeddings", "moderations", "live"]
+Tier = Literal["standard", "batch"]
 State = Literal["open", "completed", "cut", "client_left"]
 
 
@@ -26,10 +28,17 @@ class Tokens(msgspec.Struct):
     cache_write_1h: int = 0
     output: int = 0
     reasoning: int = 0
+    input_audio: int = 0
+    output_audio: int = 0
+    web_searches: int = 0  # counted, not tokens
 
     @property
     def prompt(self) -> int:
-        return self.input + self.cache_read + self.cache_write + self.cache_write_1h
+        return self.input + self.cache_read + self.cache_write + self.cache_write_1h + self.input_audio
+
+
+# Buckets that not every model has a rate for.
+_RATED_SOMETIMES = ("cache_read", "cache_write", "cache_write_1h", "input_audio", "output_audio", "web_searches")
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -44,23 +53,41 @@ class Model(msgspec.Struct, frozen=True):
     cache_read_nanousd: int | None = None
     cache_write_nanousd: int | None = None
     cache_write_1h_nanousd: int | None = None
+    input_audio_nanousd: int | None = None
+    output_audio_nanousd: int | None = None
+    web_searches_nanousd: int | None = None  # each
 
-    def amount_nanousd(self, tokens: Tokens) -> int:
+    def amount_nanousd(self, tokens: Tokens, tier: Tier = "standard") -> int:
         """What these tokens cost. Reasoning is billed as output; a bucket without a rate must be empty."""
+        # Half of each rate is whole; searches are no cheaper in a batch.
+        whole = self._tokens_nanousd(tokens) // (2 if tier == "batch" else 1)
+        return whole + tokens.web_searches * (self.web_searches_nanousd or 0)
+
+    def _tokens_nanousd(self, tokens: Tokens) -> int:
         return (
             tokens.input * self.input_nanousd
             + tokens.cache_read * (self.cache_read_nanousd or 0)
             + tokens.cache_write * (self.cache_write_nanousd or 0)
             + tokens.cache_write_1h * (self.cache_write_1h_nanousd or 0)
             + (tokens.output + tokens.reasoning) * self.output_nanousd
+            + tokens.input_audio * (self.input_audio_nanousd or 0)
+            + tokens.output_audio * (self.output_audio_nanousd or 0)
         )
 
     def unbillable(self, tokens: Tokens) -> str:
         """The first bucket that holds tokens this model has no rate for, or empty."""
-        for bucket in ("cache_read", "cache_write", "cache_write_1h"):
+        for bucket in _RATED_SOMETIMES:
             if getattr(tokens, bucket) and getattr(self, f"{bucket}_nanousd") is None:
                 return bucket
         return ""
+
+
+# Anthropic's web search: 10 USD for a thousand.
+_SEARCH = 10_000_000
+
+
+def _claude(name: str, version: str, *rates: int) -> Model:
+    return Model(name, version, "anthropic", "chat", *rates, web_searches_nanousd=_SEARCH)
 
 
 # Public list prices of 2026-11, from the providers' pricing pages.
@@ -74,13 +101,39 @@ _ROWS = (
     Model("text-embedding-3-small", "text-embedding-3-small", "openai", "embeddings", 20),
     Model("text-embedding-3-large", "text-embedding-3-large", "openai", "embeddings", 130),
     Model("omni-moderation-latest", "omni-moderation-2024-09-26", "openai", "moderations"),
-    Model("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "anthropic", "chat", 3000, 15000, 300, 3750, 6000),
-    Model("claude-haiku-4-5", "claude-haiku-4-5-20251001", "anthropic", "chat", 1000, 5000, 100, 1250, 2000),
-    Model("claude-opus-4-8", "claude-opus-4-8", "anthropic", "chat", 5000, 25000, 500, 6250, 10000),
+    _claude("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", 3000, 15000, 300, 3750, 6000),
+    _claude("claude-haiku-4-5", "claude-haiku-4-5-20251001", 1000, 5000, 100, 1250, 2000),
+    _claude("claude-opus-4-8", "claude-opus-4-8", 5000, 25000, 500, 6250, 10000),
     Model("gemini-2.5-flash", "gemini-2.5-flash", "gemini", "chat", 300, 2500, 30),
     Model("gemini-3.6-flash", "gemini-3.6-flash", "gemini", "chat", 750, 3750, 75),
     Model("gemini-embedding-001", "gemini-embedding-001", "gemini", "embeddings", 150),
     Model("gemini-embedding-2", "gemini-embedding-2", "gemini", "embeddings", 200),
+    Model(
+        "gemini-live-2.5-flash",
+        "gemini-live-2.5-flash",
+        "gemini",
+        "live",
+        500,
+        2000,
+        input_audio_nanousd=3000,
+        output_audio_nanousd=12000,
+    ),
+    # Bedrock names no other version of a model than the one asked for. A geography's profile costs a tenth more.
+    *(
+        Model(f"{area}.anthropic.{name}", f"{area}.anthropic.{name}", "bedrock", "chat", *rates)
+        for areas, name, rates in (
+            (("us", "eu"), "claude-haiku-4-5-20251001-v1:0", (1100, 5500, 110, 1375, 2200)),
+            (("global",), "claude-haiku-4-5-20251001-v1:0", (1000, 5000, 100, 1250, 2000)),
+            (("us", "eu"), "claude-opus-4-8", (5500, 27500, 550, 6875, 11000)),
+            (("global",), "claude-opus-4-8", (5000, 25000, 500, 6250, 10000)),
+        )
+        for area in areas
+    ),
+    Model("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "bedrock", "chat", 60, 240, 15),
+    Model("us.amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "bedrock", "chat", 60, 240, 15),
+    Model("meta.llama3-1-8b-instruct-v1:0", "meta.llama3-1-8b-instruct-v1:0", "bedrock", "chat", 220, 220),
+    Model("openai.gpt-oss-120b-1:0", "openai.gpt-oss-120b-1:0", "bedrock", "chat", 150, 600),
+    Model("amazon.titan-embed-text-v2:0", "amazon.titan-embed-text-v2:0", "bedrock", "embeddings", 20),
 )
 MODELS = {name: row for row in _ROWS for name in (row.name, row.version)}
 
@@ -98,6 +151,13 @@ def list_models(family: Family) -> list[Model]:
     return [row for row in _ROWS if row.family == family]
 
 
+class Share(msgspec.Struct):
+    """What another model, or the same one before it, did for a call."""
+
+    model: str
+    tokens: Tokens
+
+
 class Entry(msgspec.Struct):
     """One billed call. `id` is what the provider's own request-id header said."""
 
@@ -110,6 +170,8 @@ class Entry(msgspec.Struct):
     tokens: Tokens
     state: State = "open"
     wire_bytes: int = 0  # of the answer, head and framing included
+    tier: Tier = "standard"
+    others: tuple[Share, ...] = ()  # beside `tokens`, not part of them
 
     def count(self, output: int, reasoning: int) -> None:
         self.tokens.output += output
@@ -153,7 +215,8 @@ class Bill:
 
 
 def _amount_nanousd(entry: Entry) -> int:
-    return MODELS[entry.model].amount_nanousd(entry.tokens)
+    shares = (Share(entry.model, entry.tokens), *entry.others)
+    return sum(MODELS[share.model].amount_nanousd(share.tokens, entry.tier) for share in shares)
 
 
 def _add_tokens(total: Tokens, more: Tokens) -> None:
@@ -165,4 +228,5 @@ def _add(totals: Totals, entry: Entry) -> None:
     totals.calls += 1
     totals.amount_nanousd += _amount_nanousd(entry)
     totals.states[entry.state] = totals.states.get(entry.state, 0) + 1
-    _add_tokens(totals.tokens, entry.tokens)
+    for tokens in (entry.tokens, *(share.tokens for share in entry.others)):
+        _add_tokens(totals.tokens, tokens)

@@ -47,6 +47,12 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "auto"
     write_bytes: Annotated[int, Meta(ge=0, description="bytes of one write, each in its own turn; 0: whole")] = 0
     frozen: Annotated[bool, Meta(description="no clock and no counter in bodies: same request, same bytes")] = False
+    web_searches: Annotated[int, Meta(ge=0, le=100, description="searches of a web search tool that is allowed")] = 0
+    iterations: Annotated[
+        Literal["none", "compaction", "advisor", "fallback"],
+        Meta(description="what Anthropic did besides the answer, as `iterations` of its usage"),
+    ] = "none"
+    batch_polls: Annotated[_Chunks, Meta(description="times a batch is looked at before it has ended")] = 1
     mark: Annotated[str, Meta(max_length=128, description="a name for the call, kept on the bill")] = ""
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gateway.sandbox import anthropic, azure, gemini, openai
+from gateway.sandbox import anthropic, azure, bedrock, gemini, openai, vertex
 from gateway.sandbox.call import Answer, Call
 from gateway.sandbox.request import Request
 
@@ -23,6 +23,7 @@ class Dialect(NamedTuple):
     refuse_control: Callable[[Call, str], Answer]
     id_header: str  # names each call; empty: the provider names its answers in the body alone
     headers: tuple[tuple[str, str], ...] = ()
+    raw_path: bool = False  # whether its routes are of the path as it was sent, with encoded slashes in a segment
 
 
 def _demand_nothing(call: Call) -> Answer | None:
@@ -72,29 +73,60 @@ GEMINI = Dialect(
     gemini.refuse_control,
     "",
 )
+BEDROCK = Dialect(
+    "bedrock",
+    ("bearer",),
+    bedrock.authenticate,
+    _demand_nothing,
+    bedrock.fail,
+    bedrock.refuse_path,
+    bedrock.refuse_control,
+    "x-amzn-requestid",
+    raw_path=True,
+)
+VERTEX = Dialect(
+    "vertex",
+    ("bearer",),
+    vertex.authenticate,
+    _demand_nothing,
+    gemini.fail,
+    gemini.refuse_path,
+    gemini.refuse_control,
+    "",
+)
 
 
 def find_dialect(request: Request) -> Dialect:
-    """Whose path it is. Three of them have `/v1/models`: there, the headers their clients always send decide."""
+    """Whose path it is. Several have `/v1/models` or `/v1/files`: there, the headers their clients send decide."""
     path = request.path
     if path.startswith("/openai/"):
         return AZURE
-    if path.startswith("/v1/messages"):
+    if path.startswith("/model/"):
+        return BEDROCK
+    if path.startswith(("/v1/projects/", "/v1beta1/")):
+        return VERTEX
+    if path.startswith(("/v1/messages", "/anthropic/")) or (path.startswith("/v1/files") and _is_anthropic(request)):
         return ANTHROPIC
-    if path.startswith("/v1beta/") or (path.startswith("/v1/models/") and ":" in path):
+    if path.startswith(("/v1beta/", "/upload/", "/v1/interactions")) or (
+        path.startswith("/v1/models/") and ":" in path
+    ):
         return GEMINI
-    if path.startswith("/v1/models") and "anthropic-version" in request.headers:
+    if path.startswith("/v1/models") and _is_anthropic(request):
         return ANTHROPIC
-    if path.startswith("/v1/models") and ("x-goog-api-key" in request.headers or "key" in request.query):
+    if path.startswith(("/v1/models", "/v1/files")) and ("x-goog-api-key" in request.headers or "key" in request.query):
         return GEMINI
     return OPENAI
+
+
+def _is_anthropic(request: Request) -> bool:
+    return "anthropic-version" in request.headers
 
 
 def authenticate(dialect: Dialect, call: Call, key_prefixes: tuple[str, ...]) -> Answer | None:
     """Why the caller is not let in; nothing if it is."""
     presented = _credentials(call.request)
-    key = next((presented[slot] for slot in dialect.slots if slot in presented), None)
     leaked = any(value.startswith(OUR_KEY_PREFIX) for value in presented.values())
+    key = next((presented[slot] for slot in dialect.slots if slot in presented), "" if leaked else None)
     return dialect.authenticate(call, key, key is not None and key.startswith(key_prefixes) and not leaked)
 
 

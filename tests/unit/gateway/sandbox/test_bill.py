@@ -1,15 +1,16 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from genai_prices import Usage, calc_price
 
 from gateway.sandbox import bill
-from gateway.sandbox.bill import MODELS, Bill, Entry, Model, Tokens, find_model
+from gateway.sandbox.bill import MODELS, Bill, Entry, Model, Share, Tokens, find_model
 
 TOKENS = Tokens(input=1, cache_read=20, cache_write=300, cache_write_1h=4000, output=50_000, reasoning=600_000)
 
 
-def entry(model: str = "claude-haiku-4-5", tokens: Tokens = TOKENS, **more: str) -> Entry:
+def entry(model: str = "claude-haiku-4-5", tokens: Tokens = TOKENS, **more: Any) -> Entry:
     return Entry("req_1", "", "anthropic", "messages", model, False, tokens, **more)
 
 
@@ -37,10 +38,13 @@ def test_prices_are_the_list_prices(name: str):
         ("output_tokens", model.output_nanousd),
         ("cache_read_tokens", model.cache_read_nanousd),
         ("cache_write_tokens", model.cache_write_nanousd),
+        ("input_audio_tokens", model.input_audio_nanousd),
+        ("output_audio_tokens", model.output_audio_nanousd),
     ):
         if rate_nanousd is None:
             continue
-        usage = Usage(input_tokens=1000, **{bucket: 1000}) if bucket.startswith("cache") else Usage(**{bucket: 1000})
+        whole = {"cache": "input_tokens", "input": "input_tokens", "output": "output_tokens"}[bucket.partition("_")[0]]
+        usage = Usage(**{whole: 1000, bucket: 1000})
         price = calc_price(usage, model_ref=name, provider_id=provider).total_price
         assert price == Decimal(rate_nanousd * 1000).scaleb(-9)
 
@@ -50,6 +54,22 @@ def test_a_model_is_found_by_name_and_version_for_what_it_does():
     assert find_model("gpt-4o-mini", "openai", "embeddings") is None
     assert find_model("gpt-4o-mini", "anthropic", "chat") is None
     assert isinstance(find_model("gemini-embedding-2", "gemini", "embeddings"), Model)
+
+
+def test_a_batch_costs_half_but_for_its_searches():
+    tokens = Tokens(input=3, cache_read=1, output=5, web_searches=2)
+    whole_nanousd = 3 * 1000 + 100 + 5 * 5000
+
+    assert MODELS["claude-haiku-4-5"].amount_nanousd(tokens) == whole_nanousd + 20_000_000
+    assert MODELS["claude-haiku-4-5"].amount_nanousd(tokens, "batch") == whole_nanousd // 2 + 20_000_000
+
+
+def test_what_others_did_for_a_call_is_on_its_line_at_their_price():
+    opened = Bill()
+    opened.open(entry(tokens=Tokens(input=1), others=(Share("claude-opus-4-8", Tokens(output=2)),), state="completed"))
+
+    assert opened.lines()[0]["amount_nanousd"] == 1000 + 2 * 25000 == opened.totals().amount_nanousd
+    assert opened.totals().tokens == Tokens(input=1, output=2)
 
 
 def test_lines_carry_their_amounts_and_totals_add_them_up():

@@ -17,6 +17,13 @@ CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
         ("anthropic", "POST", "/v1/messages/count_tokens", "messages.count_tokens", ""),
         ("gemini", "POST", "/v1beta/models/m:streamGenerateContent", "generate_content", "m"),
         ("gemini", "POST", "/v1/models/m:embedContent", "embed_content", "m"),
+        ("gemini", "GET", "/v1beta/interactions/v1_a", "interactions.retrieve", "v1_a"),
+        ("gemini", "POST", "/upload/v1beta/files", "files", ""),
+        ("anthropic", "POST", "/anthropic/v1/messages", "messages", ""),
+        ("anthropic", "GET", "/v1/messages/batches/b/results", "messages.batches.results", "b"),
+        ("anthropic", "DELETE", "/v1/files/f", "files.delete", "f"),
+        ("bedrock", "POST", "/model/a%2Fb:0/converse-stream", "converse", "a%2Fb:0"),
+        ("vertex", "POST", "/v1/projects/p/locations/l/publishers/anthropic/models/m:rawPredict", "messages", "m"),
     ],
 )
 def test_a_path_is_one_operation(dialect: str, method: str, path: str, endpoint: str, model: str):
@@ -35,6 +42,10 @@ def test_a_path_is_one_operation(dialect: str, method: str, path: str, endpoint:
         ("openai", "PUT", "/v1/models"),
         ("azure", "POST", "/openai/deployments/a/b/chat/completions"),
         ("gemini", "POST", "/v1alpha/models/m:generateContent"),
+        ("anthropic", "POST", "/anthropic/messages"),
+        ("bedrock", "POST", "/model/a/b/converse"),
+        ("bedrock", "GET", "/model/m/converse"),
+        ("vertex", "POST", "/v1/projects/p/publishers/google/models/m:predict"),
     ],
 )
 def test_other_paths_are_none(dialect: str, method: str, path: str):
@@ -47,6 +58,9 @@ def test_other_paths_are_none(dialect: str, method: str, path: str):
         {"x_sandbox_cache_write_tokens": "5"},
         {"x_sandbox_error_after_chunks": "1"},
         {"x_sandbox_colour": "red"},
+        {"x_sandbox_web_searches": "1"},
+        {"x_sandbox_iterations": "advisor"},
+        {"x_sandbox_batch_polls": "1"},
     ],
 )
 def test_a_control_that_would_be_ignored_is_refused_unbilled(control: dict[str, str]):
