@@ -1,7 +1,8 @@
 """Owns the sandbox's bill: its models, its own price list and one entry for each billed call.
 
 It is the oracle of the gateway's metering tests, so it shares no code with what it judges: plain
-multiplication of integers, nano-USD per token. Prices are flat; long contexts cost no more here.
+multiplication of integers, nano-USD per token. Prices are flat; long contexts cost no more here, and a
+batch costs half, but for its searches.
 """
 
 from collections import deque
@@ -17,12 +18,13 @@ _MS_PER_HOUR = 3_600_000
 
 # Whose model it is; for those that keep to one dialect, also the dialect's name.
 Family = Literal[
-    "openai", "anthropic", "gemini", "mistral", "groq", "cohere", "together", "ollama", "deepseek", "xai",
+    "openai", "anthropic", "gemini", "bedrock", "mistral", "groq", "cohere", "together", "ollama", "deepseek", "xai",
     "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage", "vllm", "llama.cpp",
 ]  # fmt: skip
 Kind = Literal[
-    "chat", "completions", "embeddings", "moderations", "rerank", "images", "ocr", "transcription", "multimodal"
+    "chat", "completions", "embeddings", "moderations", "rerank", "images", "ocr", "transcription", "multimodal", "live"
 ]
+Tier = Literal["standard", "batch"]
 State = Literal["open", "completed", "cut", "client_left"]
 
 
@@ -35,7 +37,7 @@ class Tokens(msgspec.Struct):
     cache_write_1h: int = 0
     output: int = 0
     reasoning: int = 0
-    # Not tokens, but for citations.
+    # Of other kinds, and what is not counted in tokens.
     citation: int = 0
     web_searches: int = 0
     search_units: int = 0
@@ -43,10 +45,16 @@ class Tokens(msgspec.Struct):
     input_pages: int = 0
     input_annotated_pages: int = 0
     output_images: int = 0
+    input_audio: int = 0
+    output_audio: int = 0
 
     @property
     def prompt(self) -> int:
-        return self.input + self.cache_read + self.cache_write + self.cache_write_1h
+        return self.input + self.cache_read + self.cache_write + self.cache_write_1h + self.input_audio
+
+
+# The buckets whose rates are in `Model.rates`.
+RATED = ("citation", "web_searches", "input_pages", "input_annotated_pages", "input_audio", "output_audio")
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -61,33 +69,30 @@ class Model(msgspec.Struct, frozen=True):
     cache_read_nanousd: int | None = None
     cache_write_nanousd: int | None = None
     cache_write_1h_nanousd: int | None = None
-    # Where the unit is no token: of a call, a search, a page, an hour of audio.
     reasoning_nanousd: int | None = None  # None: as output
-    citation_nanousd: int = 0
+    rates: dict[str, int] = {}  # nano-USD a unit of the buckets in RATED
     call_nanousd: int = 0
-    web_search_nanousd: int = 0
-    page_nanousd: int = 0
-    annotated_page_nanousd: int = 0
-    audio_hour_nanousd: int = 0
+    audio_hour_nanousd: int = 0  # what `input_audio_ms` costs
     input_audio_ms_min: int = 0  # what a shorter recording is billed as
 
-    def amount_nanousd(self, tokens: Tokens) -> int:
+    def amount_nanousd(self, tokens: Tokens, tier: Tier = "standard") -> int:
         """What a call of these tokens costs, rounded half to even. A bucket without a rate must be empty."""
-        reasoning_nanousd = self.output_nanousd if self.reasoning_nanousd is None else self.reasoning_nanousd
+        tokens_nanousd = Fraction(self._tokens_nanousd(tokens), 2 if tier == "batch" else 1)
         audio_ms = max(tokens.input_audio_ms, self.input_audio_ms_min)
-        return round(
+        audio_nanousd = Fraction(audio_ms * self.audio_hour_nanousd, _MS_PER_HOUR)
+        searches_nanousd = tokens.web_searches * self.rates.get("web_searches", 0)
+        return round(tokens_nanousd + audio_nanousd + searches_nanousd + self.call_nanousd)
+
+    def _tokens_nanousd(self, tokens: Tokens) -> int:
+        reasoning_nanousd = self.output_nanousd if self.reasoning_nanousd is None else self.reasoning_nanousd
+        return (
             tokens.input * self.input_nanousd
             + tokens.cache_read * (self.cache_read_nanousd or 0)
             + tokens.cache_write * (self.cache_write_nanousd or 0)
             + tokens.cache_write_1h * (self.cache_write_1h_nanousd or 0)
             + tokens.output * self.output_nanousd
             + tokens.reasoning * reasoning_nanousd
-            + tokens.citation * self.citation_nanousd
-            + tokens.web_searches * self.web_search_nanousd
-            + tokens.input_pages * self.page_nanousd
-            + tokens.input_annotated_pages * self.annotated_page_nanousd
-            + self.call_nanousd
-            + Fraction(audio_ms * self.audio_hour_nanousd, _MS_PER_HOUR)
+            + sum(getattr(tokens, bucket) * self.rates.get(bucket, 0) for bucket in RATED if bucket != "web_searches")
         )
 
     def unbillable(self, tokens: Tokens) -> str:
@@ -95,7 +100,15 @@ class Model(msgspec.Struct, frozen=True):
         for bucket in ("cache_read", "cache_write", "cache_write_1h"):
             if getattr(tokens, bucket) and getattr(self, f"{bucket}_nanousd") is None:
                 return bucket
-        return ""
+        return next((bucket for bucket in RATED if getattr(tokens, bucket) and bucket not in self.rates), "")
+
+
+# Anthropic's web search: 10 USD for a thousand.
+_SEARCH = 10_000_000
+
+
+def _claude(name: str, version: str, *rates: int) -> Model:
+    return Model(name, version, "anthropic", "chat", *rates, rates={"web_searches": _SEARCH})
 
 
 # Public list prices of 2026-11, from the providers' pricing pages.
@@ -109,14 +122,34 @@ _ROWS = (
     Model("text-embedding-3-small", "text-embedding-3-small", "openai", "embeddings", 20),
     Model("text-embedding-3-large", "text-embedding-3-large", "openai", "embeddings", 130),
     Model("omni-moderation-latest", "omni-moderation-2024-09-26", "openai", "moderations"),
-    Model("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "anthropic", "chat", 3000, 15000, 300, 3750, 6000),
-    Model("claude-haiku-4-5", "claude-haiku-4-5-20251001", "anthropic", "chat", 1000, 5000, 100, 1250, 2000),
-    Model("claude-opus-4-8", "claude-opus-4-8", "anthropic", "chat", 5000, 25000, 500, 6250, 10000),
+    _claude("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", 3000, 15000, 300, 3750, 6000),
+    _claude("claude-haiku-4-5", "claude-haiku-4-5-20251001", 1000, 5000, 100, 1250, 2000),
+    _claude("claude-opus-4-8", "claude-opus-4-8", 5000, 25000, 500, 6250, 10000),
     Model("gemini-2.5-flash", "gemini-2.5-flash", "gemini", "chat", 300, 2500, 30),
     Model("gemini-3.6-flash", "gemini-3.6-flash", "gemini", "chat", 750, 3750, 75),
     Model("gemini-embedding-001", "gemini-embedding-001", "gemini", "embeddings", 150),
     Model("gemini-embedding-2", "gemini-embedding-2", "gemini", "embeddings", 200),
-)
+    Model(
+        "gemini-live-2.5-flash", "gemini-live-2.5-flash", "gemini", "live", 500, 2000,
+        rates={"input_audio": 3000, "output_audio": 12000},
+    ),
+    # Bedrock names no other version of a model than the one asked for. A geography's profile costs a tenth more.
+    *(
+        Model(f"{area}.anthropic.{name}", f"{area}.anthropic.{name}", "bedrock", "chat", *rates)
+        for areas, name, rates in (
+            (("us", "eu"), "claude-haiku-4-5-20251001-v1:0", (1100, 5500, 110, 1375, 2200)),
+            (("global",), "claude-haiku-4-5-20251001-v1:0", (1000, 5000, 100, 1250, 2000)),
+            (("us", "eu"), "claude-opus-4-8", (5500, 27500, 550, 6875, 11000)),
+            (("global",), "claude-opus-4-8", (5000, 25000, 500, 6250, 10000)),
+        )
+        for area in areas
+    ),
+    Model("amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "bedrock", "chat", 60, 240, 15),
+    Model("us.amazon.nova-lite-v1:0", "us.amazon.nova-lite-v1:0", "bedrock", "chat", 60, 240, 15),
+    Model("meta.llama3-1-8b-instruct-v1:0", "meta.llama3-1-8b-instruct-v1:0", "bedrock", "chat", 220, 220),
+    Model("openai.gpt-oss-120b-1:0", "openai.gpt-oss-120b-1:0", "bedrock", "chat", 150, 600),
+    Model("amazon.titan-embed-text-v2:0", "amazon.titan-embed-text-v2:0", "bedrock", "embeddings", 20),
+)  # fmt: skip
 # The other providers', each with rates that are whole nano-USD. DeepSeek's current models cost more by day than by
 # night, and xAI's from 200,000 tokens on: here are ones that do not.
 _OTHER_ROWS = (
@@ -126,7 +159,8 @@ _OTHER_ROWS = (
     Model("mistral-embed", "mistral-embed", "mistral", "embeddings", 100, 100),
     Model("mistral-moderation-latest", "mistral-moderation-latest", "mistral", "moderations"),
     Model(
-        "mistral-ocr-4-0", "mistral-ocr-4-0", "mistral", "ocr", page_nanousd=4_000_000, annotated_page_nanousd=5_000_000
+        "mistral-ocr-4-0", "mistral-ocr-4-0", "mistral", "ocr",
+        rates={"input_pages": 4_000_000, "input_annotated_pages": 5_000_000},
     ),
     Model("voxtral-mini-2602", "voxtral-mini-2602", "mistral", "transcription", audio_hour_nanousd=180_000_000),
     Model("llama-3.3-70b-versatile", "llama-3.3-70b-versatile", "groq", "chat", 590, 790),
@@ -163,7 +197,7 @@ _OTHER_ROWS = (
     Model("sonar-pro", "sonar-pro", "perplexity", "chat", 3000, 15000, call_nanousd=14_000_000),
     Model(
         "sonar-deep-research", "sonar-deep-research", "perplexity", "chat", 2000, 8000,
-        reasoning_nanousd=3000, citation_nanousd=2000, web_search_nanousd=5_000_000,
+        reasoning_nanousd=3000, rates={"citation": 2000, "web_searches": 5_000_000},
     ),
     Model("gpt-oss-120b", "gpt-oss-120b", "cerebras", "chat", 350, 750),
     Model("llama3.1-8b", "llama3.1-8b", "cerebras", "chat", 100, 100),
@@ -201,6 +235,13 @@ def list_models(family: Family) -> list[Model]:
     return [row for row in (*_ROWS, *_OTHER_ROWS) if row.family == family]
 
 
+class Share(msgspec.Struct):
+    """What another model, or the same one before it, did for a call."""
+
+    model: str
+    tokens: Tokens
+
+
 class Entry(msgspec.Struct):
     """One billed call. `id` is what the provider's own request-id header said."""
 
@@ -213,6 +254,8 @@ class Entry(msgspec.Struct):
     tokens: Tokens
     state: State = "open"
     wire_bytes: int = 0  # of the answer, head and framing included
+    tier: Tier = "standard"
+    others: tuple[Share, ...] = ()  # beside `tokens`, not part of them
 
     def count(self, output: int, reasoning: int) -> None:
         self.tokens.output += output
@@ -256,7 +299,8 @@ class Bill:
 
 
 def _amount_nanousd(entry: Entry) -> int:
-    return MODELS[entry.model].amount_nanousd(entry.tokens)
+    shares = (Share(entry.model, entry.tokens), *entry.others)
+    return sum(MODELS[share.model].amount_nanousd(share.tokens, entry.tier) for share in shares)
 
 
 def _add_tokens(total: Tokens, more: Tokens) -> None:
@@ -268,4 +312,5 @@ def _add(totals: Totals, entry: Entry) -> None:
     totals.calls += 1
     totals.amount_nanousd += _amount_nanousd(entry)
     totals.states[entry.state] = totals.states.get(entry.state, 0) + 1
-    _add_tokens(totals.tokens, entry.tokens)
+    for tokens in (entry.tokens, *(share.tokens for share in entry.others)):
+        _add_tokens(totals.tokens, tokens)

@@ -6,9 +6,10 @@ from typing import Literal, NamedTuple, TypeVar
 
 import msgspec
 
-from gateway.sandbox.bill import Model, Tokens
+from gateway.sandbox.bill import Model, Share, Tier, Tokens
 from gateway.sandbox.controls import Controls
 from gateway.sandbox.request import Request
+from gateway.sandbox.shelf import Shelf
 
 T = TypeVar("T")
 
@@ -26,6 +27,8 @@ class Call(msgspec.Struct, frozen=True):
     path_model: str = ""  # the model or deployment the path names; empty if none
     created_s: int = FROZEN_S
     serial: int = 0  # of this call since the start; what is frozen does not show it
+    now_s: float = FROZEN_S  # the clock, which no control stops: signatures expire by it
+    shelf: Shelf = msgspec.field(default_factory=Shelf)
 
     def id_hex(self, seed: bytes) -> str:
         """24 hex digits for the ids in a body: unique, or only of the prompt when frozen."""
@@ -57,6 +60,17 @@ class Charge(NamedTuple):
     prompt: Tokens
     endpoint: str
     bill_id: str = ""  # for a dialect that names its answers in the body alone
+    others: tuple[Share, ...] = ()
+    tier: Tier = "standard"
+
+
+class Settled(NamedTuple):
+    """A call that was finished unseen, such as one of a batch, and is billed on the occasion of another."""
+
+    call: Call
+    charge: Charge
+    output: int
+    reasoning: int
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -69,6 +83,7 @@ class Answer(msgspec.Struct, frozen=True):
     charge: Charge | None = None
     headers: tuple[tuple[str, str], ...] = ()
     error_event: bytes = b""  # how this dialect reports a failure in the middle of a stream
+    settled: tuple[Settled, ...] = ()
 
 
 class Fault(msgspec.Struct, frozen=True):

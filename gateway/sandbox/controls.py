@@ -15,8 +15,9 @@ DELAY_MS_MAX = 3_600_000
 
 # Every dialect by its name; several of them share paths.
 Provider = Literal[
-    "auto", "openai", "azure", "anthropic", "gemini", "mistral", "groq", "cohere", "together", "ollama", "deepseek",
-    "xai", "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage", "vllm", "llama.cpp",
+    "auto", "openai", "azure", "anthropic", "gemini", "bedrock", "vertex", "mistral", "groq", "cohere", "together",
+    "ollama", "deepseek", "xai", "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage", "vllm",
+    "llama.cpp",
 ]  # fmt: skip
 
 _Tokens = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
@@ -54,6 +55,12 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "auto"
     write_bytes: Annotated[int, Meta(ge=0, description="bytes of one write, each in its own turn; 0: whole")] = 0
     frozen: Annotated[bool, Meta(description="no clock and no counter in bodies: same request, same bytes")] = False
+    web_searches: Annotated[int, Meta(ge=0, le=100, description="searches of a web search tool that is allowed")] = 0
+    iterations: Annotated[
+        Literal["none", "compaction", "advisor", "fallback"],
+        Meta(description="what Anthropic did besides the answer, as `iterations` of its usage"),
+    ] = "none"
+    batch_polls: Annotated[_Chunks, Meta(description="times a batch is looked at before it has ended")] = 1
     mark: Annotated[str, Meta(max_length=128, description="a name for the call, kept on the bill")] = ""
     provider: Annotated[Provider, Meta(description="who answers; auto: as path, headers and the model's name tell")] = (
         "auto"

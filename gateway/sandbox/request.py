@@ -40,6 +40,11 @@ class Request(msgspec.Struct, frozen=True):
     def target(self) -> str:
         return self.head.split(b" ", 2)[1].decode("latin-1")
 
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent: an encoded slash is part of a segment."""
+        return self.target.partition("?")[0]
+
 
 class _Head:
     """What httptools calls back with: the target, the header pairs and whether the head is whole."""

@@ -8,7 +8,11 @@ import msgspec
 
 from gateway.sandbox import (
     anthropic,
+    anthropic_batches,
+    anthropic_files,
     anthropic_messages,
+    bedrock_converse,
+    bedrock_invoke,
     cohere,
     cohere_chat,
     cohere_embed,
@@ -18,7 +22,9 @@ from gateway.sandbox import (
     compatible_embeddings,
     gemini,
     gemini_embed,
+    gemini_files,
     gemini_generate,
+    gemini_interactions,
     mistral,
     ollama,
     openai,
@@ -28,13 +34,16 @@ from gateway.sandbox import (
     openai_responses,
     together,
     transcription,
+    vertex_anthropic,
+    vertex_embed,
     voyage,
 )
 from gateway.sandbox.call import Answer, Call
+from gateway.sandbox.controls import HEADER_PREFIX
 from gateway.sandbox.dialects import Dialect, authenticate
 
 Handler = Callable[[Call], Answer]
-# Method, path below the dialect's root (`{model}` is one segment, up to a colon), endpoint, handler.
+# Method, path below the dialect's root, endpoint, handler. `{model}` is one segment up to a colon, `{id}` a whole one.
 Operation = tuple[str, str, str, Handler]
 
 
@@ -69,6 +78,17 @@ _AZURE_OPERATIONS = (
 _ANTHROPIC_OPERATIONS = (
     ("POST", "/messages", "messages", anthropic_messages.messages),
     ("POST", "/messages/count_tokens", "messages.count_tokens", anthropic_messages.tokens_count),
+    ("POST", "/messages/batches", "messages.batches", anthropic_batches.create),
+    ("GET", "/messages/batches", "messages.batches.list", anthropic_batches.list_all),
+    ("GET", "/messages/batches/{id}", "messages.batches.retrieve", anthropic_batches.retrieve),
+    ("DELETE", "/messages/batches/{id}", "messages.batches.delete", anthropic_batches.delete),
+    ("POST", "/messages/batches/{id}/cancel", "messages.batches.cancel", anthropic_batches.cancel),
+    ("GET", "/messages/batches/{id}/results", "messages.batches.results", anthropic_batches.results),
+    ("POST", "/files", "files", anthropic_files.upload),
+    ("GET", "/files", "files.list", anthropic_files.list_all),
+    ("GET", "/files/{id}", "files.retrieve", anthropic_files.retrieve),
+    ("GET", "/files/{id}/content", "files.content", anthropic_files.content),
+    ("DELETE", "/files/{id}", "files.delete", anthropic_files.delete),
     ("GET", "/models", "models.list", anthropic.models_list),
     ("GET", "/models/{model}", "models.retrieve", anthropic.models_retrieve),
 )
@@ -78,8 +98,35 @@ _GEMINI_OPERATIONS = (
     ("POST", "/models/{model}:countTokens", "count_tokens", gemini_generate.tokens_count),
     ("POST", "/models/{model}:embedContent", "embed_content", gemini_embed.embed),
     ("POST", "/models/{model}:batchEmbedContents", "embed_content", gemini_embed.batch_embed),
+    ("POST", "/interactions", "interactions", gemini_interactions.create),
+    ("GET", "/interactions/{id}", "interactions.retrieve", gemini_interactions.retrieve),
+    ("DELETE", "/interactions/{id}", "interactions.delete", gemini_interactions.delete),
+    ("GET", "/files", "files.list", gemini_files.list_all),
+    ("GET", "/files/{id}", "files.retrieve", gemini_files.retrieve),
+    ("DELETE", "/files/{id}", "files.delete", gemini_files.delete),
     ("GET", "/models", "models.list", gemini.models_list),
     ("GET", "/models/{model}", "models.retrieve", gemini.models_retrieve),
+)
+_UPLOAD_OPERATIONS = (("POST", "/files", "files", gemini_files.upload),)
+# https://docs.aws.amazon.com/bedrock/latest/APIReference/API_Operations_Amazon_Bedrock_Runtime.html
+_BEDROCK_OPERATIONS = (
+    ("POST", "/converse", "converse", bedrock_converse.converse),
+    ("POST", "/converse-stream", "converse", bedrock_converse.stream),
+    ("POST", "/invoke", "invoke", bedrock_invoke.invoke),
+    ("POST", "/invoke-with-response-stream", "invoke", bedrock_invoke.stream),
+    ("POST", "/count-tokens", "count_tokens", bedrock_invoke.tokens_count),
+)
+# https://cloud.google.com/vertex-ai/docs/reference/rest/v1/projects.locations.publishers.models
+_VERTEX_OPERATIONS = (
+    ("POST", "/google/models/{model}:generateContent", "generate_content", gemini_generate.generate),
+    ("POST", "/google/models/{model}:streamGenerateContent", "generate_content", gemini_generate.stream),
+    ("POST", "/google/models/{model}:countTokens", "count_tokens", gemini_generate.tokens_count),
+    ("POST", "/google/models/{model}:embedContent", "embed_content", gemini_embed.embed),
+    ("POST", "/google/models/{model}:batchEmbedContents", "embed_content", gemini_embed.batch_embed),
+    ("POST", "/google/models/{model}:predict", "predict", vertex_embed.predict),
+    ("POST", "/anthropic/models/count-tokens:rawPredict", "count_tokens", vertex_anthropic.tokens_count),
+    ("POST", "/anthropic/models/{model}:rawPredict", "messages", vertex_anthropic.predict),
+    ("POST", "/anthropic/models/{model}:streamRawPredict", "messages", vertex_anthropic.stream),
 )
 
 _CHAT = ("POST", "/chat/completions", "chat.completions", compatible_chat.chat)
@@ -160,8 +207,12 @@ _ROOTS: tuple[tuple[str, str, tuple[Operation, ...]], ...] = (
     ("azure", "/openai/v1", _OPENAI_OPERATIONS),
     ("azure", "/openai/deployments/{model}", _DEPLOYMENT_OPERATIONS),
     ("azure", "/openai", _AZURE_OPERATIONS),
-    ("anthropic", "/v1", _ANTHROPIC_OPERATIONS),
+    # DeepSeek, Moonshot and Bedrock's mantle speak it under a path of their own.
+    ("anthropic", "(?:/anthropic)?/v1", _ANTHROPIC_OPERATIONS),
     ("gemini", "/(?:v1beta|v1)", _GEMINI_OPERATIONS),
+    ("gemini", "/upload/(?:v1beta|v1)", _UPLOAD_OPERATIONS),
+    ("bedrock", "/model/{id}", _BEDROCK_OPERATIONS),
+    ("vertex", "/(?:v1beta1|v1)/projects/[^/]+/locations/[^/]+/publishers", _VERTEX_OPERATIONS),
     ("mistral", "/v1", _MISTRAL_OPERATIONS),
     ("groq", "/openai/v1", _GROQ_OPERATIONS),
     ("cohere", "/v2", _COHERE_V2_OPERATIONS),
@@ -182,20 +233,22 @@ _ROOTS: tuple[tuple[str, str, tuple[Operation, ...]], ...] = (
     ("llama.cpp", "/v1", (_CHAT, _COMPLETIONS, *_MODELS)),
 )
 
+_METHODS = ("GET", "POST", "DELETE")
+
 
 def _routes(dialect: str, method: str) -> Iterator[Route]:
     for owner, root, operations in _ROOTS:
         for operation_method, path, endpoint, handler in operations:
             if (owner, operation_method) == (dialect, method):
-                pattern = (root + path).replace("{model}", "(?P<model>[^/:]+)")
+                pattern = (root + path).replace("{model}", "(?P<model>[^/:]+)").replace("{id}", "(?P<model>[^/]+)")
                 yield Route(re.compile(pattern), endpoint, handler)
 
 
-ROUTES = {(dialect, method): tuple(_routes(dialect, method)) for dialect, _, _ in _ROOTS for method in ("GET", "POST")}
+ROUTES = {(dialect, method): tuple(_routes(dialect, method)) for dialect, _, _ in _ROOTS for method in _METHODS}
 
 
 def find_route(dialect: str, method: str, path: str) -> tuple[Route, str] | None:
-    """The operation and the model its path names (empty if none), or nothing."""
+    """The operation and the model, or the thing, its path names (empty if none), or nothing."""
     for route in ROUTES.get((dialect, method), ()):
         found = route.path.fullmatch(path)
         if found:
@@ -208,7 +261,8 @@ def respond(dialect: Dialect, call: Call, key_prefixes: tuple[str, ...]) -> Answ
     refusal = authenticate(dialect, call, key_prefixes) or dialect.check(call)
     if refusal:
         return refusal
-    found = find_route(dialect.name, call.request.method, call.request.path)
+    path = call.request.raw_path if dialect.raw_path else call.request.path
+    found = find_route(dialect.name, call.request.method, path)
     if found is None:
         return dialect.refuse_path(call)
     if call.controls.fail_status:
@@ -230,9 +284,16 @@ def _misused_control(call: Call, answer: Answer) -> str:
     """A control that would be ignored, which is an error."""
     if answer.charge is None:
         return ""
+    controls = call.controls
+    if HEADER_PREFIX + "batch-polls" in call.request.headers:
+        return "x-sandbox-batch-polls: only a batch is looked at until it ends"
+    if controls.web_searches and not answer.charge.prompt.web_searches:
+        return "x-sandbox-web-searches: no search tool here"
+    if controls.iterations != "none" and not answer.charge.others:
+        return "x-sandbox-iterations: only Anthropic's Messages API has them"
     bucket = answer.charge.model.unbillable(answer.charge.prompt)
     if bucket:
         return f"{answer.charge.model.name} has no price for {bucket}"
-    if call.controls.error_after_chunks is not None and not answer.stream:
+    if controls.error_after_chunks is not None and not answer.stream:
         return "x-sandbox-error-after-chunks: only a stream can end with an error event"
     return ""

@@ -11,12 +11,13 @@ from typing import cast
 import msgspec
 
 from gateway.sandbox.bill import MODELS, Bill, Entry
-from gateway.sandbox.call import FROZEN_S, Answer, Call, Piece
+from gateway.sandbox.call import FROZEN_S, Answer, Call, Charge, Piece
 from gateway.sandbox.controls import PROVIDER_HEADER, Controls, read_controls
 from gateway.sandbox.delivery import Frame, frames
 from gateway.sandbox.dialects import Dialect, find_dialect
 from gateway.sandbox.request import BadRequest, Request, RequestReader
 from gateway.sandbox.routes import respond
+from gateway.sandbox.shelf import Shelf
 
 # What GET /_sandbox/requests can show; enough for a test that compares what it sent with what came.
 REQUESTS_KEPT_MAX = 1_000
@@ -56,6 +57,7 @@ class Sandbox:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.bill = Bill()
+        self.shelf = Shelf()
         self.received: deque[Received] = deque(maxlen=REQUESTS_KEPT_MAX)
         self.requests_count = 0
         self.connections_count = 0
@@ -96,6 +98,7 @@ class Sandbox:
         else:
             answer = respond(dialect, call, self.options.key_prefixes)
         headers = self._headers(dialect, call, answer)
+        self._bill_settled(answer)
         return Plan(frames(answer, call.controls, headers, request.keep_alive), self._open_entry(call, answer))
 
     def _remember(self, request: Request, connection: int) -> None:
@@ -107,8 +110,16 @@ class Sandbox:
 
     def _call(self, request: Request, dialect: Dialect, controls: Controls) -> Call:
         self._calls_count += 1
-        created_s = FROZEN_S if controls.frozen else int(self.options.clock_s())
-        return Call(request, controls, dialect.name, created_s=created_s, serial=self._calls_count)
+        now_s = self.options.clock_s()
+        return Call(
+            request,
+            controls,
+            dialect.name,
+            created_s=FROZEN_S if controls.frozen else int(now_s),
+            serial=self._calls_count,
+            now_s=now_s,
+            shelf=self.shelf,
+        )
 
     def _headers(self, dialect: Dialect, call: Call, answer: Answer) -> tuple[tuple[str, str], ...]:
         date = ("date", formatdate(call.created_s, usegmt=True))
@@ -121,21 +132,19 @@ class Sandbox:
         """The entry of a charged call. What does not stream was written whole before its first byte: billed at once."""
         if answer.charge is None:
             return None
-        model, prompt, endpoint, bill_id = answer.charge
-        entry = Entry(
-            id=bill_id or call.request_id,
-            mark=call.controls.mark,
-            dialect=call.dialect,
-            endpoint=endpoint,
-            model=model.version,
-            stream=answer.stream,
-            tokens=msgspec.structs.replace(prompt),
-        )
+        entry = _entry_of(call, answer.charge, answer.stream)
         if not answer.stream:
             for piece in answer.pieces:
                 entry.count(piece.output, piece.reasoning)
         self.bill.open(entry)
         return entry
+
+    def _bill_settled(self, answer: Answer) -> None:
+        for call, charge, output, reasoning in answer.settled:
+            entry = _entry_of(call, charge, stream=False)
+            entry.count(output, reasoning)
+            entry.state = "completed"
+            self.bill.open(entry)
 
     def _own(self, request: Request) -> Answer:
         """The endpoints no provider has: the bill, the requests as received, and a clean slate."""
@@ -154,9 +163,24 @@ class Sandbox:
 
     def reset(self) -> Answer:
         self.bill.reset()
+        self.shelf.clear()
         self.received.clear()
         self.requests_count = 0
         return _document({"reset": True})
+
+
+def _entry_of(call: Call, charge: Charge, stream: bool) -> Entry:
+    return Entry(
+        id=charge.bill_id or call.request_id,
+        mark=call.controls.mark,
+        dialect=call.dialect,
+        endpoint=charge.endpoint,
+        model=charge.model.version,
+        stream=stream,
+        tokens=msgspec.structs.replace(charge.prompt),
+        tier=charge.tier,
+        others=charge.others,
+    )
 
 
 def _document(value: object, status: int = 200) -> Answer:

@@ -3,6 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
+from botocore.eventstream import EventStreamBuffer
+
 from gateway.sandbox import Options, Sandbox
 from gateway.sandbox.bill import Entry
 from gateway.sandbox.request import RequestReader
@@ -27,6 +29,17 @@ class Told(NamedTuple):
         """The data of each server-sent event; `[DONE]` as that text."""
         lines = [line for line in self.body.decode().splitlines() if line.startswith("data: ")]
         return [line[6:] if line == "data: [DONE]" else json.loads(line[6:]) for line in lines]
+
+    @property
+    def messages(self) -> list[tuple[str, Any]]:
+        """The type and the payload of each message of a binary event stream, whose checksums are good."""
+        buffer = EventStreamBuffer()
+        buffer.add_data(self.body)
+        read = list[tuple[str, Any]]()
+        for message in buffer:
+            kind = message.headers.get(":event-type") or message.headers[":exception-type"]
+            read.append((kind, json.loads(message.payload)))
+        return read
 
 
 def new_sandbox(**options: Any) -> Sandbox:

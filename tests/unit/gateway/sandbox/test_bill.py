@@ -1,15 +1,16 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from genai_prices import Usage, calc_price
 
 from gateway.sandbox import bill
-from gateway.sandbox.bill import MODELS, Bill, Entry, Model, Tokens, find_model
+from gateway.sandbox.bill import MODELS, Bill, Entry, Model, Share, Tokens, find_model
 
 TOKENS = Tokens(input=1, cache_read=20, cache_write=300, cache_write_1h=4000, output=50_000, reasoning=600_000)
 
 
-def entry(model: str = "claude-haiku-4-5", tokens: Tokens = TOKENS, **more: str) -> Entry:
+def entry(model: str = "claude-haiku-4-5", tokens: Tokens = TOKENS, **more: Any) -> Entry:
     return Entry("req_1", "", "anthropic", "messages", model, False, tokens, **more)
 
 
@@ -43,10 +44,13 @@ PRICED = {
     "cache_read_tokens": "cache_read_nanousd",
     "cache_write_tokens": "cache_write_nanousd",
 }
-PRICED_ELSEWHERE = {
-    "input_document_pages": "page_nanousd",
-    "input_annotated_document_pages": "annotated_page_nanousd",
-    "web_searches": "web_search_nanousd",
+# What genai-prices calls a bucket, and the count it is part of, if it is.
+PRICED_BY_BUCKET = {
+    "input_pages": ("input_document_pages", ""),
+    "input_annotated_pages": ("input_annotated_document_pages", "input_document_pages"),
+    "web_searches": ("web_searches", ""),
+    "input_audio": ("input_audio_tokens", "input_tokens"),
+    "output_audio": ("output_audio_tokens", "output_tokens"),
 }
 
 
@@ -67,11 +71,12 @@ def test_prices_are_the_list_prices(name: str):
             assert listed_nanousd(name, **{**more, counted: 1000}) == rate_nanousd * 1000
 
 
-@pytest.mark.parametrize("name", ["mistral-ocr-4-0", "sonar-deep-research"])
-def test_prices_of_what_is_no_token_are_the_list_prices(name: str):
-    for counted, rate in PRICED_ELSEWHERE.items():
-        both = {"input_document_pages": 1000} if "annotated" in counted else {}
-        assert listed_nanousd(name, **both, **{counted: 1000}) == getattr(MODELS[name], rate) * 1000
+@pytest.mark.parametrize("name", [name for name in LISTED if MODELS[name].rates.keys() & PRICED_BY_BUCKET.keys()])
+def test_prices_of_other_buckets_are_the_list_prices(name: str):
+    for bucket, (counted, whole) in PRICED_BY_BUCKET.items():
+        if bucket in MODELS[name].rates:
+            both = {whole: 1000} if whole else {}
+            assert listed_nanousd(name, **both, **{counted: 1000}) == MODELS[name].rates[bucket] * 1000
 
 
 @pytest.mark.parametrize("name", ["whisper-large-v3", "whisper-large-v3-turbo", "voxtral-mini-2602"])
@@ -105,6 +110,22 @@ def test_a_model_is_found_by_name_and_version_for_what_it_does():
     assert find_model("gpt-4o-mini", "openai", "embeddings") is None
     assert find_model("gpt-4o-mini", "anthropic", "chat") is None
     assert isinstance(find_model("gemini-embedding-2", "gemini", "embeddings"), Model)
+
+
+def test_a_batch_costs_half_but_for_its_searches():
+    tokens = Tokens(input=3, cache_read=1, output=5, web_searches=2)
+    whole_nanousd = 3 * 1000 + 100 + 5 * 5000
+
+    assert MODELS["claude-haiku-4-5"].amount_nanousd(tokens) == whole_nanousd + 20_000_000
+    assert MODELS["claude-haiku-4-5"].amount_nanousd(tokens, "batch") == whole_nanousd // 2 + 20_000_000
+
+
+def test_what_others_did_for_a_call_is_on_its_line_at_their_price():
+    opened = Bill()
+    opened.open(entry(tokens=Tokens(input=1), others=(Share("claude-opus-4-8", Tokens(output=2)),), state="completed"))
+
+    assert opened.lines()[0]["amount_nanousd"] == 1000 + 2 * 25000 == opened.totals().amount_nanousd
+    assert opened.totals().tokens == Tokens(input=1, output=2)
 
 
 def test_lines_carry_their_amounts_and_totals_add_them_up():

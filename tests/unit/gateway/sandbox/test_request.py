@@ -17,6 +17,12 @@ def test_a_request_keeps_its_head_as_it_came():
     assert request.keep_alive
 
 
+def test_a_path_is_known_as_it_was_sent_too():
+    (request,) = RequestReader().feed(b"GET /model/a%2Fb/converse?x=1 HTTP/1.1\r\nhost: a\r\n\r\n")
+
+    assert (request.path, request.raw_path) == ("/model/a/b/converse", "/model/a%2Fb/converse")
+
+
 def test_requests_come_whole_however_the_bytes_are_split():
     stream = COUNTED + CHUNKED + BARE + CHUNKED
     whole = list(RequestReader().feed(stream))

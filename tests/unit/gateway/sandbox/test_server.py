@@ -103,11 +103,13 @@ async def test_requests_are_kept_as_they_came(sandbox: Sandbox, client: Client):
 
 async def test_a_reset_forgets(sandbox: Sandbox, client: Client):
     await client.ask()
+    sandbox.shelf.of(str).put("a", "kept")
     assert (await client.ask(None, "/_sandbox/reset")).json == {"reset": True}
 
     assert (await client.ask(None, "/_sandbox/bill", "GET")).json["totals"]["calls"] == 0
     assert (await client.ask(None, "/_sandbox/requests", "GET")).json["count"] == 0
     assert (await client.ask(None, "/_sandbox/nothing", "GET")).status == 404
+    assert sandbox.shelf.of(str).get("a") is None
 
 
 async def test_pipelined_requests_are_answered_in_order(sandbox: Sandbox, client: Client):
