@@ -5,6 +5,7 @@ multiplication of integers, nano-USD per token. Prices are flat; long contexts c
 """
 
 from collections import deque
+from fractions import Fraction
 from typing import Literal
 
 import msgspec
@@ -13,7 +14,7 @@ import msgspec
 ENTRIES_MAX = 200_000
 
 Family = Literal["openai", "anthropic", "gemini"]
-Kind = Literal["chat", "completions", "embeddings", "moderations"]
+Kind = Literal["chat", "completions", "embeddings", "moderations", "images", "speech", "transcriptions", "realtime"]
 State = Literal["open", "completed", "cut", "client_left"]
 
 
@@ -26,10 +27,29 @@ class Tokens(msgspec.Struct):
     cache_write_1h: int = 0
     output: int = 0
     reasoning: int = 0
+    # Other modalities, and what is not counted in tokens; each has its rate in `Model.rates`.
+    input_audio: int = 0
+    input_image: int = 0
+    cache_read_audio: int = 0
+    cache_read_image: int = 0
+    output_audio: int = 0
+    output_image: int = 0
+    input_characters: int = 0
+    input_audio_ms: int = 0
+    training: int = 0
+    images: int = 0  # priced by size and quality: `Entry.image_nanousd`
 
     @property
     def prompt(self) -> int:
-        return self.input + self.cache_read + self.cache_write + self.cache_write_1h
+        text = self.input + self.cache_read + self.cache_write + self.cache_write_1h
+        return text + self.input_audio + self.input_image + self.cache_read_audio + self.cache_read_image
+
+
+# The buckets whose rates are in `Model.rates`.
+RATED = (
+    "input_audio", "input_image", "cache_read_audio", "cache_read_image", "output_audio", "output_image",
+    "input_characters", "input_audio_ms", "training",
+)  # fmt: skip
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -44,6 +64,7 @@ class Model(msgspec.Struct, frozen=True):
     cache_read_nanousd: int | None = None
     cache_write_nanousd: int | None = None
     cache_write_1h_nanousd: int | None = None
+    rates: dict[str, int] = {}  # nano-USD per unit of the buckets in RATED
 
     def amount_nanousd(self, tokens: Tokens) -> int:
         """What these tokens cost. Reasoning is billed as output; a bucket without a rate must be empty."""
@@ -53,6 +74,7 @@ class Model(msgspec.Struct, frozen=True):
             + tokens.cache_write * (self.cache_write_nanousd or 0)
             + tokens.cache_write_1h * (self.cache_write_1h_nanousd or 0)
             + (tokens.output + tokens.reasoning) * self.output_nanousd
+            + sum(getattr(tokens, bucket) * rate for bucket, rate in self.rates.items())
         )
 
     def unbillable(self, tokens: Tokens) -> str:
@@ -60,20 +82,51 @@ class Model(msgspec.Struct, frozen=True):
         for bucket in ("cache_read", "cache_write", "cache_write_1h"):
             if getattr(tokens, bucket) and getattr(self, f"{bucket}_nanousd") is None:
                 return bucket
-        return ""
+        return next((bucket for bucket in RATED if getattr(tokens, bucket) and bucket not in self.rates), "")
 
+
+_REALTIME = {
+    "input_audio": 32000, "output_audio": 64000, "cache_read_audio": 400, "input_image": 5000, "cache_read_image": 500,
+}  # fmt: skip
+_REALTIME_MINI = {
+    "input_audio": 10000, "output_audio": 20000, "cache_read_audio": 300, "input_image": 800, "cache_read_image": 80,
+}  # fmt: skip
+_IMAGE_15 = {"input_image": 8000, "cache_read_image": 2000, "output_image": 32000}
+_IMAGE_2 = {"input_image": 8000, "cache_read_image": 2000, "output_image": 30000}
 
 # Public list prices of 2026-11, from the providers' pricing pages.
 _ROWS = (
     Model("gpt-4o", "gpt-4o-2024-08-06", "openai", "chat", 2500, 10000, 1250),
-    Model("gpt-4o-mini", "gpt-4o-mini-2024-07-18", "openai", "chat", 150, 600, 75),
-    Model("gpt-4.1-mini", "gpt-4.1-mini-2025-04-14", "openai", "chat", 400, 1600, 100),
+    Model("gpt-4o-mini", "gpt-4o-mini-2024-07-18", "openai", "chat", 150, 600, 75, rates={"training": 3000}),
+    Model("gpt-4.1-mini", "gpt-4.1-mini-2025-04-14", "openai", "chat", 400, 1600, 100, rates={"training": 5000}),
     Model("gpt-5-mini", "gpt-5-mini-2025-08-07", "openai", "chat", 250, 2000, 25),
     Model("gpt-5.6-sol", "gpt-5.6-sol", "openai", "chat", 4000, 20000, 400, 5000),
     Model("gpt-3.5-turbo-instruct", "gpt-3.5-turbo-instruct", "openai", "completions", 1500, 2000),
     Model("text-embedding-3-small", "text-embedding-3-small", "openai", "embeddings", 20),
     Model("text-embedding-3-large", "text-embedding-3-large", "openai", "embeddings", 130),
     Model("omni-moderation-latest", "omni-moderation-2024-09-26", "openai", "moderations"),
+    Model("gpt-image-1.5", "gpt-image-1.5", "openai", "images", 5000, 10000, 1250, rates=_IMAGE_15),
+    Model("gpt-image-2", "gpt-image-2", "openai", "images", 5000, 30000, 1250, rates=_IMAGE_2),
+    Model("dall-e-3", "dall-e-3", "openai", "images"),
+    Model("dall-e-2", "dall-e-2", "openai", "images"),
+    Model("gpt-4o-mini-tts", "gpt-4o-mini-tts", "openai", "speech", 600, 12000),
+    Model("tts-1", "tts-1", "openai", "speech", rates={"input_characters": 15000}),
+    Model("tts-1-hd", "tts-1-hd", "openai", "speech", rates={"input_characters": 30000}),
+    Model(
+        "gpt-4o-transcribe", "gpt-4o-transcribe", "openai", "transcriptions", 2500, 10000, rates={"input_audio": 6000}
+    ),
+    Model(
+        "gpt-4o-mini-transcribe",
+        "gpt-4o-mini-transcribe",
+        "openai",
+        "transcriptions",
+        1250,
+        5000,
+        rates={"input_audio": 3000},
+    ),
+    Model("whisper-1", "whisper-1", "openai", "transcriptions", rates={"input_audio_ms": 100}),
+    Model("gpt-realtime", "gpt-realtime", "openai", "realtime", 4000, 16000, 400, rates=_REALTIME),
+    Model("gpt-realtime-mini", "gpt-realtime-mini", "openai", "realtime", 600, 2400, 60, rates=_REALTIME_MINI),
     Model("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", "anthropic", "chat", 3000, 15000, 300, 3750, 6000),
     Model("claude-haiku-4-5", "claude-haiku-4-5-20251001", "anthropic", "chat", 1000, 5000, 100, 1250, 2000),
     Model("claude-opus-4-8", "claude-opus-4-8", "anthropic", "chat", 5000, 25000, 500, 6250, 10000),
@@ -110,10 +163,15 @@ class Entry(msgspec.Struct):
     tokens: Tokens
     state: State = "open"
     wire_bytes: int = 0  # of the answer, head and framing included
+    percent: int = 100  # of the list price: a batch costs half
+    image_nanousd: int = 0  # list price of one of `tokens.images`
 
     def count(self, output: int, reasoning: int) -> None:
         self.tokens.output += output
         self.tokens.reasoning += reasoning
+
+    def add(self, tokens: Tokens) -> None:
+        _add_tokens(self.tokens, tokens)
 
 
 class Totals(msgspec.Struct):
@@ -153,7 +211,9 @@ class Bill:
 
 
 def _amount_nanousd(entry: Entry) -> int:
-    return MODELS[entry.model].amount_nanousd(entry.tokens)
+    """Rounded half to even, where half a price leaves a fraction."""
+    listed = MODELS[entry.model].amount_nanousd(entry.tokens) + entry.tokens.images * entry.image_nanousd
+    return round(Fraction(listed * entry.percent, 100))
 
 
 def _add_tokens(total: Tokens, more: Tokens) -> None:

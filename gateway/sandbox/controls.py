@@ -47,6 +47,20 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "auto"
     write_bytes: Annotated[int, Meta(ge=0, description="bytes of one write, each in its own turn; 0: whole")] = 0
     frozen: Annotated[bool, Meta(description="no clock and no counter in bodies: same request, same bytes")] = False
+    cached_audio_tokens: Annotated[_Tokens, Meta(description="audio input tokens read from a cache")] = 0
+    cached_image_tokens: Annotated[_Tokens, Meta(description="image input tokens read from a cache")] = 0
+    polls: Annotated[int, Meta(ge=0, le=1000, description="times a job is asked for before it is done")] = 1
+    websocket_deflate: Annotated[bool, Meta(description="take a WebSocket client's offer to compress")] = False
+    fragment_bytes: Annotated[int, Meta(ge=0, description="bytes of one WebSocket frame; 0: whole messages")] = 0
+    async_filter: Annotated[bool, Meta(description="Azure's verdicts on a chat stream come after the words")] = False
+    spillover: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            pattern=r"^[\w.-]*$",
+            description="Azure: the deployment that answers in the place of a full one",
+        ),
+    ] = ""
     mark: Annotated[str, Meta(max_length=128, description="a name for the call, kept on the bill")] = ""
 
 

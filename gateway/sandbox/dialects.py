@@ -6,16 +6,19 @@ from typing import NamedTuple
 from gateway.sandbox import anthropic, azure, gemini, openai
 from gateway.sandbox.call import Answer, Call
 from gateway.sandbox.request import Request
+from gateway.sandbox.websocket import is_upgrade, offered_protocols
 
 # A key of ours must never reach a provider: a gateway that forwards one instead of swapping it is caught here.
 OUR_KEY_PREFIX = "lk-"
+# Before the key among the subprotocols: https://platform.openai.com/docs/guides/realtime-websocket
+KEY_PROTOCOL = "openai-insecure-api-key."
 
 
 class Dialect(NamedTuple):
     """One provider's manners, whatever the operation."""
 
     name: str
-    slots: tuple[str, ...]  # where its credential may be: a header, `bearer`, or `key` of the query
+    slots: tuple[str, ...]  # where its credential may be: see `_credentials`
     authenticate: Callable[[Call, str | None, bool], Answer | None]
     check: Callable[[Call], Answer | None]  # what every operation demands besides
     fail: Callable[[Call, int], Answer]
@@ -31,7 +34,7 @@ def _demand_nothing(call: Call) -> Answer | None:
 
 OPENAI = Dialect(
     "openai",
-    ("bearer",),
+    ("bearer", "subprotocol"),
     openai.authenticate,
     _demand_nothing,
     openai.fail,
@@ -42,7 +45,7 @@ OPENAI = Dialect(
 )
 AZURE = Dialect(
     "azure",
-    ("api-key", "bearer"),
+    ("api-key", "bearer", "query-api-key", "subprotocol"),
     azure.authenticate,
     azure.refuse_version,
     openai.fail,
@@ -107,4 +110,16 @@ def _credentials(request: Request) -> dict[str, str]:
         found["bearer"] = token.strip()
     if "key" in request.query:
         found["key"] = request.query["key"]
+    if is_upgrade(request):
+        found |= _socket_credentials(request)
+    return found
+
+
+def _socket_credentials(request: Request) -> dict[str, str]:
+    """Where a browser, which cannot set headers of a WebSocket, has its key: OpenAI's way and Azure's."""
+    offered = offered_protocols(request)
+    keys = [name.removeprefix(KEY_PROTOCOL) for name in offered if name.startswith(KEY_PROTOCOL)]
+    found = {"subprotocol": keys[0]} if keys else {}
+    if "api-key" in request.query:
+        found["query-api-key"] = request.query["api-key"]
     return found

@@ -9,20 +9,18 @@ import msgspec
 from gateway.sandbox import (
     anthropic,
     anthropic_messages,
+    azure,
     gemini,
     gemini_embed,
     gemini_generate,
-    openai,
-    openai_chat,
-    openai_completions,
-    openai_embeddings,
-    openai_responses,
 )
 from gateway.sandbox.call import Answer, Call
 from gateway.sandbox.dialects import Dialect, authenticate
+from gateway.sandbox.openai_operations import AZURE_OPERATIONS, DEPLOYMENT_OPERATIONS, OPENAI_OPERATIONS
 
 Handler = Callable[[Call], Answer]
-# Method, path below the dialect's root (`{model}` is one segment, up to a colon), endpoint, handler.
+# Method, path below the dialect's root, endpoint, handler. A name in braces is one segment, up to a colon:
+# `{model}`, or `{id}` of an object and `{part}` of one within it.
 Operation = tuple[str, str, str, Handler]
 
 
@@ -32,28 +30,15 @@ class Route(NamedTuple):
     handler: Handler
 
 
-# https://platform.openai.com/docs/api-reference ; Azure serves the same under /openai/v1.
-_OPENAI_OPERATIONS = (
-    ("POST", "/chat/completions", "chat.completions", openai_chat.chat),
-    ("POST", "/completions", "completions", openai_completions.completions),
-    ("POST", "/responses", "responses", openai_responses.responses),
-    ("POST", "/responses/input_tokens", "responses.input_tokens", openai_responses.input_tokens),
-    ("POST", "/embeddings", "embeddings", openai_embeddings.embeddings),
-    ("POST", "/moderations", "moderations", openai_embeddings.moderations),
-    ("GET", "/models", "models.list", openai.models_list),
-    ("GET", "/models/{model}", "models.retrieve", openai.models_retrieve),
-)
-# https://learn.microsoft.com/azure/ai-foundry/openai/reference : operations with the deployment in the path.
-_DEPLOYMENT_OPERATIONS = (
-    ("POST", "/chat/completions", "chat.completions", openai_chat.chat),
-    ("POST", "/completions", "completions", openai_completions.completions),
-    ("POST", "/embeddings", "embeddings", openai_embeddings.embeddings),
-)
-# The others have it in the body, under /openai with an api-version.
-_AZURE_OPERATIONS = (
-    ("POST", "/responses", "responses", openai_responses.responses),
-    ("GET", "/models", "models.list", openai.models_list),
-)
+class Found(NamedTuple):
+    """The operation and what its path names; empty if it names none."""
+
+    route: Route
+    path_model: str = ""
+    path_id: str = ""
+    path_part: str = ""
+
+
 _ANTHROPIC_OPERATIONS = (
     ("POST", "/messages", "messages", anthropic_messages.messages),
     ("POST", "/messages/count_tokens", "messages.count_tokens", anthropic_messages.tokens_count),
@@ -71,32 +56,35 @@ _GEMINI_OPERATIONS = (
 )
 
 _ROOTS: tuple[tuple[str, str, tuple[Operation, ...]], ...] = (
-    ("openai", "/v1", _OPENAI_OPERATIONS),
-    ("azure", "/openai/v1", _OPENAI_OPERATIONS),
-    ("azure", "/openai/deployments/{model}", _DEPLOYMENT_OPERATIONS),
-    ("azure", "/openai", _AZURE_OPERATIONS),
+    ("openai", "/v1", OPENAI_OPERATIONS),
+    ("azure", "/openai/v1", OPENAI_OPERATIONS),
+    ("azure", "/openai/deployments/{model}", DEPLOYMENT_OPERATIONS),
+    ("azure", "/openai", AZURE_OPERATIONS),
     ("anthropic", "/v1", _ANTHROPIC_OPERATIONS),
     ("gemini", "/(?:v1beta|v1)", _GEMINI_OPERATIONS),
 )
+
+
+_SEGMENT = re.compile(r"\{(model|id|part)\}")
+_METHODS = ("GET", "POST", "DELETE")
 
 
 def _routes(dialect: str, method: str) -> Iterator[Route]:
     for owner, root, operations in _ROOTS:
         for operation_method, path, endpoint, handler in operations:
             if (owner, operation_method) == (dialect, method):
-                pattern = (root + path).replace("{model}", "(?P<model>[^/:]+)")
+                pattern = _SEGMENT.sub(r"(?P<path_\1>[^/:]+)", root + path)
                 yield Route(re.compile(pattern), endpoint, handler)
 
 
-ROUTES = {(dialect, method): tuple(_routes(dialect, method)) for dialect, _, _ in _ROOTS for method in ("GET", "POST")}
+ROUTES = {(dialect, method): tuple(_routes(dialect, method)) for dialect, _, _ in _ROOTS for method in _METHODS}
 
 
-def find_route(dialect: str, method: str, path: str) -> tuple[Route, str] | None:
-    """The operation and the model its path names (empty if none), or nothing."""
+def find_route(dialect: str, method: str, path: str) -> Found | None:
     for route in ROUTES.get((dialect, method), ()):
         found = route.path.fullmatch(path)
         if found:
-            return route, found.groupdict().get("model", "")
+            return Found(route, **found.groupdict())
     return None
 
 
@@ -110,8 +98,13 @@ def respond(dialect: Dialect, call: Call, key_prefixes: tuple[str, ...]) -> Answ
         return dialect.refuse_path(call)
     if call.controls.fail_status:
         return _fail(dialect, call)
-    route, path_model = found
-    answer = route.handler(msgspec.structs.replace(call, endpoint=route.endpoint, path_model=path_model))
+    route, path_model, path_id, path_part = found
+    named = msgspec.structs.replace(
+        call, endpoint=route.endpoint, path_model=path_model, path_id=path_id, path_part=path_part
+    )
+    answer = route.handler(named)
+    if dialect.name == "azure":
+        answer = msgspec.structs.replace(answer, headers=(*answer.headers, *azure.served_headers(named, answer)))
     problem = _misused_control(call, answer)
     return dialect.refuse_control(call, problem) if problem else answer
 
@@ -125,6 +118,8 @@ def _fail(dialect: Dialect, call: Call) -> Answer:
 
 def _misused_control(call: Call, answer: Answer) -> str:
     """A control that would be ignored, which is an error."""
+    if call.dialect != "azure" and (call.controls.spillover or call.controls.async_filter):
+        return "x-sandbox-spillover, x-sandbox-async-filter: only Azure does this"
     if answer.charge is None:
         return ""
     bucket = answer.charge.model.unbillable(answer.charge.prompt)

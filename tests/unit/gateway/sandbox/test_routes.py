@@ -14,6 +14,7 @@ CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
         ("azure", "POST", "/openai/deployments/d/chat/completions", "chat.completions", "d"),
         ("azure", "POST", "/openai/v1/responses", "responses", ""),
         ("azure", "POST", "/openai/responses", "responses", ""),
+        ("openai", "DELETE", "/v1/files/file-a", "files.delete", ""),
         ("anthropic", "POST", "/v1/messages/count_tokens", "messages.count_tokens", ""),
         ("gemini", "POST", "/v1beta/models/m:streamGenerateContent", "generate_content", "m"),
         ("gemini", "POST", "/v1/models/m:embedContent", "embed_content", "m"),
@@ -47,6 +48,9 @@ def test_other_paths_are_none(dialect: str, method: str, path: str):
         {"x_sandbox_cache_write_tokens": "5"},
         {"x_sandbox_error_after_chunks": "1"},
         {"x_sandbox_colour": "red"},
+        {"x_sandbox_spillover": "other"},
+        {"x_sandbox_async_filter": "true"},
+        {"x_sandbox_cached_audio_tokens": "5"},
     ],
 )
 def test_a_control_that_would_be_ignored_is_refused_unbilled(control: dict[str, str]):
@@ -55,6 +59,13 @@ def test_a_control_that_would_be_ignored_is_refused_unbilled(control: dict[str, 
 
     assert (told.status, told.json["error"]["code"]) == (400, "invalid_sandbox_control")
     assert sandbox.bill.totals().calls == 0
+
+
+def test_a_path_may_name_an_object_and_one_within_it():
+    found = find_route("openai", "GET", "/v1/vector_stores/vs_a/files/file-b")
+
+    assert found
+    assert (found.route.endpoint, found.path_id, found.path_part) == ("vector_stores.files", "vs_a", "file-b")
 
 
 def test_the_credential_is_looked_at_first():
