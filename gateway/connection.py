@@ -8,7 +8,8 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Protocol, cast
 
-from gateway.faults import METHODS, Refusal, render_answer
+from gateway.endpoints import METHODS
+from gateway.faults import Refusal, render_answer
 from gateway.forward import Exchange
 from gateway.request import Request
 from gateway.route import Plan

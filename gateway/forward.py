@@ -7,10 +7,11 @@ meter's; what they cost is a later stage's. A client that leaves does not stop t
 from typing import Protocol
 
 from gateway.contract.record import Outcome, Record
+from gateway.endpoints import Dialect
 from gateway.examine import Call
 from gateway.faults import Refusal, render_answer, render_stream_error
 from gateway.identify import Caller
-from gateway.providers import Dialect
+from gateway.metering.reading import About
 from gateway.request import Request
 from gateway.route import Plan, Route
 from gateway.settings import Settings
@@ -21,6 +22,8 @@ from gateway.wire.headers import REQUEST_ID_HEADERS, response_head
 from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
 
 _EVENT_STREAM = b"text/event-stream"
+# Streams in other framings: Ollama's and Cohere's lines of JSON, Bedrock's binary frames.
+_OTHER_STREAMS = (b"application/x-ndjson", b"application/stream+json", b"application/vnd.amazon.eventstream")
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
 UPSTREAM_REQUEST_ID_CHARS_MAX = 128
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
@@ -78,6 +81,7 @@ class Exchange:
         self.status = 0
         self.upstream_status = 0
         self.upstream_request_id = ""
+        self.served_by = ""
         self.ttft_ns: int | None = None
         self.bytes_out = 0
         self.flags: list[str] = []
@@ -118,13 +122,20 @@ class Exchange:
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
-        self._events = values.get(b"content-type", b"").lower().startswith(_EVENT_STREAM)
+        kind = values.get(b"content-type", b"").lower()
+        self._events = kind.startswith(_EVENT_STREAM)
         encoding = values.get(b"content-encoding", b"")
         self._encoded = encoding not in (b"", b"identity")
         named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
         self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
+        self.served_by = values.get(b"x-ms-deployment-name", b"").decode("latin-1")
+        if b"x-ms-spillover-from-deployment" in values:
+            self.flags.append("spillover")
+        if route.endpoint.flag:
+            self.flags.append(route.endpoint.flag)
         if route.endpoint.reader and status < 300:
-            self.tap = self._tapped(route, encoding if self._encoded else b"")
+            streams = self._events or kind.startswith(_OTHER_STREAMS) or route.endpoint.streams is True
+            self.tap = self._tapped(route, head, streams, encoding if self._encoded else b"")
         strips = self.tap is not None and self.tap.strips
         decodes = self.tap is not None and self.tap.decodes
         self._encoded = self._encoded and not decodes
@@ -290,13 +301,13 @@ class Exchange:
         if data:
             client.write(data)
 
-    def _tapped(self, route: Route, encoding: bytes) -> Tap:
+    def _tapped(self, route: Route, head: ResponseHead, streams: bool, encoding: bytes) -> Tap:
         assert self.call is not None, "dispatched without a call"
         return Tap(
             route.endpoint.reader,
-            route.destination.provider.name,
+            About(route.destination.provider.name, head.values, self.call.text),
             self.owner.settings,
-            events=self._events,
+            streams=streams,
             encoding=encoding,
             strip=self.call.spliced,
             flags=self.flags,

@@ -22,6 +22,9 @@ METADATA_BYTES_MAX = 2048
 
 _LABEL = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LABEL_CHARS_MAX}}}")
 QUERY_KEY = re.compile(rb"(?:^|&)key=([^&]*)")
+# An AWS SDK names its access key in the signature it sends instead of a secret.
+_AWS_SCHEME = "aws4-hmac-sha256"
+_AWS_ACCESS_KEY = re.compile(r"(?:^|[ ,])Credential=([^/, ]+)/")
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
@@ -33,6 +36,7 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     query: bytes  # without a LensAI key
     slot: bytes  # the credential slot the request used, lower case; b"" for none
     by_path: bool  # the key stood in the path, so `slot` holds the client's own provider key
+    signed: bool  # the slot holds an AWS signature, which is of no use to anybody but who computed it
     user_id: str
     team: str
     route: str
@@ -78,10 +82,17 @@ def _find(view: PolicyView, token: str) -> Key | None:
 
 def _token(slot: bytes, value: bytes) -> str:
     token = value.decode("utf-8", "surrogateescape")
-    if slot == b"authorization":
-        scheme, _, token = token.partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else ""
-    return token
+    if slot != b"authorization":
+        return token
+    scheme, _, rest = token.partition(" ")
+    if scheme.lower() == _AWS_SCHEME:
+        found = _AWS_ACCESS_KEY.search(rest)
+        return found[1] if found else ""
+    return rest.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_signature(values: dict[bytes, bytes]) -> bool:
+    return values.get(b"authorization", b"")[: len(_AWS_SCHEME)].lower() == _AWS_SCHEME.encode()
 
 
 def _attribute(
@@ -104,7 +115,9 @@ def _attribute(
         metadata = _metadata(values.get(b"x-lensai-metadata", b""))
         if metadata is None:
             return _out_of_bounds(b"metadata", f"a JSON object of at most {METADATA_BYTES_MAX} bytes")
-    return Caller(key, view.project(key.project_id), path, query, slot, by_path, user_id, team, route, tags, metadata)
+    signed = _is_signature(request.head.values)
+    project = view.project(key.project_id)
+    return Caller(key, project, path, query, slot, by_path, signed, user_id, team, route, tags, metadata)
 
 
 def _text(value: bytes) -> str:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
-from gateway.providers import PATHS, PROVIDERS
+from gateway.endpoints import ENDPOINT_NAMES
+from gateway.providers import PROVIDERS
 from gateway.wire.headers import CREDENTIAL_SLOTS, HOP_BY_HOP, OWN_PREFIX
 from pricing.overrides import Override
 
@@ -33,7 +34,6 @@ _SECRET = re.compile(r"[!-~]+")
 
 # The gateway frames, addresses and pays for requests itself; nothing configured may.
 _FORBIDDEN_HEADERS = HOP_BY_HOP | CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-encoding", b"expect"}
-_ENDPOINTS = frozenset(endpoint.name for rows in PATHS.values() for _, _, endpoint in rows)
 
 
 class _Names(NamedTuple):
@@ -104,6 +104,10 @@ def _upstream(upstream: Upstream, names: _Names) -> Fields:
         yield "provider", f"unknown {upstream.provider!r}; use one of {_list(PROVIDERS)}"
     yield from _address(upstream)
     yield from _resources(upstream)
+    if upstream.provider in PROVIDERS and PROVIDERS[upstream.provider].signs and not upstream.region:
+        yield "region", "is missing; name the AWS region that requests are signed for"
+    if upstream.region and not _DNS_LABEL.fullmatch(upstream.region):
+        yield "region", f"{upstream.region!r} is not a region's name; write it like us-east-1"
     if upstream.credential_id and upstream.credential_id not in names.credentials:
         yield "credential_id", _missing("credentials", upstream.credential_id, names.credentials)
     yield from _headers(upstream.headers)
@@ -172,8 +176,8 @@ def _key(key: Key, names: _Names) -> Fields:
         if name not in names.upstreams:
             yield "upstreams", _missing("upstreams", name, names.upstreams)
     for name in key.endpoints or ():
-        if name not in _ENDPOINTS:
-            yield "endpoints", f"unknown {name!r}; use some of {_list(_ENDPOINTS)}"
+        if name not in ENDPOINT_NAMES:
+            yield "endpoints", f"unknown {name!r}; use some of {_list(ENDPOINT_NAMES)}"
 
 
 def _price(price: PriceOverride, names: _Names) -> Fields:

@@ -19,6 +19,9 @@ from gateway.providers import PROVIDERS, Provider
 
 # The provider of an upstream whose name is no provider's.
 GENERIC_PROVIDER = "openai-compatible"
+# Where AWS's SDKs look for a region, and where theirs is if nobody says.
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_REGION_DEFAULT = "us-east-1"
 
 _TABLES = ("settings", "projects", "upstreams", "credentials", "keys", "price_overrides")
 _SECRET_SOURCES = ("env", "file", "secret")
@@ -202,8 +205,12 @@ class _Compiler:
         provider = table.get("provider", name if name in PROVIDERS else GENERIC_PROVIDER)
         row = PROVIDERS.get(provider) if isinstance(provider, str) else None
         defaults: _Table = {"provider": provider, "origin": row.origin, "base_path": row.base_path} if row else {}
+        if row and "{region}" in row.origin:
+            region = table.get("region", self._region())
+            defaults |= {"region": region, "origin": row.origin.replace("{region}", str(region))}
         fields = defaults | table
-        fields.setdefault("credential_id", self._credential_id(name, fields, row))
+        is_own_origin = bool(row) and fields["origin"] == defaults["origin"]
+        fields.setdefault("credential_id", self._credential_id(name, fields, row if is_own_origin else None))
         if "{resource}" in str(fields.get("origin")) and not fields["credential_id"]:
             # Without a credential of ours nothing of ours can leak, whatever resource a caller names.
             fields.setdefault("resources", ["*"])
@@ -217,11 +224,17 @@ class _Compiler:
             self._tables.report(path, f"there is no file {found}; correct the path")
         return str(found)
 
+    def _region(self) -> str:
+        return next((self._environ[name] for name in _REGION_VARIABLES if self._environ.get(name)), _REGION_DEFAULT)
+
     def _credential_id(self, name: str, fields: _Table, row: Provider | None) -> str:
-        """The credential of an upstream that names none: a secret goes where its name says, and nowhere else."""
+        """The credential of an upstream that names none: a secret goes where its name says, and nowhere else.
+
+        `row` is None where the upstream is not at its provider's own origin.
+        """
         if name in self._own:
             return name
-        if row is None or fields["origin"] != row.origin:
+        if row is None:
             return ""
         # Which resource a key of the environment belongs to is not known until the file lists it.
         listed = "{resource}" not in row.origin or "resources" in fields

@@ -108,8 +108,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _Ms, _says("Time an unused provider connection is kept; below the 60 s at which load balancers hang up.")
     ] = 30_000
     upstream_connections_max: Annotated[
-        _Count, _says("Connections to one provider origin in a worker; far below the 28,000 ports of one address.")
-    ] = 1024
+        _Count,
+        _says(
+            "Connections to one provider origin in a worker; as many as `inflight_max`, so that slow readers, who keep"
+            " theirs, leave some for everybody else."
+        ),
+    ] = 5_000
     drain_timeout_ms: Annotated[
         _Ms, _says("Time to read on, for an exact usage, after the client left; most answers end within two minutes.")
     ] = 120_000

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gateway.contract.record import Record, decode_record, encode_record
+from gateway.contract.record import Record, encode_record
 from gateway.forward import Exchange
 from gateway.settle import Charge
 
@@ -60,12 +60,12 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
         upstream_status=exchange.upstream_status,
         upstream_request_id=exchange.upstream_request_id,
         flags=(*exchange.flags, *charge.flags),
+        work_id=charge.work_id,
     )
 
 
-def resolve_open(intent: bytes) -> bytes:
+def resolve_open(record: Record) -> bytes:
     """The final payload of a call that a dead process left open: dispatched, perhaps billed, its usage unknown."""
-    record = decode_record(intent)
     return encode_record(
         msgspec.structs.replace(record, outcome="crashed", provenance="held", flags=(*record.flags, "crashed"))
     )

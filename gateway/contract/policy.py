@@ -39,7 +39,10 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A provider's secret, injected in place of the caller's."""
+    """A provider's secret, injected in place of the caller's.
+
+    Where requests are signed (AWS), a secret of two or three parts, `access key id:secret key[:session token]`, signs.
+    """
 
     id: str
     secret: str
@@ -64,6 +67,8 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     connect_timeout_ms: int | None = None  # None: the setting of the same name
     first_byte_timeout_ms: int | None = None
     total_timeout_ms: int | None = None
+    region: str = ""  # for which AWS requests are signed
+    lists_shared: bool = False  # projects that share the credential may list each other's files and batches
 
 
 class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -12,7 +12,7 @@ import msgspec
 from gateway.metering import anthropic, embeddings, gemini, openai_chat, openai_responses
 from gateway.metering.fold import Fold, LastWins
 from gateway.metering.framing import METER_ERROR, Array, Body, Events, Framing
-from gateway.metering.reading import Reading
+from gateway.metering.reading import About, Reading
 from gateway.wire.jsontext import NotJson
 
 BODY_UNREADABLE = "body_unreadable"
@@ -23,24 +23,34 @@ _BLANKS = b"\xef\xbb\xbf \t\r\n"
 class _Reader(NamedTuple):
     """How one API's answers are read: whole, or one by one as the events of a stream."""
 
-    read: Callable[[bytes, str], Reading]
-    fold: Callable[[str], Fold]
+    read: Callable[[bytes, About], Reading]
+    fold: Callable[[About], Fold]
+
+
+def _by_provider(read: Callable[[bytes, str], Reading], fold: Callable[[str], Fold]) -> _Reader:
+    """A reader that needs to know no more of an answer than whose it is."""
+
+    def read_about(payload: bytes, about: About) -> Reading:
+        return read(payload, about.provider)
+
+    def fold_about(about: About) -> Fold:
+        return fold(about.provider)
+
+    return _Reader(read_about, fold_about)
 
 
 def _last_wins(read: Callable[[bytes, str], Reading]) -> _Reader:
-    def fold(provider: str) -> Fold:
-        return LastWins(lambda payload: read(payload, provider))
-
-    return _Reader(read, fold)
+    """The same, for a family whose every usage is cumulative."""
+    return _by_provider(read, lambda provider: LastWins(lambda payload: read(payload, provider)))
 
 
-# By the `reader` of an endpoint in gateway/providers.py.
+# By the `reader` of an endpoint in gateway/endpoints.py.
 READERS: dict[str, _Reader] = {
     "openai.chat": _last_wins(openai_chat.read),
     "openai.completions": _last_wins(openai_chat.read),
     "openai.responses": _last_wins(openai_responses.read),
     "openai.embeddings": _last_wins(embeddings.read),
-    "anthropic.messages": _Reader(anthropic.read, anthropic.fold),
+    "anthropic.messages": _by_provider(anthropic.read, anthropic.fold),
     "gemini.generate": _last_wins(gemini.read),
     "gemini.embeddings": _last_wins(gemini.read),
 }
@@ -53,10 +63,10 @@ class Seen(NamedTuple):
     bytes_total: int
 
 
-def read_body(reader: str, provider: str, body: bytes) -> Reading:
+def read_body(reader: str, about: About, body: bytes) -> Reading:
     """The reading of a complete answer that is one JSON value; unknown, and flagged, if it cannot be read."""
     try:
-        reading = READERS[reader].read(body, provider)
+        reading = READERS[reader].read(body, about)
     except (NotJson, msgspec.ValidationError):
         return Reading(flags=(BODY_UNREADABLE,))
     except Exception:  # A defect of ours must cost a number, never an answer.
@@ -71,9 +81,9 @@ class StreamMeter:
     one that opens with `{` as a whole body, since providers fall back to both. Nothing here raises.
     """
 
-    def __init__(self, reader: str, provider: str, *, strip: bool, event_bytes_max: int, text_bytes_max: int) -> None:
+    def __init__(self, reader: str, about: About, *, strip: bool, event_bytes_max: int, text_bytes_max: int) -> None:
         """`strip` undoes `splice.ask_for_usage`. `event_bytes_max` bounds what is held back, and a whole body."""
-        self._reader, self._provider = reader, provider
+        self._reader, self._about = reader, about
         self._strip = strip
         self._event_bytes_max = event_bytes_max
         self._text_bytes_max = text_bytes_max
@@ -112,8 +122,8 @@ class StreamMeter:
         reader = READERS[self._reader]
         match opening:
             case b"{":
-                return Body(lambda body: read_body(self._reader, self._provider, body), self._event_bytes_max)
+                return Body(lambda body: read_body(self._reader, self._about, body), self._event_bytes_max)
             case b"[":
-                return Array(reader.fold(self._provider), self._event_bytes_max)
+                return Array(reader.fold(self._about), self._event_bytes_max)
             case _:
-                return Events(reader.fold(self._provider), self._event_bytes_max, strip=self._strip)
+                return Events(reader.fold(self._about), self._event_bytes_max, strip=self._strip)

@@ -7,7 +7,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway.sandbox.call import Answer, Call, Fault, Piece, fault_of
-from gateway.sandbox.multipart import Form, is_form, read_form
+from gateway.sandbox.form import Form, is_form, read_form
 from gateway.sandbox.openai import Json, body_of, refuse, refuse_fault
 
 T = TypeVar("T")
@@ -24,14 +24,14 @@ class Filled(NamedTuple):
 
 def read_fields(call: Call, fields: frozenset[str], files: frozenset[str]) -> Filled | Answer:
     """The form's fields by name, `name[]` as lists and `name[member]` as objects, or why it is refused."""
-    content_type = call.request.headers.get("content-type", "")
-    if not is_form(content_type):
+    if not is_form(call.request):
+        content_type = call.request.headers.get("content-type", "")
         message = (
             f"Unsupported content type: '{content_type.partition(';')[0]}'. This API method only accepts "
             "'multipart/form-data' requests. Please try again with a supported content type."
         )
         return refuse(415, message, "unsupported_content_type")
-    form = read_form(content_type, call.request.body)
+    form = read_form(call.request)
     if isinstance(form, str):
         return refuse(400, f"Could not parse multipart form: {form}.")
     form = Form(form.fields, {name.removesuffix("[]"): given for name, given in form.files.items()})

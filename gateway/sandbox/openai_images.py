@@ -107,7 +107,7 @@ class _Drawing(msgspec.Struct, frozen=True):
     def tokens(self) -> Tokens:
         """All of it, output included: a picture is drawn whole, whoever waits for it."""
         if not self.per_token:
-            return Tokens(images=self.count)
+            return Tokens(output_images=self.count)
         counted = prompt_tokens(self.call.controls, count_tokens(self.request.prompt))
         drawn = OUTPUT_TOKENS[self.quality, self.size] * self.count
         partial = (self.request.partial_images or 0) * PARTIAL_TOKENS if self.request.stream else 0

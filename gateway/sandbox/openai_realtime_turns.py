@@ -146,12 +146,12 @@ def member(value: object, *path: str) -> object:
 
 def transcriber(session: Json) -> Model | None:
     name = member(session, "audio", "input", "transcription", "model")
-    return find_model(str(name), "openai", "transcriptions")
+    return find_model(str(name), "openai", "transcription")
 
 
 def transcript_tokens(model: Model, audio_ms: int, written: int) -> tuple[Tokens, Json]:
     """What is billed for hearing it, and the usage that says so."""
-    if "input_audio_ms" in model.rates:
+    if model.audio_hour_nanousd:
         seconds = -(-audio_ms // 1000)
         return Tokens(input_audio_ms=seconds * 1000), {"type": "duration", "seconds": seconds}
     heard = -(-audio_ms // MS_PER_INPUT_TOKEN)

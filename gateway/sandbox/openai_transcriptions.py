@@ -92,7 +92,7 @@ def _hear(call: Call, fields: frozenset[str], task: Literal["transcribe", "trans
     request = convert_fields(TranscriptionRequest, filled)
     if isinstance(request, Answer):
         return request
-    model = resolve(call, request.model, "transcriptions")
+    model = resolve(call, request.model, "transcription")
     if isinstance(model, Answer):
         return model
     return _refuse(request, model, task) or _hear_file(call, request, model, filled, task)

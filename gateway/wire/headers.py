@@ -29,6 +29,19 @@ CREDENTIAL_SLOTS = frozenset((b"authorization", b"x-api-key", b"api-key", b"x-go
 OWN_PREFIX = b"x-lensai-"
 # Under these names providers send the id they know an answer by: provider_facts §5.
 REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
+# What meters read of an answer's head: Bedrock's counts and tier, the Azure deployment that answered, and whether
+# it did so in another's stead (provider_facts §1, §3, §4).
+METERED_HEADERS = frozenset(
+    (
+        b"x-amzn-bedrock-input-token-count",
+        b"x-amzn-bedrock-output-token-count",
+        b"x-amzn-bedrock-cache-read-input-token-count",
+        b"x-amzn-bedrock-cache-write-input-token-count",
+        b"x-amzn-bedrock-service-tier",
+        b"x-ms-deployment-name",
+        b"x-ms-spillover-from-deployment",
+    )
+)
 
 # And what is answered here.
 _ENDS_HERE = HOP_BY_HOP | {b"expect"}
@@ -43,13 +56,14 @@ _NOTHING: frozenset[bytes] = frozenset()
 def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
     looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
-    looked_at |= {b"host", b"content-length", b"content-encoding", b"accept-encoding", b"expect"}
+    looked_at |= {b"host", b"content-length", b"content-encoding", b"content-type", b"accept-encoding", b"expect"}
     return RequestReader(looked_at, OWN_PREFIX, CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"})
 
 
 def response_reader() -> ResponseReader:
     """A reader of responses."""
-    looked_at = HOP_BY_HOP | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding", b"content-type"}
+    looked_at = HOP_BY_HOP | METERED_HEADERS | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding"}
+    looked_at |= {b"content-type"}
     return ResponseReader(looked_at, OWN_PREFIX)
 
 
@@ -79,6 +93,7 @@ def request_head(
     extra: tuple[tuple[bytes, bytes], ...],
     has_body: bool,
     identity_only: bool,
+    dropped_also: frozenset[bytes] = _NOTHING,
 ) -> tuple[bytes, bytes]:
     """The head sent to the provider, as what stands before and behind the digits of its content-length.
 
@@ -86,11 +101,11 @@ def request_head(
 
     `credential` (lower-case slot, value) takes the place of the caller's, or is added where the caller
     used no slot; None passes the caller's through. `identity_only` asks for an answer without
-    content-encoding. `extra` wins over the caller's headers.
+    content-encoding. `extra` wins over the caller's headers; `dropped_also` of these are not sent.
     """
     slot, secret = credential or (b"", b"")
     replaced = {b"host": host, b"content-length": _LENGTH}
-    dropped = _ENDS_HERE | nominated(head) | {name.lower() for name, _ in extra}
+    dropped = _ENDS_HERE | nominated(head) | {name.lower() for name, _ in extra} | dropped_also
     if credential is not None:
         replaced[slot] = secret
         dropped |= CREDENTIAL_SLOTS - {slot}

@@ -9,13 +9,13 @@ from tests.tidy.tree import PACKAGES, ROOT, module, python_files, syntax
 
 # Values and tables that every part of the request path may know.
 VALUES = (
-    "gateway.contract", "gateway.faults", "gateway.metering", "gateway.policy", "gateway.providers",
-    "gateway.request", "gateway.settings", "gateway.wire", "pricing",
+    "gateway.contract", "gateway.endpoints", "gateway.faults", "gateway.metering", "gateway.policy",
+    "gateway.providers", "gateway.request", "gateway.settings", "gateway.signing", "gateway.wire", "pricing",
 )  # fmt: skip
 
 # One request, top to bottom; a stage imports only what stands before it.
 STAGES = (
-    "gateway.identify", "gateway.route", "gateway.examine", "gateway.admit",
+    "gateway.identify", "gateway.route", "gateway.examine", "gateway.outgoing", "gateway.admit",
     "gateway.forward", "gateway.settle", "gateway.summarize",
 )  # fmt: skip
 
@@ -28,14 +28,18 @@ MAY_IMPORT = {
     "gateway.ledger": ("gateway.ledger", "pricing.money"),
     "gateway.lake": ("gateway.lake", "gateway.contract.record", "gateway.journal.reader", "pricing.money"),
     # Tables and values.
-    "gateway.providers": (),
-    "gateway.faults": ("gateway.providers", "gateway.wire.http1"),
+    "gateway.endpoints": (),
+    "gateway.providers": ("gateway.endpoints",),
+    "gateway.faults": ("gateway.endpoints", "gateway.wire.http1"),
     "gateway.request": ("gateway.wire",),
     "gateway.settings": ("gateway.toml_text",),
     "gateway.toml_text": (),
     "gateway.private_file": (),
+    "gateway.signing": (),
+    "gateway.claims": (),
     "gateway.policy_rules": (
-        "gateway.contract.policy", "gateway.providers", "gateway.wire.headers", "pricing.overrides",
+        "gateway.contract.policy", "gateway.endpoints", "gateway.providers", "gateway.wire.headers",
+        "pricing.overrides",
     ),
     "gateway.policy_toml": (
         "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.toml_text",
@@ -46,15 +50,16 @@ MAY_IMPORT = {
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     "gateway.tap": VALUES,
-    "gateway.forward": (*VALUES, *STAGES[:4], "gateway.tap", "gateway.upstream"),
+    "gateway.forward": (*VALUES, *STAGES[:5], "gateway.tap", "gateway.upstream"),
     "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
     "gateway.connection": (*VALUES, "gateway.forward", "gateway.route"),
     "gateway.pipeline": (
-        *VALUES, *STAGES, "gateway.background", "gateway.journal.writer", "gateway.logs", "gateway.telemetry",
-        "gateway.upstream",
+        *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.journal.writer", "gateway.logs",
+        "gateway.telemetry", "gateway.upstream",
     ),
     # What is seen from outside.
     "gateway.background": (),
+    "gateway.descriptors": (),
     "gateway.heartbeat": (),
     "gateway.supervise": (),
     "gateway.logs": (),
@@ -77,6 +82,7 @@ ONLY_HOME = {
     "obstore": ("gateway.lake",),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),
+    "botocore": ("gateway.signing",),
     "httpx": (),
     "aiohttp": (),
     "requests": (),

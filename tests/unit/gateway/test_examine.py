@@ -95,7 +95,6 @@ def test_a_packed_body_is_read_and_sent_as_it_came():
         (gzip.compress(bytes(BYTES_MAX * 2)), b"content-encoding: gzip", "malformed_body"),
         (b"{}", b"content-encoding: compress", "unsupported_encoding"),
         (gzip.compress(zlib.compress(b"{}")), b"content-encoding: deflate, gzip", "unsupported_encoding"),
-        (b'{"model":"m","background":true}', b"x: 1", "endpoint_not_metered"),
     ],
 )
 def test_a_body_that_cannot_be_metered_is_refused(body, line, code):

@@ -6,10 +6,10 @@ from itertools import pairwise
 
 import pytest
 
+from gateway.endpoints import APIS
 from gateway.metering import meter
 from gateway.metering.meter import READERS, Seen, StreamMeter, read_body
-from gateway.metering.reading import Reading
-from gateway.providers import PATHS
+from gateway.metering.reading import About, Reading
 
 
 def sse(*events: object, name: str = "", end: str = "\n") -> bytes:
@@ -72,7 +72,7 @@ STREAMS = [
 
 
 def metered(reader: str, provider: str, pieces: list[bytes], strip: bool = False, complete: bool = True):
-    stream = StreamMeter(reader, provider, strip=strip, event_bytes_max=1 << 20, text_bytes_max=1 << 20)
+    stream = StreamMeter(reader, About(provider), strip=strip, event_bytes_max=1 << 20, text_bytes_max=1 << 20)
     sent = b"".join(stream.feed(piece) for piece in pieces) + stream.flush()
     return sent, stream.finish(complete)
 
@@ -104,7 +104,7 @@ def test_stripping_gives_the_stream_that_was_asked_for_in_any_chunks():
 
 
 def test_stripping_lets_whole_events_go_in_the_call_they_came_in():
-    stream = StreamMeter("openai.chat", "openai", strip=True, event_bytes_max=1000, text_bytes_max=0)
+    stream = StreamMeter("openai.chat", About("openai"), strip=True, event_bytes_max=1000, text_bytes_max=0)
     first, second = SPLICED.split(b"\n\n")[:2]
     assert stream.feed(first + b"\n\n" + second) == first.replace(b',"usage":null', b"") + b"\n\n"
     assert stream.feed(b"\n\n") == second.replace(b',"usage":null', b"") + b"\n\n"
@@ -169,7 +169,7 @@ def test_nothing_at_all_is_unknown():
 
 
 def test_what_was_seen_is_kept_up_to_a_limit_and_counted_beyond():
-    stream = StreamMeter("openai.chat", "openai", strip=False, event_bytes_max=1000, text_bytes_max=10)
+    stream = StreamMeter("openai.chat", About("openai"), strip=False, event_bytes_max=1000, text_bytes_max=10)
     for piece in (b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"):
         stream.feed(piece)
     assert stream.seen == Seen(b"data: 1\n\ndata: 2\n\n", 27)
@@ -177,16 +177,16 @@ def test_what_was_seen_is_kept_up_to_a_limit_and_counted_beyond():
 
 def test_a_body_is_final_whatever_its_choices_say():
     body = json.dumps({**chunk("Hi"), "usage": CHAT_USAGE}).encode()
-    assert read_body("openai.chat", "openai", body).provenance == "reported"
+    assert read_body("openai.chat", About("openai"), body).provenance == "reported"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"usage":', b"[1]", b'{"choices":' + b"[" * 10_000])
 @pytest.mark.parametrize("reader", READERS)
 def test_a_body_that_is_no_answer_is_unknown_and_flagged(reader: str, body: bytes):
-    reading = read_body(reader, "openai", body)
+    reading = read_body(reader, About("openai"), body)
     assert (reading.lines, reading.provenance, reading.flags) == ((), "unknown", (meter.BODY_UNREADABLE,))
 
 
 def test_every_endpoint_that_names_a_reader_has_one():
-    named = {endpoint.reader for rows in PATHS.values() for _, _, endpoint in rows if endpoint.reader}
+    named = {row.endpoint.reader for rows in APIS.values() for row in rows if row.endpoint.reader}
     assert named == set(READERS)

@@ -1,8 +1,10 @@
-"""Owns multipart/form-data (RFC 7578): a strict reader of whole bodies. Does no I/O, knows no operation."""
+"""Owns reading multipart forms, as uploads are sent (RFC 7578), strictly. Does no I/O, knows no operation."""
 
 import re
 
 import msgspec
+
+from gateway.sandbox.request import Request
 
 # The forms of all operations have fewer fields; sixteen pictures are the most files.
 PARTS_MAX = 256
@@ -23,21 +25,34 @@ class Form(msgspec.Struct, frozen=True):
     fields: dict[str, list[str]]
     files: dict[str, list[Upload]]
 
+    @property
+    def names(self) -> frozenset[str]:
+        """What it has, without the `[]` that lists may end in."""
+        return frozenset(name.removesuffix("[]") for name in (*self.fields, *self.files))
+
+    def text(self, name: str) -> str:
+        """The only value of a field; empty if it has none."""
+        return self.fields.get(name, [""])[-1]
+
     def file(self, name: str) -> Upload | None:
         return self.files[name][0] if name in self.files else None
 
 
-def is_form(content_type: str) -> bool:
-    return _BOUNDARY.fullmatch(content_type) is not None
+def is_form(request: Request) -> bool:
+    return _boundary(request) is not None
 
 
-def read_form(content_type: str, body: bytes) -> Form | str:
+def _boundary(request: Request) -> re.Match[str] | None:
+    return _BOUNDARY.fullmatch(request.headers.get("content-type", ""))
+
+
+def read_form(request: Request) -> Form | str:
     """The form, or what is wrong with it. Nothing may stand before the first boundary or after the last."""
-    found = _BOUNDARY.fullmatch(content_type)
+    found = _boundary(request)
     if found is None:
         return "no boundary in the content-type"
     delimiter = b"\r\n--" + (found[1] or found[2]).encode("latin-1")
-    before, *parts = (b"\r\n" + body).split(delimiter, PARTS_MAX + 2)
+    before, *parts = (b"\r\n" + request.body).split(delimiter, PARTS_MAX + 2)
     if before or not parts or parts.pop() not in (b"--", b"--\r\n"):
         return "the body does not begin and end with its boundary"
     if len(parts) > PARTS_MAX:
