@@ -1,4 +1,4 @@
-"""Owns what Anthropic's operations share: errors in the words of the real service, and the models."""
+"""Owns what Anthropic's operations share: errors, worded as Anthropic's where those are known, and the models."""
 
 from collections.abc import Mapping
 

@@ -52,14 +52,14 @@ def create(call: Call) -> Answer:
         return refuse(call, 400, "invalid_request_error", "requests: custom_id must be unique within a batch")
     seed = seed_of("batch", [(item.custom_id, bytes(item.params).hex()) for item in request.requests])
     identifier = "msgbatch_01" + call.id_hex(seed)[2:]
-    batch = Batch(identifier, call, request.requests, call.controls.batch_polls)
-    call.shelf.of(Batch).put(identifier, batch)
+    batch = Batch(identifier, call, request.requests, call.controls.polls)
+    call.store.shelf(call.dialect, Batch).put(identifier, batch)
     return _show(batch)
 
 
 def retrieve(call: Call) -> Answer:
     """The batch as it is; the look that finds it ended is the one that bills its requests."""
-    batch = call.shelf.of(Batch).get(call.path_model)
+    batch = call.store.shelf(call.dialect, Batch).get(call.path_id)
     if batch is None:
         return _refuse_unknown(call)
     if batch.ended:
@@ -73,7 +73,7 @@ def retrieve(call: Call) -> Answer:
 
 def list_all(call: Call) -> Answer:
     """Newest first; looking at a list does not count as a look."""
-    batches = [_document(batch) for batch in call.shelf.of(Batch)][::-1]
+    batches = [_document(batch) for batch in call.store.shelf(call.dialect, Batch)][::-1]
     ends = {"first_id": batches[0]["id"], "last_id": batches[-1]["id"]} if batches else {}
     page = {"data": batches, "has_more": False, "first_id": None, "last_id": None, **ends}
     return Answer(200, (Piece(body_of(page)),))
@@ -81,7 +81,7 @@ def list_all(call: Call) -> Answer:
 
 def cancel(call: Call) -> Answer:
     """What is not done yet, which here is all of it, will not be done nor billed."""
-    batch = call.shelf.of(Batch).get(call.path_model)
+    batch = call.store.shelf(call.dialect, Batch).get(call.path_id)
     if batch is None:
         return _refuse_unknown(call)
     if batch.ended:
@@ -92,19 +92,19 @@ def cancel(call: Call) -> Answer:
 
 
 def delete(call: Call) -> Answer:
-    batch = call.shelf.of(Batch).get(call.path_model)
+    batch = call.store.shelf(call.dialect, Batch).get(call.path_id)
     if batch is None:
         return _refuse_unknown(call)
     if not batch.ended:
         message = f"Batch {batch.id} cannot be deleted until it has ended. Cancel it first."
         return refuse(call, 400, "invalid_request_error", message)
-    call.shelf.of(Batch).remove(batch.id)
+    call.store.shelf(call.dialect, Batch).take(batch.id)
     return Answer(200, (Piece(body_of({"id": batch.id, "type": "message_batch_deleted"})),))
 
 
 def results(call: Call) -> Answer:
     """One line for each request. They were billed when the batch ended, however often they are read."""
-    batch = call.shelf.of(Batch).get(call.path_model)
+    batch = call.store.shelf(call.dialect, Batch).get(call.path_id)
     if batch is None:
         return _refuse_unknown(call)
     if not batch.ended:
@@ -115,7 +115,7 @@ def results(call: Call) -> Answer:
 
 
 def _refuse_unknown(call: Call) -> Answer:
-    return refuse(call, 404, "not_found_error", f"Batch {call.path_model} not found.")
+    return refuse(call, 404, "not_found_error", f"Batch {call.path_id} not found.")
 
 
 def _read(batch: Batch, item: Item) -> Writing | str:

@@ -1,13 +1,12 @@
 """Owns Anthropic's files: uploaded as a form, kept until deleted, free."""
 
 from datetime import UTC, datetime
-from email.parser import BytesParser
-from email.policy import HTTP
 
 import msgspec
 
 from gateway.sandbox.anthropic import Json, body_of, refuse
 from gateway.sandbox.call import Answer, Call, Piece
+from gateway.sandbox.form import Form, read_form
 from gateway.sandbox.text import seed_of
 
 # https://docs.anthropic.com/en/docs/build-with-claude/files : a beta until the API version of 2026-10-21.
@@ -26,20 +25,20 @@ class File(msgspec.Struct, frozen=True):
 def upload(call: Call) -> Answer:
     if refusal := _refuse_version(call):
         return refusal
-    found = _read_form(call)
-    if found is None:
+    form = read_form(call.request)
+    sent = form.file("file") if isinstance(form, Form) else None
+    if sent is None or not sent.filename:
         return refuse(call, 400, "invalid_request_error", "file: Field required")
-    name, mime_type, data = found
-    identifier = "file_011" + call.id_hex(seed_of(name, data.hex()))[3:]
-    file = File(identifier, name, mime_type, call.created_s, len(data))
-    call.shelf.of(File).put(identifier, file)
+    identifier = "file_011" + call.id_hex(seed_of(sent.filename, sent.data.hex()))[3:]
+    file = File(identifier, sent.filename, sent.content_type, call.created_s, len(sent.data))
+    call.store.shelf(call.dialect, File).put(identifier, file)
     return _show(_document(file))
 
 
 def list_all(call: Call) -> Answer:
     if refusal := _refuse_version(call):
         return refusal
-    files = [_document(file) for file in call.shelf.of(File)][::-1]
+    files = [_document(file) for file in call.store.shelf(call.dialect, File)][::-1]
     ends = {"first_id": files[0]["id"], "last_id": files[-1]["id"]} if files else {"first_id": None, "last_id": None}
     return _show({"data": files, "has_more": False, "next_page": None, **ends})
 
@@ -61,7 +60,7 @@ def delete(call: Call) -> Answer:
     file = _find(call)
     if isinstance(file, Answer):
         return file
-    call.shelf.of(File).remove(file.id)
+    call.store.shelf(call.dialect, File).take(file.id)
     return _show({"id": file.id, "type": "file_deleted"})
 
 
@@ -76,20 +75,8 @@ def _refuse_version(call: Call) -> Answer | None:
 def _find(call: Call) -> File | Answer:
     if refusal := _refuse_version(call):
         return refusal
-    file = call.shelf.of(File).get(call.path_model)
-    return file or refuse(call, 404, "not_found_error", f"File not found: {call.path_model}")
-
-
-def _read_form(call: Call) -> tuple[str, str, bytes] | None:
-    """Name, type and bytes of the form's part `file`, if it has one with a name."""
-    head = f"content-type: {call.request.headers.get('content-type', '')}\r\n\r\n".encode()
-    form = BytesParser(policy=HTTP).parsebytes(head + call.request.body)
-    for part in form.iter_parts() if form.is_multipart() else ():
-        name = part.get_filename()
-        if part.get_param("name", header="content-disposition") == "file" and name:
-            data = part.get_payload(decode=True)
-            return name, part.get_content_type(), data if isinstance(data, bytes) else b""
-    return None
+    file = call.store.shelf(call.dialect, File).get(call.path_id)
+    return file or refuse(call, 404, "not_found_error", f"File not found: {call.path_id}")
 
 
 def _show(document: Json) -> Answer:

@@ -1,4 +1,4 @@
-"""Owns what Bedrock's operations share: who may call, errors as AWS words them, and which model a path names."""
+"""Owns what Bedrock's operations share: who may call, errors in AWS's shapes, and which model a path names."""
 
 import re
 from urllib.parse import unquote

@@ -22,9 +22,12 @@ Family = Literal[
     "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage", "vllm", "llama.cpp",
 ]  # fmt: skip
 Kind = Literal[
-    "chat", "completions", "embeddings", "moderations", "rerank", "images", "ocr", "transcription", "multimodal", "live"
-]
+    "chat", "completions", "embeddings", "moderations", "rerank", "images", "ocr", "transcription", "multimodal",
+    "speech", "realtime", "live",
+]  # fmt: skip
 Tier = Literal["standard", "batch"]
+# What a tier makes of prices; searches are no cheaper in a batch.
+DIVISORS: dict[Tier, int] = {"standard": 1, "batch": 2}
 State = Literal["open", "completed", "cut", "client_left"]
 
 
@@ -44,17 +47,29 @@ class Tokens(msgspec.Struct):
     input_audio_ms: int = 0
     input_pages: int = 0
     input_annotated_pages: int = 0
-    output_images: int = 0
+    output_images: int = 0  # some are priced by size and quality: `Entry.image_nanousd`
+    # Other modalities, and what else has its rate in `Model.rates`.
     input_audio: int = 0
+    input_image: int = 0
+    cache_read_audio: int = 0
+    cache_read_image: int = 0
     output_audio: int = 0
+    output_image: int = 0
+    input_characters: int = 0
+    training: int = 0
 
     @property
     def prompt(self) -> int:
-        return self.input + self.cache_read + self.cache_write + self.cache_write_1h + self.input_audio
+        text = self.input + self.cache_read + self.cache_write + self.cache_write_1h
+        return text + self.input_audio + self.input_image + self.cache_read_audio + self.cache_read_image
 
 
 # The buckets whose rates are in `Model.rates`.
-RATED = ("citation", "web_searches", "input_pages", "input_annotated_pages", "input_audio", "output_audio")
+RATED = (
+    "citation", "web_searches", "input_pages", "input_annotated_pages",
+    "input_audio", "input_image", "cache_read_audio", "cache_read_image", "output_audio", "output_image",
+    "input_characters", "training",
+)  # fmt: skip
 
 
 class Model(msgspec.Struct, frozen=True):
@@ -77,7 +92,7 @@ class Model(msgspec.Struct, frozen=True):
 
     def amount_nanousd(self, tokens: Tokens, tier: Tier = "standard") -> int:
         """What a call of these tokens costs, rounded half to even. A bucket without a rate must be empty."""
-        tokens_nanousd = Fraction(self._tokens_nanousd(tokens), 2 if tier == "batch" else 1)
+        tokens_nanousd = Fraction(self._tokens_nanousd(tokens), DIVISORS[tier])
         audio_ms = max(tokens.input_audio_ms, self.input_audio_ms_min)
         audio_nanousd = Fraction(audio_ms * self.audio_hour_nanousd, _MS_PER_HOUR)
         searches_nanousd = tokens.web_searches * self.rates.get("web_searches", 0)
@@ -111,17 +126,43 @@ def _claude(name: str, version: str, *rates: int) -> Model:
     return Model(name, version, "anthropic", "chat", *rates, rates={"web_searches": _SEARCH})
 
 
+_REALTIME = {
+    "input_audio": 32000, "output_audio": 64000, "cache_read_audio": 400, "input_image": 5000, "cache_read_image": 500,
+}  # fmt: skip
+_REALTIME_MINI = {
+    "input_audio": 10000, "output_audio": 20000, "cache_read_audio": 300, "input_image": 800, "cache_read_image": 80,
+}  # fmt: skip
+_IMAGE_15 = {"input_image": 8000, "cache_read_image": 2000, "output_image": 32000}
+_IMAGE_2 = {"input_image": 8000, "cache_read_image": 2000, "output_image": 30000}
+
 # Public list prices of 2026-11, from the providers' pricing pages.
 _ROWS = (
     Model("gpt-4o", "gpt-4o-2024-08-06", "openai", "chat", 2500, 10000, 1250),
-    Model("gpt-4o-mini", "gpt-4o-mini-2024-07-18", "openai", "chat", 150, 600, 75),
-    Model("gpt-4.1-mini", "gpt-4.1-mini-2025-04-14", "openai", "chat", 400, 1600, 100),
+    Model("gpt-4o-mini", "gpt-4o-mini-2024-07-18", "openai", "chat", 150, 600, 75, rates={"training": 3000}),
+    Model("gpt-4.1-mini", "gpt-4.1-mini-2025-04-14", "openai", "chat", 400, 1600, 100, rates={"training": 5000}),
     Model("gpt-5-mini", "gpt-5-mini-2025-08-07", "openai", "chat", 250, 2000, 25),
     Model("gpt-5.6-sol", "gpt-5.6-sol", "openai", "chat", 4000, 20000, 400, 5000),
     Model("gpt-3.5-turbo-instruct", "gpt-3.5-turbo-instruct", "openai", "completions", 1500, 2000),
     Model("text-embedding-3-small", "text-embedding-3-small", "openai", "embeddings", 20),
     Model("text-embedding-3-large", "text-embedding-3-large", "openai", "embeddings", 130),
     Model("omni-moderation-latest", "omni-moderation-2024-09-26", "openai", "moderations"),
+    Model("gpt-image-1.5", "gpt-image-1.5", "openai", "images", 5000, 10000, 1250, rates=_IMAGE_15),
+    Model("gpt-image-2", "gpt-image-2", "openai", "images", 5000, 30000, 1250, rates=_IMAGE_2),
+    Model("dall-e-3", "dall-e-3", "openai", "images"),
+    Model("dall-e-2", "dall-e-2", "openai", "images"),
+    Model("gpt-4o-mini-tts", "gpt-4o-mini-tts", "openai", "speech", 600, 12000),
+    Model("tts-1", "tts-1", "openai", "speech", rates={"input_characters": 15000}),
+    Model("tts-1-hd", "tts-1-hd", "openai", "speech", rates={"input_characters": 30000}),
+    Model(
+        "gpt-4o-transcribe", "gpt-4o-transcribe", "openai", "transcription", 2500, 10000, rates={"input_audio": 6000}
+    ),
+    Model(
+        "gpt-4o-mini-transcribe", "gpt-4o-mini-transcribe", "openai", "transcription", 1250, 5000,
+        rates={"input_audio": 3000},
+    ),
+    Model("whisper-1", "whisper-1", "openai", "transcription", audio_hour_nanousd=360_000_000),
+    Model("gpt-realtime", "gpt-realtime", "openai", "realtime", 4000, 16000, 400, rates=_REALTIME),
+    Model("gpt-realtime-mini", "gpt-realtime-mini", "openai", "realtime", 600, 2400, 60, rates=_REALTIME_MINI),
     _claude("claude-sonnet-4-5", "claude-sonnet-4-5-20250929", 3000, 15000, 300, 3750, 6000),
     _claude("claude-haiku-4-5", "claude-haiku-4-5-20251001", 1000, 5000, 100, 1250, 2000),
     _claude("claude-opus-4-8", "claude-opus-4-8", 5000, 25000, 500, 6250, 10000),
@@ -256,10 +297,14 @@ class Entry(msgspec.Struct):
     wire_bytes: int = 0  # of the answer, head and framing included
     tier: Tier = "standard"
     others: tuple[Share, ...] = ()  # beside `tokens`, not part of them
+    image_nanousd: int = 0  # list price of one of `tokens.output_images`
 
     def count(self, output: int, reasoning: int) -> None:
         self.tokens.output += output
         self.tokens.reasoning += reasoning
+
+    def add(self, tokens: Tokens) -> None:
+        _add_tokens(self.tokens, tokens)
 
 
 class Totals(msgspec.Struct):
@@ -300,7 +345,8 @@ class Bill:
 
 def _amount_nanousd(entry: Entry) -> int:
     shares = (Share(entry.model, entry.tokens), *entry.others)
-    return sum(MODELS[share.model].amount_nanousd(share.tokens, entry.tier) for share in shares)
+    images_nanousd = entry.tokens.output_images * entry.image_nanousd // DIVISORS[entry.tier]
+    return images_nanousd + sum(MODELS[share.model].amount_nanousd(share.tokens, entry.tier) for share in shares)
 
 
 def _add_tokens(total: Tokens, more: Tokens) -> None:

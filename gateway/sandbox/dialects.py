@@ -9,18 +9,21 @@ import msgspec
 from gateway.sandbox import anthropic, azure, bedrock, gemini, openai, refusals, vertex
 from gateway.sandbox.bill import MODELS
 from gateway.sandbox.call import Answer, Call
-from gateway.sandbox.form import read_form
+from gateway.sandbox.form import Form, read_form
 from gateway.sandbox.request import Request
+from gateway.sandbox.websocket import is_upgrade, offered_protocols
 
 # A key of ours must never reach a provider: a gateway that forwards one instead of swapping it is caught here.
 OUR_KEY_PREFIX = "lk-"
+# Before the key among the subprotocols: https://platform.openai.com/docs/guides/realtime-websocket
+KEY_PROTOCOL = "openai-insecure-api-key."
 
 
 class Dialect(NamedTuple):
     """One provider's manners, whatever the operation."""
 
     name: str
-    slots: tuple[str, ...]  # where its credential may be: a header, `bearer`, or `key` of the query
+    slots: tuple[str, ...]  # where its credential may be: see `_credentials`
     authenticate: Callable[[Call, str | None, bool], Answer | None]
     check: Callable[[Call], Answer | None]  # what every operation demands besides
     fail: Callable[[Call, int], Answer]
@@ -38,7 +41,7 @@ def _demand_nothing(call: Call) -> Answer | None:
 
 OPENAI = Dialect(
     "openai",
-    ("bearer",),
+    ("bearer", "subprotocol"),
     openai.authenticate,
     _demand_nothing,
     openai.fail,
@@ -49,7 +52,7 @@ OPENAI = Dialect(
 )
 AZURE = Dialect(
     "azure",
-    ("api-key", "bearer"),
+    ("api-key", "bearer", "query-api-key", "subprotocol"),
     azure.authenticate,
     azure.refuse_version,
     openai.fail,
@@ -146,7 +149,7 @@ _OWN_PATHS = (
     (re.compile(r"/model/.*"), "bedrock"),
     (re.compile(r"/v1/projects/.*|/v1beta1/.*"), "vertex"),
     (re.compile(r"/v1/messages.*|/anthropic/.*"), "anthropic"),
-    (re.compile(r"/v1beta/.*|/upload/.*|/v1/interactions.*|/v1/models/.*:.*"), "gemini"),
+    (re.compile(r"/v1beta/.*|/upload/.*|/ws/google\.ai\..*|/v1/interactions.*|/v1/models/.*:.*"), "gemini"),
     (re.compile(r"/v2/(chat|embed|rerank)|/compatibility/v1/.*|/v1/(chat|embed|tokenize|detokenize)"), "cohere"),
     (re.compile(r"/api/paas/v4/.*"), "zai"),
     (re.compile(r"/api/v1/.*"), "openrouter"),
@@ -191,7 +194,7 @@ def _model_named(request: Request) -> str:
         return request.path.partition("/models/")[2]
     if not request.body.startswith(b"{"):
         form = read_form(request)
-        return form.text("model") if form else ""
+        return form.text("model") if isinstance(form, Form) else ""
     try:
         return msgspec.json.decode(request.body, type=_Named).model
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
@@ -227,4 +230,16 @@ def _credentials(request: Request) -> dict[str, str]:
         found["bearer"] = token.strip()
     if "key" in request.query:
         found["key"] = request.query["key"]
+    if is_upgrade(request):
+        found |= _socket_credentials(request)
+    return found
+
+
+def _socket_credentials(request: Request) -> dict[str, str]:
+    """Where a browser, which cannot set headers of a WebSocket, has its key: OpenAI's way and Azure's."""
+    offered = offered_protocols(request)
+    keys = [name.removeprefix(KEY_PROTOCOL) for name in offered if name.startswith(KEY_PROTOCOL)]
+    found = {"subprotocol": keys[0]} if keys else {}
+    if "api-key" in request.query:
+        found["query-api-key"] = request.query["api-key"]
     return found

@@ -51,7 +51,7 @@ def upload(call: Call) -> Answer:
     commands = {word.strip() for word in call.request.headers.get("x-goog-upload-command", "").split(",")}
     if "start" in commands:
         return _start(call)
-    found = call.shelf.of(Upload).get(call.request.query.get("upload_id", ""))
+    found = call.store.shelf(call.dialect, Upload).get(call.request.query.get("upload_id", ""))
     if "upload" not in commands or found is None:
         return refuse(400, "Upload protocol not recognised: send x-goog-upload-command start, then upload.")
     if call.request.headers.get("x-goog-upload-offset") != str(len(found.data)):
@@ -74,7 +74,8 @@ def _start(call: Call) -> Answer:
     if isinstance(request, Fault):
         return refuse_fault(request)
     identifier = call.id_hex(seed_of(call.request.body.hex(), length, mime_type))
-    call.shelf.of(Upload).put(identifier, Upload(identifier, mime_type, request.file, int(length)))
+    announced = Upload(identifier, mime_type, request.file, int(length))
+    call.store.shelf(call.dialect, Upload).put(identifier, announced, announced.length)
     place = f"http://{headers.get('host', '')}/upload/v1beta/files?upload_id={identifier}&upload_protocol=resumable"
     told = (("x-goog-upload-status", "active"), ("x-goog-upload-url", place))
     return Answer(200, (), CONTENT_TYPE, headers=told)
@@ -83,32 +84,32 @@ def _start(call: Call) -> Answer:
 def _finalize(call: Call, found: Upload) -> Answer:
     if len(found.data) != found.length:
         return refuse(400, f"{len(found.data)} bytes were received and {found.length} were announced.")
-    call.shelf.of(Upload).remove(found.id)
+    call.store.shelf(call.dialect, Upload).take(found.id)
     digest = hashlib.sha256(found.data)
     name = found.described.name.removeprefix("files/") or digest.hexdigest()[:12]
     display_name, size = found.described.display_name, len(found.data)
     file = File(name, display_name, found.mime_type, size, digest.hexdigest(), call.created_s)
-    call.shelf.of(File).put(name, file)
+    call.store.shelf(call.dialect, File).put(name, file)
     return _show({"file": _document(file)}, (("x-goog-upload-status", "final"),))
 
 
 def list_all(call: Call) -> Answer:
-    files = [_document(file) for file in call.shelf.of(File)][::-1]
+    files = [_document(file) for file in call.store.shelf(call.dialect, File)][::-1]
     return _show({"files": files} if files else {})
 
 
 def retrieve(call: Call) -> Answer:
-    file = call.shelf.of(File).get(call.path_model)
+    file = call.store.shelf(call.dialect, File).get(call.path_id)
     return _show(_document(file)) if file else _refuse_unknown(call)
 
 
 def delete(call: Call) -> Answer:
-    return _show({}) if call.shelf.of(File).remove(call.path_model) else _refuse_unknown(call)
+    return _show({}) if call.store.shelf(call.dialect, File).take(call.path_id) else _refuse_unknown(call)
 
 
 def _refuse_unknown(call: Call) -> Answer:
     """Google does not say whether a file exists that is not the caller's."""
-    message = f"You do not have permission to access the File {call.path_model} or it may not exist."
+    message = f"You do not have permission to access the File {call.path_id} or it may not exist."
     return refuse(403, message)
 
 

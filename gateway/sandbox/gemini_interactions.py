@@ -117,13 +117,13 @@ def create(call: Call) -> Answer:
         return refuse(404, "not_found", f"Model '{request.model}' not found.")
     if request.background:
         return refuse(400, "invalid_request", "background is not supported by this model.")
-    before = call.shelf.of(Kept).get(request.previous_interaction_id)
+    before = call.store.shelf(call.dialect, Kept).get(request.previous_interaction_id)
     if request.previous_interaction_id and before is None:
         return refuse(404, "not_found", f"Interaction '{request.previous_interaction_id}' not found.")
     writing = _accept(call, request, model, before)
     if request.store:
         context = writing.prompt.prompt + writing.budget.visible
-        call.shelf.of(Kept).put(writing.id, Kept(writing.whole(), context))
+        call.store.shelf(call.dialect, Kept).put(writing.id, Kept(writing.whole(), context))
     return _answer(writing)
 
 
@@ -190,13 +190,13 @@ def _stream(writing: _Writing) -> Iterator[Piece]:
 
 def retrieve(call: Call) -> Answer:
     """The interaction with the usage that was billed when it was made; asking again is free."""
-    kept = call.shelf.of(Kept).get(call.path_model)
+    kept = call.store.shelf(call.dialect, Kept).get(call.path_id)
     if kept is None:
-        return refuse(404, "not_found", f"Interaction '{call.path_model}' not found.")
+        return refuse(404, "not_found", f"Interaction '{call.path_id}' not found.")
     return Answer(200, (Piece(msgspec.json.encode(kept.document)),))
 
 
 def delete(call: Call) -> Answer:
-    if call.shelf.of(Kept).remove(call.path_model) is None:
-        return refuse(404, "not_found", f"Interaction '{call.path_model}' not found.")
+    if call.store.shelf(call.dialect, Kept).take(call.path_id) is None:
+        return refuse(404, "not_found", f"Interaction '{call.path_id}' not found.")
     return Answer(200, (Piece(b"{}"),))

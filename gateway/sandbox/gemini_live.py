@@ -1,23 +1,23 @@
 """Owns one session of Gemini's Live API, without its WebSocket: messages in, messages and charges out. Does no I/O.
 
-Each turn is billed by itself, from the moment it is asked for.
+Each turn is billed by itself, from the moment it is asked for. It never detects speech: `audioStreamEnd`,
+`activityEnd` or text ends a turn. Why a session is closed is worded approximately.
 """
 
 import base64
 import binascii
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
 from gateway.sandbox.bill import Model, Tokens, find_model
-from gateway.sandbox.call import Call, Charge, prompt_tokens
-from gateway.sandbox.gemini import camelised
+from gateway.sandbox.call import Answer, Call, Charge, Said, prompt_tokens
+from gateway.sandbox.controls import misused_on_socket
+from gateway.sandbox.gemini import camelised, refuse, refuse_control
 from gateway.sandbox.google_json import Json, pretty
 from gateway.sandbox.text import count_tokens, seed_of, write_chunks
-
-PATH = "/ws/google.ai.generativelanguage.v1beta.GenerativeService.BidiGenerateContent"
-ENDPOINT = "bidi_generate_content"
+from gateway.sandbox.websocket import refuse_handshake
 
 # https://ai.google.dev/gemini-api/docs/audio : 32 tokens a second, of 16 kHz in and 24 kHz out, two bytes a sample.
 _INPUT_TOKEN_BYTES = 16_000 * 2 // 32
@@ -27,34 +27,19 @@ _OUTPUT_MIME_TYPE = "audio/pcm;rate=24000"
 # What one session remembers: more than a test says, and little enough to be read again for every turn.
 _HEARD_MAX = 10_000
 
-# RFC 6455 §7.4.1: what the real service closes with.
+# RFC 6455 §7.4.1. Which of them the real service chooses when is an approximation.
 _INVALID = 1007
 _POLICY = 1008
+# §5.5: what a close frame has room for beside its code.
+_REASON_BYTES_MAX = 123
 
 
-class Sent(NamedTuple):
-    """One message for the client, and the tokens the model wrote for it."""
-
-    data: bytes
-    output: int = 0
-    reasoning: int = 0
-    output_audio: int = 0
-
-
-class Billed(NamedTuple):
-    """A turn begins: everything sent until the next one counts as its output."""
-
-    charge: Charge
-
-
-class Closed(NamedTuple):
-    """The session is over: the status and reason of its close frame."""
-
-    status: int
-    reason: str
-
-
-Outcome = Sent | Billed | Closed
+def connect(call: Call) -> Answer:
+    problem = refuse_handshake(call.request)
+    if problem:
+        return refuse(400, f"Invalid WebSocket handshake: {problem}.")
+    misused = misused_on_socket(call.request.headers)
+    return refuse_control(call, misused) if misused else Answer(101, (), talk=LiveSession(call))
 
 
 class _Config(msgspec.Struct, frozen=True, rename="camel"):
@@ -120,7 +105,7 @@ class LiveSession:
     """One connection's state. `call` is the upgrade, whose controls hold for every turn."""
 
     def __init__(self, call: Call) -> None:
-        self._call = msgspec.structs.replace(call, endpoint=ENDPOINT)
+        self._call = call
         self._model: Model | None = None
         self._setup = _Setup("")
         # Every turn reads again all that was heard and said before it.
@@ -129,37 +114,43 @@ class LiveSession:
         self._audio_bytes = 0
         self._turns = 0
 
-    def receive(self, data: bytes) -> Iterator[Outcome]:
-        """What follows from one message of the client. After Closed it must not be called again."""
+    def opening(self) -> tuple[Said, ...]:
+        return ()
+
+    def failure(self) -> bytes:
+        return b""
+
+    def hear(self, text: str) -> Iterator[Said]:
+        """What follows from one message of the client. After a close it must not be called again."""
         try:
-            document = msgspec.json.encode(camelised(msgspec.json.decode(data)))
+            document = msgspec.json.encode(camelised(msgspec.json.decode(text)))
             message = msgspec.json.decode(document, type=_Message)
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
-            yield Closed(_INVALID, f"Invalid JSON payload received. {error}"[:120])
+        except msgspec.DecodeError as error:
+            yield _closed(_INVALID, f"Invalid JSON payload received. {error}")
             return
         if len(self._heard) > _HEARD_MAX:
-            yield Closed(_POLICY, "The session is too long")
+            yield _closed(_POLICY, "The session is too long")
         elif self._model is None:
             yield from self._begin(message.setup)
         elif message.setup:
-            yield Closed(_INVALID, "setup must be the first message and only the first")
+            yield _closed(_INVALID, "setup must be the first message and only the first")
         else:
             yield from self._hear(message)
 
-    def _begin(self, setup: _Setup | None) -> Iterator[Outcome]:
+    def _begin(self, setup: _Setup | None) -> Iterator[Said]:
         if setup is None:
-            yield Closed(_INVALID, "setup must be the first message and only the first")
+            yield _closed(_INVALID, "setup must be the first message and only the first")
             return
         name = setup.model.removeprefix("models/")
         model = find_model(name, "gemini", "live")
         if model is None:
-            yield Closed(_POLICY, f"models/{name} is not found for API version v1beta, or is not supported for bidi")
+            yield _closed(_POLICY, f"models/{name} is not found for API version v1beta, or is not supported for bidi")
             return
         if problem := self._misused_control(model):
-            yield Closed(_POLICY, problem)
+            yield _closed(_POLICY, problem)
             return
         self._model, self._setup = model, setup
-        yield _sent({"setupComplete": {}})
+        yield _said({"setupComplete": {}})
 
     def _misused_control(self, model: Model) -> str:
         """A control that would be ignored, which is an error."""
@@ -167,10 +158,10 @@ class LiveSession:
         bucket = model.unbillable(prompt_tokens(controls, 0))
         if bucket:
             return f"{model.name} has no price for {bucket}"
-        asked = (controls.web_searches, controls.iterations != "none", controls.error_after_chunks is not None)
+        asked = (controls.web_searches, controls.iterations != "none")
         return "this x-sandbox-* control has no meaning in a Live session" if any(asked) else ""
 
-    def _hear(self, message: _Message) -> Iterator[Outcome]:
+    def _hear(self, message: _Message) -> Iterator[Said]:
         if message.client_content:
             self._heard += [content.parts for content in message.client_content.turns]
             if message.client_content.turn_complete:
@@ -179,7 +170,7 @@ class LiveSession:
             try:
                 self._audio_bytes += self._listen(message.realtime_input)
             except binascii.Error:
-                yield Closed(_INVALID, "realtimeInput.audio.data is not base64")
+                yield _closed(_INVALID, "realtimeInput.audio.data is not base64")
                 return
             if message.realtime_input.ends_turn:
                 yield from self._turn()
@@ -187,7 +178,7 @@ class LiveSession:
             self._heard.append(message.tool_response)
             yield from self._turn()
         else:
-            yield Closed(_INVALID, "The message has none of setup, clientContent, realtimeInput and toolResponse")
+            yield _closed(_INVALID, "The message has none of setup, clientContent, realtimeInput and toolResponse")
 
     def _listen(self, given: _RealtimeInput) -> int:
         """Bytes of sound in it; its words are remembered."""
@@ -195,24 +186,22 @@ class LiveSession:
         blobs = [blob for blob in (given.audio, *given.media_chunks) if blob and blob.mime_type.startswith("audio/")]
         return sum(len(base64.b64decode(blob.data, validate=True)) for blob in blobs)
 
-    def _turn(self) -> Iterator[Outcome]:
-        """The answer to all that was heard, its usage last."""
+    def _turn(self) -> Iterator[Said]:
+        """The answer to all that was heard: thinking is counted with its first message, usage is in its last."""
         assert self._model is not None
         self._turns += 1
         prompt = self._prompt()
-        yield Billed(Charge(self._model, prompt, ENDPOINT, f"{self._call.request_id}-{self._turns}"))
-        written = Tokens(reasoning=self._call.controls.reasoning_tokens)
-        reasoning = written.reasoning
-        for document, spoken, tokens in self._pieces():
-            written.output += 0 if spoken else tokens
-            written.output_audio += tokens if spoken else 0
-            yield _sent(document)._replace(
-                output=0 if spoken else tokens, output_audio=tokens if spoken else 0, reasoning=reasoning
-            )
-            reasoning = 0
-        yield _sent({"serverContent": {"generationComplete": True}})._replace(reasoning=reasoning)
+        charge = Charge(self._model, prompt, self._call.endpoint, f"{self._call.request_id}-{self._turns}")
+        written = Tokens()
+        new = Tokens(reasoning=self._call.controls.reasoning_tokens)
+        for document, spoken, count in (*self._pieces(), ({"serverContent": {"generationComplete": True}}, False, 0)):
+            new.output, new.output_audio = (0, count) if spoken else (count, 0)
+            yield _said(document)._replace(charge=charge, tokens=new)
+            written.output, written.output_audio = written.output + new.output, written.output_audio + new.output_audio
+            written.reasoning += new.reasoning
+            charge, new = None, Tokens()
         usage = _usage(prompt, written)
-        yield _sent({"serverContent": {"turnComplete": True}, "usageMetadata": usage})
+        yield _said({"serverContent": {"turnComplete": True}, "usageMetadata": usage})._replace(done=True)
 
     def _prompt(self) -> Tokens:
         instruction = self._setup.system_instruction
@@ -242,8 +231,13 @@ class LiveSession:
                 yield {"serverContent": {"outputTranscription": {"text": text}}}, True, 0
 
 
-def _sent(document: Json) -> Sent:
-    return Sent(pretty(document) + b"\n")
+def _said(document: Json) -> Said:
+    """JSON in a binary frame, which Google's SDKs take as well as text."""
+    return Said(pretty(document) + b"\n", binary=True)
+
+
+def _closed(status: int, reason: str) -> Said:
+    return Said(reason.encode("ascii", "replace")[:_REASON_BYTES_MAX], close_code=status)
 
 
 def _model_turn(part: Json) -> Json:

@@ -64,6 +64,20 @@ def ask(sandbox: Sandbox, path: str, document: Any = None, method: str = "POST",
     return take_apart(b"".join(wire))._replace(entry=plan.entry)
 
 
+def ask_form(sandbox: Sandbox, path: str, *parts: tuple[str, Any], **headers: str) -> Told:
+    """The same for a form: its parts are texts, or bytes for a file, or (filename, bytes)."""
+    body = b"".join(_part(name, value) for name, value in parts) + b"--form--\r\n"
+    return ask(sandbox, path, body, content_type="multipart/form-data; boundary=form", **headers)
+
+
+def _part(name: str, value: Any) -> bytes:
+    if isinstance(value, str):
+        return f'--form\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+    filename, data = value if isinstance(value, tuple) else ("file", value)
+    head = f'--form\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n\r\n'
+    return head.encode() + data + b"\r\n"
+
+
 def take_apart(wire: bytes) -> Told:
     """An answer's bytes: status, headers by lower-case name, and the body without its framing."""
     head, _, body = wire.partition(b"\r\n\r\n")

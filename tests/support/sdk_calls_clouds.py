@@ -4,6 +4,7 @@
 access token or the provider's own; the calls whose names end in `.signed` sign with the sandbox's AWS keys instead.
 """
 
+import asyncio
 import contextlib
 import json
 import os
@@ -13,6 +14,7 @@ from unittest import mock
 
 import anthropic
 import boto3
+import websockets.asyncio.client
 from botocore.config import Config
 from google import genai
 from google.genai import types
@@ -107,6 +109,23 @@ _CLIENTS: dict[str, tuple[str, Callable[[str, str], Any]]] = {
     "anthropic.based": ("anthropic", lambda url, key: client("anthropic", url + "/anthropic", key)),
     "gemini": ("gemini", lambda url, key: client("gemini", url, key)),
 }
+
+
+def connect_plainly(uri: str, additional_headers: dict[str, str], **_: object) -> Any:
+    """The Live API's connection without TLS, which google-genai insists on even with a base URL of `http:`."""
+    return websockets.asyncio.client.connect(uri.replace("wss:", "ws:", 1), additional_headers=additional_headers)
+
+
+async def _converse_live(api: genai.Client) -> list[Any]:
+    heard = list[Any]()
+    model, config = "gemini-live-2.5-flash", types.LiveConnectConfig(response_modalities=[types.Modality.TEXT])
+    with mock.patch("google.genai.live.ws_connect", connect_plainly):
+        async with api.aio.live.connect(model=model, config=config) as session:
+            for question in (QUESTION, "Go on."):
+                turn = types.Content(role="user", parts=[types.Part(text=question)])
+                await session.send_client_content(turns=turn)
+                heard += [message async for message in session.receive()]
+    return heard
 
 
 def _call(made_by: str, name: str) -> Callable[[Any], Any]:
@@ -364,3 +383,8 @@ def _interactions(api: Any) -> Iterable[Any]:
 @_call("gemini", "interactions.stream")
 def _interactions_stream(api: Any) -> Iterable[Any]:
     return api.interactions.create(model="gemini-2.5-flash", input=QUESTION, stream=True)
+
+
+@_call("gemini", "live")
+def _live(api: genai.Client) -> Iterable[Any]:
+    return asyncio.run(_converse_live(api))

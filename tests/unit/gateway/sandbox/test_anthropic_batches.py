@@ -30,7 +30,7 @@ def results(sandbox: Sandbox, path: str) -> list[Any]:
 
 def test_a_batch_is_in_progress_until_it_was_looked_at_often_enough():
     sandbox = new_sandbox()
-    path = create(sandbox, PARAMS, PARAMS, x_sandbox_batch_polls="2")
+    path = create(sandbox, PARAMS, PARAMS, x_sandbox_polls="2")
 
     looks = [call(sandbox, path).json for _ in range(4)]
     assert [look["processing_status"] for look in looks] == ["in_progress", "in_progress", "ended", "ended"]
@@ -42,7 +42,7 @@ def test_a_batch_is_in_progress_until_it_was_looked_at_often_enough():
 
 def test_each_request_is_billed_once_at_half_price_when_the_batch_ends():
     sandbox = new_sandbox()
-    path = create(sandbox, PARAMS, PARAMS, x_sandbox_tokens="3", x_sandbox_mark="nightly", x_sandbox_batch_polls="0")
+    path = create(sandbox, PARAMS, PARAMS, x_sandbox_tokens="3", x_sandbox_mark="nightly", x_sandbox_polls="0")
     assert sandbox.bill.totals().calls == 0
 
     for _ in range(3):
@@ -63,7 +63,7 @@ def test_each_request_is_billed_once_at_half_price_when_the_batch_ends():
 def test_a_request_that_cannot_be_done_is_a_free_result():
     sandbox = new_sandbox()
     wrong = [{**PARAMS, "model": "claude-9"}, {**PARAMS, "stream": True}, {**PARAMS, "max_tokens": 0}]
-    path = create(sandbox, *wrong, PARAMS, x_sandbox_batch_polls="0")
+    path = create(sandbox, *wrong, PARAMS, x_sandbox_polls="0")
     ended = call(sandbox, path).json
 
     assert ended["request_counts"] == {"processing": 0, "succeeded": 1, "errored": 3, "canceled": 0, "expired": 0}
@@ -74,7 +74,7 @@ def test_a_request_that_cannot_be_done_is_a_free_result():
 
 def test_what_is_canceled_is_not_done():
     sandbox = new_sandbox()
-    path = create(sandbox, x_sandbox_batch_polls="5")
+    path = create(sandbox, x_sandbox_polls="5")
 
     assert call(sandbox, path + "/cancel", method="POST").json["processing_status"] == "canceling"
     assert call(sandbox, path).json["request_counts"]["canceled"] == 1
@@ -125,4 +125,4 @@ def test_bodies_that_are_no_batch_are_400(document: Any):
 def test_polls_mean_nothing_to_other_calls():
     given = {"authorization": None, "x_api_key": KEY, "anthropic_version": "2023-06-01"}
 
-    assert ask(new_sandbox(), "/v1/messages", PARAMS, x_sandbox_batch_polls="1", **given).status == 400
+    assert ask(new_sandbox(), "/v1/messages", PARAMS, x_sandbox_polls="1", **given).status == 400

@@ -31,8 +31,8 @@ def test_a_bucket_without_a_rate_is_named():
 CATALOG = {"gemini": "google", "xai": "x-ai", "moonshot": "moonshotai", "voyage": "voyageai"}
 SELF_HOSTED = ("ollama", "vllm", "llama.cpp")
 # Not listed there; what is not listed costs nothing here.
-UNLISTED_KINDS = ("moderations", "rerank", "images", "multimodal")
-UNLISTED = ("BAAI/bge-base-en-v1.5",)
+UNLISTED_KINDS = ("moderations", "rerank", "multimodal")
+UNLISTED = ("BAAI/bge-base-en-v1.5", "black-forest-labs/FLUX.1-schnell", "dall-e-2", "dall-e-3")
 LISTED = [
     name
     for name, model in MODELS.items()
@@ -44,14 +44,20 @@ PRICED = {
     "cache_read_tokens": "cache_read_nanousd",
     "cache_write_tokens": "cache_write_nanousd",
 }
-# What genai-prices calls a bucket, and the count it is part of, if it is.
-PRICED_BY_BUCKET = {
-    "input_pages": ("input_document_pages", ""),
-    "input_annotated_pages": ("input_annotated_document_pages", "input_document_pages"),
-    "web_searches": ("web_searches", ""),
-    "input_audio": ("input_audio_tokens", "input_tokens"),
-    "output_audio": ("output_audio_tokens", "output_tokens"),
-}
+# What our buckets are called there. `training` is not in its list.
+RATED_AS = {
+    "input_pages": {"input_document_pages": 1000},
+    "input_annotated_pages": {"input_document_pages": 1000, "input_annotated_document_pages": 1000},
+    "web_searches": {"web_searches": 1000},
+    "input_audio": {"input_tokens": 1000, "input_audio_tokens": 1000},
+    "input_image": {"input_tokens": 1000, "input_image_tokens": 1000},
+    "cache_read_audio": {
+        "input_tokens": 1000, "input_audio_tokens": 1000, "cache_read_tokens": 1000, "cache_audio_read_tokens": 1000,
+    },
+    "output_audio": {"output_tokens": 1000, "output_audio_tokens": 1000},
+    "output_image": {"output_tokens": 1000, "output_image_tokens": 1000},
+    "input_characters": {"input_characters": 1000},
+}  # fmt: skip
 
 
 def listed_nanousd(name: str, **counts: int) -> Decimal:
@@ -71,15 +77,13 @@ def test_prices_are_the_list_prices(name: str):
             assert listed_nanousd(name, **{**more, counted: 1000}) == rate_nanousd * 1000
 
 
-@pytest.mark.parametrize("name", [name for name in LISTED if MODELS[name].rates.keys() & PRICED_BY_BUCKET.keys()])
+@pytest.mark.parametrize("name", [name for name in LISTED if MODELS[name].rates.keys() & RATED_AS.keys()])
 def test_prices_of_other_buckets_are_the_list_prices(name: str):
-    for bucket, (counted, whole) in PRICED_BY_BUCKET.items():
-        if bucket in MODELS[name].rates:
-            both = {whole: 1000} if whole else {}
-            assert listed_nanousd(name, **both, **{counted: 1000}) == MODELS[name].rates[bucket] * 1000
+    for bucket in MODELS[name].rates.keys() & RATED_AS.keys():
+        assert listed_nanousd(name, **RATED_AS[bucket]) == MODELS[name].rates[bucket] * 1000
 
 
-@pytest.mark.parametrize("name", ["whisper-large-v3", "whisper-large-v3-turbo", "voxtral-mini-2602"])
+@pytest.mark.parametrize("name", ["whisper-1", "whisper-large-v3", "whisper-large-v3-turbo", "voxtral-mini-2602"])
 def test_the_price_of_an_hour_of_audio_is_the_list_price(name: str):
     assert listed_nanousd(name, audio_seconds=3600, input_audio_seconds=3600) == MODELS[name].audio_hour_nanousd
 
@@ -103,6 +107,26 @@ def test_audio_is_billed_by_the_hour_ten_seconds_at_least(played_ms: int, amount
 @pytest.mark.parametrize("model", MODELS.values())
 def test_no_two_providers_have_a_model_of_one_name(model: Model):
     assert MODELS[model.name] is MODELS[model.version] is model
+
+
+def test_half_a_price_is_rounded_half_to_even():
+    opened = Bill()
+    for read in (1, 3):
+        opened.open(entry("gpt-4o-mini", Tokens(cache_read=read), tier="batch"))
+
+    assert [line["amount_nanousd"] for line in opened.lines()] == [38, 112]
+
+
+def test_pictures_cost_what_their_entry_says():
+    opened = Bill()
+    opened.open(entry("dall-e-3", Tokens(output_images=2), image_nanousd=40_000_000))
+
+    assert opened.totals().amount_nanousd == 80_000_000
+
+
+def test_every_bucket_is_rated_or_named():
+    assert MODELS["gpt-4o"].unbillable(Tokens(input_audio=1)) == "input_audio"
+    assert MODELS["gpt-realtime"].unbillable(Tokens(input_audio=1, cache_read_image=1)) == ""
 
 
 def test_a_model_is_found_by_name_and_version_for_what_it_does():

@@ -33,6 +33,15 @@ def test_requests_come_whole_however_the_bytes_are_split():
     assert single == whole
 
 
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
+def test_a_request_to_upgrade_is_a_request(protocol: bytes):
+    asked = b"GET /v1/realtime HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: " + protocol + b"\r\n\r\n"
+    first, second = RequestReader().feed(asked + BARE)
+
+    assert (first.headers["upgrade"], first.path, first.keep_alive) == (protocol.decode(), "/v1/realtime", True)
+    assert second.path == "/v1/models"
+
+
 def test_a_truncated_request_is_not_a_request():
     for end in range(len(CHUNKED)):
         assert list(RequestReader().feed(CHUNKED[:end])) == []
