@@ -194,7 +194,7 @@ class LiveSession:
         charge = Charge(self._model, prompt, self._call.endpoint, f"{self._call.request_id}-{self._turns}")
         written = Tokens()
         new = Tokens(reasoning=self._call.controls.reasoning_tokens)
-        for document, spoken, count in (*self._pieces(), ({"serverContent": {"generationComplete": True}}, False, 0)):
+        for document, spoken, count in self._pieces():
             new.output, new.output_audio = (0, count) if spoken else (count, 0)
             yield _said(document)._replace(charge=charge, tokens=new)
             written.output, written.output_audio = written.output + new.output, written.output_audio + new.output_audio
@@ -213,7 +213,7 @@ class LiveSession:
         return prompt
 
     def _pieces(self) -> Iterator[tuple[Json, bool, int]]:
-        """(document, whether it is sound, its tokens): words, or sound of that many tokens and its transcript."""
+        """(document, whether it is sound, its tokens): words, or sound and its transcript, and the end."""
         assert self._model is not None
         controls = self._call.controls
         limit = self._setup.generation_config.max_output_tokens
@@ -229,6 +229,7 @@ class LiveSession:
             yield _model_turn({"inlineData": {"mimeType": _OUTPUT_MIME_TYPE, "data": sound}}), True, tokens
             if self._setup.output_audio_transcription is not None:
                 yield {"serverContent": {"outputTranscription": {"text": text}}}, True, 0
+        yield {"serverContent": {"generationComplete": True}}, False, 0
 
 
 def _said(document: Json) -> Said:

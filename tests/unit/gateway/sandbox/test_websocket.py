@@ -158,6 +158,11 @@ def test_a_message_may_leave_in_fragments():
     assert FrameWriter().text(b"") == b"\x81\x00"
 
 
+def test_a_message_may_be_binary():
+    assert FrameWriter().binary(b"ab") == Frame(Opcode.BINARY, b"ab").serialize(mask=False)
+    assert FrameWriter(fragment_bytes=1).binary(b"ab") == b"\x02\x01a\x80\x01b"
+
+
 @pytest.mark.parametrize(
     ("offer", "agreed"),
     [
