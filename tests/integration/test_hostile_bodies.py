@@ -375,6 +375,24 @@ async def test_65_each_of_two_pipelined_requests_is_judged_by_itself(tmp_path):
     assert [message.body for message in seen] == [HONEST, HONEST]
 
 
+@pytest.mark.parametrize(
+    "spelling", [b"CONTENT-LENGTH: ", b"contenT-length: ", b"content-length:", b"Content-Length:\t "]
+)
+async def test_65_a_body_is_never_the_next_request_however_its_length_is_spelled(spelling, tmp_path):
+    hidden = call("/v1/models?hidden")
+    text = HONEST[:-1] + b',"x":"' + b"0" * len(hidden) + b'"}'
+    wire = call(CHAT, text).replace(b"content-length: ", spelling, 1)
+    async with running(tmp_path) as (gateway, seen):
+        client = await gateway.client()
+        for _ in range(3):
+            client.send(wire)
+            assert (await client.message()).status == 200
+        client.send(call(CHAT, hidden).replace(b"content-length: ", spelling, 1))
+        assert (await client.message()).status == 400
+        client.close()
+    assert [message.body for message in seen] == [text] * 3
+
+
 async def test_67_nothing_a_caller_says_changes_who_pays(tmp_path):
     text = b'{"model":"gpt-4o","user":"other","metadata":{"user_id":"other"},"project":"other"}'
     spoofed = (b"x-user: other", b"x-tags: other", b"openai-project: other", b"x-lensai-team: ours")
