@@ -128,7 +128,7 @@ class MessageFold:
 
     def _override(self, stated: msgspec.Raw) -> None:
         try:
-            now = _usages.decode(stated)
+            now = jsontext.decode_member(_usages, stated)
         except msgspec.ValidationError:
             self._flag(INCONSISTENT)
             return

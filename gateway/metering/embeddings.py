@@ -43,7 +43,7 @@ def _tokens(stated: msgspec.Raw) -> tuple[int | None, tuple[str, ...]]:
     if not is_stated(stated):
         return None, ()
     try:
-        usage = _usages.decode(stated)
+        usage = jsontext.decode_member(_usages, stated)
     except msgspec.ValidationError:
         return None, (INCONSISTENT,)
     return (usage.total_tokens if usage.prompt_tokens is None else usage.prompt_tokens), ()

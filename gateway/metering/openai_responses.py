@@ -111,7 +111,7 @@ def _lines(response: _Response) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     if not is_stated(response.usage):
         return (), ()
     try:
-        usage = _usages.decode(response.usage)
+        usage = jsontext.decode_member(_usages, response.usage)
     except msgspec.ValidationError:
         return (), (INCONSISTENT,)
     if usage.total_tokens is not None and usage.total_tokens != usage.input_tokens + usage.output_tokens:
@@ -181,6 +181,6 @@ def _image_buckets(images: _ImageUsage) -> Usage:
 def _decoded(decoder: msgspec.json.Decoder[list[T]], member: msgspec.Raw) -> list[T]:
     """A list that only refines the numbers: one of another shape is as good as none."""
     try:
-        return decoder.decode(member) if is_stated(member) else []
+        return jsontext.decode_member(decoder, member) if is_stated(member) else []
     except msgspec.ValidationError:
         return []
