@@ -39,7 +39,9 @@ def test_text_files_end_with_one_newline_and_no_line_ends_in_blanks():
     assert (wrong, trailing) == ([], [])
 
 
-@pytest.mark.parametrize("lock", ["requirements.txt", "requirements-dev.txt", "requirements-model.txt"])
+@pytest.mark.parametrize(
+    "lock", ["requirements.txt", "requirements-dev.txt", "requirements-model.txt", "requirements-fuzz.txt"]
+)
 def test_a_lock_file_pins_every_package_by_version_and_hash_alone(lock):
     entries = (ROOT / lock).read_text().replace("\\\n", " ").splitlines()
     assert entries
