@@ -38,20 +38,26 @@ _TEXTS = (
 # What each reader's answers look like: the sandbox's path and the document it is asked with.
 _ASKED: dict[str, tuple[tuple[str, dict[str, Any]], ...]] = {
     "openai.chat": tuple(
-        ("/v1/chat/completions", {"model": "gpt-4o-mini", "messages": _HELLO, **more})
+        ("/v1/chat/completions", {"model": "gpt-4o-mini", "messages": _HELLO, "max_tokens": 3, **more})
         for more in ({}, {"stream": True}, {"stream": True, "stream_options": {"include_usage": True}})
     ),
-    "openai.completions": (("/v1/completions", {"model": "gpt-3.5-turbo-instruct", "prompt": "hi", "stream": True}),),
+    "openai.completions": (
+        ("/v1/completions", {"model": "gpt-3.5-turbo-instruct", "prompt": "hi", "max_tokens": 3, "stream": True}),
+    ),
     "openai.responses": tuple(
-        ("/v1/responses", {"model": "gpt-4o-mini", "input": "hi", "stream": stream}) for stream in (False, True)
+        ("/v1/responses", {"model": "gpt-4o-mini", "input": "hi", "max_output_tokens": 16, "stream": stream})
+        for stream in (False, True)
     ),
     "openai.embeddings": (("/v1/embeddings", {"model": "text-embedding-3-small", "input": "hi", "dimensions": 4}),),
     "anthropic.messages": tuple(
-        ("/v1/messages", {"model": "claude-sonnet-4-5", "max_tokens": 20, "messages": _HELLO, "stream": stream})
+        ("/v1/messages", {"model": "claude-sonnet-4-5", "max_tokens": 3, "messages": _HELLO, "stream": stream})
         for stream in (False, True)
     ),
     "gemini.generate": tuple(
-        (f"/v1beta/models/gemini-2.5-flash:{verb}", {"contents": [{"role": "user", "parts": [{"text": "hi"}]}]})
+        (
+            f"/v1beta/models/gemini-2.5-flash:{verb}",
+            {"contents": [{"parts": [{"text": "hi"}]}], "generationConfig": {"maxOutputTokens": 3}},
+        )
         for verb in ("generateContent", "streamGenerateContent", "streamGenerateContent?alt=sse")
     ),
     "gemini.embeddings": (
