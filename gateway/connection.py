@@ -8,10 +8,12 @@ import asyncio
 import enum
 from typing import TYPE_CHECKING, Protocol, cast
 
-from gateway.faults import METHODS, Refusal, render_answer
+from gateway.endpoints import METHODS
+from gateway.faults import Refusal, render_answer
 from gateway.forward import Exchange
 from gateway.request import Request
 from gateway.route import Plan
+from gateway.tunnel import Tunnel
 from gateway.wire import http1
 
 if TYPE_CHECKING:
@@ -49,6 +51,7 @@ class _State(enum.Enum):
     HEAD = enum.auto()
     BODY = enum.auto()
     BUSY = enum.auto()  # an exchange is answering
+    TUNNEL = enum.auto()  # it has become a WebSocket, and never becomes anything else again
     DISCARD = enum.auto()  # answered; what still arrives is dropped until the client has read it
     CLOSED = enum.auto()
 
@@ -72,6 +75,7 @@ class ClientConnection(asyncio.Protocol):
         self._waits = False  # for "100 Continue" before it sends the body
         self._discarded_bytes = 0
         self._exchange: Exchange | None = None
+        self._tunnel: Tunnel | None = None  # in the exchange's place, from the provider's 101 on
         self._deadline = 0.0
         self._write_deadline = 0.0
         self.keep_alive = True
@@ -87,7 +91,9 @@ class ClientConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         state = self._state
-        if state is _State.BUSY:
+        if self._tunnel is not None:
+            self._tunnel.client_data(data)
+        elif state is _State.BUSY:
             self._held += data
             if len(self._held) > self._settings.header_bytes_max and self._transport is not None:
                 self._transport.pause_reading()
@@ -103,21 +109,25 @@ class ClientConnection(asyncio.Protocol):
         self._transport = None
         self._release_body()
         self._owner.disconnected(self)
-        exchange, self._exchange = self._exchange, None
-        if exchange is not None:
-            exchange.client_gone()
+        served, self._exchange, self._tunnel = self._served, None, None
+        if served is not None:
+            served.client_gone()
 
     def pause_writing(self) -> None:
         self.paused = True
         self._write_deadline = self._owner.loop_time() + self._settings.write_timeout_ms / 1000
-        if self._exchange is not None:
-            self._exchange.client_paused()
+        if self._served is not None:
+            self._served.client_paused()
 
     def resume_writing(self) -> None:
         self.paused = False
         self._write_deadline = 0.0
-        if self._exchange is not None:
-            self._exchange.client_resumed()
+        if self._served is not None:
+            self._served.client_resumed()
+
+    @property
+    def _served(self) -> Exchange | Tunnel | None:
+        return self._tunnel or self._exchange
 
     # -- for the exchange
 
@@ -144,10 +154,32 @@ class ClientConnection(asyncio.Protocol):
                 # In a turn of its own, so that a thousand pipelined requests are not a thousand frames deep.
                 asyncio.get_running_loop().call_soon(self._read_held)
 
+    def switch(self, tunnel: Tunnel) -> None:
+        """The exchange has answered 101: from here on what it reads is the tunnel's, and what it has read early."""
+        self._exchange, self._tunnel = None, tunnel
+        self._state = _State.TUNNEL
+        early, self._held = self._held, b""
+        self.resume()
+        if early:
+            tunnel.client_data(early)
+
     def abort(self) -> None:
         if self._transport is not None:
             self._state = _State.CLOSED
             self._transport.abort()
+
+    # -- for the tunnel
+
+    def pause(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.pause_reading()
+
+    def resume(self) -> None:
+        if self._transport is not None and not self._transport.is_closing():
+            self._transport.resume_reading()
+
+    def finish(self) -> None:
+        self.close()
 
     # -- for the server
 
@@ -166,7 +198,7 @@ class ClientConnection(asyncio.Protocol):
         """Ends what has waited too long. Called a few times a second instead of a timer per request."""
         if self._write_deadline and now > self._write_deadline:
             self.abort()
-        elif self._state in (_State.BUSY, _State.CLOSED) or now <= self._deadline:
+        elif self._state in (_State.BUSY, _State.TUNNEL, _State.CLOSED) or now <= self._deadline:
             return
         elif self._state in (_State.IDLE, _State.DISCARD):
             self.close()
@@ -215,7 +247,8 @@ class ClientConnection(asyncio.Protocol):
         owner = self._owner
         request = self._read_request(data)
         framing = request.framing
-        self.keep_alive = request.keep_alive and not owner.draining
+        # What follows a handshake that is refused may be meant as frames, and must not be read as a request.
+        self.keep_alive = request.keep_alive and not owner.draining and not request.websocket
         self._body_left = framing.length or 0
         self._chunks = http1.ChunkedReader() if framing.chunked else None
         self._waits = not request.http10 and (request.value(b"expect") or b"").lower() == b"100-continue"
@@ -226,7 +259,7 @@ class ClientConnection(asyncio.Protocol):
             self._earlier = None
             return
         self._plan = exchange.plan
-        if self._earlier is None and not framing.chunked:
+        if self._earlier is None and not framing.chunked and not request.websocket:
             # A copy: the request itself will hold a body.
             self._earlier = request.again(0, arrived_ns=0, started_ns=0), http1.RepeatedHead(data)
         self._hold_body(self._body_left)

@@ -6,13 +6,14 @@ a stream for its usage. Nothing in a body changes where the request goes or who 
 
 import msgspec
 
+from gateway.endpoints import Endpoint
 from gateway.faults import Refusal
 from gateway.identify import LABEL_CHARS_MAX, Caller
 from gateway.request import Request
 from gateway.route import Route
-from gateway.wire import strictjson
+from gateway.wire import multipart, strictjson
 from gateway.wire.encoding import DecodeFault, decode_request
-from gateway.wire.peek import Malformed, peek
+from gateway.wire.peek import Malformed, Peek, peek, peek_form
 from gateway.wire.splice import ask_for_usage
 
 
@@ -30,23 +31,18 @@ class Call(msgspec.Struct, frozen=True, gc=False):
 def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int) -> Call | Refusal:
     """The call a request makes, or why it cannot be made: 400 malformed, 403 not metered, 415 encoding."""
     endpoint = route.endpoint
-    if not endpoint.reader:
+    if not endpoint.reader or endpoint.body == "unread":
         return Call(route.model_in_path, False, caller.user_id, request.body, False, b"")
     text = _decoded(request, body_bytes_max)
     if isinstance(text, Refusal):
         return text
-    wrong = strictjson.check_type(request.value(b"content-type")) or strictjson.check(text)
-    if wrong is not None:
-        return Refusal("malformed_body", wrong.message)
-    seen = peek(route.destination.provider.dialect, text)
+    seen = _seen(endpoint, request.value(b"content-type"), text)
     if isinstance(seen, Malformed):
         return Refusal("malformed_body", seen.message)
     model = route.model_in_path or seen.model or ""
     if caller.key.models is not None and model not in caller.key.models:
         return Refusal("key_scope", f"This key may not use the model {model!r}")
-    if seen.background:
-        return Refusal("endpoint_not_metered", "background responses are not metered yet: send background=false")
-    stream = seen.stream or ":stream" in caller.path
+    stream = _streams(endpoint, seen)
     user_id = caller.user_id or _label(seen.end_user)
     provider = route.destination.provider
     asked = seen.include_usage or (provider.bare_asks and seen.has_stream_options and seen.include_usage is None)
@@ -60,6 +56,20 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     )
     body = ask_for_usage(request.body, seen) if spliced else request.body
     return Call(model, stream, user_id, body, spliced, text)
+
+
+def _seen(endpoint: Endpoint, content_type: bytes | None, text: bytes) -> Peek | Malformed:
+    """What is used of a body, which every reader of its format reads alike."""
+    if endpoint.body == "form":
+        form = multipart.read(content_type or b"", text)
+        return form if isinstance(form, Malformed) else peek_form(form.value)
+    return strictjson.check_type(content_type) or strictjson.check(text) or peek(endpoint.body, text)
+
+
+def _streams(endpoint: Endpoint, seen: Peek) -> bool:
+    if endpoint.streams is not None:
+        return endpoint.streams
+    return endpoint.streams_unasked if seen.stream is None else seen.stream
 
 
 def _decoded(request: Request, body_bytes_max: int) -> bytes | Refusal:

@@ -6,16 +6,12 @@ provider_facts §6: each SDK raises its own class and retries only what is worth
 
 import msgspec
 
-from gateway.providers import Dialect
+from gateway.endpoints import METHODS, Dialect
 from gateway.wire.http1 import REASONS
 
 
 class GatewayFault(Exception):
     """A bug or a broken machine of ours."""
-
-
-# Those of the endpoints in gateway/providers.py.
-METHODS = ("GET", "POST", "DELETE")
 
 
 class Code(msgspec.Struct, frozen=True):
@@ -49,11 +45,14 @@ CODES: dict[str, Code] = {
     "endpoint_not_metered": Code(
         403, *_FORBIDDEN, "The gateway cannot meter this endpoint, and never forwards what it cannot meter."
     ),
+    "shared_credential": Code(
+        403, *_FORBIDDEN, "The operation lists what every project on the upstream's credential has stored there."
+    ),
     "resource_not_allowed": Code(403, *_FORBIDDEN, "The Azure resource is not in the upstream's list."),
     "unknown_upstream": Code(
         404, "invalid_request_error", "not_found_error", "NOT_FOUND", "The path names no upstream of the policy."
     ),
-    "method_not_allowed": Code(405, *_INVALID, "Only GET, POST and DELETE are served."),
+    "method_not_allowed": Code(405, *_INVALID, "Only DELETE, GET and POST are served."),
     "request_timeout": Code(408, *_TIMEOUT, "The request did not arrive in time.", retryable=True),
     "body_too_large": Code(
         413, "invalid_request_error", "request_too_large", "INVALID_ARGUMENT", "Over body_bytes_max."
@@ -73,6 +72,24 @@ CODES: dict[str, Code] = {
         503, *_UNAVAILABLE, "The gateway is draining; another one should take the call.", retryable=True
     ),
     "upstream_timeout": Code(504, *_TIMEOUT, "The provider did not answer within the configured time."),
+}
+
+
+# What Bedrock calls them: botocore 1.44, bedrock-runtime service-2.json.
+_AWS_ERRORS = {
+    400: "ValidationException",
+    401: "AccessDeniedException",
+    402: "ServiceQuotaExceededException",
+    403: "AccessDeniedException",
+    404: "ResourceNotFoundException",
+    405: "ValidationException",
+    408: "ModelTimeoutException",
+    413: "ValidationException",
+    415: "ValidationException",
+    429: "ThrottlingException",
+    431: "ValidationException",
+    503: "ServiceUnavailableException",
+    504: "ModelTimeoutException",
 }
 
 
@@ -99,6 +116,8 @@ def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close:
     if not row.retryable:
         # The Stainless SDKs retry 408, 409, 429 and 5xx unless told not to.
         lines.append(b"x-should-retry: false\r\n")
+    if dialect == "bedrock":
+        lines.append(b"x-amzn-errortype: %b\r\n" % _AWS_ERRORS.get(row.status, "InternalServerException").encode())
     if row.status == 405:
         lines.append(b"allow: %b\r\n" % ", ".join(METHODS).encode())  # RFC 9110 §15.5.6
     if refusal.retry_after_s is not None:
@@ -125,6 +144,12 @@ def render_stream_error(refusal: Refusal, dialect: Dialect, endpoint: str, reque
 def _shape(refusal: Refusal, row: Code, dialect: Dialect, request_id: str) -> dict[str, object]:
     message = f"{refusal.message} (LensAI request {request_id})" if request_id else refusal.message
     match dialect:
+        case "bedrock" | "cohere":
+            return {"message": message, "id": request_id} if dialect == "cohere" else {"message": message}
+        case "ollama":
+            return {"error": message}
+        case "voyage":
+            return {"detail": message}
         case "anthropic":
             error: dict[str, object] = {
                 "type": row.anthropic,

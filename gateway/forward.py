@@ -6,23 +6,35 @@ meter's; what they cost is a later stage's. A client that leaves does not stop t
 
 from typing import Protocol
 
+import msgspec
+
 from gateway.contract.record import Outcome, Record
+from gateway.endpoints import Dialect
 from gateway.examine import Call
 from gateway.faults import Refusal, render_answer, render_stream_error
 from gateway.identify import Caller
-from gateway.providers import Dialect
+from gateway.metering.reading import About
+from gateway.metering.sessions import session
 from gateway.request import Request
 from gateway.route import Plan, Route
+from gateway.session_tap import Measured, SessionTap
 from gateway.settings import Settings
 from gateway.tap import Tap
+from gateway.tunnel import Tunnel
 from gateway.upstream import UpstreamConnection
+from gateway.wire import upgrade
 from gateway.wire.encoding import DecodeFault
-from gateway.wire.headers import REQUEST_ID_HEADERS, response_head
+from gateway.wire.headers import REQUEST_ID_HEADERS, response_head, without_secret
 from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
 
 _EVENT_STREAM = b"text/event-stream"
+# Streams in other framings: Ollama's and Cohere's lines of JSON, Bedrock's binary frames.
+_OTHER_STREAMS = (b"application/x-ndjson", b"application/stream+json", b"application/vnd.amazon.eventstream")
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
 UPSTREAM_REQUEST_ID_CHARS_MAX = 128
+# A credential of the policy in a provider's head is kept from the caller; one this short is a server's that asks for
+# none, such as "none" or "ollama", and stands in lines that mean something else.
+SECRET_BYTES_MIN = 8
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 # openai-python hangs up when it has seen this, while the provider's last chunk is still on its way.
 _STREAM_ENDS = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
@@ -42,6 +54,13 @@ class Client(Protocol):
     def abort(self) -> None:
         """Closes without completing the answer, which the client must be able to notice."""
 
+    def switch(self, tunnel: Tunnel) -> None:
+        """The answer was 101: the tunnel takes over."""
+
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
+    def finish(self) -> None: ...
+
 
 class Owner(Protocol):
     """Whom an exchange reports its end to, and asks for the time."""
@@ -49,6 +68,9 @@ class Owner(Protocol):
     settings: Settings
 
     def monotonic_ns(self) -> int: ...
+    def measured(self, exchange: "Exchange", measured: Measured) -> None:
+        """One response of its session is complete."""
+
     def ended(self, exchange: "Exchange") -> None: ...
 
 
@@ -71,6 +93,7 @@ class Exchange:
         self.admitted = False
         # As an upstream's Receiver.
         self.payload = b""
+        self.websocket = request.websocket
         self.wanted = True
         self.dispatches = 0
         # What is known at the end.
@@ -78,12 +101,16 @@ class Exchange:
         self.status = 0
         self.upstream_status = 0
         self.upstream_request_id = ""
+        self.served_by = ""
         self.ttft_ns: int | None = None
+        self.responses = 0  # of its session, recorded
+        self.bytes_in = 0  # beside the request's body
         self.bytes_out = 0
         self.flags: list[str] = []
         self.deadline_ns = 0
         self.complete = False  # the provider's answer ended as its framing said
         self.tap: Tap | None = None  # None: nothing of the answer is metered
+        self.tunnel: Tunnel | None = None  # of a session, in its place from the provider's 101 on
         self._connection: UpstreamConnection | None = None
         self._head = b""
         self._pieces: list[bytes] = []
@@ -115,16 +142,26 @@ class Exchange:
         route, request = self.route, self.request
         assert route is not None, "dispatched without a route"
         self.upstream_status = status
+        secret = route.destination.secret if route.credential is not None else b""
+        if len(secret) >= SECRET_BYTES_MIN and secret in head.first.string:
+            head = without_secret(head, secret)
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
-        self._events = values.get(b"content-type", b"").lower().startswith(_EVENT_STREAM)
+        kind = values.get(b"content-type", b"").lower()
+        self._events = kind.startswith(_EVENT_STREAM)
         encoding = values.get(b"content-encoding", b"")
         self._encoded = encoding not in (b"", b"identity")
         named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
         self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
-        if route.endpoint.reader and status < 300:
-            self.tap = self._tapped(route, encoding if self._encoded else b"")
+        self.served_by = values.get(b"x-ms-deployment-name", b"").decode("latin-1")
+        if b"x-ms-spillover-from-deployment" in values:
+            self.flags.append("spillover")
+        if route.endpoint.flag:
+            self.flags.append(route.endpoint.flag)
+        if route.endpoint.reader and status < 300 and not self.websocket:
+            streams = self._events or kind.startswith(_OTHER_STREAMS) or route.endpoint.streams is True
+            self.tap = self._tapped(route, head, streams, encoding if self._encoded else b"")
         strips = self.tap is not None and self.tap.strips
         decodes = self.tap is not None and self.tap.decodes
         self._encoded = self._encoded and not decodes
@@ -142,6 +179,49 @@ class Exchange:
             content_length=keeps_length if has_body else status == 304,  # RFC 9110 §8.6: a 204 has none
             decoded=decodes,
             ours=ours,
+        )
+
+    def switched(self, connection: UpstreamConnection, head: ResponseHead) -> None:
+        """Tells the client, and makes way for a tunnel. Raises HttpFault where the 101 is not what was asked for."""
+        client, route, call, caller = self.client, self.route, self.call, self.caller
+        assert route is not None, "dispatched without a route"
+        assert call is not None, "dispatched without a call"
+        assert caller is not None, "dispatched without a caller"
+        assert client is not None, "a client that left before the 101 has ended its exchange"
+        offered = upgrade.offered_protocols(self.request.head, with_keys=caller.by_path)
+        agreed = upgrade.check_answer(self.request.head, head, offered)
+        self._connection = None
+        self.status = self.upstream_status = 101
+        self.flags.append("websocket")
+        meter = session(route.endpoint.reader, About(route.destination.provider.name, head.values))
+        self.tunnel = Tunnel(
+            self,
+            client,
+            connection,
+            SessionTap(meter, route.endpoint.reader, call.model, self.flags),
+            agreed,
+            settings=self.owner.settings,
+            now_ns=self.owner.monotonic_ns,
+            reader=route.endpoint.reader,
+            models=caller.key.models,
+            total_deadline_ns=self.request.started_ns + self._total_timeout_ms() * 1_000_000,
+        )
+        connection.hand_over(self.tunnel)
+        client.write(self._switching_head(head))
+        if client.paused:
+            connection.pause()
+        client.switch(self.tunnel)
+
+    def _switching_head(self, head: ResponseHead) -> bytes:
+        named = next((head.values[name] for name in REQUEST_ID_HEADERS if name in head.values), b"")
+        self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
+        ours = b"x-lensai-request-id: %b\r\n" % self.id.encode()
+        return response_head(
+            b"HTTP/1.1 101 %b\r\n" % (head.first[3] or b""),
+            head,
+            content_length=False,
+            decoded=False,
+            ours=b"".join(b"%b: %b\r\n" % line for line in upgrade.LINES) + ours,
         )
 
     def response_data(self, data: bytes) -> None:
@@ -213,6 +293,8 @@ class Exchange:
             self.flags.append("client_disconnected")
         if self._connection is None:
             self._end(close=True)
+        elif self.websocket:  # nothing was asked yet
+            self._cut()
         elif not satisfied and self.caller is not None and self.caller.key.on_disconnect == "cancel":
             self.outcome = "cancelled"
             self._cut()
@@ -240,6 +322,9 @@ class Exchange:
 
     def stop(self, refusal: Refusal) -> None:
         """Ends the exchange now: as an error answer, as an error event, or by closing, as far as it has come."""
+        if self.tunnel is not None:
+            self.tunnel.stop(refusal)
+            return
         self.refusal = refusal
         client, self._pieces = self.client, []
         close = True
@@ -260,13 +345,27 @@ class Exchange:
 
     def expire(self) -> None:
         """Its deadline has passed."""
-        if self._drain_left is not None:
+        if self.tunnel is not None:
+            self.tunnel.expire()
+        elif self._drain_left is not None:
             self.flags.append("drain_limit")
             self._cut()
         else:
             self.outcome = "upstream_error"
             what = "complete its answer" if self.upstream_status else "begin its answer"
             self.stop(Refusal("upstream_timeout", f"The provider did not {what} in time"))
+
+    # -- from its tunnel
+
+    def measured(self, measured: Measured) -> None:
+        self.owner.measured(self, measured)
+
+    def tunnel_ended(self) -> None:
+        if self.intent is not None and self.tunnel is not None:
+            named = self.tunnel.tap.model
+            self.intent = msgspec.structs.replace(self.intent, model_requested=named, model=named)
+        self.client = None
+        self._end(close=True)
 
     # -- the copy itself
 
@@ -290,13 +389,13 @@ class Exchange:
         if data:
             client.write(data)
 
-    def _tapped(self, route: Route, encoding: bytes) -> Tap:
+    def _tapped(self, route: Route, head: ResponseHead, streams: bool, encoding: bytes) -> Tap:
         assert self.call is not None, "dispatched without a call"
         return Tap(
             route.endpoint.reader,
-            route.destination.provider.name,
+            About(route.destination.provider.name, head.values, self.call.text),
             self.owner.settings,
-            events=self._events,
+            streams=streams,
             encoding=encoding,
             strip=self.call.spliced,
             flags=self.flags,

@@ -13,6 +13,7 @@ from gateway.contract.policy import Key, Project
 from gateway.faults import Refusal
 from gateway.policy import PolicyView
 from gateway.request import Request
+from gateway.wire import upgrade
 from gateway.wire.headers import CREDENTIAL_SLOTS, OWN_PREFIX
 
 # Attribution is stored with every event: long enough for an e-mail address or a UUID list, no longer.
@@ -22,6 +23,9 @@ METADATA_BYTES_MAX = 2048
 
 _LABEL = re.compile(rf"[^\x00-\x1f\x7f]{{1,{LABEL_CHARS_MAX}}}")
 QUERY_KEY = re.compile(rb"(?:^|&)key=([^&]*)")
+# An AWS SDK names its access key in the signature it sends instead of a secret.
+_AWS_SCHEME = "aws4-hmac-sha256"
+_AWS_ACCESS_KEY = re.compile(r"(?:^|[ ,])Credential=([^/, ]+)/")
 
 
 class Caller(msgspec.Struct, frozen=True, gc=False):
@@ -31,8 +35,9 @@ class Caller(msgspec.Struct, frozen=True, gc=False):
     project: Project
     path: str
     query: bytes  # without a LensAI key
-    slot: bytes  # the credential slot the request used, lower case; b"" for none
+    slot: bytes  # the credential slot the request used, lower case; b"" for none that can hold another
     by_path: bool  # the key stood in the path, so `slot` holds the client's own provider key
+    signed: bool  # the slot holds an AWS signature, which is of no use to anybody but who computed it
     user_id: str
     team: str
     route: str
@@ -47,16 +52,20 @@ def identify(request: Request, view: PolicyView, now_s: int) -> Caller | Refusal
     values = request.head.values
     slots = [name for name in values if name in CREDENTIAL_SLOTS]
     in_query = QUERY_KEY.findall(query) if query else []
+    in_protocol = upgrade.protocol_keys(request.head) if upgrade.PROTOCOLS in values else []
     by_path = path.startswith("/k/")
     if by_path:
         token, slash, rest = path[3:].partition("/")
         path = slash + rest
-        if any(_find(view, _token(name, values[name])) for name in slots):
+        sent = (*(_token(name, values[name]) for name in slots), *map(_text, in_protocol))
+        if any(_find(view, one) for one in sent):
             return Refusal("ambiguous_credentials", "Send the LensAI key in the base URL or as the api_key, not both")
-    elif len(slots) + len(in_query) > 1 or not request.head.repeated.isdisjoint(CREDENTIAL_SLOTS):
+    elif len(slots) + len(in_query) + len(in_protocol) > 1 or not request.head.repeated.isdisjoint(CREDENTIAL_SLOTS):
         return Refusal("ambiguous_credentials", "Send exactly one credential: several were found")
     elif in_query:
         token = unquote(in_query[0].decode("latin-1"))
+    elif in_protocol:
+        token = _text(in_protocol[0])
     else:
         token = _token(slots[0], values[slots[0]]) if slots else ""
     if not token:
@@ -67,6 +76,8 @@ def identify(request: Request, view: PolicyView, now_s: int) -> Caller | Refusal
             "invalid_key", "This LensAI key is unknown, disabled or expired: make one with `lensai keys create`"
         )
     slot = slots[0] if slots else b""
+    if by_path and in_protocol and not slot:
+        slot = upgrade.PROTOCOLS
     if in_query and not by_path:
         query = QUERY_KEY.sub(b"", query).lstrip(b"&")
     return _attribute(request, view, key, path, query, slot, by_path)
@@ -78,10 +89,17 @@ def _find(view: PolicyView, token: str) -> Key | None:
 
 def _token(slot: bytes, value: bytes) -> str:
     token = value.decode("utf-8", "surrogateescape")
-    if slot == b"authorization":
-        scheme, _, token = token.partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else ""
-    return token
+    if slot != b"authorization":
+        return token
+    scheme, _, rest = token.partition(" ")
+    if scheme.lower() == _AWS_SCHEME:
+        found = _AWS_ACCESS_KEY.search(rest)
+        return found[1] if found else ""
+    return rest.strip() if scheme.lower() == "bearer" else ""
+
+
+def _is_signature(values: dict[bytes, bytes]) -> bool:
+    return values.get(b"authorization", b"")[: len(_AWS_SCHEME)].lower() == _AWS_SCHEME.encode()
 
 
 def _attribute(
@@ -104,7 +122,9 @@ def _attribute(
         metadata = _metadata(values.get(b"x-lensai-metadata", b""))
         if metadata is None:
             return _out_of_bounds(b"metadata", f"a JSON object of at most {METADATA_BYTES_MAX} bytes")
-    return Caller(key, view.project(key.project_id), path, query, slot, by_path, user_id, team, route, tags, metadata)
+    signed = _is_signature(request.head.values)
+    project = view.project(key.project_id)
+    return Caller(key, project, path, query, slot, by_path, signed, user_id, team, route, tags, metadata)
 
 
 def _text(value: bytes) -> str:

@@ -11,10 +11,14 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import msgspec
+
 from gateway.admit import Gate, admit
 from gateway.background import Background
+from gateway.claims import Claims
 from gateway.contract.record import Outcome, Record, encode_record
 from gateway.examine import examine
+from gateway.examine_socket import examine_handshake
 from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
@@ -22,15 +26,16 @@ from gateway.journal.writer import Journal
 from gateway.logs import RequestLog
 from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
+from gateway.outgoing import outgoing_head
 from gateway.policy import PolicyHolder
 from gateway.request import Request
 from gateway.route import Plan, RouteTable
+from gateway.session_tap import Measured
 from gateway.settings import Settings
-from gateway.settle import FREE, UNKNOWN, Charge, settle
-from gateway.summarize import summarize, summarize_intent
+from gateway.settle import CHARGED_BEFORE, FREE, UNKNOWN, Charge, settle
+from gateway.summarize import summarize, summarize_intent, summarize_response
 from gateway.telemetry import Telemetry
 from gateway.upstream import Upstreams
-from gateway.wire.headers import request_head
 from pricing.catalog import Catalog
 
 # Reading an answer of this size takes about a millisecond: a larger one is read on a thread.
@@ -60,6 +65,7 @@ class Pipeline:
         policy: PolicyHolder,
         catalog: Callable[[], Catalog],
         journal: Journal,
+        claims: Claims,
         upstreams: Upstreams,
         telemetry: Telemetry,
         background: Background,
@@ -76,6 +82,7 @@ class Pipeline:
         self._routes = RouteTable(policy.current)
         self._catalog = catalog
         self._journal = journal
+        self._claims = claims
         self._upstreams = upstreams
         self._telemetry = telemetry
         self._background = background
@@ -145,6 +152,21 @@ class Pipeline:
         if charge is not None:
             self._record(exchange, charge, ended_ns)
 
+    def measured(self, exchange: Exchange, measured: Measured) -> None:
+        """One response of a session is complete: records it at once, for the session may go on for hours."""
+        plan, call, ended_ns = exchange.plan, exchange.call, self.monotonic_ns()
+        assert plan is not None, "a session without a plan"
+        assert call is not None, "a session without a call"
+        began_s = (exchange.request.arrived_ns + measured.began_ns - exchange.request.started_ns) // 1_000_000_000
+        asked = msgspec.structs.replace(call, model=measured.model)
+        try:
+            charge = settle(measured.reading, plan.route, asked, self._catalog(), began_s)
+        except Exception:  # the record must be written whatever happens
+            self._logger.exception("metering_failed", extra={"request_id": exchange.id})
+            charge = UNKNOWN
+        exchange.responses += 1
+        self._write_down(summarize_response(exchange, measured, charge, ended_ns))
+
     def expire(self, now_ns: int) -> None:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
         for exchange in [exchange for exchange in self.live if exchange.deadline_ns < now_ns]:
@@ -170,7 +192,7 @@ class Pipeline:
         if routes.view is not view:
             routes = self._routes = RouteTable(view)
         request = exchange.request
-        exchange.dialect = routes.dialect(request.target)
+        exchange.dialect = routes.dialect(request)
         caller = identify(request, view, now_s)
         if isinstance(caller, Refusal):
             return caller
@@ -184,7 +206,10 @@ class Pipeline:
     def _judge_body(self, exchange: Exchange) -> Refusal | None:
         plan = exchange.plan
         assert plan is not None, "begun without a refusal and without a plan"
-        call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
+        if exchange.websocket:
+            call = examine_handshake(plan.caller, plan.route)
+        else:
+            call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
         if isinstance(call, Refusal):
             return call
         exchange.call = call
@@ -199,15 +224,9 @@ class Pipeline:
         destination = plan.route.destination
         heads = plan.heads.get(call.spliced)
         if heads is None:
-            heads = plan.heads[call.spliced] = request_head(
-                b"%b %b HTTP/1.1\r\n" % (request.method.encode(), plan.route.target),
-                request.head,
-                host=destination.host,
-                credential=plan.route.credential,
-                extra=destination.extra,
-                has_body=request.method == "POST" or request.framing.chunked,
-                identity_only=call.spliced,
-            )
+            heads = outgoing_head(request, plan.caller, plan.route, call)
+            if plan.route.signer is None:  # a signature holds for one body, and not for long
+                plan.heads[call.spliced] = heads
         before, after = heads
         exchange.payload = b"%b%d%b%b" % (before, len(call.body), after, call.body) if after else before
         timeout_ms = destination.upstream.first_byte_timeout_ms or self.settings.first_byte_timeout_ms
@@ -229,18 +248,27 @@ class Pipeline:
 
     def _known_charge(self, exchange: Exchange) -> Charge | None:
         """The charge of a call whose answer need not be read."""
+        if exchange.websocket:
+            return self._session_charge(exchange)
         route, status = exchange.route, exchange.upstream_status
         if not exchange.dispatches or route is None or not route.endpoint.reader or 300 <= status < 500:
             return FREE
         # Sent, and not answered: what the provider made of it is not known.
         return UNKNOWN if status == 0 or status >= 500 else None
 
+    def _session_charge(self, exchange: Exchange) -> Charge:
+        """What a session cost beside its responses, each of which has a charge of its own."""
+        if exchange.tunnel is None or not exchange.tunnel.tap.unfinished:
+            return FREE
+        exchange.flags.append("responses_unfinished")
+        return UNKNOWN
+
     def _read_charge(self, exchange: Exchange, ended_ns: int) -> Charge | None:
         """The charge the answer itself tells, or None where a thread has been set to find it."""
         tap = exchange.tap
         assert tap is not None, "a metered answer without a tap"
         reading = tap.reading(complete=exchange.complete) if tap.copied_bytes <= READ_ON_LOOP_BYTES_MAX else None
-        if reading is not None and reading.provenance == "reported":
+        if reading is not None and reading.provenance == "reported" and not _may_be_told_twice(exchange, reading):
             return self._settle(exchange, reading)
         self._background.spawn(self._charge_on_thread(exchange, reading, ended_ns), "estimate")
         return None
@@ -249,17 +277,30 @@ class Pipeline:
         plan, call = exchange.plan, exchange.call
         assert plan is not None, "an answer without a plan"
         assert call is not None, "an answer without a call"
-        return settle(reading, plan.route, call, self._catalog(), exchange.request.arrived_ns // 1_000_000_000)
+        at_s = exchange.request.arrived_ns // 1_000_000_000
+        return settle(reading, plan.route, call, self._catalog(), at_s, served_by=exchange.served_by)
 
     async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""
         try:
-            reading = await self._loop.run_in_executor(self._thread, _read_or_estimate, exchange, seen)
-            charge = self._settle(exchange, reading)
+            charge = await self._loop.run_in_executor(self._thread, self._charge_blocking, exchange, seen)
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
         self._record(exchange, charge, ended_ns)
+
+    def _charge_blocking(self, exchange: Exchange, seen: Reading | None) -> Charge:
+        reading = _read_or_estimate(exchange, seen)
+        if not _may_be_told_twice(exchange, reading):
+            return self._settle(exchange, reading)
+        if reading.work_id is None:
+            # An answer that was understood tells of no such work: whoever asked for it was charged then.
+            return FREE if reading.provenance == "reported" else UNKNOWN
+        charge = self._settle(exchange, reading)
+        if charge.provenance == "deferred":
+            return FREE if _retrieves(exchange) else charge
+        claimed = self._claims.claim(charge.work_id, exchange.id, exchange.request.arrived_ns // 1_000_000_000)
+        return charge if claimed else CHARGED_BEFORE
 
     def _record(self, exchange: Exchange, charge: Charge, ended_ns: int) -> None:
         record = summarize(exchange, charge, ended_ns)
@@ -271,7 +312,10 @@ class Pipeline:
                 status=record.upstream_status,
                 code=record.refusal_code,
             )
-        self._journal.final(exchange.id.encode(), encode_record(record))
+        self._write_down(record)
+
+    def _write_down(self, record: Record) -> None:
+        self._journal.final(record.request_id.encode(), encode_record(record))
         self._telemetry.observe(record)
         self._flush_soon()
 
@@ -283,9 +327,18 @@ def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:
     assert tap is not None, "a metered answer without a tap"
     if reading is None:
         reading = tap.reading(complete=exchange.complete)
-    if reading.provenance == "reported":
+    if reading.provenance in ("reported", "deferred") or plan.route.endpoint.retrieves:
         return reading
     return estimate(plan.route.endpoint.reader, call.model, call.text, tap.seen, reading)
+
+
+def _retrieves(exchange: Exchange) -> bool:
+    return exchange.route is not None and exchange.route.endpoint.retrieves
+
+
+def _may_be_told_twice(exchange: Exchange, reading: Reading) -> bool:
+    """Whether another call may tell of the same usage, so that it must be asked who is charged for it."""
+    return reading.work_id is not None or _retrieves(exchange)
 
 
 def _stranger(request_id: str, arrived_ns: int, refusal: Refusal | None) -> Record:

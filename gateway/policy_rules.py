@@ -5,8 +5,10 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
+from gateway import proxy as proxies
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
-from gateway.providers import PATHS, PROVIDERS
+from gateway.endpoints import ENDPOINT_NAMES
+from gateway.providers import PROVIDERS
 from gateway.wire.headers import CREDENTIAL_SLOTS, HOP_BY_HOP, OWN_PREFIX
 from pricing.overrides import Override
 
@@ -22,7 +24,7 @@ PREFIX_CHARS_MAX = 12
 # 64 characters hold a UUID or a DNS label; names are in every record, metric and path.
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
-_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])"
+_HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[(?P<literal>[0-9A-Fa-f:.]+)\])"
 _ORIGIN = re.compile(rf"https?://(?:\{{resource\}}\.)?{_HOST}(?::(?P<port>[0-9]{{1,5}}))?")
 _BASE_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
 _DNS_LABEL = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -33,7 +35,6 @@ _SECRET = re.compile(r"[!-~]+")
 
 # The gateway frames, addresses and pays for requests itself; nothing configured may.
 _FORBIDDEN_HEADERS = HOP_BY_HOP | CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-encoding", b"expect"}
-_ENDPOINTS = frozenset(endpoint.name for rows in PATHS.values() for _, _, endpoint in rows)
 
 
 class _Names(NamedTuple):
@@ -41,7 +42,7 @@ class _Names(NamedTuple):
 
     projects: frozenset[str]
     upstreams: frozenset[str]
-    credentials: frozenset[str]
+    credentials: dict[str, Credential]
 
 
 def problems(policy: Policy) -> Iterator[Problem]:
@@ -53,7 +54,7 @@ def problems(policy: Policy) -> Iterator[Problem]:
     names = _Names(
         frozenset(project.id for project in policy.projects),
         frozenset(upstream.name for upstream in policy.upstreams),
-        frozenset(credential.id for credential in policy.credentials),
+        {credential.id: credential for credential in policy.credentials},
     )
     rows: list[tuple[Path, Fields]] = [
         *((("projects", project.id), _project(project)) for project in policy.projects),
@@ -104,9 +105,17 @@ def _upstream(upstream: Upstream, names: _Names) -> Fields:
         yield "provider", f"unknown {upstream.provider!r}; use one of {_list(PROVIDERS)}"
     yield from _address(upstream)
     yield from _resources(upstream)
+    if upstream.provider in PROVIDERS and PROVIDERS[upstream.provider].signs and not upstream.region:
+        yield "region", "is missing; name the AWS region that requests are signed for"
+    if upstream.region and not _DNS_LABEL.fullmatch(upstream.region):
+        yield "region", f"{upstream.region!r} is not a region's name; write it like us-east-1"
     if upstream.credential_id and upstream.credential_id not in names.credentials:
         yield "credential_id", _missing("credentials", upstream.credential_id, names.credentials)
+    yield from _proxy(upstream, names)
+    yield from _client_certificate(upstream)
     yield from _headers(upstream.headers)
+    if upstream.connections_max is not None and upstream.connections_max < 1:
+        yield "connections_max", f"{upstream.connections_max} lets nobody through; use 1 or more, or remove it"
     for field in ("connect_timeout_ms", "first_byte_timeout_ms", "total_timeout_ms"):
         if (duration_ms := getattr(upstream, field)) is not None and duration_ms < 1:
             yield field, f"{duration_ms} is no duration; use 1 or more, or remove it for the setting of that name"
@@ -114,7 +123,8 @@ def _upstream(upstream: Upstream, names: _Names) -> Fields:
 
 def _address(upstream: Upstream) -> Fields:
     origin = _ORIGIN.fullmatch(upstream.origin)
-    if not origin or not 0 < int(origin["port"] or 1) <= 65535:
+    literal = origin["literal"] if origin else None
+    if not origin or not 0 < int(origin["port"] or 1) <= 65535 or (literal and not _is_ipv6(literal)):
         yield (
             "origin",
             (
@@ -124,6 +134,45 @@ def _address(upstream: Upstream) -> Fields:
         )
     if not _BASE_PATH.fullmatch(upstream.base_path) or {".", ".."} & set(upstream.base_path.split("/")):
         yield "base_path", f"{upstream.base_path!r} is not a plain path; write it as /a/b, or leave it empty"
+
+
+def _is_ipv6(literal: str) -> bool:
+    address = proxies.read_ip(literal)
+    return address is not None and address.version == 6
+
+
+def _proxy(upstream: Upstream, names: _Names) -> Fields:
+    named = upstream.proxy not in ("", proxies.DIRECT)
+    if named and (fault := proxies.fault(upstream.proxy)):
+        yield "proxy", f'{fault}, or "direct" for none'
+    if upstream.proxy_credential_id:
+        yield from _proxy_credential(upstream.proxy_credential_id, names, named=named)
+    if upstream.proxy_ca_file and not (named and proxies.is_tls(upstream.proxy)):
+        yield (
+            "proxy_ca_file",
+            "proxy is no https://host:port, so it shows no certificate; remove the one or change the other",
+        )
+
+
+def _proxy_credential(id: str, names: _Names, *, named: bool) -> Fields:
+    credential = names.credentials.get(id)
+    if credential is None:
+        yield "proxy_credential_id", _missing("credentials", id, names.credentials)
+    elif not named:
+        yield (
+            "proxy_credential_id",
+            "there is no proxy beside it; name one, or use the setting outbound_proxy_credential_file for that of the"
+            " settings",
+        )
+    elif fault := proxies.credential_fault(credential.secret):
+        yield "proxy_credential_id", f"the secret of {id!r} {fault}"
+
+
+def _client_certificate(upstream: Upstream) -> Fields:
+    if upstream.client_key_file and not upstream.client_cert_file:
+        yield "client_key_file", "there is no client_cert_file beside it; add it, or remove this"
+    if upstream.client_cert_file and not upstream.origin.startswith("https://"):
+        yield "client_cert_file", "the origin is not https, so nobody asks for it; change the origin, or remove this"
 
 
 def _resources(upstream: Upstream) -> Fields:
@@ -172,8 +221,8 @@ def _key(key: Key, names: _Names) -> Fields:
         if name not in names.upstreams:
             yield "upstreams", _missing("upstreams", name, names.upstreams)
     for name in key.endpoints or ():
-        if name not in _ENDPOINTS:
-            yield "endpoints", f"unknown {name!r}; use some of {_list(_ENDPOINTS)}"
+        if name not in ENDPOINT_NAMES:
+            yield "endpoints", f"unknown {name!r}; use some of {_list(ENDPOINT_NAMES)}"
 
 
 def _price(price: PriceOverride, names: _Names) -> Fields:

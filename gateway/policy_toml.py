@@ -13,15 +13,20 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from gateway import policy_rules, toml_text
+from gateway import policy_rules, tls_files, toml_text
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
 from gateway.providers import PROVIDERS, Provider
 
 # The provider of an upstream whose name is no provider's.
 GENERIC_PROVIDER = "openai-compatible"
+# Where AWS's SDKs look for a region, and where theirs is if nobody says.
+_REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
+_REGION_DEFAULT = "us-east-1"
 
 _TABLES = ("settings", "projects", "upstreams", "credentials", "keys", "price_overrides")
 _SECRET_SOURCES = ("env", "file", "secret")
+# Fields of an upstream that name files, relative to that of the policy.
+_TLS_FILES = ("ca_file", "client_cert_file", "client_key_file", "proxy_ca_file")
 
 _Row = TypeVar("_Row", bound=msgspec.Struct)
 _Table = dict[str, Any]
@@ -179,7 +184,7 @@ class _Compiler:
         except ValueError as fault:
             self._tables.report((*path, *sources[:1]), str(fault))
             # A stand-in, so that the rules do not judge what could not be read.
-            return Credential(name, "unread")
+            return Credential(name, "unread:unread")
 
     def _secret(self, sources: list[str], table: _Table) -> str:
         value = table[sources[0]] if len(sources) == 1 else None
@@ -202,30 +207,49 @@ class _Compiler:
         provider = table.get("provider", name if name in PROVIDERS else GENERIC_PROVIDER)
         row = PROVIDERS.get(provider) if isinstance(provider, str) else None
         defaults: _Table = {"provider": provider, "origin": row.origin, "base_path": row.base_path} if row else {}
+        if row and "{region}" in row.origin:
+            region = table.get("region", self._region())
+            defaults |= {"region": region, "origin": row.origin.replace("{region}", str(region))}
         fields = defaults | table
-        fields.setdefault("credential_id", self._credential_id(name, fields, row))
+        is_own_origin = bool(row) and fields["origin"] == defaults["origin"]
+        fields.setdefault("credential_id", self._credential_id(name, fields, row if is_own_origin else None))
         if "{resource}" in str(fields.get("origin")) and not fields["credential_id"]:
             # Without a credential of ours nothing of ours can leak, whatever resource a caller names.
             fields.setdefault("resources", ["*"])
-        if isinstance(ca_file := fields.get("ca_file", ""), str) and ca_file:
-            fields["ca_file"] = self._file(("upstreams", name, "ca_file"), ca_file)
-        return self._tables.row(Upstream, ("upstreams", name), fields, name=name)
+        for field in _TLS_FILES:
+            if isinstance(file := fields.get(field, ""), str) and file:
+                fields[field] = str((self._directory / file).absolute())
+        sha256 = tls_files.digest(file for field in _TLS_FILES if isinstance(file := fields.get(field), str))
+        upstream = self._tables.row(Upstream, ("upstreams", name), fields, name=name, files_sha256=sha256)
+        for field, fault in _tls_faults(upstream):
+            self._tables.report(("upstreams", name, field), fault)
+        return upstream
 
-    def _file(self, path: policy_rules.Path, name: str) -> str:
-        found = (self._directory / name).absolute()
-        if not found.is_file():
-            self._tables.report(path, f"there is no file {found}; correct the path")
-        return str(found)
+    def _region(self) -> str:
+        return next((self._environ[name] for name in _REGION_VARIABLES if self._environ.get(name)), _REGION_DEFAULT)
 
     def _credential_id(self, name: str, fields: _Table, row: Provider | None) -> str:
-        """The credential of an upstream that names none: a secret goes where its name says, and nowhere else."""
+        """The credential of an upstream that names none: a secret goes where its name says, and nowhere else.
+
+        `row` is None where the upstream is not at its provider's own origin.
+        """
         if name in self._own:
             return name
-        if row is None or fields["origin"] != row.origin:
+        if row is None:
             return ""
         # Which resource a key of the environment belongs to is not known until the file lists it.
         listed = "{resource}" not in row.origin or "resources" in fields
         return row.name if row.name in self._own or (listed and row.name in self._from_environment) else ""
+
+
+def _tls_faults(upstream: Upstream) -> Iterator[tuple[str, str]]:
+    """A field, and why its file cannot be used."""
+    for field, file in (("ca_file", upstream.ca_file), ("proxy_ca_file", upstream.proxy_ca_file)):
+        if file and (fault := tls_files.authorities_fault(file)):
+            yield field, fault
+    cert_file, key_file = upstream.client_cert_file, upstream.client_key_file
+    if cert_file and (fault := tls_files.pair_fault(cert_file, key_file)):
+        yield "client_cert_file", fault
 
 
 def _value(spelling: str, value: object, hint: Any) -> Any:

@@ -1,5 +1,6 @@
 """Owns Request: one HTTP request, whole, as the stages read it. Knows no caller and no route."""
 
+from gateway.wire import upgrade
 from gateway.wire.headers import keeps_alive
 from gateway.wire.http1 import Framing, Head, HttpFault, check_host, check_target, framing
 
@@ -13,6 +14,7 @@ class Request:
 
     __slots__ = (
         "arrived_ns", "body", "framing", "head", "http10", "keep_alive", "method", "started_ns", "target",
+        "websocket",
     )  # fmt: skip
 
     head: Head
@@ -21,6 +23,7 @@ class Request:
     http10: bool
     keep_alive: bool  # the client lets its connection be used again
     framing: Framing
+    websocket: bool  # it asks to become one
     arrived_ns: int  # UTC, nanoseconds since the epoch
     started_ns: int  # the same instant on the monotonic clock
     body: bytes
@@ -44,6 +47,7 @@ class Request:
         if self.framing.chunked and self.http10:
             raise HttpFault("HTTP/1.0 has no transfer-encoding")
         self.keep_alive = keeps_alive(head, http10=self.http10)
+        self.websocket = upgrade.asks(head, self.framing, http10=self.http10)
         return self
 
     def again(self, length: int, *, arrived_ns: int, started_ns: int) -> "Request":
@@ -52,6 +56,7 @@ class Request:
         same.head, same.method, same.target = self.head, self.method, self.target
         same.http10, same.keep_alive = self.http10, self.keep_alive
         same.framing = Framing(length, False)
+        same.websocket = self.websocket
         return same
 
     def value(self, lowered: bytes) -> bytes | None:

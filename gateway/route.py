@@ -4,17 +4,20 @@ The path and the policy decide; no body field, Host, absolute-form target or for
 """
 
 import re
-from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from gateway.contract.policy import Upstream
+from gateway.contract.policy import Policy, Upstream
+from gateway.endpoints import WEBSOCKET, Dialect, Endpoint
 from gateway.faults import Refusal
 from gateway.identify import QUERY_KEY, Caller
 from gateway.policy import PolicyView
-from gateway.providers import PROVIDERS, Dialect, Endpoint, Provider, find_endpoint
+from gateway.providers import PROVIDERS, Provider, find_endpoint
+from gateway.proxy import DIRECT, Proxy, read_proxy
 from gateway.request import Request
+from gateway.signing import Signer
+from gateway.tls_files import Trust
 
 _RESOURCE = "{resource}"
 # Where each dialect takes a key when the caller used no slot of its own: provider_facts §3.
@@ -23,6 +26,10 @@ _DEFAULT_SLOT: dict[Dialect, bytes] = {
     "azure": b"api-key",
     "anthropic": b"x-api-key",
     "gemini": b"x-goog-api-key",
+    "bedrock": b"authorization",
+    "cohere": b"authorization",
+    "voyage": b"authorization",
+    "ollama": b"authorization",
 }
 _PORTS = {"http": 80, "https": 443}
 _DNS_LABEL = re.compile(r"[A-Za-z0-9-]{1,63}")
@@ -30,15 +37,17 @@ _DNS_LABEL = re.compile(r"[A-Za-z0-9-]{1,63}")
 _LENSAI_KEY = re.compile(r"lk-[^/]+")
 
 
-class Origin(NamedTuple):
-    """Where to connect, and how to check who answers: connections of equal origins are interchangeable."""
+class Origin(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
+    """Where to connect, which way, and how to check who answers: connections of equal origins are interchangeable."""
 
-    host: str
+    host: str  # an IPv6 address has no brackets here
     port: int
     tls: bool
-    tls_verify: bool = True
-    ca_file: str = ""
+    trust: Trust = Trust()
+    proxy: Proxy | None = None  # None: the setting's, unless `direct`
+    direct: bool = False
     connect_timeout_ms: int | None = None
+    connections_max: int | None = None
 
 
 class Destination(msgspec.Struct, frozen=True, gc=False):
@@ -48,19 +57,21 @@ class Destination(msgspec.Struct, frozen=True, gc=False):
     provider: Provider
     origin: Origin
     host: bytes  # the host header
-    base_path: bytes
     secret: bytes  # b"": none in the policy
+    signer: Signer | None  # signs with the secret instead of sending it
+    shared: bool  # keys of several projects are served with the same secret
     extra: tuple[tuple[bytes, bytes], ...]
 
 
 class Route(msgspec.Struct, frozen=True, gc=False):
-    """Where one request goes. `credential` None passes the client's own through."""
+    """Where one request goes. Without `credential` and `signer` the client's own credential passes through."""
 
     destination: Destination
     endpoint: Endpoint
     target: bytes
     model_in_path: str
     credential: tuple[bytes, bytes] | None
+    signer: Signer | None = None
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
@@ -84,22 +95,27 @@ class RouteTable:
 
     def __init__(self, view: PolicyView) -> None:
         self.view = view
-        secrets = {credential.id: credential.secret.encode() for credential in view.policy.credentials}
         self._upstreams = {upstream.name: upstream for upstream in view.policy.upstreams}
-        self._secrets = secrets
+        self._secrets = {credential.id: credential.secret for credential in view.policy.credentials}
+        self._shared = _shared_credentials(view.policy)
         self._ready = {
-            name: _ready(upstream, upstream.origin, secrets)
+            name: self._made_ready(upstream, upstream.origin)
             for name, upstream in self._upstreams.items()
             if _RESOURCE not in upstream.origin
         }
 
-    def dialect(self, target: bytes) -> Dialect:
-        """Whose error shape a caller of this target expects; OpenAI's where it says nothing."""
-        path = target.decode("latin-1")
+    def dialect(self, request: Request) -> Dialect:
+        """Whose error shape the caller of a request expects; OpenAI's where its target says nothing."""
+        path = request.target.partition(b"?")[0].decode("latin-1")
         if path.startswith("/k/"):
             path = "/" + path[3:].partition("/")[2]
-        upstream = self._upstreams.get(_split(path)[0])
-        return PROVIDERS[upstream.provider].dialect if upstream else "openai"
+        name, rest = _split(path)
+        upstream = self._upstreams.get(name)
+        if upstream is None:
+            return "openai"
+        provider = PROVIDERS[upstream.provider]
+        known = find_endpoint(provider, request.method, _below(upstream, rest))
+        return (known[0].shape if known else None) or provider.dialect
 
     def route(self, request: Request, caller: Caller) -> Route | Refusal:
         """The route of a request, or why there is none: 404, 403 or 401."""
@@ -112,10 +128,11 @@ class RouteTable:
             destination, rest = found
         if caller.key.upstreams is not None and name not in caller.key.upstreams:
             return Refusal("key_scope", f"This key may not use the upstream {name!r}")
-        provider = destination.provider
-        known = find_endpoint(provider.dialect, request.method, rest)
+        rest = _below(destination.upstream, rest)
+        method = WEBSOCKET if request.websocket else request.method
+        known = find_endpoint(destination.provider, method, rest)
         if known is None:
-            what = f"{request.method} {_shown(rest)}"
+            what = f"{method} {_shown(rest)}"
             return Refusal("endpoint_not_metered", f"{what} of {name!r} is not an endpoint this gateway meters")
         endpoint, model = known
         if caller.key.endpoints is not None and endpoint.name not in caller.key.endpoints:
@@ -123,9 +140,17 @@ class RouteTable:
         credential = _credential(caller, destination)
         if isinstance(credential, Refusal):
             return credential
-        target = destination.base_path + rest.encode("ascii")
+        if endpoint.lists and credential is not None and destination.shared:
+            return Refusal(
+                "shared_credential",
+                f"The credential of {name!r} serves several projects, and this would list what all of them stored:"
+                " give the project an upstream with a credential of its own, or set lists_shared = true",
+            )
+        target = (destination.upstream.base_path + rest).encode("ascii")
         if caller.query:
             target += b"?" + caller.query
+        if isinstance(credential, Signer):
+            return Route(destination, endpoint, target, unquote(model), None, credential)
         return Route(destination, endpoint, target, unquote(model), credential)
 
     def _with_resource(self, name: str, rest: str) -> tuple[Destination, str] | Refusal:
@@ -139,7 +164,21 @@ class RouteTable:
         if not allowed or not _DNS_LABEL.fullmatch(resource):
             message = f"{_shown(resource)!r} is not among the resources of the upstream {name!r}"
             return Refusal("resource_not_allowed", message)
-        return _ready(upstream, upstream.origin.replace(_RESOURCE, resource), self._secrets), slash + after
+        return self._made_ready(upstream, upstream.origin.replace(_RESOURCE, resource)), slash + after
+
+    def _made_ready(self, upstream: Upstream, origin: str) -> Destination:
+        provider = PROVIDERS[upstream.provider]
+        secret = self._secrets.get(upstream.credential_id, "")
+        return Destination(
+            upstream=upstream,
+            provider=provider,
+            origin=_origin(upstream, origin, self._secrets),
+            host=urlsplit(origin).netloc.encode("ascii"),
+            secret=secret.encode(),
+            signer=Signer.of(secret, upstream.region) if provider.signs else None,
+            shared=upstream.credential_id in self._shared and not upstream.lists_shared,
+            extra=tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in upstream.headers),
+        )
 
 
 def _shown(path: str) -> str:
@@ -154,9 +193,28 @@ def _split(path: str) -> tuple[str, str]:
     return name, slash + rest
 
 
-def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes] | Refusal | None:
+def _below(upstream: Upstream, rest: str) -> str:
+    """The path without the one that stands in front of it at the provider: some SDKs send it, others do not."""
+    return rest.removeprefix(upstream.base_path) if rest.startswith(upstream.base_path + "/") else rest
+
+
+def _shared_credentials(policy: Policy) -> frozenset[str]:
+    """The credentials that the keys of more than one project are served with."""
+    everywhere = {key.project_id for key in policy.keys if key.upstreams is None}
+    projects = {upstream.name: everywhere.copy() for upstream in policy.upstreams}
+    for key in policy.keys:
+        for name in key.upstreams or ():
+            projects[name].add(key.project_id)
+    served: dict[str, set[str]] = {}
+    for upstream in policy.upstreams:
+        served.setdefault(upstream.credential_id, set()).update(projects[upstream.name])
+    return frozenset(credential for credential, found in served.items() if len(found) > 1)
+
+
+def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes] | Signer | Refusal | None:
+    """What stands in for the caller's credential; None: the caller's own, which is the provider's, passes through."""
     client_brought_one = caller.by_path and (caller.slot or QUERY_KEY.search(caller.query))
-    if client_brought_one:
+    if client_brought_one and not caller.signed:
         return None
     if not destination.secret:
         name = destination.upstream.name
@@ -164,27 +222,34 @@ def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes]
             f"No provider key for {name!r}: name one in the policy, or send your own with /k/<LensAI key>/{name}/…"
         )
         return Refusal("missing_credential", message)
+    if destination.signer is not None:
+        return destination.signer
     slot = caller.slot or _DEFAULT_SLOT[destination.provider.dialect]
     return slot, b"Bearer " + destination.secret if slot == b"authorization" else destination.secret
 
 
-def _ready(upstream: Upstream, origin: str, secrets: dict[str, bytes]) -> Destination:
+def _origin(upstream: Upstream, origin: str, secrets: dict[str, str]) -> Origin:
     parts = urlsplit(origin)
     assert parts.hostname is not None, "the policy checks origins"
-    tls = parts.scheme == "https"
-    return Destination(
-        upstream=upstream,
-        provider=PROVIDERS[upstream.provider],
-        origin=Origin(
-            parts.hostname,
-            parts.port or _PORTS[parts.scheme],
-            tls,
-            upstream.tls_verify,
-            upstream.ca_file,
-            upstream.connect_timeout_ms,
+    direct = upstream.proxy == DIRECT
+    return Origin(
+        parts.hostname,
+        parts.port or _PORTS[parts.scheme],
+        parts.scheme == "https",
+        Trust(
+            verify=upstream.tls_verify,
+            ca_file=upstream.ca_file,
+            cert_file=upstream.client_cert_file,
+            key_file=upstream.client_key_file,
+            files_sha256=upstream.files_sha256,
         ),
-        host=parts.netloc.encode("ascii"),
-        base_path=upstream.base_path.encode("ascii"),
-        secret=secrets.get(upstream.credential_id, b""),
-        extra=tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in upstream.headers),
+        _proxy(upstream, secrets) if upstream.proxy and not direct else None,
+        direct,
+        upstream.connect_timeout_ms,
+        upstream.connections_max,
     )
+
+
+def _proxy(upstream: Upstream, secrets: dict[str, str]) -> Proxy:
+    credential = secrets.get(upstream.proxy_credential_id, "")
+    return read_proxy(upstream.proxy, credential, upstream.proxy_ca_file, upstream.files_sha256)

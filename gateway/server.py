@@ -3,20 +3,28 @@
 import asyncio
 import gc
 import os
+import random
 import secrets
 import signal
+import socket
+import sqlite3
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import uvloop
 
 from gateway.admin import Admin, heartbeat_check, start_admin
 from gateway.admit import Gate
 from gateway.background import Background
+from gateway.claims import Claims
+from gateway.connect import Connector, LookUp, look_up, outbound
 from gateway.connection import ClientConnection
+from gateway.contract.record import decode_record
+from gateway.descriptors import make_room
 from gateway.faults import GatewayFault, Refusal
 from gateway.heartbeat import Heartbeat
 from gateway.journal.directory import JournalLocked, NodeFileDamaged
@@ -35,8 +43,14 @@ from pricing.overrides import Override
 
 # Deadlines, idle connections, the policy file and the journal's age are looked at this often: one timer for all.
 SWEEP_S = 0.1
+# Client connections looked at in one sweep, half a millisecond's worth: ten thousand idle or slow ones are gone through
+# in a second, without a pause that those who are served would feel.
+SWEPT_MAX = 1000
 # As many connections as the kernel may queue between two turns of a busy loop.
 BACKLOG = 2048
+# What the kernel holds for a client that does not take it, beyond what is on its way: without this some megabytes for
+# each of thousands of slow readers, and a provider that is told too late to wait.
+UNSENT_BYTES_MAX = 64 * 1024
 # What is written last may take this long to leave once the drain is over, and a client to say goodbye to TLS.
 CLOSING_S = 1.0
 
@@ -44,7 +58,9 @@ CLOSING_S = 1.0
 class Server:
     """One worker's parts, wired. Owner of its client connections; `run` returns when it has drained."""
 
-    def __init__(self, settings: Settings, environ: Mapping[str, str], worker: int) -> None:
+    def __init__(
+        self, settings: Settings, environ: Mapping[str, str], worker: int, *, look_up: LookUp = look_up
+    ) -> None:
         """Takes the policy and the journal. Raises PolicyError, or GatewayFault where the machine is in the way."""
         self.settings = settings
         self.body_buffer_bytes = 0
@@ -55,23 +71,30 @@ class Server:
         self._tls = _tls(settings)
         self._listening = False
         self._connections: set[ClientConnection] = set()
+        self._unswept: list[ClientConnection] = []
         data_dir = Path(settings.data_dir)
         self._policy = PolicyHolder(config_path(environ), data_dir, environ, poll_ms=settings.policy_poll_ms)
         self._policy_loaded_s = time.monotonic()
         self._list_prices = Catalog.load()
         self._catalog = self._priced()
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
-        self._journal = _open_journal(self._journal_dir, settings)
+        self._claims = Claims(data_dir)
+        self._journal = _open_journal(self._journal_dir, settings, self._resolve_open)
         self._synced_s = time.monotonic()
         self._gate = Gate(settings.inflight_max)
         self._heartbeat = Heartbeat()
         self._background = Background(logger)
         self._telemetry = Telemetry(self._probes())
+        self._connector = Connector(
+            self._loop, timeout_ms=settings.connect_timeout_ms, outbound=outbound(settings), look_up=look_up
+        )
         self._upstreams = Upstreams(
             self._loop,
             self._background,
+            self._connector,
             connections_max=settings.upstream_connections_max,
-            connect_timeout_ms=settings.connect_timeout_ms,
+            connection_age_ms=settings.upstream_connection_age_ms,
+            random=random.random,
         )
         self._pipeline = Pipeline(
             settings=settings,
@@ -79,6 +102,7 @@ class Server:
             policy=self._policy,
             catalog=lambda: self._catalog,
             journal=self._journal,
+            claims=self._claims,
             upstreams=self._upstreams,
             telemetry=self._telemetry,
             background=self._background,
@@ -117,7 +141,7 @@ class Server:
         """
         for signal_number in (signal.SIGTERM, signal.SIGINT):
             self._loop.add_signal_handler(signal_number, self.stop)
-        self._loop.add_signal_handler(signal.SIGHUP, self._reload)
+        self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._heartbeat.start(self._loop)
         syncing = self._background.spawn(self._sync(), "journal_sync")
         self._sweep()
@@ -128,6 +152,7 @@ class Server:
             syncing.cancel()
             self._heartbeat.stop()
             await self._background.join()
+            self._claims.close()
             if left := self._journal.close(time.monotonic_ns()):
                 logger.error("journal_left_unwritten", extra={"frames": left})
         logger.info("stopped")
@@ -167,18 +192,20 @@ class Server:
         settings = self.settings
         host, port = settings.listen_host, settings.listen_port
         try:
-            return await self._loop.create_server(
+            listener = await self._loop.create_server(
                 lambda: ClientConnection(self),
-                host,
-                port,
+                **_listening_at(host, port, shared=settings.workers > 1),
                 ssl=self._tls,
                 ssl_handshake_timeout=settings.header_timeout_ms / 1000 if self._tls else None,
                 ssl_shutdown_timeout=CLOSING_S if self._tls else None,
                 backlog=BACKLOG,
-                reuse_port=settings.workers > 1,
             )
         except OSError as fault:
             raise GatewayFault(f"cannot listen on {host}:{port} (listen_host, listen_port): {_reason(fault)}") from None
+        for listening in listener.sockets:
+            # What a listener has, its connections inherit.
+            listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
+        return listener
 
     def stop(self) -> None:
         """Tells `run` to drain and return."""
@@ -190,7 +217,10 @@ class Server:
         now = self._loop.time()
         if self._policy.reload_if_changed(now):
             self._policy_swapped()
-        for connection in list(self._connections):
+        if not self._unswept:
+            self._unswept = list(self._connections)
+        looked_at, self._unswept = self._unswept[:SWEPT_MAX], self._unswept[SWEPT_MAX:]
+        for connection in looked_at:
             connection.sweep(now)
         self._pipeline.expire(self.monotonic_ns())
         self._upstreams.sweep(now - self.settings.upstream_idle_timeout_ms / 1000)
@@ -210,6 +240,9 @@ class Server:
             connection.keep_alive = False
             if connection.idle:
                 connection.close()
+        for exchange in list(self._pipeline.live):
+            if exchange.tunnel is not None:
+                exchange.tunnel.drain()
         deadline = self._loop.time() + self.settings.shutdown_timeout_ms / 1000
         while self._pipeline.live and self._loop.time() < deadline:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)
@@ -222,9 +255,23 @@ class Server:
         while self._connections and self._loop.time() < deadline + CLOSING_S:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)
 
-    def _reload(self) -> None:
+    def _resolve_open(self, intent: bytes) -> bytes:
+        """Ends a call that died here, and gives back the work it was to be charged for and never was."""
+        record = decode_record(intent)
+        try:
+            self._claims.release(record.request_id)
+        except sqlite3.Error:
+            logger.exception("claim_not_released", extra={"request_id": record.request_id})
+        return resolve_open(record)
+
+    def reload(self) -> None:
+        """Reads the policy and the proxy's files again, changed or not (SIGHUP)."""
         if self._policy.reload():
             self._policy_swapped()
+        try:
+            self._connector.outbound = outbound(self.settings)
+        except GatewayFault as fault:
+            logger.warning("outbound_proxy_kept", extra={"problem": str(fault)})
 
     def _policy_swapped(self) -> None:
         self._policy_loaded_s = time.monotonic()
@@ -257,6 +304,9 @@ class Server:
         return {
             "lensai_inflight_requests": lambda: self._gate.inflight,
             "lensai_connections": lambda: len(self._connections),
+            "lensai_upstream_connections": lambda: self._upstreams.connections,
+            "lensai_tasks": lambda: len(self._background),
+            "lensai_body_buffer_bytes": lambda: self.body_buffer_bytes,
             "lensai_journal_bytes_total": lambda: journal.bytes_written,
             "lensai_journal_frames_total": lambda: journal.frames_written,
             "lensai_journal_faults_total": lambda: journal.write_failures + journal.sync_failures,
@@ -287,13 +337,23 @@ def _tls(settings: Settings) -> ssl.SSLContext | None:
     return context
 
 
-def _open_journal(directory: Path, settings: Settings) -> Journal:
+def _listening_at(host: str, port: int, *, shared: bool) -> dict[str, Any]:
+    """Where an event loop is to listen. `::` is both families, which a loop would make IPv6 alone."""
+    if host != "::" or not socket.has_dualstack_ipv6():
+        return {"host": host, "port": port, "reuse_port": shared}
+    both = socket.create_server(
+        (host, port), family=socket.AF_INET6, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=True
+    )
+    return {"sock": both}
+
+
+def _open_journal(directory: Path, settings: Settings, resolve: Callable[[bytes], bytes]) -> Journal:
     try:
         return Journal.open(
             directory,
             node_id=secrets.token_hex(6),
             now_ns=time.monotonic_ns(),
-            resolve=resolve_open,
+            resolve=resolve,
             segment_bytes_max=settings.segment_bytes_max,
             segment_age_ms=settings.segment_age_ms,
         )
@@ -311,6 +371,10 @@ def _reason(fault: Exception) -> str:
 
 def serve(settings: Settings, environ: Mapping[str, str], worker: int) -> None:
     """Runs one worker until it is told to stop. Raises what Server and its `run` do."""
+
+    if missing := make_room(settings.connections_max, settings.upstream_connections_max):
+        # Not fatal: a small deployment never comes near its limits.
+        logger.warning("file_limit_low", extra={"missing": missing})
 
     async def main() -> None:
         server = Server(settings, environ, worker)

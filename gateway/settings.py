@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 import msgspec
 from msgspec import Meta
 
-from gateway import toml_text
+from gateway import proxy, toml_text
 
 PREFIX = "LENSAI_"
 CONFIG_NAME = "lensai.toml"
@@ -104,12 +104,43 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     total_timeout_ms: Annotated[
         _Ms, _says("Time for one whole call; an hour, far beyond the longest answers of reasoning models.")
     ] = 3_600_000
+    websocket_idle_timeout_ms: Annotated[
+        _Ms, _says("Time a WebSocket may be silent both ways, pings too; most libraries send one every 20 s.")
+    ] = 600_000
     upstream_idle_timeout_ms: Annotated[
         _Ms, _says("Time an unused provider connection is kept; below the 60 s at which load balancers hang up.")
     ] = 30_000
     upstream_connections_max: Annotated[
-        _Count, _says("Connections to one provider origin in a worker; far below the 28,000 ports of one address.")
-    ] = 1024
+        _Count,
+        _says(
+            "Connections to one provider origin in a worker; as many as `inflight_max`, so that slow readers, who keep"
+            " theirs, leave some for everybody else."
+        ),
+    ] = 5_000
+    upstream_connection_age_ms: Annotated[
+        _Ms,
+        _says("Time after which a provider connection is not used again, so that calls follow a changed DNS record."),
+    ] = 600_000
+    outbound_proxy: Annotated[
+        str,
+        _says(
+            "Proxy to every upstream that names none, as `http://host:port` or `https://host:port`;"
+            " see [upstreams](../guides/upstreams.md)."
+        ),
+    ] = ""
+    outbound_proxy_credential_file: Annotated[
+        str, _says("File that holds `user:password` for `outbound_proxy`; read again on SIGHUP.")
+    ] = ""
+    outbound_proxy_ca_file: Annotated[
+        str, _says("PEM certificates to trust for an https `outbound_proxy`; empty trusts the system's.")
+    ] = ""
+    no_proxy: Annotated[
+        str,
+        _says(
+            "Hosts that `outbound_proxy` is not for: names (with all below them), addresses, networks such as"
+            " `10.0.0.0/8`, or `*`, with commas between. This machine's own are never proxied."
+        ),
+    ] = ""
     drain_timeout_ms: Annotated[
         _Ms, _says("Time to read on, for an exact usage, after the client left; most answers end within two minutes.")
     ] = 120_000
@@ -252,9 +283,22 @@ def _conflicts(settings: Settings) -> Iterator[str]:
     if bool(settings.tls_cert_file) != bool(settings.tls_key_file):
         given, missing = ("tls_cert_file", "tls_key_file")[:: 1 if settings.tls_cert_file else -1]
         yield f"{given} is set without {missing}; set both to serve TLS, or neither"
+    yield from _proxy_conflicts(settings)
     admin_ports = range(settings.admin_port, settings.admin_port + settings.workers)
     if settings.admin_port and settings.admin_host == settings.listen_host and settings.listen_port in admin_ports:
         yield f"listen_port {settings.listen_port} is also a worker's admin port; move listen_port or admin_port"
+
+
+def _proxy_conflicts(settings: Settings) -> Iterator[str]:
+    named = settings.outbound_proxy
+    if named and (fault := proxy.fault(named)):
+        yield f"outbound_proxy: {fault}"
+    if settings.outbound_proxy_credential_file and not named:
+        yield "outbound_proxy_credential_file is set without outbound_proxy; set both, or neither"
+    if settings.outbound_proxy_ca_file and not proxy.is_tls(named):
+        yield "outbound_proxy_ca_file is set without an https outbound_proxy; set both, or neither"
+    if fault := proxy.exceptions_fault(settings.no_proxy):
+        yield f"no_proxy: {fault}"
 
 
 def _accepts(hint: Any) -> str:

@@ -26,23 +26,33 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
     model: str = ""
     service_tier: str = ""
     flags: tuple[str, ...] = ()
+    work_id: str = ""
 
 
 # Never dispatched, refused by the provider, or of an endpoint that is free.
 FREE = Charge("none", cost_nanousd=0)
+# It tells of work that another call was charged for.
+CHARGED_BEFORE = Charge("none", cost_nanousd=0, flags=("charged_before",))
 # Dispatched, and nothing is known of what it cost.
 UNKNOWN = Charge("unknown")
 
 
-def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: int) -> Charge:
-    """The charge for what was read. Any line without a price makes the whole cost unknown, never too small."""
+def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: int, *, served_by: str = "") -> Charge:
+    """The charge for what was read. Any line without a price makes the whole cost unknown, never too small.
+
+    `served_by` is the deployment that the answer's head names, where one stood in for another (Azure's spillover).
+    """
     destination = route.destination
-    model, mapped = _priced_model(reading.model, call.model, destination)
+    model, mapped = _priced_model(reading.model, served_by or call.model, destination)
     context = reading.context
     if reading.service_tier:
         context = (("service_tier", reading.service_tier), *context)
+    # Providers' ids are unique among their own.
+    work_id = f"{destination.provider.name}:{reading.work_id}" if reading.work_id else ""
     if not reading.lines:
-        return Charge("unknown", model=model, service_tier=reading.service_tier or "", flags=reading.flags)
+        provenance = "deferred" if reading.provenance == "deferred" else "unknown"
+        tier = reading.service_tier or ""
+        return Charge(provenance, model=model, service_tier=tier, flags=reading.flags, work_id=work_id)
     usage: Usage | None = None
     amount: Cost | None = None
     match: PriceMatch = "none"
@@ -69,6 +79,7 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
         model,
         reading.service_tier or "",
         flags,
+        work_id,
     )
 
 
@@ -87,4 +98,9 @@ def _priced_model(answered: str | None, requested: str, destination: Destination
         named = models.get(requested) or models.get(answered or "")
         if named:
             return named, True
-    return answered or requested, False
+    return answered or _without_arn(requested), False
+
+
+def _without_arn(model: str) -> str:
+    """The model or inference profile that an ARN names: arn:aws:bedrock:us-east-1:1:inference-profile/amazon.nova."""
+    return model.rpartition("/")[2] if model.startswith("arn:") else model

@@ -2,8 +2,9 @@
 
 import msgspec
 
-from gateway.contract.record import Record, decode_record, encode_record
+from gateway.contract.record import Record, encode_record
 from gateway.forward import Exchange
+from gateway.session_tap import Measured
 from gateway.settle import Charge
 
 
@@ -54,8 +55,10 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
         price_match=charge.price_match,
         price_version=charge.price_version,
         service_tier=charge.service_tier,
+        work_id=charge.work_id,
         latency_us=(ended_ns - exchange.request.started_ns) // 1000,
         ttft_us=None if exchange.ttft_ns is None else exchange.ttft_ns // 1000,
+        bytes_in=intent.bytes_in + exchange.bytes_in,
         bytes_out=exchange.bytes_out,
         upstream_status=exchange.upstream_status,
         upstream_request_id=exchange.upstream_request_id,
@@ -63,9 +66,27 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
     )
 
 
-def resolve_open(intent: bytes) -> bytes:
+def summarize_response(exchange: Exchange, measured: Measured, charge: Charge, ended_ns: int) -> Record:
+    """The record of one response of a session: the session's own, with what was this response's."""
+    began_ns = measured.began_ns - exchange.request.started_ns
+    return msgspec.structs.replace(
+        summarize(exchange, charge, ended_ns),
+        request_id=f"{exchange.id}-{exchange.responses}",
+        ts_ns=exchange.request.arrived_ns + began_ns,
+        model_requested=measured.model,
+        model=charge.model or measured.model,
+        outcome="ok",
+        refusal_code="",
+        latency_us=(ended_ns - measured.began_ns) // 1000,
+        bytes_in=0,
+        bytes_out=0,
+        upstream_request_id=measured.reading.response_id or exchange.upstream_request_id,
+        flags=("websocket", *charge.flags),
+    )
+
+
+def resolve_open(record: Record) -> bytes:
     """The final payload of a call that a dead process left open: dispatched, perhaps billed, its usage unknown."""
-    record = decode_record(intent)
     return encode_record(
         msgspec.structs.replace(record, outcome="crashed", provenance="held", flags=(*record.flags, "crashed"))
     )

@@ -5,7 +5,7 @@ itself does it cost the answer.
 """
 
 from gateway.metering.meter import Seen, StreamMeter, read_body
-from gateway.metering.reading import Reading
+from gateway.metering.reading import About, Reading
 from gateway.settings import Settings
 from gateway.wire.encoding import DecodeFault, Decoder, decoder
 
@@ -16,18 +16,18 @@ class Tap:
     def __init__(
         self,
         reader: str,
-        provider: str,
+        about: About,
         settings: Settings,
         *,
-        events: bool,
+        streams: bool,
         encoding: bytes,
         strip: bool,
         flags: list[str],
     ) -> None:
-        """`events`: the body is a stream of them; `encoding`: b"" for none; what goes wrong is added to `flags`."""
+        """`streams`: read it as it passes; `encoding`: b"" for none; what goes wrong is added to `flags`."""
         self.strips = False
         self.copied_bytes = 0  # how much `reading` has to read at once
-        self._reader, self._provider = reader, provider
+        self._reader, self._about = reader, about
         self._copy_bytes_max = settings.response_copy_bytes_max
         self._copy: list[bytes] = []
         self._decoder: Decoder | None = None
@@ -39,11 +39,11 @@ class Tap:
             if self._decoder is None:
                 self._lose_sight("unknown_content_encoding")
                 return
-        if events:
+        if streams:
             self.strips = strip
             self._meter = StreamMeter(
                 reader,
-                provider,
+                about,
                 strip=strip,
                 event_bytes_max=settings.event_bytes_max,
                 text_bytes_max=settings.estimate_copy_bytes_max,
@@ -85,7 +85,7 @@ class Tap:
             return self._meter.finish(complete)
         if self._blind or not complete or self.copied_bytes > self._copy_bytes_max:
             return Reading()
-        return read_body(self._reader, self._provider, b"".join(self._copy))
+        return read_body(self._reader, self._about, b"".join(self._copy))
 
     @property
     def seen(self) -> Seen:

@@ -1,16 +1,18 @@
-"""Owns the provider side: pooled keep-alive connections, connecting, TLS, strict reading of answers.
+"""Owns the provider side: pooled keep-alive connections, and strict reading of answers.
 
 A connection serves one exchange at a time and tells it what arrived. Knows nothing of keys, prices or
-clients; the exchange decides what bytes mean.
+clients; the exchange decides what bytes mean. How connections are made is gateway/connect.py's.
 """
 
 import asyncio
 import enum
 import ssl
 from collections import deque
+from collections.abc import Callable
 from typing import Protocol, cast
 
 from gateway.background import Background
+from gateway.connect import ConnectFault, Connector
 from gateway.route import Origin
 from gateway.wire import http1
 from gateway.wire.headers import keeps_alive, response_reader
@@ -18,6 +20,10 @@ from gateway.wire.http1 import Framing, ResponseHead
 
 # A head larger than this is no provider's.
 RESPONSE_HEAD_BYTES_MAX = 256 * 1024
+# One 100 and a few 103 come before an answer, if anything does; a provider could send them for ever.
+INTERIM_HEADS_MAX = 16
+# So that connections made in one burst do not all end in another: each lives up to a tenth less than it may.
+AGE_SPREAD = 0.1
 
 
 class Receiver(Protocol):
@@ -36,6 +42,22 @@ class Receiver(Protocol):
 
     def failed(self, code: str, message: str) -> None: ...
 
+    websocket: bool  # it asks to switch protocols
+
+    def switched(self, connection: "UpstreamConnection", head: ResponseHead) -> None:
+        """The provider has switched: hands the connection over to a tunnel. Raises HttpFault, and it is closed."""
+
+
+class Tunnel(Protocol):
+    """Whom a connection belongs to that has switched protocols; it never returns to its pool."""
+
+    def provider_data(self, data: bytes) -> None: ...
+    def provider_gone(self) -> None: ...
+    def provider_paused(self) -> None:
+        """More than enough waits to be taken by the provider."""
+
+    def provider_resumed(self) -> None: ...
+
 
 class _Body(enum.Enum):
     HEAD = enum.auto()  # none yet
@@ -52,39 +74,50 @@ class UpstreamConnection(asyncio.Protocol):
         "_body_left",
         "_chunks",
         "_held",
+        "_interim_heads",
         "_keep_alive",
+        "expires_at",
         "idle_since",
         "pool",
         "receiver",
         "reused",
         "started",
         "transport",
+        "tunnel",
     )
 
-    def __init__(self, pool: "Pool") -> None:
+    def __init__(self, pool: "Pool", expires_at: float) -> None:
         self.pool = pool
+        self.expires_at = expires_at  # loop time from which on it is not kept
         self.transport: asyncio.Transport | None = None
         self.receiver: Receiver | None = None
+        self.tunnel: Tunnel | None = None
         self.reused = False
         self.idle_since = 0.0
-        self.started = False  # a byte of the current answer arrived
+        self.started = False  # a byte arrived, of the current answer or unasked
         self._body = _Body.HEAD
         self._body_left = 0
         self._chunks: http1.ChunkedReader | None = None
-        self._held = b""  # a head that is not complete
+        self._held = bytearray()  # a head that is not complete
+        self._interim_heads = 0
         self._keep_alive = False
 
     # -- asyncio.Protocol
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's are not subclasses
+        if self.started:  # inside a proxy's tunnel bytes may come first
+            self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
+        self.started = True
+        if self.tunnel is not None:
+            self.tunnel.provider_data(data)
+            return
         receiver = self.receiver
         if receiver is None:  # nobody asked: a second answer, or noise before closing
             self.close()
             return
-        self.started = True
         try:
             complete = self._read(receiver, data)
         except http1.HttpFault as fault:
@@ -98,8 +131,12 @@ class UpstreamConnection(asyncio.Protocol):
         receiver.turn()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.transport is None:  # inside a proxy's tunnel: it was never made
+            return
         self.transport = None
         self.pool.lost(self)
+        if self.tunnel is not None:
+            self.tunnel.provider_gone()
         receiver = self.receiver
         if receiver is None:
             return
@@ -112,7 +149,16 @@ class UpstreamConnection(asyncio.Protocol):
             self.receiver = None
             self.pool.send_fresh(receiver)
         else:
-            self._fail("upstream_broken", "the provider closed the connection before its answer was complete")
+            why = f" ({exc.reason})" if isinstance(exc, ssl.SSLError) else ""
+            self._fail("upstream_broken", f"the provider closed the connection before its answer was complete{why}")
+
+    def pause_writing(self) -> None:
+        if self.tunnel is not None:
+            self.tunnel.provider_paused()
+
+    def resume_writing(self) -> None:
+        if self.tunnel is not None:
+            self.tunnel.provider_resumed()
 
     # -- for the pool and the exchange
 
@@ -125,9 +171,28 @@ class UpstreamConnection(asyncio.Protocol):
 
     def close(self) -> None:
         """Closes at once and reports nothing more."""
-        self.receiver = None
+        self.receiver = self.tunnel = None
         if self.transport is not None:
             self.transport.abort()
+
+    # -- for the tunnel
+
+    def hand_over(self, tunnel: Tunnel) -> None:
+        """From here on its bytes are the tunnel's."""
+        self.receiver, self.tunnel = None, tunnel
+
+    def write(self, data: bytes) -> None:
+        if self.transport is not None:
+            self.transport.write(data)
+
+    def abort(self) -> None:
+        self.close()
+
+    def finish(self) -> None:
+        """Closes once what was written is sent, and reports nothing more."""
+        self.receiver = self.tunnel = None
+        if self.transport is not None:
+            self.transport.close()
 
     def pause(self) -> None:
         if self.transport is not None and not self.transport.is_closing():
@@ -142,18 +207,35 @@ class UpstreamConnection(asyncio.Protocol):
     def _read(self, receiver: Receiver, data: bytes) -> bool:
         """Reports what the data holds; whether the answer is complete. Raises HttpFault."""
         while self._body is _Body.HEAD:
-            if self._held:
-                data, self._held = self._held + data, b""
-            end = data.find(http1.HEAD_END) + len(http1.HEAD_END)
-            if end < len(http1.HEAD_END):
-                self._held = data
-                if len(data) > RESPONSE_HEAD_BYTES_MAX:
-                    raise http1.HttpFault("its head is too large")
+            end = self._head_end(data)
+            if not end:
                 return False
+            if self._held:
+                data = bytes(self._held)
+                self._held.clear()
             if self._read_head(receiver, data[:end]):
                 return self._nothing_follows(data[end:])
             data = data[end:]
+        if self.tunnel is not None:
+            if data:
+                self.tunnel.provider_data(data)
+            return False
         return self._read_body(receiver, data) if data else False
+
+    def _head_end(self, data: bytes) -> int:
+        """Where the head ends in what is held and the data, which is then held too; 0 while it does not."""
+        held = self._held
+        searched = max(len(held) - len(http1.HEAD_END), 0)  # not from its start for every byte that comes
+        if held:
+            held += data
+        end = (held or data).find(http1.HEAD_END, searched)
+        if (len(held or data) if end < 0 else end) > RESPONSE_HEAD_BYTES_MAX:
+            raise http1.HttpFault("its head is too large")
+        if end >= 0:
+            return end + len(http1.HEAD_END)
+        if not held:
+            held += data
+        return 0
 
     def _read_head(self, receiver: Receiver, data: bytes) -> bool:
         """Reports a head, unless it only announces one; whether the answer ends with it."""
@@ -161,7 +243,11 @@ class UpstreamConnection(asyncio.Protocol):
         status = int(head.first[2])
         if status < 200:
             if status == 101:
-                raise http1.HttpFault("it switched protocols unasked")
+                self._switch(receiver, head)
+                return False
+            self._interim_heads += 1
+            if self._interim_heads > INTERIM_HEADS_MAX:
+                raise http1.HttpFault("it announces its answer without end")
             return False
         framing = http1.framing(head)
         self._keep_alive = keeps_alive(head, http10=head.first[1] == b"0")
@@ -177,6 +263,12 @@ class UpstreamConnection(asyncio.Protocol):
             self._body, self._keep_alive = _Body.UNTIL_CLOSE, False
         receiver.response_head(status, head, framing, has_body=True)
         return False
+
+    def _switch(self, receiver: Receiver, head: ResponseHead) -> None:
+        if not receiver.websocket:
+            raise http1.HttpFault("it switched protocols unasked")
+        self._body, self._keep_alive = _Body.UNTIL_CLOSE, False
+        receiver.switched(self, head)
 
     def _read_body(self, receiver: Receiver, data: bytes) -> bool:
         if self._chunks is not None:
@@ -197,9 +289,12 @@ class UpstreamConnection(asyncio.Protocol):
         return True
 
     def _ended(self) -> None:
-        if self._keep_alive and self.transport is not None and not self.transport.is_closing():
+        transport = self.transport
+        # A provider that answers before it has the whole request may not take the rest of it for one.
+        if self._keep_alive and transport and not transport.is_closing() and not transport.get_write_buffer_size():
             self._body = _Body.HEAD
             self._chunks = None
+            self._interim_heads = 0
             self.pool.release(self)
         else:
             self.close()
@@ -217,6 +312,7 @@ class Pool:
     def __init__(self, owner: "Upstreams", origin: Origin) -> None:
         self._owner = owner
         self._origin = origin
+        self._connections_max = origin.connections_max or owner.connections_max
         self.head_reader = owner.head_reader
         self._idle: list[UpstreamConnection] = []
         self._waiting: deque[Receiver] = deque()
@@ -234,14 +330,18 @@ class Pool:
 
     def send_fresh(self, receiver: Receiver) -> None:
         """Sends on a new connection, waiting while the origin has as many as it may."""
-        if self.count >= self._owner.connections_max:
+        if self.count >= self._connections_max:
             self._waiting.append(receiver)
             return
         self.count += 1
         self._owner.background.spawn(self._connect(receiver), "connect")
 
     def release(self, connection: UpstreamConnection) -> None:
-        """Takes back a connection whose answer is complete, for the next receiver."""
+        """Takes back a connection whose answer is complete, for the next receiver; closes one that is too old."""
+        now = self._owner.loop.time()
+        if now >= connection.expires_at:
+            connection.close()
+            return
         connection.reused = True
         connection.started = False
         while self._waiting:
@@ -249,7 +349,7 @@ class Pool:
             if receiver.wanted:
                 connection.send(receiver)
                 return
-        connection.idle_since = self._owner.loop.time()
+        connection.idle_since = now
         self._idle.append(connection)
 
     def lost(self, connection: UpstreamConnection) -> None:
@@ -273,35 +373,44 @@ class Pool:
 
     async def _connect(self, receiver: Receiver) -> None:
         try:
-            connection = await self._owner.connect(self._origin, self)
-        except (OSError, TimeoutError, UnicodeError) as error:  # the last from a name that DNS cannot hold
-            host = self._origin.host
-            late = isinstance(error, TimeoutError)
-            receiver.failed(
-                "upstream_timeout" if late else "upstream_unreachable",
-                f"no connection to {host} {'in time' if late else f'could be made ({type(error).__name__})'}",
-            )
+            connection = await self._owner.connector.connect(self._origin, self._connection)
+        except ConnectFault as fault:
+            receiver.failed(fault.code, fault.message)
             self._freed()
             return
-        if receiver.wanted:
+        if connection.transport is None or connection.transport.is_closing():
+            # Whoever connects and speaks first, or hangs up. It is lost, or will be, so it is not freed here.
+            receiver.failed("upstream_broken", "the provider answered or hung up before it was asked")
+        elif receiver.wanted:
             connection.send(receiver)
         else:
             self.release(connection)
 
+    def _connection(self) -> UpstreamConnection:
+        return UpstreamConnection(self, self._owner.expiry())
+
 
 class Upstreams:
-    """Every pool of one process."""
+    """Every pool of one process. `random` is a number from 0 to 1."""
 
     def __init__(
-        self, loop: asyncio.AbstractEventLoop, background: Background, *, connections_max: int, connect_timeout_ms: int
+        self,
+        loop: asyncio.AbstractEventLoop,
+        background: Background,
+        connector: Connector,
+        *,
+        connections_max: int,
+        connection_age_ms: int,
+        random: Callable[[], float],
     ) -> None:
         self.loop = loop
         self.background = background
+        self.connector = connector
         self.connections_max = connections_max
-        self._connect_timeout_ms = connect_timeout_ms
         self.head_reader = response_reader()
+        self._connection_age_s = connection_age_ms / 1000
+        self._random = random
         self._pools: dict[Origin, Pool] = {}
-        self._contexts: dict[tuple[bool, str], ssl.SSLContext] = {}
 
     def pool(self, origin: Origin) -> Pool:
         pool = self._pools.get(origin)
@@ -320,27 +429,6 @@ class Upstreams:
     def connections(self) -> int:
         return sum(pool.count for pool in self._pools.values())
 
-    async def connect(self, origin: Origin, pool: Pool) -> UpstreamConnection:
-        """A new connection. Raises OSError (ssl.SSLError included) or TimeoutError."""
-        timeout_ms = origin.connect_timeout_ms or self._connect_timeout_ms
-        context = self._context(origin) if origin.tls else None
-        async with asyncio.timeout(timeout_ms / 1000):
-            _, connection = await self.loop.create_connection(
-                lambda: UpstreamConnection(pool),
-                origin.host,
-                origin.port,
-                ssl=context,
-                server_hostname=origin.host if context else None,
-            )
-        return connection
-
-    def _context(self, origin: Origin) -> ssl.SSLContext:
-        wanted = (origin.tls_verify, origin.ca_file)
-        context = self._contexts.get(wanted)
-        if context is None:
-            context = ssl.create_default_context(cafile=origin.ca_file or None)
-            if not origin.tls_verify:
-                context.check_hostname = False
-                context.verify_mode = ssl.CERT_NONE
-            self._contexts[wanted] = context
-        return context
+    def expiry(self) -> float:
+        """The loop time until which a connection made now is kept."""
+        return self.loop.time() + self._connection_age_s * (1 - AGE_SPREAD * self._random())

@@ -18,6 +18,9 @@ COUNT_PER_RATE: Mapping[str, int] = {
     "input_messages": 1_000,
     "input_audio_ms": 3_600_000,  # the price of an hour
     "output_audio_ms": 3_600_000,
+    "rerank_searches": 1_000,
+    "input_images": 1_000,
+    "input_pixels": 1_000_000_000,
 }
 _MILLION = 1_000_000
 

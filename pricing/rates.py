@@ -65,6 +65,9 @@ UNITS: Mapping[str, Unit] = {
     "input_annotated_pages": _unit(family="document_pages", direction="input", page_type="annotated"),
     "input_messages": _unit(family="messages", direction="input", modality="text"),
     "output_audio_ms": _unit(family="durations", direction="output", modality="audio"),
+    "rerank_searches": _unit(family="rerank"),  # no published model has a price for it yet
+    "input_images": _unit(family="images", direction="input"),  # of ours alone: only overrides price it
+    "input_pixels": _unit(family="pixels", direction="input"),
 }
 
 # What a unit must say to price a bucket, where inheriting would be wrong. OpenAI bills a twelve-hour write at

@@ -50,6 +50,9 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     input_annotated_pages: int = 0
     input_messages: int = 0
     output_audio_ms: int = 0
+    rerank_searches: int = 0
+    input_images: int = 0
+    input_pixels: int = 0
 
     @property
     def tokens_in(self) -> int:

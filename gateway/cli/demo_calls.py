@@ -35,7 +35,7 @@ def demo_calls() -> list[Call]:
     calls = [family[turn] for turn in range(max(map(len, families))) for family in families if turn < len(family)]
     chat = {"model": "gpt-4o-mini", "messages": [{"role": "user", "content": _QUESTIONS[0]}]}
     calls.insert(9, Call("/openai/v1/chat/completions", chat, {"fail-status": 429}, expected_status=429))
-    calls.insert(15, Call("/openai/v1/images/generations", {"model": "gpt-image-1"}, {}, expected_status=403))
+    calls.insert(15, Call("/openai/v1/videos", {"model": "sora-2"}, {}, expected_status=403))
     slow = {"tokens": 60, "chunk-delay-ms": 15}
     calls.insert(21, Call("/openai/v1/chat/completions", chat | {"stream": True}, slow, hangs_up=True))
     return calls

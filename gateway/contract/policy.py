@@ -39,7 +39,10 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """A provider's secret, injected in place of the caller's."""
+    """A provider's secret, injected in place of the caller's.
+
+    Where requests are signed (AWS), a secret of two or three parts, `access key id:secret key[:session token]`, signs.
+    """
 
     id: str
     secret: str
@@ -58,12 +61,21 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credential_id: str = ""  # empty: only callers who bring the provider's own key get through
     tls_verify: bool = True
     ca_file: str = ""
+    client_cert_file: str = ""  # PEM; what the gateway proves itself with to this upstream
+    client_key_file: str = ""  # empty: the key is in client_cert_file
+    proxy: str = ""  # http[s]://host:port; "direct" is none; empty is the setting outbound_proxy
+    proxy_credential_id: str = ""  # whose secret is user:password
+    proxy_ca_file: str = ""
+    files_sha256: str = ""  # of the files above when they were read: a renewed certificate is a changed policy
     resources: tuple[str, ...] = ()  # what {resource} may be; ("*",) only together with an empty credential_id
     headers: tuple[tuple[str, str], ...] = ()  # added to every request
     models: dict[str, str] = {}  # deployment or alias in requests -> priced model
     connect_timeout_ms: int | None = None  # None: the setting of the same name
     first_byte_timeout_ms: int | None = None
     total_timeout_ms: int | None = None
+    region: str = ""  # for which AWS requests are signed
+    lists_shared: bool = False  # projects that share the credential may list each other's files and batches
+    connections_max: int | None = None  # None: the setting upstream_connections_max
 
 
 class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -10,8 +10,9 @@ from typing import Literal
 import msgspec
 
 # Where the token counts come from. `held`: dispatched, never answered (a crash); `partial`: the
-# provider's own numbers of a stream that was cut; `unknown`: not even an estimate.
-Provenance = Literal["reported", "partial", "estimated", "held", "unknown", "none"]
+# provider's own numbers of a stream that was cut; `deferred`: work that goes on at the provider, whose usage a
+# later call tells and is charged with; `unknown`: not even an estimate.
+Provenance = Literal["reported", "partial", "estimated", "held", "deferred", "unknown", "none"]
 
 # How the call ended. `upstream_error`: the provider failed it or refused it (its own error was passed on), or
 # could not be reached. `open` is an intent: the request was dispatched and has no end yet.
@@ -60,6 +61,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=Fals
     upstream_status: int = 0
     upstream_request_id: str = ""
     flags: tuple[str, ...] = ()  # "client_disconnected", "drained", "retried_stale_connection", "unpriced_model" …
+    # The provider's work that the usage is of, where several calls may tell of it: one of them is charged.
+    work_id: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

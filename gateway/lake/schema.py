@@ -46,6 +46,9 @@ BUCKETS = (
     "input_pages",
     "input_annotated_pages",
     "input_messages",
+    "rerank_searches",
+    "input_images",
+    "input_pixels",
 )
 
 
@@ -130,6 +133,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("upstream_request_id", _TEXT, "upstream_request_id"),
     Column("flags", _LIST, "flags"),
     Column("record_version", pa.int16(), "version"),
+    Column("work_id", _TEXT, "work_id", _or_none),
     *(Column(name, _COUNT, "buckets", _bucket(name)) for name in BUCKETS),
     Column("buckets_more", pa.map_(_TEXT, _COUNT), "buckets", _more),
 )

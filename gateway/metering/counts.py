@@ -10,7 +10,12 @@ COUNT_MAX = 10**12
 # A count as providers must report it: an integer, not negative, not a string, not a fraction.
 Count = Annotated[int, msgspec.Meta(ge=0, le=COUNT_MAX)]
 
+# The same, where a provider writes whole numbers as fractions: Titan's 6.0, Cohere's numbers by its schema.
+WholeNumber = Annotated[float, msgspec.Meta(ge=0, le=COUNT_MAX, multiple_of=1)]
+
 INCONSISTENT = "usage_inconsistent"
+# Such a usage has its output alone, and stays partial until the input is estimated.
+INPUT_NOT_COUNTED = "input_not_counted"
 PROVIDER_ERROR = "provider_error"
 
 

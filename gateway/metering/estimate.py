@@ -4,6 +4,7 @@ The formulas and ratios are measured, provider_facts section 7. What they leave 
 reading carries a flag where hidden reasoning or attachments of unknown size make it a guess.
 """
 
+import binascii
 import re
 from collections.abc import Iterator
 from typing import NamedTuple, cast
@@ -11,6 +12,7 @@ from typing import NamedTuple, cast
 import msgspec
 
 from gateway.metering import tokens
+from gateway.metering.counts import INPUT_NOT_COUNTED
 from gateway.metering.meter import Seen
 from gateway.metering.reading import Line, Reading
 from gateway.wire.jsontext import POSSESSIVE
@@ -71,6 +73,9 @@ def _keys(*names: str) -> re.Pattern[bytes]:
     return re.compile(rb'(?s)"(?:%b)"\s*:\s*("(?:[^"\\]++|\\.)*%b")' % ("|".join(names).encode(), POSSESSIVE))
 
 
+_BEDROCK_MESSAGES = ("system", "messages")
+
+# A reader without a row has nothing to estimate from: pages and searches do not show in the text.
 # OpenAI's calls cost about 7 tokens beyond their text (17 of 28 exactly), parallel ones up to 16; Anthropic's 55.
 APIS = {
     "openai.chat": _Api(
@@ -88,7 +93,7 @@ APIS = {
         b'"function_call"',
         call_tokens=16,
     ),
-    "openai.embeddings": _Api(("input",)),
+    "openai.embeddings": _Api(("input", "inputs")),
     "anthropic.messages": _Api(
         ("system", "messages"),
         {"tools": 500, "thinking": 30},
@@ -104,6 +109,37 @@ APIS = {
         call_tokens=16,
     ),
     "gemini.embeddings": _Api(("content", "requests")),
+    # Most tools on Bedrock are Claude's, and cost what they cost at Anthropic.
+    "bedrock.converse": _Api(
+        _BEDROCK_MESSAGES, {"toolConfig": 500}, (_keys("text", "input"),), b'"toolUseId"', call_tokens=55
+    ),
+    "bedrock.invoke": _Api(
+        (*_BEDROCK_MESSAGES, "prompt", "inputText", "texts"),
+        {"tools": 500, "toolConfig": 500, "thinking": 30},
+        (
+            _keys("text", "thinking", "partial_json", "outputText", "completion", "generation"),
+            _keys("content", "reasoning_content", "arguments"),
+        ),
+        b'"tool_use"',
+        call_tokens=55,
+    ),
+    "cohere.chat": _Api(
+        ("messages", "documents", "preamble", "chat_history", "message", "prompt"),
+        {"tools": 9, "response_format": 9},
+        (_keys("text", "thinking", "tool_plan", "arguments", "name"),),
+        b'"name":',
+        call_tokens=16,
+    ),
+    "cohere.embed": _Api(("texts", "inputs", "images")),
+    "ollama.chat": _Api(
+        ("messages", "system", "prompt", "suffix", "images", "context"),
+        {"tools": 9, "format": 9},
+        (_keys("content", "response", "thinking"),),
+        b'"tool_calls"',
+        call_tokens=16,
+    ),
+    "ollama.embed": _Api(("input", "prompt")),
+    "vertex.predict": _Api(("instances",)),
 }
 
 # `3 + the sum of (3 + tokens of each message)`: exact for 310 of 318 recorded prompts of GPT-3.5 to GPT-4.1, and
@@ -114,6 +150,11 @@ MESSAGE_TOKENS = 3
 # 4.7 and on GPT's patch models.
 ATTACHMENT_TOKENS = 1600
 
+# In front of a model's name, its maker and where it runs: eu.anthropic.claude-…
+_BEDROCK_PREFIX = re.compile(r"^(?:[a-z-]+\.)+")
+# The events of a model in a stream of Bedrock's InvokeModel, in base64.
+_BLOBS = re.compile(rb'"bytes":"((?:[\w+/]{4})*(?:[\w+/]{2}==|[\w+/]{3}=)?)"')
+
 # Base64 has no blanks, and no word of a prompt is this long.
 _DATA = re.compile(r"\S{512}")
 
@@ -122,21 +163,26 @@ _strings = msgspec.json.Decoder(str)
 
 
 def estimate(reader: str, model: str, request: bytes, seen: Seen, reading: Reading) -> Reading:
-    """The reading with an estimated usage; unchanged if the request cannot be read.
+    """The reading with an estimated usage; unchanged if the request cannot be read, or shows nothing that is billed.
 
     `model` is the requested one, used where the answer names none; `request` is the decoded body. What
     the provider did report, such as the input of a stream that was cut, is kept. Takes milliseconds to
     a second: call it off the event loop.
     """
+    api = APIS.get(reader)
+    if api is None:
+        return reading
     tokenizer = _tokenizer(reading.model or model)
-    output = _output_tokens(APIS[reader], tokenizer, seen)
-    if reading.lines:
+    output = _output_tokens(api, tokenizer, seen)
+    if reading.lines and INPUT_NOT_COUNTED not in reading.flags:
         return _completed(reading, output)
     try:
         members = _members.decode(request)
-        prompt, flags = _prompt_tokens(APIS[reader], tokenizer, members)
+        prompt, flags = _prompt_tokens(api, tokenizer, members)
     except (ValueError, RecursionError):
         return reading
+    if reading.lines:
+        return _with_input(reading, prompt, flags)
     if tokenizer.reasons and output:
         flags += (REASONING_NOT_SEEN,)
     line = Line(Usage(input_text=prompt, output_text=output))
@@ -154,8 +200,15 @@ def _completed(reading: Reading, output: int) -> Reading:
     return msgspec.structs.replace(reading, lines=lines, flags=(*reading.flags, OUTPUT_ESTIMATED))
 
 
+def _with_input(reading: Reading, prompt: int, flags: tuple[str, ...]) -> Reading:
+    """A reading whose provider counted the output alone, with an estimated input."""
+    usage = msgspec.structs.replace(reading.lines[0].usage, input_text=prompt)
+    lines = (msgspec.structs.replace(reading.lines[0], usage=usage),)
+    return msgspec.structs.replace(reading, lines=lines, flags=reading.flags + flags)
+
+
 def _tokenizer(model: str) -> Tokenizer:
-    name = model.rpartition("/")[2].lower()
+    name = _BEDROCK_PREFIX.sub("", model.rpartition("/")[2].lower())
     return next(row for row in TOKENIZERS if row.names.match(name))
 
 
@@ -200,12 +253,13 @@ def _leaves(value: object) -> Iterator[str | int]:
 
 def _output_tokens(api: _Api, tokenizer: Tokenizer, seen: Seen) -> int:
     """Tokens of the text the model wrote, scaled up if only the beginning of the answer was kept."""
-    literals = _literals(api, seen.raw)
+    raw = _unwrapped(seen.raw)
+    literals = _literals(api, raw)
     if not literals:
         return 0
     pieces = [text for text in map(_text, literals) if text]
     counted = tokens.scale(tokens.count("".join(pieces), tokenizer.encoding), tokenizer.percent, 100)
-    calls = seen.raw.count(api.call) if api.call else 0
+    calls = raw.count(api.call) if api.call else 0
     # An event rarely holds less than a token.
     total = max(counted, len(pieces)) + calls * api.call_tokens
     return tokens.scale(total, max(seen.bytes_total, len(seen.raw)), len(seen.raw))
@@ -216,6 +270,12 @@ def _literals(api: _Api, raw: bytes) -> list[bytes]:
         if found := keys.findall(raw):
             return found
     return []
+
+
+def _unwrapped(raw: bytes) -> bytes:
+    """The answer; of a binary stream, the events that it wraps in base64. A blob cut in its midst is left out."""
+    blobs = _BLOBS.findall(raw) if raw.startswith(b"\0") else []
+    return b"".join(map(binascii.a2b_base64, blobs)) if blobs else raw
 
 
 def _text(literal: bytes) -> str:

@@ -5,11 +5,14 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.metering.counts import INCONSISTENT
+from gateway.metering.counts import INCONSISTENT, INPUT_NOT_COUNTED
 from gateway.metering.reading import Line, Reading
 from gateway.wire.jsontext import NotJson
 
 UNREADABLE = "event_unreadable"
+
+# With one of these a last running total is not the final one.
+_UNSETTLED = frozenset((INCONSISTENT, INPUT_NOT_COUNTED))
 
 
 class Fold(Protocol):
@@ -58,7 +61,7 @@ class LastWins:
         last = self._last
         if last.provenance != "partial":
             return last
-        if complete and INCONSISTENT not in last.flags:
+        if complete and _UNSETTLED.isdisjoint(last.flags):
             return msgspec.structs.replace(last, provenance="reported")
         # Of a stream that was cut, the largest running total is the nearest to the bill: some providers'
         # totals fall before they grow again (provider_facts section 1, Gemini).

@@ -8,9 +8,10 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.metering.fold import Fold
+from gateway.metering.counts import PROVIDER_ERROR
+from gateway.metering.fold import UNREADABLE, Fold
 from gateway.metering.reading import Reading
-from gateway.wire import sse
+from gateway.wire import eventstream, sse
 from gateway.wire.jsontext import Elements
 from gateway.wire.splice import strip_nulls, strip_usage
 
@@ -26,6 +27,9 @@ _NAMING_BLOCKS_MAX = 4
 # opens with the word has it too, so it is only worth a closer look; a quoted word inside a string has a backslash.
 _MARK = b'"usage'
 _NULL = b'"usage":null'
+# A binary event-stream wraps a model's own events in base64 as {"bytes":"…"}, which no search looks into.
+_BLOB = b'"bytes"'
+_FAILURES = frozenset(("exception", "error"))  # what `:message-type` says of a stream that failed
 
 
 class Framing(Protocol):
@@ -41,6 +45,11 @@ class Framing(Protocol):
 
     def reading(self, complete: bool) -> Reading:
         """What was read, after `flush`."""
+        ...
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether the bytes fed so far end with a whole event, so that another may follow."""
         ...
 
 
@@ -75,6 +84,10 @@ class Events:
         except Exception:  # As in `_pass`.
             reading, self._broken = Reading(), True
         return _flagged(reading, {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._splitter.oversize})
+
+    @property
+    def at_boundary(self) -> bool:
+        return self._splitter.at_boundary
 
     def _pass(self, block: bytes) -> bytes:
         self._last, self._last_but_one = block, self._last
@@ -128,6 +141,122 @@ class Array:
         flags = {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._elements.oversize}
         return _flagged(self._fold.reading(complete), flags)
 
+    @property
+    def at_boundary(self) -> bool:
+        return self._elements.at_boundary
+
+
+class Frames:
+    """AWS's binary event-stream. Nothing in it is ever changed, so nothing is held back."""
+
+    def __init__(self, fold: Fold, frame_bytes_max: int) -> None:
+        self._splitter = eventstream.Splitter(frame_bytes_max)
+        self._fold = fold
+        self._failed = self._broken = False
+
+    def feed(self, data: bytes) -> bytes:
+        try:
+            for frame in self._splitter.feed(data):
+                self._read(frame)
+        except Exception:  # As in Events._pass.
+            self._broken = True
+        return data
+
+    def flush(self) -> bytes:
+        return b""
+
+    def reading(self, complete: bool) -> Reading:
+        flags = {
+            METER_ERROR: self._broken,
+            EVENT_TOO_LARGE: self._splitter.oversize,
+            UNREADABLE: self._splitter.malformed,
+            PROVIDER_ERROR: self._failed,
+        }
+        return _flagged(self._fold.reading(complete and self.at_boundary and not self._failed), flags)
+
+    @property
+    def at_boundary(self) -> bool:
+        return self._splitter.at_boundary
+
+    def _read(self, frame: eventstream.Frame) -> None:
+        if frame.headers.get(":message-type") in _FAILURES:
+            self._failed = True
+        elif _MARK in frame.payload or _BLOB in frame.payload:
+            self._fold.take(frame.payload)
+
+
+class Lines:
+    """JSON objects, one a line (Ollama, Cohere's first version). Nothing in them is changed or held back.
+
+    The last line tells of the usage, or of an error: the first lines, for the model's name, and the last two are
+    all that is read. An answer whose first line is no JSON is one object over several lines.
+    """
+
+    def __init__(self, fold: Fold, line_bytes_max: int) -> None:
+        self._fold = fold
+        self._line_bytes_max = line_bytes_max
+        self._held = bytearray()
+        self._naming_lines = _NAMING_BLOCKS_MAX  # how many more may be read for the model's name
+        self._last, self._last_but_one = b"", b""
+        self._is_one: bool | None = None  # one object over several lines; None before the first has ended
+        self._skipping = self._oversize = self._broken = False
+
+    def feed(self, data: bytes) -> bytes:
+        first, *others = data.split(b"\n")
+        self._hold(first)
+        for part in others:
+            self._break_line()
+            self._hold(part)
+        return data
+
+    def flush(self) -> bytes:
+        """The last line may lack its end; cut in its midst it is no JSON."""
+        if _is_json(bytes(self._held)):
+            self._end_line()
+        return b""
+
+    def reading(self, complete: bool) -> Reading:
+        for line in (self._last_but_one, self._last):
+            self._read(line)
+        flags = {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._oversize}
+        return _flagged(self._fold.reading(complete), flags)
+
+    @property
+    def at_boundary(self) -> bool:
+        return not (self._held or self._skipping)
+
+    def _hold(self, part: bytes) -> None:
+        if len(self._held) + len(part) > self._line_bytes_max:
+            self._oversize = self._skipping = True
+            self._held.clear()
+        elif not self._skipping:
+            self._held += part
+
+    def _break_line(self) -> None:
+        if self._is_one is None and self._held.strip():
+            self._is_one = not _is_json(bytes(self._held))
+        if self._is_one:
+            self._hold(b"\n")
+        else:
+            self._end_line()
+
+    def _end_line(self) -> None:
+        line = bytes(self._held).strip()
+        self._held.clear()
+        if line and not self._skipping:
+            self._last_but_one, self._last = self._last, line
+            if self._naming_lines:
+                self._read(line)
+                self._naming_lines = 0 if self._fold.is_named else self._naming_lines - 1
+        self._skipping = False
+
+    def _read(self, line: bytes) -> None:
+        try:
+            if line.startswith(b"{"):
+                self._fold.take(line)
+        except Exception:  # As in Events._pass.
+            self._broken = True
+
 
 class Body:
     """One JSON value, kept until it is whole; one of more than `body_bytes_max` is not read."""
@@ -153,6 +282,10 @@ class Body:
         if self._oversize or not self._body:
             return _flagged(Reading(), {BODY_TOO_LARGE: self._oversize})
         return self._read(bytes(self._body))
+
+    @property
+    def at_boundary(self) -> bool:
+        return False  # nothing may follow a body
 
 
 def _is_json(text: bytes) -> bool:

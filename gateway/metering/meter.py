@@ -9,10 +9,23 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.metering import anthropic, embeddings, gemini, openai_chat, openai_responses
+from gateway.metering import (
+    anthropic,
+    bedrock_converse,
+    bedrock_invoke,
+    cohere,
+    embeddings,
+    gemini,
+    mistral_ocr,
+    ollama,
+    openai_chat,
+    openai_responses,
+    vertex_predict,
+)
+from gateway.metering.counts import INPUT_NOT_COUNTED
 from gateway.metering.fold import Fold, LastWins
-from gateway.metering.framing import METER_ERROR, Array, Body, Events, Framing
-from gateway.metering.reading import Reading
+from gateway.metering.framing import METER_ERROR, Array, Body, Events, Frames, Framing, Lines
+from gateway.metering.reading import About, Reading
 from gateway.wire.jsontext import NotJson
 
 BODY_UNREADABLE = "body_unreadable"
@@ -20,29 +33,46 @@ BODY_UNREADABLE = "body_unreadable"
 _BLANKS = b"\xef\xbb\xbf \t\r\n"
 
 
-class _Reader(NamedTuple):
-    """How one API's answers are read: whole, or one by one as the events of a stream."""
+class _Reader(msgspec.Struct, frozen=True):
+    """How one API's answers are read: whole, or one by one as the events of a stream.
 
-    read: Callable[[bytes, str], Reading]
-    fold: Callable[[str], Fold]
+    `lines`: its streams are JSON objects, one a line, which open as a body does.
+    """
 
-
-def _last_wins(read: Callable[[bytes, str], Reading]) -> _Reader:
-    def fold(provider: str) -> Fold:
-        return LastWins(lambda payload: read(payload, provider))
-
-    return _Reader(read, fold)
+    read: Callable[[bytes, About], Reading]
+    fold: Callable[[About], Fold]
+    lines: bool = False
 
 
-# By the `reader` of an endpoint in gateway/providers.py.
+def _by_provider(read: Callable[[bytes, str], Reading], fold: Callable[[str], Fold], *, lines: bool = False) -> _Reader:
+    """A reader that needs to know no more of an answer than whose it is."""
+    return _Reader(lambda payload, about: read(payload, about.provider), lambda about: fold(about.provider), lines)
+
+
+def _last_wins(read: Callable[[bytes, str], Reading], *, lines: bool = False) -> _Reader:
+    """The same, for a family whose every usage is cumulative."""
+    return _by_provider(read, lambda provider: LastWins(lambda payload: read(payload, provider)), lines=lines)
+
+
+# By the `reader` of an endpoint in gateway/endpoints.py.
 READERS: dict[str, _Reader] = {
     "openai.chat": _last_wins(openai_chat.read),
     "openai.completions": _last_wins(openai_chat.read),
     "openai.responses": _last_wins(openai_responses.read),
     "openai.embeddings": _last_wins(embeddings.read),
-    "anthropic.messages": _Reader(anthropic.read, anthropic.fold),
+    "anthropic.messages": _by_provider(anthropic.read, anthropic.fold),
     "gemini.generate": _last_wins(gemini.read),
     "gemini.embeddings": _last_wins(gemini.read),
+    "bedrock.converse": _last_wins(bedrock_converse.read),
+    "bedrock.invoke": _Reader(bedrock_invoke.read, bedrock_invoke.InvokeFold),
+    "cohere.chat": _last_wins(cohere.read, lines=True),
+    "cohere.embed": _last_wins(cohere.read),
+    "cohere.rerank": _last_wins(cohere.read),
+    "mistral.ocr": _Reader(mistral_ocr.read, lambda about: LastWins(lambda payload: mistral_ocr.read(payload, about))),
+    "ollama.chat": _last_wins(ollama.read, lines=True),
+    "ollama.embed": _last_wins(ollama.read_embedding),
+    "rerank": _last_wins(embeddings.read),  # bills what was read, and answers in the same words
+    "vertex.predict": _last_wins(vertex_predict.read),
 }
 
 
@@ -53,27 +83,30 @@ class Seen(NamedTuple):
     bytes_total: int
 
 
-def read_body(reader: str, provider: str, body: bytes) -> Reading:
+def read_body(reader: str, about: About, body: bytes) -> Reading:
     """The reading of a complete answer that is one JSON value; unknown, and flagged, if it cannot be read."""
     try:
-        reading = READERS[reader].read(body, provider)
+        reading = READERS[reader].read(body, about)
     except (NotJson, msgspec.ValidationError):
         return Reading(flags=(BODY_UNREADABLE,))
     except Exception:  # A defect of ours must cost a number, never an answer.
         return Reading(flags=(METER_ERROR,))
-    return msgspec.structs.replace(reading, provenance="reported") if reading.provenance == "partial" else reading
+    if reading.provenance != "partial" or INPUT_NOT_COUNTED in reading.flags:
+        return reading
+    return msgspec.structs.replace(reading, provenance="reported")
 
 
 class StreamMeter:
     """Reads one answer while it passes. Fed decoded bytes, it says which go to the client.
 
-    Server-sent events are expected. An answer that opens with `[` is read as a streamed JSON array and
-    one that opens with `{` as a whole body, since providers fall back to both. Nothing here raises.
+    Server-sent events are expected. An answer that opens with `[` is read as a streamed JSON array, one that opens
+    with `{` as a whole body, or as lines where the API sends those, and one that opens with a zero byte, the first
+    of a frame's length, as a binary event-stream. Nothing here raises.
     """
 
-    def __init__(self, reader: str, provider: str, *, strip: bool, event_bytes_max: int, text_bytes_max: int) -> None:
+    def __init__(self, reader: str, about: About, *, strip: bool, event_bytes_max: int, text_bytes_max: int) -> None:
         """`strip` undoes `splice.ask_for_usage`. `event_bytes_max` bounds what is held back, and a whole body."""
-        self._reader, self._provider = reader, provider
+        self._reader, self._about = reader, about
         self._strip = strip
         self._event_bytes_max = event_bytes_max
         self._text_bytes_max = text_bytes_max
@@ -104,6 +137,11 @@ class StreamMeter:
         return self._framing.reading(complete) if self._framing else Reading()
 
     @property
+    def at_boundary(self) -> bool:
+        """Whether all that was fed ends with a whole event, frame or line, so that an event of ours may follow."""
+        return self._framing is None or self._framing.at_boundary
+
+    @property
     def seen(self) -> Seen:
         """The first `text_bytes_max` bytes of the answer, and at most one chunk more."""
         return Seen(b"".join(self._text), self._bytes_total)
@@ -111,9 +149,13 @@ class StreamMeter:
     def _recognise(self, opening: bytes) -> Framing:
         reader = READERS[self._reader]
         match opening:
+            case b"\0":
+                return Frames(reader.fold(self._about), self._event_bytes_max)
+            case b"{" if reader.lines:
+                return Lines(reader.fold(self._about), self._event_bytes_max)
             case b"{":
-                return Body(lambda body: read_body(self._reader, self._provider, body), self._event_bytes_max)
+                return Body(lambda body: read_body(self._reader, self._about, body), self._event_bytes_max)
             case b"[":
-                return Array(reader.fold(self._provider), self._event_bytes_max)
+                return Array(reader.fold(self._about), self._event_bytes_max)
             case _:
-                return Events(reader.fold(self._provider), self._event_bytes_max, strip=self._strip)
+                return Events(reader.fold(self._about), self._event_bytes_max, strip=self._strip)

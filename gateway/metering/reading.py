@@ -1,12 +1,21 @@
-"""Owns Reading: what a meter made of one answer. Knows no provider and no price."""
+"""Owns Reading: what a meter made of one answer, and About: what it was told beside the bytes. Knows no price."""
 
-from typing import Literal
+from collections.abc import Mapping
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from pricing.usage import Usage
 
-Provenance = Literal["reported", "partial", "estimated", "held", "unknown", "none"]
+Provenance = Literal["reported", "partial", "estimated", "held", "deferred", "unknown", "none"]
+
+
+class About(NamedTuple):
+    """What is known of an answer beside its bytes."""
+
+    provider: str
+    headers: Mapping[bytes, bytes] = {}  # of the answer, by lower-case name: those of wire.headers.METERED_HEADERS
+    request: bytes = b""  # the request's body, content-decoded; b"" where there was none
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
@@ -17,7 +26,11 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):
-    """What the answer said of itself. No lines: it named no usage; that is unknown, not zero."""
+    """What the answer said of itself. No lines: it named no usage; that is unknown, not zero.
+
+    `work_id` names work that more than one call can tell of (a background response, a batch): its usage is charged
+    once, to the first call that tells it. Such an answer with no usage yet has the provenance "deferred".
+    """
 
     lines: tuple[Line, ...] = ()
     provenance: Provenance = "unknown"
@@ -25,4 +38,5 @@ class Reading(msgspec.Struct, frozen=True, gc=False):
     service_tier: str | None = None  # as the response names it
     context: tuple[tuple[str, str], ...] = ()  # other price modifiers the response states: ("speed", "fast")
     response_id: str | None = None
+    work_id: str | None = None
     flags: tuple[str, ...] = ()  # "usage_inconsistent", "provider_error" …

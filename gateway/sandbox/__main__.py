@@ -22,6 +22,7 @@ lensai sandbox listening on {url}
   Azure       azure_endpoint={url}        (deployment: any OpenAI model, or sandbox-deployment)
   Anthropic   base_url={url}
   Gemini      base_url={url}
+  Others      as docs/reference/sandbox.md says; the model's name tells whose a request is
   API key     {key}                 (any that begins with {prefixes})
 
   Bill        GET  {url}/_sandbox/bill

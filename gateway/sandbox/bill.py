@@ -5,6 +5,7 @@ multiplication of integers, nano-USD per token. Prices are flat; long contexts c
 """
 
 from collections import deque
+from fractions import Fraction
 from typing import Literal
 
 import msgspec
@@ -12,8 +13,16 @@ import msgspec
 # One crash or load run; older entries leave, their amounts stay in the totals.
 ENTRIES_MAX = 200_000
 
-Family = Literal["openai", "anthropic", "gemini"]
-Kind = Literal["chat", "completions", "embeddings", "moderations"]
+_MS_PER_HOUR = 3_600_000
+
+# Whose model it is; for those that keep to one dialect, also the dialect's name.
+Family = Literal[
+    "openai", "anthropic", "gemini", "mistral", "groq", "cohere", "together", "ollama", "deepseek", "xai",
+    "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage", "vllm", "llama.cpp",
+]  # fmt: skip
+Kind = Literal[
+    "chat", "completions", "embeddings", "moderations", "rerank", "images", "ocr", "transcription", "multimodal"
+]
 State = Literal["open", "completed", "cut", "client_left"]
 
 
@@ -26,6 +35,14 @@ class Tokens(msgspec.Struct):
     cache_write_1h: int = 0
     output: int = 0
     reasoning: int = 0
+    # Not tokens, but for citations.
+    citation: int = 0
+    web_searches: int = 0
+    search_units: int = 0
+    input_audio_ms: int = 0
+    input_pages: int = 0
+    input_annotated_pages: int = 0
+    output_images: int = 0
 
     @property
     def prompt(self) -> int:
@@ -44,15 +61,33 @@ class Model(msgspec.Struct, frozen=True):
     cache_read_nanousd: int | None = None
     cache_write_nanousd: int | None = None
     cache_write_1h_nanousd: int | None = None
+    # Where the unit is no token: of a call, a search, a page, an hour of audio.
+    reasoning_nanousd: int | None = None  # None: as output
+    citation_nanousd: int = 0
+    call_nanousd: int = 0
+    web_search_nanousd: int = 0
+    page_nanousd: int = 0
+    annotated_page_nanousd: int = 0
+    audio_hour_nanousd: int = 0
+    input_audio_ms_min: int = 0  # what a shorter recording is billed as
 
     def amount_nanousd(self, tokens: Tokens) -> int:
-        """What these tokens cost. Reasoning is billed as output; a bucket without a rate must be empty."""
-        return (
+        """What a call of these tokens costs, rounded half to even. A bucket without a rate must be empty."""
+        reasoning_nanousd = self.output_nanousd if self.reasoning_nanousd is None else self.reasoning_nanousd
+        audio_ms = max(tokens.input_audio_ms, self.input_audio_ms_min)
+        return round(
             tokens.input * self.input_nanousd
             + tokens.cache_read * (self.cache_read_nanousd or 0)
             + tokens.cache_write * (self.cache_write_nanousd or 0)
             + tokens.cache_write_1h * (self.cache_write_1h_nanousd or 0)
-            + (tokens.output + tokens.reasoning) * self.output_nanousd
+            + tokens.output * self.output_nanousd
+            + tokens.reasoning * reasoning_nanousd
+            + tokens.citation * self.citation_nanousd
+            + tokens.web_searches * self.web_search_nanousd
+            + tokens.input_pages * self.page_nanousd
+            + tokens.input_annotated_pages * self.annotated_page_nanousd
+            + self.call_nanousd
+            + Fraction(audio_ms * self.audio_hour_nanousd, _MS_PER_HOUR)
         )
 
     def unbillable(self, tokens: Tokens) -> str:
@@ -82,7 +117,75 @@ _ROWS = (
     Model("gemini-embedding-001", "gemini-embedding-001", "gemini", "embeddings", 150),
     Model("gemini-embedding-2", "gemini-embedding-2", "gemini", "embeddings", 200),
 )
-MODELS = {name: row for row in _ROWS for name in (row.name, row.version)}
+# The other providers', each with rates that are whole nano-USD. DeepSeek's current models cost more by day than by
+# night, and xAI's from 200,000 tokens on: here are ones that do not.
+_OTHER_ROWS = (
+    Model("mistral-small-latest", "mistral-small-latest", "mistral", "chat", 150, 600, 15),
+    Model("mistral-large-2512", "mistral-large-2512", "mistral", "chat", 500, 1500, 50),
+    Model("codestral-2508", "codestral-2508", "mistral", "completions", 300, 900, 30),
+    Model("mistral-embed", "mistral-embed", "mistral", "embeddings", 100, 100),
+    Model("mistral-moderation-latest", "mistral-moderation-latest", "mistral", "moderations"),
+    Model(
+        "mistral-ocr-4-0", "mistral-ocr-4-0", "mistral", "ocr", page_nanousd=4_000_000, annotated_page_nanousd=5_000_000
+    ),
+    Model("voxtral-mini-2602", "voxtral-mini-2602", "mistral", "transcription", audio_hour_nanousd=180_000_000),
+    Model("llama-3.3-70b-versatile", "llama-3.3-70b-versatile", "groq", "chat", 590, 790),
+    Model("moonshotai/kimi-k2-instruct", "moonshotai/kimi-k2-instruct", "groq", "chat", 1000, 3000, 500),
+    Model(
+        "whisper-large-v3", "whisper-large-v3", "groq", "transcription",
+        audio_hour_nanousd=111_000_000, input_audio_ms_min=10_000,
+    ),
+    Model(
+        "whisper-large-v3-turbo", "whisper-large-v3-turbo", "groq", "transcription",
+        audio_hour_nanousd=40_000_000, input_audio_ms_min=10_000,
+    ),
+    Model("command-a-03-2025", "command-a-03-2025", "cohere", "chat", 2500, 10000),
+    Model("command-r-08-2024", "command-r-08-2024", "cohere", "chat", 150, 600),
+    Model("embed-v4.0", "embed-v4.0", "cohere", "embeddings", 120),
+    Model("rerank-v3.5", "rerank-v3.5", "cohere", "rerank"),
+    Model(
+        "meta-llama/Llama-3.3-70B-Instruct-Turbo", "meta-llama/Llama-3.3-70B-Instruct-Turbo", "together", "chat",
+        880, 880,
+    ),
+    Model("moonshotai/Kimi-K3", "moonshotai/Kimi-K3", "together", "chat", 3000, 15000, 300),
+    Model(
+        "mistralai/Mixtral-8x7B-v0.1", "mistralai/Mixtral-8x7B-v0.1", "together", "completions", 900, 900
+    ),
+    Model("BAAI/bge-base-en-v1.5", "BAAI/bge-base-en-v1.5", "together", "embeddings"),
+    Model("Salesforce/Llama-Rank-V1", "Salesforce/Llama-Rank-V1", "together", "rerank"),
+    Model("black-forest-labs/FLUX.1-schnell", "black-forest-labs/FLUX.1-schnell", "together", "images"),
+    Model("deepseek-v3.1-terminus", "deepseek-v3.1-terminus", "deepseek", "chat", 270, 950, 130),
+    Model("grok-3-mini", "grok-3-mini", "xai", "chat", 300, 500, 75),
+    Model("grok-4-fast-reasoning", "grok-4-fast-reasoning", "xai", "chat", 200, 500, 50),
+    Model("openai/gpt-4o-mini", "openai/gpt-4o-mini", "openrouter", "chat", 150, 600, 75),
+    Model("anthropic/claude-haiku-4.5", "anthropic/claude-haiku-4.5", "openrouter", "chat", 1000, 5000, 100, 1250),
+    Model("sonar", "sonar", "perplexity", "chat", 1000, 1000, call_nanousd=12_000_000),
+    Model("sonar-pro", "sonar-pro", "perplexity", "chat", 3000, 15000, call_nanousd=14_000_000),
+    Model(
+        "sonar-deep-research", "sonar-deep-research", "perplexity", "chat", 2000, 8000,
+        reasoning_nanousd=3000, citation_nanousd=2000, web_search_nanousd=5_000_000,
+    ),
+    Model("gpt-oss-120b", "gpt-oss-120b", "cerebras", "chat", 350, 750),
+    Model("llama3.1-8b", "llama3.1-8b", "cerebras", "chat", 100, 100),
+    Model("kimi-k2.6", "kimi-k2.6", "moonshot", "chat", 950, 4000, 160),
+    Model("moonshot-v1-8k", "moonshot-v1-8k", "moonshot", "chat", 200, 2000),
+    Model("glm-4.6", "glm-4.6", "zai", "chat", 600, 2200, 110),
+    Model("glm-4.5-air", "glm-4.5-air", "zai", "chat", 200, 1100, 30),
+    Model("voyage-3.5", "voyage-3.5", "voyage", "embeddings", 60),
+    Model("voyage-3-large", "voyage-3-large", "voyage", "embeddings", 180),
+    Model("voyage-context-3", "voyage-context-3", "voyage", "embeddings", 180),
+    Model("voyage-multimodal-3", "voyage-multimodal-3", "voyage", "multimodal"),
+    Model("rerank-2.5", "rerank-2.5", "voyage", "rerank"),
+    # Self-hosted: what they cost is their owner's affair.
+    Model("llama3.2", "llama3.2", "ollama"),
+    Model("qwen3:8b", "qwen3:8b", "ollama"),
+    Model("nomic-embed-text", "nomic-embed-text", "ollama", "embeddings"),
+    Model("Qwen/Qwen3-8B", "Qwen/Qwen3-8B", "vllm", cache_read_nanousd=0),
+    Model("Qwen/Qwen3-8B-Base", "Qwen/Qwen3-8B-Base", "vllm", "completions", cache_read_nanousd=0),
+    Model("Qwen/Qwen3-Embedding-8B", "Qwen/Qwen3-Embedding-8B", "vllm", "embeddings"),
+    Model("gemma-3-4b-it-Q4_K_M.gguf", "gemma-3-4b-it-Q4_K_M.gguf", "llama.cpp", cache_read_nanousd=0),
+)  # fmt: skip
+MODELS = {name: row for row in (*_ROWS, *_OTHER_ROWS) for name in (row.name, row.version)}
 
 # Azure deployments that are not named after their model; every model's own name is one too.
 DEPLOYMENTS = {"sandbox-deployment": "gpt-4o-mini", "sandbox-embeddings": "text-embedding-3-small"}
@@ -95,7 +198,7 @@ def find_model(name: str, family: Family, kind: Kind) -> Model | None:
 
 
 def list_models(family: Family) -> list[Model]:
-    return [row for row in _ROWS if row.family == family]
+    return [row for row in (*_ROWS, *_OTHER_ROWS) if row.family == family]
 
 
 class Entry(msgspec.Struct):

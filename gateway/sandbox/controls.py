@@ -6,11 +6,18 @@ import msgspec
 from msgspec import Meta
 
 HEADER_PREFIX = "x-sandbox-"
+PROVIDER_HEADER = HEADER_PREFIX + "provider"
 
 # More than any model's longest answer or window, and small enough that a typing slip ends within a test.
 TOKENS_MAX = 1_000_000
 # Longer than every timeout of the gateway.
 DELAY_MS_MAX = 3_600_000
+
+# Every dialect by its name; several of them share paths.
+Provider = Literal[
+    "auto", "openai", "azure", "anthropic", "gemini", "mistral", "groq", "cohere", "together", "ollama", "deepseek",
+    "xai", "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage", "vllm", "llama.cpp",
+]  # fmt: skip
 
 _Tokens = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
 _Delay = Annotated[int, Meta(ge=0, le=DELAY_MS_MAX)]
@@ -48,6 +55,9 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     write_bytes: Annotated[int, Meta(ge=0, description="bytes of one write, each in its own turn; 0: whole")] = 0
     frozen: Annotated[bool, Meta(description="no clock and no counter in bodies: same request, same bytes")] = False
     mark: Annotated[str, Meta(max_length=128, description="a name for the call, kept on the bill")] = ""
+    provider: Annotated[Provider, Meta(description="who answers; auto: as path, headers and the model's name tell")] = (
+        "auto"
+    )
 
 
 def read_controls(headers: dict[str, str], defaults: Controls) -> Controls | str:

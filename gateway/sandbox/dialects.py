@@ -1,10 +1,15 @@
 """Owns the table of dialects: whose path it is, where its credential is, how it refuses and what it always says."""
 
+import re
 from collections.abc import Callable
 from typing import NamedTuple
 
-from gateway.sandbox import anthropic, azure, gemini, openai
+import msgspec
+
+from gateway.sandbox import anthropic, azure, gemini, openai, refusals
+from gateway.sandbox.bill import MODELS
 from gateway.sandbox.call import Answer, Call
+from gateway.sandbox.form import read_form
 from gateway.sandbox.request import Request
 
 # A key of ours must never reach a provider: a gateway that forwards one instead of swapping it is caught here.
@@ -23,6 +28,7 @@ class Dialect(NamedTuple):
     refuse_control: Callable[[Call, str], Answer]
     id_header: str  # names each call; empty: the provider names its answers in the body alone
     headers: tuple[tuple[str, str], ...] = ()
+    keyless: bool = False  # a server of one's own: without a credential everybody is let in
 
 
 def _demand_nothing(call: Call) -> Answer | None:
@@ -74,8 +80,97 @@ GEMINI = Dialect(
 )
 
 
-def find_dialect(request: Request) -> Dialect:
-    """Whose path it is. Three of them have `/v1/models`: there, the headers their clients always send decide."""
+# Servers of one's own: they let everybody in, and name a call in the body if at all.
+_KEYLESS = ("ollama", "vllm", "llama.cpp")
+# Where each of the others names its calls.
+_ID_HEADERS = {
+    "mistral": "x-kong-request-id",
+    "groq": "x-request-id",
+    "cohere": "x-debug-trace-id",
+    "together": "x-together-traceid",
+    "deepseek": "x-ds-trace-id",
+    "xai": "x-request-id",
+    "openrouter": "x-generation-id",
+    "perplexity": "x-request-id",
+    "cerebras": "x-request-id",
+    "moonshot": "msh-request-id",
+    "zai": "x-log-id",
+    "voyage": "x-request-id",
+}
+
+
+def _other(name: str) -> Dialect:
+    """One of those that the tables of quirks and refusals describe."""
+    return Dialect(
+        name,
+        ("bearer",),
+        refusals.authenticate,
+        _demand_nothing,
+        refusals.fail,
+        refusals.refuse_path,
+        refusals.refuse_control,
+        _ID_HEADERS.get(name, ""),
+        keyless=name in _KEYLESS,
+    )
+
+
+DIALECTS = {row.name: row for row in (OPENAI, AZURE, ANTHROPIC, GEMINI)} | {
+    name: _other(name) for name in refusals.WORDINGS
+}
+
+# Paths that one of the others has to itself.
+_OWN_PATHS = (
+    (re.compile(r"/v2/(chat|embed|rerank)|/compatibility/v1/.*|/v1/(chat|embed|tokenize|detokenize)"), "cohere"),
+    (re.compile(r"/api/paas/v4/.*"), "zai"),
+    (re.compile(r"/api/v1/.*"), "openrouter"),
+    (re.compile(r"/api/.*"), "ollama"),
+    (re.compile(r"/v1/(fim/completions|agents/completions|ocr|chat/moderations)"), "mistral"),
+    (re.compile(r"/v1/(contextualizedembeddings|multimodalembeddings)"), "voyage"),
+    (re.compile(r"/chat/completions"), "perplexity"),
+)
+# Paths that many have: there the model's name tells, or `x-sandbox-provider`.
+_SHARED_PATH = re.compile(r"(/openai)?/v1/.*|/chat/completions")
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+def find_dialect(request: Request, asked: str = "auto") -> Dialect:
+    """Who answers: whoever is asked for by name, else whose path it is, else whose model."""
+    if asked in DIALECTS:
+        return DIALECTS[asked]
+    if _SHARED_PATH.fullmatch(request.path):
+        owner = _owner_of_model(request)
+        if owner is not None:
+            return owner
+    for pattern, name in _OWN_PATHS:
+        if pattern.fullmatch(request.path):
+            return DIALECTS[name]
+    return _first_dialect(request)
+
+
+def _owner_of_model(request: Request) -> Dialect | None:
+    """Whose model the body or the path names, if it is one of the others'."""
+    model = MODELS.get(_model_named(request))
+    return DIALECTS[model.family] if model and model.family in refusals.WORDINGS else None
+
+
+def _model_named(request: Request) -> str:
+    """As the path, a form or a JSON body has it; empty if none does."""
+    if request.method == "GET":
+        return request.path.partition("/models/")[2]
+    if not request.body.startswith(b"{"):
+        form = read_form(request)
+        return form.text("model") if form else ""
+    try:
+        return msgspec.json.decode(request.body, type=_Named).model
+    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
+        return ""
+
+
+def _first_dialect(request: Request) -> Dialect:
+    """Three of the first four have `/v1/models`: there, the headers their clients always send decide."""
     path = request.path
     if path.startswith("/openai/"):
         return AZURE
@@ -93,6 +188,8 @@ def find_dialect(request: Request) -> Dialect:
 def authenticate(dialect: Dialect, call: Call, key_prefixes: tuple[str, ...]) -> Answer | None:
     """Why the caller is not let in; nothing if it is."""
     presented = _credentials(call.request)
+    if dialect.keyless and not presented:
+        return None
     key = next((presented[slot] for slot in dialect.slots if slot in presented), None)
     leaked = any(value.startswith(OUR_KEY_PREFIX) for value in presented.values())
     return dialect.authenticate(call, key, key is not None and key.startswith(key_prefixes) and not leaked)

@@ -9,14 +9,26 @@ import msgspec
 from gateway.sandbox import (
     anthropic,
     anthropic_messages,
+    cohere,
+    cohere_chat,
+    cohere_embed,
+    compatible,
+    compatible_chat,
+    compatible_completions,
+    compatible_embeddings,
     gemini,
     gemini_embed,
     gemini_generate,
+    mistral,
+    ollama,
     openai,
     openai_chat,
     openai_completions,
     openai_embeddings,
     openai_responses,
+    together,
+    transcription,
+    voyage,
 )
 from gateway.sandbox.call import Answer, Call
 from gateway.sandbox.dialects import Dialect, authenticate
@@ -70,6 +82,79 @@ _GEMINI_OPERATIONS = (
     ("GET", "/models/{model}", "models.retrieve", gemini.models_retrieve),
 )
 
+_CHAT = ("POST", "/chat/completions", "chat.completions", compatible_chat.chat)
+_COMPLETIONS = ("POST", "/completions", "completions", compatible_completions.completions)
+_EMBEDDINGS = ("POST", "/embeddings", "embeddings", compatible_embeddings.embeddings)
+_MODELS = (
+    ("GET", "/models", "models.list", compatible.models_list),
+    ("GET", "/models/{model}", "models.retrieve", compatible.models_retrieve),
+)
+# docs.mistral.ai/api
+_MISTRAL_OPERATIONS = (
+    _CHAT,
+    ("POST", "/fim/completions", "fim.completions", mistral.fim),
+    ("POST", "/agents/completions", "agents.completions", mistral.agents),
+    _EMBEDDINGS,
+    ("POST", "/ocr", "ocr", mistral.ocr),
+    ("POST", "/audio/transcriptions", "audio.transcriptions", transcription.mistral),
+    ("POST", "/moderations", "moderations", mistral.moderations),
+    ("POST", "/chat/moderations", "chat.moderations", mistral.moderations),
+    ("POST", "/files", "files.upload", mistral.files_upload),
+    ("GET", "/files", "files.list", mistral.files_list),
+    ("GET", "/files/{model}", "files.retrieve", mistral.files_retrieve),
+    *_MODELS,
+)
+# console.groq.com/docs/api-reference
+_GROQ_OPERATIONS = (
+    _CHAT,
+    ("POST", "/audio/transcriptions", "audio.transcriptions", transcription.groq),
+    ("POST", "/audio/translations", "audio.translations", transcription.groq),
+    *_MODELS,
+)
+# docs.cohere.com/reference ; v1 is what older clients speak, and where the models are.
+_COHERE_V2_OPERATIONS = (
+    ("POST", "/chat", "chat", cohere_chat.chat_v2),
+    ("POST", "/embed", "embed", cohere_embed.embed),
+    ("POST", "/rerank", "rerank", cohere_embed.rerank),
+)
+_COHERE_V1_OPERATIONS = (
+    ("POST", "/chat", "v1.chat", cohere_chat.chat_v1),
+    ("POST", "/embed", "v1.embed", cohere_embed.embed),
+    ("POST", "/rerank", "v1.rerank", cohere_embed.rerank),
+    ("POST", "/tokenize", "tokenize", cohere.tokenize),
+    ("POST", "/detokenize", "detokenize", cohere.detokenize),
+    ("GET", "/models", "models.list", cohere.models_list),
+    ("GET", "/models/{model}", "models.retrieve", cohere.models_retrieve),
+)
+# docs.together.ai/reference
+_TOGETHER_OPERATIONS = (
+    _CHAT,
+    _COMPLETIONS,
+    _EMBEDDINGS,
+    ("POST", "/rerank", "rerank", together.rerank),
+    ("POST", "/images/generations", "images.generations", together.images),
+    *_MODELS,
+)
+# github.com/ollama/ollama/blob/main/docs/api.md
+_OLLAMA_OPERATIONS = (
+    ("POST", "/chat", "chat", ollama.chat),
+    ("POST", "/generate", "generate", ollama.generate),
+    ("POST", "/embed", "embed", ollama.embed),
+    ("POST", "/embeddings", "embeddings", ollama.embeddings),
+    ("GET", "/tags", "tags", ollama.tags),
+    ("GET", "/ps", "ps", ollama.running),
+    ("GET", "/version", "version", ollama.version),
+    ("POST", "/show", "show", ollama.show),
+)
+# docs.voyageai.com/reference
+_VOYAGE_OPERATIONS = (
+    ("POST", "/embeddings", "embeddings", voyage.embeddings),
+    ("POST", "/contextualizedembeddings", "contextualizedembeddings", voyage.contextualized),
+    ("POST", "/multimodalembeddings", "multimodalembeddings", voyage.multimodal),
+    ("POST", "/rerank", "rerank", voyage.rerank),
+)
+_SERVER_OPERATIONS = (_CHAT, _COMPLETIONS, _EMBEDDINGS, *_MODELS)
+
 _ROOTS: tuple[tuple[str, str, tuple[Operation, ...]], ...] = (
     ("openai", "/v1", _OPENAI_OPERATIONS),
     ("azure", "/openai/v1", _OPENAI_OPERATIONS),
@@ -77,6 +162,24 @@ _ROOTS: tuple[tuple[str, str, tuple[Operation, ...]], ...] = (
     ("azure", "/openai", _AZURE_OPERATIONS),
     ("anthropic", "/v1", _ANTHROPIC_OPERATIONS),
     ("gemini", "/(?:v1beta|v1)", _GEMINI_OPERATIONS),
+    ("mistral", "/v1", _MISTRAL_OPERATIONS),
+    ("groq", "/openai/v1", _GROQ_OPERATIONS),
+    ("cohere", "/v2", _COHERE_V2_OPERATIONS),
+    ("cohere", "/v1", _COHERE_V1_OPERATIONS),
+    ("cohere", "/compatibility/v1", (_CHAT, _EMBEDDINGS)),
+    ("together", "/v1", _TOGETHER_OPERATIONS),
+    ("ollama", "/api", _OLLAMA_OPERATIONS),
+    ("ollama", "/v1", _SERVER_OPERATIONS),
+    ("deepseek", "(?:/v1)?", (_CHAT, *_MODELS)),
+    ("xai", "/v1", (_CHAT, *_MODELS)),
+    ("openrouter", "/api/v1", (_CHAT, *_MODELS)),
+    ("perplexity", "", (_CHAT,)),
+    ("cerebras", "/v1", (_CHAT, *_MODELS)),
+    ("moonshot", "/v1", (_CHAT, *_MODELS)),
+    ("zai", "/api/paas/v4", (_CHAT, *_MODELS)),
+    ("voyage", "/v1", _VOYAGE_OPERATIONS),
+    ("vllm", "/v1", _SERVER_OPERATIONS),
+    ("llama.cpp", "/v1", (_CHAT, _COMPLETIONS, *_MODELS)),
 )
 
 

@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.sandbox.bill import MODELS, Bill, Entry
 from gateway.sandbox.call import FROZEN_S, Answer, Call, Piece
-from gateway.sandbox.controls import Controls, read_controls
+from gateway.sandbox.controls import PROVIDER_HEADER, Controls, read_controls
 from gateway.sandbox.delivery import Frame, frames
 from gateway.sandbox.dialects import Dialect, find_dialect
 from gateway.sandbox.request import BadRequest, Request, RequestReader
@@ -85,7 +85,8 @@ class Sandbox:
         if request.path.startswith("/_sandbox/"):
             return Plan(frames(self._own(request), Controls(), (), request.keep_alive))
         self._remember(request, connection)
-        dialect = find_dialect(request)
+        asked = request.headers.get(PROVIDER_HEADER, self.options.controls.provider)
+        dialect = find_dialect(request, asked)
         controls = read_controls(request.headers, self.options.controls)
         call = self._call(request, dialect, self.options.controls if isinstance(controls, str) else controls)
         if call.controls.drop == "always" or (call.controls.drop == "reused" and reused):

@@ -29,14 +29,34 @@ CREDENTIAL_SLOTS = frozenset((b"authorization", b"x-api-key", b"api-key", b"x-go
 OWN_PREFIX = b"x-lensai-"
 # Servers let these replace the method, Google's APIs among them, and so what was judged here.
 METHOD_OVERRIDES = frozenset((b"x-http-method-override", b"x-http-method", b"x-method-override"))
-# Under these names providers send the id they know an answer by: provider_facts §5.
-REQUEST_ID_HEADERS = (b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid")
+# Under these names providers send the id they know an answer by: provider_facts §3, §5; Kong's is Mistral's.
+REQUEST_ID_HEADERS = (
+    b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid", b"x-kong-request-id", b"x-generation-id",
+)  # fmt: skip
+# What meters read of an answer's head: Bedrock's counts and tier, the Azure deployment that answered, and whether
+# it did so in another's stead (provider_facts §1, §3, §4).
+METERED_HEADERS = frozenset(
+    (
+        b"x-amzn-bedrock-input-token-count",
+        b"x-amzn-bedrock-output-token-count",
+        b"x-amzn-bedrock-cache-read-input-token-count",
+        b"x-amzn-bedrock-cache-write-input-token-count",
+        b"x-amzn-bedrock-service-tier",
+        b"x-ms-deployment-name",
+        b"x-ms-spillover-from-deployment",
+    )
+)
 
+# What a WebSocket's handshake is judged by; the key is never the same twice, and a protocol's name may hold a secret.
+_HANDSHAKE = frozenset(
+    (b"sec-websocket-key", b"sec-websocket-version", b"sec-websocket-protocol", b"sec-websocket-extensions")
+)
 # And what is answered here.
 _ENDS_HERE = HOP_BY_HOP | {b"expect"}
 # A Connection header may not nominate these away: they frame the message or pay for it.
 _NEVER_NOMINATED = CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-type", b"content-encoding"}
 _PLAIN_CONNECTION = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close"))
+_FRAMING = re.compile(rb"(?i)(?:content-length|transfer-encoding|connection):")
 # Stands for the digits of a content-length: no header line can hold it.
 _LENGTH = b"\x00"
 _NOTHING: frozenset[bytes] = frozenset()
@@ -44,15 +64,16 @@ _NOTHING: frozenset[bytes] = frozenset()
 
 def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
-    looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS
+    looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS | _HANDSHAKE
     looked_at |= {b"host", b"content-length", b"content-type", b"content-encoding", b"accept-encoding", b"expect"}
-    unkept = CREDENTIAL_SLOTS | {b"cookie", b"proxy-authorization"}
+    unkept = CREDENTIAL_SLOTS | _HANDSHAKE | {b"cookie", b"proxy-authorization"}
     return RequestReader(looked_at, OWN_PREFIX, unkept, METHOD_OVERRIDES)
 
 
 def response_reader() -> ResponseReader:
     """A reader of responses."""
-    looked_at = HOP_BY_HOP | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding", b"content-type"}
+    looked_at = HOP_BY_HOP | METERED_HEADERS | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding"}
+    looked_at |= {b"content-type"}
     return ResponseReader(looked_at, OWN_PREFIX)
 
 
@@ -82,6 +103,7 @@ def request_head(
     extra: tuple[tuple[bytes, bytes], ...],
     has_body: bool,
     identity_only: bool,
+    dropped_also: frozenset[bytes] = _NOTHING,
 ) -> tuple[bytes, bytes]:
     """The head sent to the provider, as what stands before and behind the digits of its content-length.
 
@@ -89,11 +111,11 @@ def request_head(
 
     `credential` (lower-case slot, value) takes the place of the caller's, or is added where the caller
     used no slot; None passes the caller's through. `identity_only` asks for an answer without
-    content-encoding. `extra` wins over the caller's headers.
+    content-encoding. `extra` wins over the caller's headers; `dropped_also` of these are not sent.
     """
     slot, secret = credential or (b"", b"")
     replaced = {b"host": host, b"content-length": _LENGTH}
-    dropped = _ENDS_HERE | nominated(head) | {name.lower() for name, _ in extra}
+    dropped = _ENDS_HERE | nominated(head) | {name.lower() for name, _ in extra} | dropped_also
     if credential is not None:
         replaced[slot] = secret
         dropped |= CREDENTIAL_SLOTS - {slot}
@@ -136,6 +158,21 @@ def response_head(line: bytes, head: ResponseHead, *, content_length: bool, deco
     return b"".join((line, lines, ours, b"\r\n"))
 
 
+def without_secret(head: ResponseHead, secret: bytes) -> ResponseHead:
+    """The head less what holds the secret: whole header lines, and the reason phrase.
+
+    Framing stays, because it was acted on. Call it where the secret stands in the head, which is hardly ever.
+    """
+    first, *lines = head.first.string.removesuffix(b"\r\n\r\n").split(b"\r\n")
+    kept = [line for line in lines if secret not in line or _FRAMING.match(line)]
+    if secret in first:
+        first = first[: len(b"HTTP/1.1 200")]
+    return _WHOLE.response(b"\r\n".join((first, *kept, b"", b"")))
+
+
 @lru_cache(maxsize=64)
 def _lines_of(names: frozenset[bytes]) -> re.Pattern[bytes]:
     return re.compile(rb"(?im)^(?:" + b"|".join(map(re.escape, names)) + rb"):[^\r\n]*+\r\n")
+
+
+_WHOLE = response_reader()

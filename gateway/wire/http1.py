@@ -42,8 +42,10 @@ _RESPONSE_HEAD = re.compile(
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _SEGMENT = rb"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%(?!00|2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])[0-9a-fA-F]{2})"
-# No empty, "." or ".." segment, no encoded slash, dot, percent or control, no ";" parameters.
-_CANONICAL_PATH = re.compile(rb"/|(?:/(?!\.{1,2}(?:/|$))" + _SEGMENT + rb"+)+")
+# No empty, "." or ".." segment, no encoded slash, dot, percent or control, no ";" parameters. Bedrock's models may be
+# ARNs, in whose resource AWS's SDKs encode the slashes: there, and there alone, one is a part of the name.
+_ARN = rb"(?<=/model/)arn(?::|%3A)(?:" + _SEGMENT + rb"|%2F)+"
+_CANONICAL_PATH = re.compile(rb"/|(?:/(?!\.{1,2}(?:/|$))(?:" + _ARN + rb"|" + _SEGMENT + rb"+))+")
 _QUERY = re.compile(rb"[A-Za-z0-9\-._~!$&'()*+,;=:@/?%\[\]|]*")
 # Parameters by which servers let a query replace the method or the headers that were judged here: Google's APIs
 # ($httpMethod, $httpHeaders), Rails, Laravel and Symfony (_method), and headers' names taken from the query.

@@ -157,6 +157,11 @@ class Elements:
         self._in_string = False
         self._skipping = False
 
+    @property
+    def at_boundary(self) -> bool:
+        """Whether what was fed ends between two elements of the open array."""
+        return self._depth == 1
+
     def feed(self, data: bytes) -> list[bytes]:
         """The elements complete now. Each byte is scanned once, whatever the chunks."""
         self._text += data

@@ -3,6 +3,8 @@
 Unknown members are skipped unread, so a look costs about a microsecond for each kilobyte.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
 from gateway.wire import jsontext
@@ -23,12 +25,11 @@ class Peek(msgspec.Struct, frozen=True, gc=False):
     """
 
     model: str | None = ""
-    stream: bool | None = False
+    stream: bool | None = None
     stream_options: StreamOptions | msgspec.UnsetType | None = msgspec.UNSET
     user: object = None
     safety_identifier: object = None
     metadata: Metadata | None = None
-    background: bool | None = False
     n: int | float | None = None
     best_of: int | float | None = None
     max_tokens: int | float | None = None
@@ -65,19 +66,30 @@ class _GenerationConfig(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     max_output_tokens: int | float | None = None
 
 
+class _PlainBody(msgspec.Struct, frozen=True, gc=False):
+    """A body of which nothing is used but that it is an object."""
+
+
 class _GeminiBody(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     generation_config: _GenerationConfig | None = None
 
 
 _openai_like = msgspec.json.Decoder(Peek)
 _gemini = msgspec.json.Decoder(_GeminiBody)
+_plain = msgspec.json.Decoder(_PlainBody)
 
 
-def peek(dialect: str, body: bytes) -> Peek | Malformed:
-    """The members the gateway uses. Gemini's path names the model and the stream, so they stay empty there."""
+def peek(kind: str, body: bytes) -> Peek | Malformed:
+    """The members the gateway uses, in a body of a kind that gateway/endpoints.py names.
+
+    Where the path names the model and the stream, as Gemini's does, they stay empty.
+    """
     try:
-        if dialect == "gemini":
+        if kind == "gemini":
             return _peek_gemini(jsontext.decode(_gemini, body))
+        if kind == "bedrock":
+            jsontext.decode(_plain, body)
+            return Peek()
         return jsontext.decode(_openai_like, body)
     except msgspec.ValidationError as fault:
         return Malformed(f"The request body has a member of the wrong type: {fault}.")
@@ -88,3 +100,8 @@ def peek(dialect: str, body: bytes) -> Peek | Malformed:
 def _peek_gemini(body: _GeminiBody) -> Peek:
     config = body.generation_config or _GenerationConfig()
     return Peek(n=config.candidate_count, max_output_tokens=config.max_output_tokens)
+
+
+def peek_form(value: Callable[[str], str | None]) -> Peek:
+    """The same of a form, whose fields are texts: `value` gives one by its name."""
+    return Peek(model=value("model"), stream=(value("stream") or "").lower() in ("true", "1"), user=value("user"))

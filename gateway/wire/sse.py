@@ -28,6 +28,11 @@ class Splitter:
         self._tail = bytearray()
         self._passing = False  # inside an oversize event: everything up to its blank line goes unsplit
 
+    @property
+    def at_boundary(self) -> bool:
+        """Whether what was fed ends with a whole event."""
+        return not (self._tail or self._passing)
+
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """What leaves now: first bytes of an oversize event, then a block of whole events; either may be empty.
 

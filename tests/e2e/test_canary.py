@@ -209,7 +209,7 @@ def be_refused(stage: Stage) -> None:
     stage.post(path, chat("disabled"), stage.bearer("disabled key"), 401)
     stage.post(path, chat("two"), stage.bearer(**{"x-api-key": new("second key", "sk-")}), 400)
     stage.post(path, chat("scope"), stage.bearer("scoped key"), 403)
-    stage.post("/openai/v1/images/generations", {"prompt": stage.prompt("images")}, stage.bearer(), 403)
+    stage.post("/openai/v1/videos", {"prompt": stage.prompt("videos")}, stage.bearer(), 403)
     stage.post(f"/k/{key}/nowhere/v1/x?key={new('key for nowhere')}", chat("nowhere"), {}, 404)
     stage.post(f"/openai/k/{key}/v1/chat/completions", chat("misplaced"), stage.bearer(), 403)
     stage.post(f"/regional/{key}/openai/v1/responses", chat("misplaced"), stage.bearer(), 403)

@@ -13,6 +13,8 @@ import zstandard
 from gateway.contract.policy import encode_policy
 from gateway.metering.meter import READERS
 from gateway.policy_toml import compile_policy
+from gateway.wire.eventstream import encode
+from gateway.wire.websocket import encode_close, encode_text
 from tests.support.data_plane import answer, call, chunk, policy, stream_head, upstreams_at
 from tests.support.sandbox_calls import ask, new_sandbox
 
@@ -159,13 +161,48 @@ def packed() -> Iterator[bytes]:
 
 def answers() -> Iterator[bytes]:
     """Three bytes choose the reader, the provider and the size of pieces."""
-    sandbox = new_sandbox()
-    for index, reader in enumerate(READERS):
+    from tests.unit.gateway.metering.test_meter import STREAMS  # which has one of every framing
+
+    readers, sandbox = list(READERS), new_sandbox()
+    for index, reader in enumerate(readers):
         for path, document in _ASKED.get(reader, ()):
             yield bytes((index, 0, 64)) + _asked(sandbox, path, document)
         yield bytes((index, 1, 1)) + b'{"error":{"message":"no","type":"invalid_request_error"}}'
+    for reader, _, stream, *_ in STREAMS:
+        yield bytes((readers.index(reader), 2, 30)) + stream
     for event in chunks():
         yield b"\x00\x00\x07data: " + event + b"\n\ndata: [DONE]\n\n"
+
+
+def frames() -> Iterator[bytes]:
+    """A byte says how much of what follows are a frame's headers."""
+    headers = {":event-type": "chunk", ":content-type": "application/json"}
+    whole = encode(headers, b'{"bytes":"e30="}')
+    yield whole + encode({}, b"")
+    yield bytes((len(whole) - 32,)) + whole[12:]
+    yield b"\x09\x03abc\x04\x00\x00\x00\x01payload"
+
+
+def socket_frames() -> Iterator[bytes]:
+    """A byte says which end sends, and whether it may compress."""
+    squeezer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    packed = (squeezer.compress(b'{"type":"ping"}' * 5) + squeezer.flush(zlib.Z_SYNC_FLUSH)).removesuffix(
+        b"\0\0\xff\xff"
+    )
+    yield b"\x00" + encode_text(b'{"type":"response.done"}') + encode_close(1000, "bye")
+    yield b"\x01" + encode_text("zwölf".encode(), b"abcd") + encode_close(1001, mask=b"efgh")
+    yield b"\x00\x01\x03one\x89\x01p\x80\x03two" + encode_text(b"x" * 300)
+    yield b"\x06" + b"%c%c" % (0xC1, len(packed)) + packed
+
+
+def socket_messages() -> Iterator[bytes]:
+    response = {"id": "r", "model": "gpt-realtime", "usage": {"input_tokens": 4, "output_tokens": 2, "total_tokens": 6}}
+    messages = (
+        {"type": "session.created", "session": {"id": "s", "model": "gpt-realtime"}},
+        {"type": "response.created", "response": {"id": "r"}},
+        {"type": "response.done", "response": response},
+    )
+    yield b"\n".join(json.dumps(message).encode() for message in messages)
 
 
 def policies() -> Iterator[bytes]:

@@ -27,8 +27,11 @@ TARGETS: dict[str, Target] = {
     "peek": Target(wire.peek_body, seeds.json_texts),
     "multipart": Target(wire.multipart_read, seeds.forms),
     "encoding": Target(wire.encoding_decode, seeds.packed),
+    "eventstream": Target(wire.eventstream_frames, seeds.frames),
+    "websocket": Target(wire.websocket_frames, seeds.socket_frames),
     "metering.stream": Target(metering.stream, seeds.answers),
     "metering.body": Target(metering.body, seeds.answers),
+    "metering.socket": Target(metering.socket, seeds.socket_messages),
     "policy.toml": Target(policy.toml, seeds.policies),
     "policy.msgpack": Target(policy.msgpack, seeds.packed_policies),
 }

@@ -5,20 +5,22 @@ import email.parser
 import email.policy
 import gzip
 import json
+import struct
 import zlib
-from typing import Any
+from typing import Any, get_args
 
 import brotli
 import zstandard
 
-from gateway.providers import PATHS
+from gateway.endpoints import Body
 from gateway.request import Request
-from gateway.wire import jsontext, multipart, splice, sse
+from gateway.wire import eventstream, jsontext, multipart, splice, sse
 from gateway.wire.encoding import DecodeFault, decode_request, decoder
 from gateway.wire.headers import request_head, request_reader, response_head, response_reader
 from gateway.wire.http1 import HEAD_END, ChunkedReader, Head, HttpFault, RepeatedHead, framing
 from gateway.wire.peek import Malformed, Peek, peek
 from gateway.wire.strictjson import check
+from gateway.wire.websocket import FrameReader, Inflater, Message, WebSocketFault
 from tests.support.plain_json import reads_alike
 
 # Small, so that limits are met often.
@@ -135,7 +137,7 @@ def jsontext_members(data: bytes) -> None:
 
 def splice_ask(data: bytes) -> None:
     """A body that asks for its usage says the same as before, and asks."""
-    seen = peek("openai", data)
+    seen = peek("json", data)
     if check(data) is not None or isinstance(seen, Malformed):
         return
     before, after = json.loads(data), json.loads(splice.ask_for_usage(data, seen))
@@ -172,9 +174,9 @@ def strictjson_check(data: bytes) -> None:
 
 def peek_body(data: bytes) -> None:
     """A glance at any bytes is a glance or says why not, and agrees with a parser where that has but one reading."""
-    for dialect in PATHS:
-        seen = peek(dialect, data)
-        if isinstance(seen, Peek) and dialect == "openai" and reads_alike(data):
+    for kind in get_args(Body):
+        seen = peek(kind, data)
+        if isinstance(seen, Peek) and kind == "json" and reads_alike(data):
             document = json.loads(data)
             assert (seen.model or None) == (document.get("model") or None)
             assert (seen.stream or False) == (document.get("stream") or False)
@@ -239,3 +241,43 @@ def _reference(encoding: bytes, body: bytes) -> bytes:
         return zlib.decompress(body)
     except zlib.error:
         return zlib.decompress(body, -zlib.MAX_WBITS)
+
+
+def eventstream_frames(data: bytes) -> None:
+    """Frames are the same in any chunks; the bytes are taken as they are, and as the inside of a frame."""
+    middle = data[0] if data else 0
+    sealed = _sealed(data[1 : middle + 1], data[middle + 1 :])
+    for text in (data, sealed, sealed + sealed + data):
+        for frame_bytes_max in (BYTES_MAX, 64):
+            whole, bytewise = eventstream.Splitter(frame_bytes_max), eventstream.Splitter(frame_bytes_max)
+            frames = whole.feed(text)
+            assert [frame for byte in cut(text, 1) for frame in bytewise.feed(byte)] == frames
+            assert (whole.malformed, whole.oversize) == (bytewise.malformed, bytewise.oversize)
+
+
+def _sealed(headers: bytes, payload: bytes) -> bytes:
+    """A frame of raw headers with the right lengths and checksums."""
+    prelude = struct.pack("!II", 16 + len(headers) + len(payload), len(headers))
+    unsigned = prelude + struct.pack("!I", zlib.crc32(prelude)) + headers + payload
+    return unsigned + struct.pack("!I", zlib.crc32(unsigned))
+
+
+def websocket_frames(data: bytes) -> None:
+    """Messages, and what ends them, are the same in any chunks; what comes out is a beginning of what came in."""
+    choice, wire = data[0] if data else 0, data[1:]
+    assert _session(choice, [wire]) == _session(choice, cut(wire, 1))
+
+
+def _session(choice: int, chunks: list[bytes]) -> tuple[list[Message], int | None]:
+    inflater = Inflater(keeps_context=bool(choice & 2), bytes_max=1000) if choice & 4 else None
+    frames = FrameReader(masked=bool(choice & 1), message_bytes_max=1000, inflater=inflater)
+    out, messages, code = b"", list[Message](), None
+    try:
+        for chunk in chunks:
+            for piece in frames.feed(chunk):
+                out += piece.data
+                messages += [piece.message] if piece.message else []
+    except WebSocketFault as fault:
+        code = fault.code
+    assert b"".join(chunks).startswith(out)
+    return messages, code

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 from gateway.metering.meter import StreamMeter
-from gateway.metering.reading import Reading
+from gateway.metering.reading import About, Reading
 from gateway.providers import PROVIDERS
 from pricing.catalog import Catalog, Unpriced
 from pricing.cost import Cost, cost, total
@@ -47,7 +47,7 @@ def rows(catalog: Catalog) -> Iterator[Row]:
 
 def _metered(recording: Recording) -> Reading:
     meter = StreamMeter(
-        recording.reader, recording.provider, strip=False, event_bytes_max=1 << 24, text_bytes_max=1 << 16
+        recording.reader, About(recording.provider), strip=False, event_bytes_max=1 << 24, text_bytes_max=1 << 16
     )
     meter.feed(recording.body)
     meter.flush()

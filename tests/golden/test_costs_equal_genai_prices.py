@@ -66,6 +66,8 @@ COUNTED = {
     "input_document_pages": ("input_pages", "input_annotated_pages"),
     "input_annotated_document_pages": ("input_annotated_pages",),
     "input_text_messages": ("input_messages",),
+    "rerank_searches": ("rerank_searches",),
+    "input_pixels": ("input_pixels",),
 }
 SECONDS = {
     "audio_seconds": ("input_audio_ms", "output_audio_ms"),
@@ -121,8 +123,8 @@ def test_no_model_prices_a_unit_without_a_bucket():
     assert {units[key] for key in priced} <= {*COUNTED, *SECONDS, "requests"}
 
 
-def test_every_bucket_but_the_twelve_hour_write_is_compared():
-    assert set(Usage.__struct_fields__) - set(BUCKETS) == {"cache_write_12h"}
+def test_every_bucket_that_genai_prices_has_a_unit_for_is_compared():
+    assert set(Usage.__struct_fields__) - set(BUCKETS) == {"cache_write_12h", "input_images"}
 
 
 def _by_id_alone(provider: Provider) -> Provider:

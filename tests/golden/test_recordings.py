@@ -7,7 +7,7 @@ from collections import Counter
 import pytest
 
 from gateway.metering.meter import StreamMeter
-from gateway.metering.reading import Reading
+from gateway.metering.reading import About, Reading
 from gateway.wire import sse
 from tests.golden.recordings import ABSENT, FILE, Recording, recordings
 from tests.golden.usage_oracle import expected
@@ -25,7 +25,7 @@ ASKED = ("openai", "azure", "alibaba", "crusoe", "snowflake", "xai")
 
 def metered(recording: Recording, pieces: list[bytes], strip: bool = False, complete: bool = True):
     meter = StreamMeter(
-        recording.reader, recording.provider, strip=strip, event_bytes_max=1 << 24, text_bytes_max=1 << 16
+        recording.reader, About(recording.provider), strip=strip, event_bytes_max=1 << 24, text_bytes_max=1 << 16
     )
     sent = b"".join(meter.feed(piece) for piece in pieces) + meter.flush()
     return sent, meter.finish(complete)

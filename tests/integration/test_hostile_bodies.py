@@ -209,7 +209,9 @@ CASES = {
     "68 patch": method(b"PATCH", HONEST),
     "68 trace": method(b"TRACE"),
     "68 options": method(b"OPTIONS"),
-    "68 get with a body": method(b"GET", HONEST, code="endpoint_not_metered", statuses=(403,)),
+    "68 get with a body": Hostile(
+        call("/v1/embeddings?case=@@", HONEST).replace(b"POST", b"GET", 1), (403,), "endpoint_not_metered"
+    ),
     "68 delete": method(b"DELETE", code="endpoint_not_metered", statuses=(403,)),
     "69 two models": Hostile(
         call("/v1/audio/transcriptions?case=@@", MULTIPART, b"content-type: multipart/form-data; boundary=b"),

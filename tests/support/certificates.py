@@ -1,5 +1,6 @@
 """Owns certificates for tests: an authority made on the spot, and what it signs."""
 
+import ssl
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -25,8 +26,8 @@ class Authority:
         certificate = self._unsigned(self._name, self._key).add_extension(usage, critical=True)
         self.ca_file.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
 
-    def issue(self, host: str) -> tuple[Path, Path]:
-        """The files of a certificate for an address or a name, and of its key."""
+    def issue(self, host: str, *, password: bytes = b"") -> tuple[Path, Path]:
+        """The files of a certificate for an address or a name, and of its key; those of an earlier one are replaced."""
         key = ec.generate_private_key(ec.SECP256R1())
         try:
             name: x509.GeneralName = x509.IPAddress(ip_address(host))
@@ -35,9 +36,19 @@ class Authority:
         unsigned = self._unsigned(_name(host), key).add_extension(x509.SubjectAlternativeName([name]), critical=False)
         cert_file, key_file = self._directory / f"{host}.cert.pem", self._directory / f"{host}.key.pem"
         cert_file.write_bytes(_pem(unsigned.sign(self._key, hashes.SHA256())))
-        encoding, plain = serialization.Encoding.PEM, serialization.NoEncryption()
-        key_file.write_bytes(key.private_bytes(encoding, serialization.PrivateFormat.PKCS8, plain))
+        locked = serialization.BestAvailableEncryption(password) if password else serialization.NoEncryption()
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        key_file.write_bytes(key.private_bytes(encoding, form, locked))
         return cert_file, key_file
+
+    def server(self, host: str, *, clients: bool = False) -> ssl.SSLContext:
+        """What serves as that host; `clients` takes only those who show a certificate of this authority."""
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*self.issue(host))
+        if clients:
+            context.verify_mode = ssl.CERT_REQUIRED
+            context.load_verify_locations(self.ca_file)
+        return context
 
     def _unsigned(self, subject: x509.Name, key: ec.EllipticCurvePrivateKey) -> x509.CertificateBuilder:
         now = datetime.now(UTC)

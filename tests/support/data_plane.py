@@ -9,10 +9,12 @@ import asyncio
 import contextlib
 import hashlib
 import logging
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
+from gateway.connect import LookUp, look_up
 from gateway.contract.record import Record, decode_record
 from gateway.journal.frame import FINAL, Frame
 from gateway.journal.reader import SegmentReader
@@ -68,6 +70,10 @@ class Wire:
 
     def send(self, *pieces: bytes) -> None:
         self._writer.write(b"".join(pieces))
+
+    def extra(self, name: str) -> Any:
+        """What the transport knows: its socket, the other end's certificate."""
+        return self._writer.get_extra_info(name)
 
     async def sent(self) -> None:
         """Returns when most of what was sent is with the kernel."""
@@ -176,10 +182,12 @@ class Provider:
 
 
 @contextlib.asynccontextmanager
-async def provider() -> AsyncIterator[Provider]:
-    """A provider on a free port."""
+async def provider(
+    host: str = "127.0.0.1", port: int = 0, *, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[Provider]:
+    """A provider on a free port, unless one is given."""
     there = Provider()
-    async with await asyncio.start_server(there.met, "127.0.0.1", 0) as server:
+    async with await asyncio.start_server(there.met, host, port, ssl=tls) as server:
         there.port = server.sockets[0].getsockname()[1]
         try:
             yield there
@@ -234,6 +242,12 @@ class Gateway:
             return await wire.message()
         finally:
             wire.close()
+
+    def reload(self, toml: str = "") -> None:
+        """What SIGHUP does, with the policy as it is or with another."""
+        if toml:
+            _configure(Path(self.server.settings.data_dir), toml)
+        self.server.reload()
 
     def close_clients(self) -> None:
         for wire in self._clients:
@@ -300,7 +314,7 @@ def _configure(directory: Path, toml: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(directory: Path, toml: str, **settings: Any) -> AsyncIterator[Gateway]:
+async def serving(directory: Path, toml: str, *, look_up: LookUp = look_up, **settings: Any) -> AsyncIterator[Gateway]:
     """A gateway with that policy, on a free port. Fails if its log tells of an error that is no journal's."""
     _configure(directory, toml)
     heard = _Listening()
@@ -315,7 +329,8 @@ async def serving(directory: Path, toml: str, **settings: Any) -> AsyncIterator[
         "segment_age_ms": 3_600_000,
         "shutdown_timeout_ms": 500,
     }
-    server = Server(Settings(data_dir=str(directory), **values | settings), {"LENSAI_DATA_DIR": str(directory)}, 0)
+    known = Settings(data_dir=str(directory), **values | settings)
+    server = Server(known, {"LENSAI_DATA_DIR": str(directory)}, 0, look_up=look_up)
     running = loop.create_task(server.run())
     await soon(asyncio.wait({heard.ports, running}, return_when=asyncio.FIRST_COMPLETED))
     gateway = Gateway(server, running, heard.ports.result(), directory / "journal" / "worker-0")

@@ -21,9 +21,13 @@ def request_of(path: str, body: bytes = b"", *lines: bytes, token: str = TOKEN, 
     head = call(path, body, *lines, token=token).removesuffix(body)
     if method:
         head = method.encode() + head[head.index(b" ") :]
-    request = Request.read(request_reader().request(head), arrived_ns=NOW_S * 10**9, started_ns=7)
+    request = request_from(head)
     request.body = body
     return request
+
+
+def request_from(head: bytes) -> Request:
+    return Request.read(request_reader().request(head), arrived_ns=NOW_S * 10**9, started_ns=7)
 
 
 def caller_of(request: Request, view: PolicyView) -> Caller:

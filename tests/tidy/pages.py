@@ -2,8 +2,9 @@
 
 from collections.abc import Iterator
 
+from gateway.endpoints import Endpoint, Row
 from gateway.faults import CODES
-from gateway.providers import PATHS, PROVIDERS
+from gateway.providers import PROVIDERS, rows_of
 from tests.tidy.tree import ROOT
 
 FOLDER = ROOT / "docs/reference"
@@ -38,15 +39,26 @@ A request under `/<name>/…` goes to the provider's origin. The credential come
 the provider's own SDK reads. "Asks for usage" says that a stream states its usage only on request, so that the gateway
 adds `stream_options.include_usage` and removes its effects again.
 
-| Name | Speaks | Origin | Path in front | Variable | Asks for usage |
+Paths may hold the path in front or leave it out. A provider that is not here and speaks OpenAI's dialect needs an
+`[upstreams.<name>]` with its `origin`: it gets the row `openai-compatible`.
+
+| Name | Refuses like | Origin | Path in front | Variable | Asks for usage |
 |---|---|---|---|---|---|
 """
 
 _OPERATIONS = """
 ## Operations
 
-"Metered" operations are priced by what their answer says; "free" ones are forwarded and cost nothing. Whatever is not
-listed is refused with `endpoint_not_metered`: it is never forwarded as free.
+Every provider and what may be asked of it. "Meter" is the reader that finds the usage in the answer
+(gateway/metering); an operation without one is forwarded and costs nothing. Whatever is not listed is refused with
+`endpoint_not_metered`: it is never forwarded as free. What else is said of an operation:
+
+- *asks*: its streams are asked for their usage, and what that caused is taken out again;
+- *once*: it tells of work that an earlier call began, which is charged to the first call that tells its usage;
+- *lists*: it tells what others on the same credential stored, so it is refused where several projects share one
+  ([`lists_shared`](policy.md));
+- *refuses like*: errors have another provider's shape here;
+- `storage_billed_apart`: a flag on its records, because storage costs something that no answer tells.
 """
 
 
@@ -59,7 +71,13 @@ def errors_page() -> str:
 
 
 def providers_page() -> str:
-    return _MADE_BY.format(source="providers.py") + _PROVIDERS + "".join(_providers()) + _OPERATIONS + "".join(_paths())
+    return (
+        _MADE_BY.format(source="endpoints.py, gateway/providers.py")
+        + _PROVIDERS
+        + "".join(_providers())
+        + _OPERATIONS
+        + "".join(_paths())
+    )
 
 
 def _providers() -> Iterator[str]:
@@ -70,10 +88,37 @@ def _providers() -> Iterator[str]:
 
 
 def _paths() -> Iterator[str]:
-    for dialect, rows in PATHS.items():
-        yield f"\n### {dialect}\n\n| Request | Operation | |\n|---|---|---|\n"
-        for method, path, endpoint in rows:
-            yield f"| `{method} {path}` | `{endpoint.name}` | {'metered' if endpoint.reader else 'free'} |\n"
+    """One table for all providers whose operations and asking are the same."""
+    groups: dict[tuple[tuple[Row, ...], bool], list[str]] = {}
+    for provider in PROVIDERS.values():
+        groups.setdefault((rows_of(provider), provider.splice), []).append(provider.name)
+    for (rows, splice), names in groups.items():
+        yield f"\n### {', '.join(names)}\n\n| Request | Operation | Meter | |\n|---|---|---|---|\n"
+        for (endpoint, method), paths in _joined(rows).items():
+            requests = "<br>".join(f"`{method} {path}`" for path in paths)
+            notes = ", ".join(_notes(endpoint, splice))
+            yield f"| {requests} | `{endpoint.name}` | {_code(endpoint.reader)} | {notes} |\n"
+
+
+def _joined(rows: tuple[Row, ...]) -> dict[tuple[Endpoint, str], list[str]]:
+    """Paths by endpoint and method."""
+    joined: dict[tuple[Endpoint, str], list[str]] = {}
+    for row in rows:
+        joined.setdefault((row.endpoint, row.method), []).append(row.path)
+    return joined
+
+
+def _notes(endpoint: Endpoint, splice: bool) -> Iterator[str]:
+    if endpoint.splice and splice:
+        yield "asks"
+    if endpoint.retrieves:
+        yield "once"
+    if endpoint.lists:
+        yield "lists"
+    if endpoint.shape:
+        yield f"refuses like {endpoint.shape}"
+    if endpoint.flag:
+        yield f"`{endpoint.flag}`"
 
 
 def _code(text: str) -> str:

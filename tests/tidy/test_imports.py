@@ -9,13 +9,14 @@ from tests.tidy.tree import PACKAGES, ROOT, module, python_files, syntax
 
 # Values and tables that every part of the request path may know.
 VALUES = (
-    "gateway.contract", "gateway.faults", "gateway.metering", "gateway.policy", "gateway.providers",
-    "gateway.request", "gateway.settings", "gateway.wire", "pricing",
+    "gateway.contract", "gateway.endpoints", "gateway.faults", "gateway.metering", "gateway.policy",
+    "gateway.providers", "gateway.proxy", "gateway.request", "gateway.settings", "gateway.signing",
+    "gateway.tls_files", "gateway.wire", "pricing",
 )  # fmt: skip
 
 # One request, top to bottom; a stage imports only what stands before it.
 STAGES = (
-    "gateway.identify", "gateway.route", "gateway.examine", "gateway.admit",
+    "gateway.identify", "gateway.route", "gateway.examine", "gateway.outgoing", "gateway.admit",
     "gateway.forward", "gateway.settle", "gateway.summarize",
 )  # fmt: skip
 
@@ -28,17 +29,24 @@ MAY_IMPORT = {
     "gateway.ledger": ("gateway.ledger", "pricing.money"),
     "gateway.lake": ("gateway.lake", "gateway.contract.record", "gateway.journal.reader", "pricing.money"),
     # Tables and values.
-    "gateway.providers": (),
-    "gateway.faults": ("gateway.providers", "gateway.wire.http1"),
+    "gateway.endpoints": (),
+    "gateway.providers": ("gateway.endpoints",),
+    "gateway.faults": ("gateway.endpoints", "gateway.wire.http1"),
     "gateway.request": ("gateway.wire",),
-    "gateway.settings": ("gateway.toml_text",),
+    "gateway.settings": ("gateway.proxy", "gateway.toml_text"),
     "gateway.toml_text": (),
+    "gateway.proxy": (),
+    "gateway.tls_files": (),
     "gateway.private_file": (),
+    "gateway.signing": (),
+    "gateway.claims": (),
     "gateway.policy_rules": (
-        "gateway.contract.policy", "gateway.providers", "gateway.wire.headers", "pricing.overrides",
+        "gateway.contract.policy", "gateway.endpoints", "gateway.providers", "gateway.proxy", "gateway.wire.headers",
+        "pricing.overrides",
     ),
     "gateway.policy_toml": (
-        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.toml_text",
+        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.tls_files",
+        "gateway.toml_text",
     ),
     "gateway.policy": (
         "gateway.contract.policy", "gateway.policy_rules", "gateway.policy_toml", "gateway.private_file",
@@ -46,15 +54,24 @@ MAY_IMPORT = {
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     "gateway.tap": VALUES,
-    "gateway.forward": (*VALUES, *STAGES[:4], "gateway.tap", "gateway.upstream"),
-    "gateway.upstream": (*VALUES, "gateway.background", "gateway.route"),
-    "gateway.connection": (*VALUES, "gateway.forward", "gateway.route"),
+    "gateway.examine_socket": (*VALUES, *STAGES[:3]),
+    "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
+    "gateway.tunnel": (*VALUES, "gateway.examine_socket", "gateway.session_tap"),
+    "gateway.forward": (
+        *VALUES, *STAGES[:5], "gateway.session_tap", "gateway.tap", "gateway.tunnel", "gateway.upstream",
+    ),
+    "gateway.summarize": (*VALUES, *STAGES[:7], "gateway.session_tap"),
+    "gateway.connect": (*VALUES, "gateway.blocking", "gateway.route"),
+    "gateway.upstream": (*VALUES, "gateway.background", "gateway.connect", "gateway.route"),
+    "gateway.connection": (*VALUES, "gateway.forward", "gateway.route", "gateway.tunnel"),
     "gateway.pipeline": (
-        *VALUES, *STAGES, "gateway.background", "gateway.journal.writer", "gateway.logs", "gateway.telemetry",
-        "gateway.upstream",
+        *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.examine_socket", "gateway.journal.writer",
+        "gateway.logs", "gateway.session_tap", "gateway.telemetry", "gateway.upstream",
     ),
     # What is seen from outside.
     "gateway.background": (),
+    "gateway.descriptors": (),
+    "gateway.blocking": (),
     "gateway.heartbeat": (),
     "gateway.supervise": (),
     "gateway.logs": (),
@@ -77,6 +94,7 @@ ONLY_HOME = {
     "obstore": ("gateway.lake",),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),
+    "botocore": ("gateway.signing",),
     "httpx": (),
     "aiohttp": (),
     "requests": (),

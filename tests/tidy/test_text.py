@@ -48,5 +48,5 @@ def test_a_lock_file_pins_every_package_by_version_and_hash_alone(lock):
     assert [
         entry
         for entry in entries
-        if not re.fullmatch(r"[\w.-]+==[^\s;]+( ;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+", entry)
+        if not re.fullmatch(r"[\w.-]+(\[[\w,-]+\])?==[^\s;]+( ;[^#]*?)?(\s+--hash=sha256:[0-9a-f]{64})+", entry)
     ] == []

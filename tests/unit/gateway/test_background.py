@@ -67,3 +67,13 @@ async def test_a_task_is_kept_until_it_ends(background: Background):
     may_end.set()
     await joining
     assert task.done()
+
+
+async def test_it_says_how_many_run():
+    background = Background(logging.getLogger("test"))
+    gate = asyncio.Event()
+    background.spawn(gate.wait(), "waits")
+    assert len(background) == 1
+    gate.set()
+    await background.join()
+    assert len(background) == 0

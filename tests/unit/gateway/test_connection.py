@@ -15,6 +15,7 @@ from tests.support.data_plane import (
     until,
     upstreams_at,
 )
+from tests.support.sockets import ask
 
 BODY = b'{"model":"m"}'
 CHAT = "/v1/chat/completions"
@@ -163,7 +164,7 @@ async def test_what_is_out_of_bounds_is_refused_and_never_seen_by_a_provider(tmp
             client.send(request_bytes)
             head = await client.until(b"\r\n\r\n")
             assert head.startswith(b"HTTP/1.1 %d " % status)
-            assert (b"\r\nallow: GET, POST, DELETE\r\n" in head) == (status == 405)
+            assert (b"\r\nallow: DELETE, GET, POST\r\n" in head) == (status == 405)
             if status != 405:
                 client.end()
                 await client.rest()
@@ -322,3 +323,32 @@ async def test_more_than_a_head_of_pipelined_bytes_waits_in_the_kernel(tmp_path)
             assert (await client.message()).body == b"second"
             taken.cancel()
             client.abort()
+
+
+@pytest.mark.parametrize(
+    ("was", "instead"), [(b"Upgrade: websocket", b"Upgrade: h2c"), (b"Version: 13", b"Version: 8"), (b"GET", b"POST")]
+)
+async def test_an_upgrade_to_anything_else_is_not_forwarded(tmp_path, was, instead):
+    async with provider() as there, serving(tmp_path, policy(upstreams_at(there.port, "openai"))) as gateway:
+        client = await gateway.client()
+        client.send(ask("/v1/models").replace(was, instead))
+        if was == b"GET":
+            assert (await client.message()).status == 403
+            return
+        wire, request = await there.called()
+        assert request.header(b"upgrade") is None
+        assert request.header(b"connection") is None
+        wire.send(answer(b"{}"))
+        assert (await client.message()).status == 200
+
+
+async def test_a_handshake_that_is_refused_here_ends_the_connection(tmp_path):
+    async with serving(tmp_path, NO_PROVIDER) as gateway:
+        for path, status in (("/v1/models", 403), ("/v1/realtime?model=m", 401)):
+            client = await gateway.client()
+            client.send(ask(path, token="lk-wrong" if status == 401 else "lk-test"), b"\x81\x80 frames sent early")
+            refused = await client.message()
+            assert (refused.status, refused.header(b"connection")) == (status, b"close")
+            await client.closed()
+        [record] = await gateway.stop()
+        assert (record.refusal_code, record.endpoint) == ("endpoint_not_metered", "")

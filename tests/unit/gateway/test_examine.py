@@ -103,7 +103,6 @@ def test_a_packed_body_is_read_and_sent_as_it_came():
         (gzip.compress(b'{"model":"m","model":"n"}'), b"content-encoding: gzip", "malformed_body"),
         (b"{}", b"content-encoding: compress", "unsupported_encoding"),
         (gzip.compress(zlib.compress(b"{}")), b"content-encoding: deflate, gzip", "unsupported_encoding"),
-        (b'{"model":"m","background":true}', b"x: 1", "endpoint_not_metered"),
     ],
 )
 def test_a_body_that_cannot_be_metered_is_refused(body, line, code):
@@ -140,3 +139,45 @@ def test_a_body_may_say_whose_call_it_is_where_no_header_does(lines, body, user_
 def test_a_free_endpoint_s_body_is_not_read():
     found = call("/v1/moderations", b"\x00 anything")
     assert found == Call("", False, "", b"\x00 anything", False, b"")
+
+
+FORM = b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\nwhisper-1\r\n--b%b--\r\n'
+FORM_TYPE = b"content-type: multipart/form-data; boundary=b"
+TRANSCRIPTIONS = "/v1/audio/transcriptions"
+
+
+def test_a_form_names_its_model_and_its_stream():
+    streams = b'\r\nContent-Disposition: form-data; name="stream"\r\n\r\ntrue\r\n--b'
+    assert (call(TRANSCRIPTIONS, FORM % b"", FORM_TYPE).model, call(TRANSCRIPTIONS, FORM % b"", FORM_TYPE).stream) == (
+        "whisper-1",
+        False,
+    )
+    assert call(TRANSCRIPTIONS, FORM % streams, FORM_TYPE).stream
+
+
+def test_a_form_with_two_models_is_refused():
+    second = b'\r\nContent-Disposition: form-data; name="Model"\r\n\r\ngpt-4o-transcribe\r\n--b'
+    for body, line in ((FORM % second, FORM_TYPE), (FORM % b"", b"content-type: application/json"), (b"{}", FORM_TYPE)):
+        refused = examined(TRANSCRIPTIONS, body, line)
+        assert isinstance(refused, Refusal)
+        assert refused.code == "malformed_body"
+
+
+def test_a_form_is_held_to_the_models_of_its_key():
+    refused = examined(TRANSCRIPTIONS, FORM % b"", FORM_TYPE, key='models = ["gpt-4o-transcribe"]')
+    assert isinstance(refused, Refusal)
+    assert refused.code == "key_scope"
+
+
+@pytest.mark.parametrize(("body", "stream"), [(b'{"model":"m"}', True), (b'{"model":"m","stream":false}', False)])
+def test_ollama_streams_unasked(body, stream):
+    view = view_of()
+    request = request_of("/k/lk-test/ollama/api/chat", body, b"authorization: Bearer own", token="")
+    found = examine(request, caller_of(request, view), route_of(request, view), BYTES_MAX)
+    assert isinstance(found, Call)
+    assert (found.model, found.stream, found.spliced) == ("m", stream, False)
+
+
+def test_what_tells_of_earlier_work_has_no_body_to_read():
+    found = call("/v1/responses/resp_1", b"", key='models = ["gpt-4o"]')
+    assert (found.model, found.stream, found.text) == ("", False, b"")

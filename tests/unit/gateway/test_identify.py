@@ -141,3 +141,33 @@ def test_attribution_out_of_bounds_is_refused(line):
 )
 def test_attribution_at_its_bounds_is_not(line):
     caller_of(request_of(LIST, b"", line), VIEW)
+
+
+SOCKET = b"sec-websocket-protocol: realtime, openai-insecure-api-key."
+
+
+def test_a_browser_s_key_stands_in_the_name_of_a_protocol():
+    caller = caller_of(request_of(LIST, b"", SOCKET + b"lk-test", token=""), VIEW)
+    # No credential of the policy can take its place there: it goes where the API's others are.
+    assert (caller.key.id, caller.slot, caller.by_path) == ("test", b"", False)
+
+
+@pytest.mark.parametrize(
+    ("path", "lines", "token", "code"),
+    [
+        (LIST, (SOCKET + b"lk-wrong",), "", "invalid_key"),
+        (LIST, (SOCKET,), "", "missing_key"),
+        (LIST, (SOCKET + b"lk-test",), "lk-test", "ambiguous_credentials"),
+        (LIST, (SOCKET + b"lk-test, openai-insecure-api-key.lk-test",), "", "ambiguous_credentials"),
+        (LIST, (SOCKET + b"lk-test", SOCKET + b"another"), "", "ambiguous_credentials"),
+        (LIST + "?key=lk-test", (SOCKET + b"lk-test",), "", "ambiguous_credentials"),
+        ("/k/lk-test" + LIST, (SOCKET + b"lk-test",), "", "ambiguous_credentials"),
+    ],
+)
+def test_a_key_in_a_protocol_is_a_credential_like_any_other(path, lines, token, code):
+    assert refusal(path, *lines, token=token) == code
+
+
+def test_with_the_key_in_the_path_a_protocol_holds_the_client_s_own():
+    caller = caller_of(request_of("/k/lk-test" + LIST, b"", SOCKET + b"sk-own", token=""), VIEW)
+    assert (caller.slot, caller.by_path) == (b"sec-websocket-protocol", True)

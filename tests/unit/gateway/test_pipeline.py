@@ -43,7 +43,7 @@ REFUSED: dict[str, bytes] = {
     "invalid_key": call(CHAT, BODY, token="lk-wrong"),
     "missing_credential": call("/vllm/v1/chat/completions", BODY),
     "key_scope": call("/v1/embeddings", BODY),
-    "endpoint_not_metered": call("/v1/images/generations", BODY),
+    "endpoint_not_metered": call("/v1/videos", BODY),
     "resource_not_allowed": call("/azure/theirs/openai/v1/embeddings", BODY),
     "unknown_upstream": call("/nowhere", BODY),
     "method_not_allowed": call(CHAT).replace(b"GET", b"PUT"),
@@ -58,7 +58,7 @@ UNRECORDED = {
 # The others need a provider, a clock or a disk: their tests are here and in the tests named like their sources.
 REFUSED_ELSEWHERE = {
     "request_timeout", "gateway_error", "upstream_broken", "overloaded", "journal_unavailable", "shutting_down",
-    "upstream_timeout",
+    "upstream_timeout", "shared_credential",
 }  # fmt: skip
 
 

@@ -80,6 +80,7 @@ def test_a_secret_must_fit_a_header_and_is_not_repeated(secret: str):
         "https://user@api.groq.com", "https://api.groq.com?x=1", "https://api.groq.com#x", "https://api.groq.com:0",
         "https://api.groq.com:65536", "https://api.groq.com:", "https://api groq.com", "https://api.groq.com\r\n",
         "HTTPS://api.groq.com", "https://api.{resource}.com", "https://{resource}", "https://.groq.com",
+        "http://[:::]:80", "http://[1.2.3.4]", "http://[::1", "http://::1",
     ],
 )  # fmt: skip
 def test_an_origin_is_scheme_host_and_port_alone(origin: str):
@@ -87,7 +88,8 @@ def test_an_origin_is_scheme_host_and_port_alone(origin: str):
 
 
 @pytest.mark.parametrize(
-    "origin", ["http://127.0.0.1:8000", "http://[::1]:8000", "https://my_vllm", "https://a.b:65535"]
+    "origin",
+    ["http://127.0.0.1:8000", "http://[::1]:8000", "https://[2001:db8::7]", "https://my_vllm", "https://a.b:65535"],
 )
 def test_any_plain_origin_will_do(origin: str):
     assert not found(upstreams=(replace(GROQ, origin=origin),))
@@ -124,6 +126,54 @@ def test_resources_need_a_place_to_go():
 )  # fmt: skip
 def test_headers_can_neither_smuggle_nor_pay(header: tuple[str, str]):
     assert ("upstreams", "groq", "headers") in found(upstreams=(replace(GROQ, headers=(header,)),))
+
+
+def test_a_proxy_is_an_address_or_none():
+    for proxy in ("", "direct", "http://proxy.example:3128", "https://[fd00::1]:443"):
+        assert not found(upstreams=(replace(GROQ, proxy=proxy),))
+    for proxy in ("Direct", "proxy.example:3128", "http://proxy.example"):
+        assert 'or "direct" for none' in found(upstreams=(replace(GROQ, proxy=proxy),))["upstreams", "groq", "proxy"]
+
+
+def test_a_password_in_a_proxy_s_address_is_refused_and_not_repeated():
+    leaking = replace(GROQ, proxy="http://user:hunter2@proxy.example:1")
+    message = found(upstreams=(leaking,))["upstreams", "groq", "proxy"]
+    assert "user:password where credentials are kept" in message
+    assert "hunter2" not in message
+
+
+def test_a_proxy_s_credential_exists_is_user_and_password_and_has_a_proxy():
+    proxied = replace(GROQ, proxy="http://proxy.example:3128", proxy_credential_id="proxy")
+    place = ("upstreams", "groq", "proxy_credential_id")
+    good, bad = Credential("proxy", "user:hunter2"), Credential("proxy", "hunter2")
+    assert not found(upstreams=(proxied,), credentials=(*GOOD.credentials, good))
+    assert "there is no 'proxy' in credentials" in found(upstreams=(proxied,))[place]
+    message = found(upstreams=(proxied,), credentials=(*GOOD.credentials, bad))[place]
+    assert "does not hold user:password" in message
+    assert "hunter2" not in message
+    for proxy in ("", "direct"):
+        alone = replace(proxied, proxy=proxy)
+        assert "no proxy beside it" in found(upstreams=(alone,), credentials=(*GOOD.credentials, good))[place]
+
+
+def test_a_proxy_s_authorities_need_a_proxy_that_shows_a_certificate():
+    for proxy, problems_count in (("", 1), ("http://proxy.example:1", 1), ("https://proxy.example:1", 0)):
+        upstream = replace(GROQ, proxy=proxy, proxy_ca_file="/ca.pem")
+        assert len(found(upstreams=(upstream,))) == problems_count
+
+
+def test_a_client_certificate_needs_somebody_who_asks_for_it():
+    cert = replace(GROQ, client_cert_file="/cert.pem")
+    assert not found(upstreams=(cert,))
+    plain = replace(cert, origin="http://api.groq.com")
+    assert ("upstreams", "groq", "client_cert_file") in found(upstreams=(plain,))
+    alone = replace(GROQ, client_key_file="/key.pem")
+    assert ("upstreams", "groq", "client_key_file") in found(upstreams=(alone,))
+
+
+def test_some_connections_must_be_allowed():
+    assert not found(upstreams=(replace(GROQ, connections_max=1),))
+    assert ("upstreams", "groq", "connections_max") in found(upstreams=(replace(GROQ, connections_max=0),))
 
 
 @pytest.mark.parametrize("field", ["connect_timeout_ms", "first_byte_timeout_ms", "total_timeout_ms"])

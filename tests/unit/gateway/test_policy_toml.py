@@ -7,6 +7,7 @@ import pytest
 from gateway.contract.policy import Key, Policy, PriceOverride, Project, Upstream
 from gateway.policy_toml import PolicyError, compile_policy
 from gateway.providers import PROVIDERS
+from tests.support.certificates import Authority
 
 
 def compiled(text: str = "", **environ: str) -> Policy:
@@ -103,9 +104,70 @@ def test_a_certificate_file_stands_beside_the_policy(tmp_path: Path):
     text = '[upstreams.vllm]\nca_file = "ca.pem"\n'
     with pytest.raises(PolicyError, match=r"line 2: upstreams\.vllm\.ca_file: there is no file /.*/ca\.pem"):
         compile_policy(text, {}, source="x", directory=tmp_path)
-    (tmp_path / "ca.pem").touch()
+    authority = Authority(tmp_path)
     policy = compile_policy(text, {}, source="x", directory=tmp_path)
-    assert upstream(policy, "vllm").ca_file == str(tmp_path / "ca.pem")
+    assert upstream(policy, "vllm").ca_file == str(authority.ca_file)
+
+
+MUTUAL = """
+[upstreams.vllm]
+origin = "https://vllm.example"
+ca_file = "ca.pem"
+client_cert_file = "client.cert.pem"
+client_key_file = "client.key.pem"
+"""
+
+
+def test_a_renewed_certificate_is_a_changed_policy(tmp_path: Path):
+    authority = Authority(tmp_path)
+    authority.issue("client")
+    before, again = (compile_policy(MUTUAL, {}, source="x", directory=tmp_path) for _ in range(2))
+    assert (before == again, len(upstream(before, "vllm").files_sha256)) == (True, 64)
+    authority.issue("client")
+    assert compile_policy(MUTUAL, {}, source="x", directory=tmp_path) != before
+    assert upstream(before, "openai").files_sha256 == ""
+
+
+def test_certificates_that_cannot_be_used_refuse_the_policy_with_their_line(tmp_path: Path):
+    def said() -> str:
+        with pytest.raises(PolicyError) as raised:
+            compile_policy(MUTUAL, {}, source="x", directory=tmp_path)
+        (problem,) = raised.value.problems
+        return problem
+
+    authority = Authority(tmp_path)
+    authority.issue("client", password=b"sesame")
+    assert re.match(r"x line 5: upstreams\.vllm\.client_cert_file: the key in .* is encrypted", said())
+    authority.issue("client")[0].write_text("no certificate")
+    assert re.match(r"x line 5: upstreams\.vllm\.client_cert_file: .* not a certificate and its key", said())
+    authority.issue("client")[1].unlink()
+    assert re.match(r"x line 5: upstreams\.vllm\.client_cert_file: there is no file /.*/client\.key\.pem", said())
+    authority.issue("client")
+    authority.ca_file.write_text("no certificate")
+    assert re.match(r"x line 4: upstreams\.vllm\.ca_file: .* holds no certificates", said())
+
+
+def test_a_proxy_has_its_credential_where_credentials_are():
+    text = """
+        [credentials.corporate]
+        env = "PROXY"
+        [upstreams.openai]
+        proxy = "http://proxy.example:3128"
+        proxy_credential_id = "corporate"
+        connections_max = 7
+    """
+    policy = compiled(text, PROXY="user:hunter2")
+    found = upstream(policy, "openai")
+    assert (found.proxy, found.proxy_credential_id, found.connections_max) == (
+        "http://proxy.example:3128",
+        "corporate",
+        7,
+    )
+    assert secrets(policy) == {"corporate": "user:hunter2"}
+    assert "hunter2" not in repr(policy)
+    assert "hunter2" not in problems(text, PROXY="hunter2")[0]
+    # A secret that could not be read is one problem, not two.
+    assert len(problems(text)) == 1
 
 
 def test_keys_and_projects_are_those_of_the_contract():
@@ -166,6 +228,12 @@ def test_prices_are_read_exactly():
             "[credentials.a]\nfile = '/no/file'\n",
             "lensai.toml line 2: credentials.a.file: cannot read /no/file: No such",
         ),
+        (
+            "[upstreams.a]\norigin='http://a'\nfiles_sha256='x'\n",
+            "lensai.toml line 3: upstreams.a.files_sha256: no such",
+        ),
+        ("[upstreams.openai]\nproxy='http://u:p@a:1'\n", "lensai.toml line 2: upstreams.openai.proxy: a credential in"),
+        ("[upstreams.openai]\nconnections_max=0\n", "lensai.toml line 2: upstreams.openai.connections_max: 0 lets"),
         ("[credentials.a]\n", "lensai.toml line 1: credentials.a: needs exactly one of env, file and secret"),
         ("[credentials.a]\nsecret='x'\nurl='y'\n", "lensai.toml line 3: credentials.a.url: no such field; the nearest"),
         ("[credentials.a]\nsecret = 'a b'\n", "lensai.toml line 2: credentials.a.secret: empty, or holds characters"),
@@ -222,7 +290,8 @@ def test_secrets_are_in_no_problem():
     assert "canary" not in "\n".join(problems(text, B="canary\0"))
 
 
-PAGE = (Path(__file__).parents[3] / "docs/reference/policy.md").read_text()
+DOCS = Path(__file__).parents[3] / "docs"
+PAGE = (DOCS / "reference/policy.md").read_text()
 
 
 @pytest.mark.parametrize("kind", [Project, Key, Upstream, PriceOverride])
@@ -230,17 +299,18 @@ def test_every_field_is_documented_under_its_table(kind: type[msgspec.Struct]):
     table = {Project: "projects", Key: "keys", Upstream: "upstreams", PriceOverride: "price_overrides"}[kind]
     section = re.split(r"^## ", PAGE, flags=re.MULTILINE)
     (about,) = [text for text in section if text.startswith(("`[" + table, "`[[" + table))]
-    # What is the name of a table is not a field in it; a time is spelled without its unit.
-    named = {"projects": "id", "upstreams": "name"}.get(table)
+    # What is the name of a table is not a field in it, nor what is found in files; a time is spelled without its unit.
+    unwritten = {"projects": {"id"}, "upstreams": {"name", "files_sha256"}}.get(table, set())
     fields = {field.removesuffix("_s") if field.endswith("_at_s") else field for field in kind.__struct_fields__}
-    assert set(re.findall(r"^\| `(\w+)`", about, re.MULTILINE)) == fields - {named}
+    assert set(re.findall(r"^\| `(\w+)`", about, re.MULTILINE)) == fields - unwritten
 
 
-def test_every_example_of_the_page_is_a_good_policy(tmp_path: Path):
+@pytest.mark.parametrize(("page", "examples_min"), [("reference/policy.md", 5), ("guides/upstreams.md", 5)])
+def test_every_example_of_the_page_is_a_good_policy(tmp_path: Path, page: str, examples_min: int):
     (tmp_path / "vllm-eu.key").write_text("secret")
-    (tmp_path / "ca.pem").touch()
-    examples = re.findall(r"^```toml\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
-    assert len(examples) >= 5
-    environ = {"AZURE_OPENAI_API_KEY": "az", "OPENAI_KEY_OF_TEAM": "sk"}
-    policy = compile_policy("\n".join(examples), environ, source="policy.md", directory=tmp_path)
-    assert len(policy.keys) == len(policy.projects) == 1
+    Authority(tmp_path, "corp-ca").issue("gateway")
+    Authority(tmp_path)
+    examples = re.findall(r"^```toml\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+    assert len(examples) >= examples_min
+    environ = {"AZURE_OPENAI_API_KEY": "az", "OPENAI_KEY_OF_TEAM": "sk", "PROXY_CREDENTIAL": "user:password"}
+    assert compile_policy("\n".join(examples), environ, source=page, directory=tmp_path).upstreams

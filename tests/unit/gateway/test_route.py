@@ -2,7 +2,9 @@ import msgspec
 import pytest
 
 from gateway.faults import Refusal
-from gateway.route import Origin, Plan, RouteTable
+from gateway.proxy import Proxy
+from gateway.route import Origin, Plan, Route, RouteTable
+from gateway.tls_files import Trust
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
 
 BODY = b"{}"
@@ -54,7 +56,7 @@ def refusal(
 )
 def test_the_path_decides_where_a_request_goes(path, origin, target, endpoint):
     route = route_of(request_of(path, BODY, b"x-forwarded-host: evil", b"forwarded: host=evil"), VIEW)
-    assert route.destination.origin[:3] == (origin, 443, True)
+    assert route.destination.origin == Origin(origin, 443, True)
     assert (route.destination.host, route.target, route.endpoint.name) == (origin.encode(), target, endpoint)
 
 
@@ -70,8 +72,27 @@ def test_an_upstream_of_the_policy_is_made_ready():
         request_of("/k/lk-test/vllm-eu/v1/models", b"", b"authorization: Bearer x", token=""), VIEW
     ).destination
     assert destination.origin == Origin("vllm.example", 8000, False)
-    assert (destination.host, destination.base_path, destination.secret) == (b"vllm.example:8000", b"/deep/er", b"")
+    assert (destination.host, destination.secret, destination.signer) == (b"vllm.example:8000", b"", None)
     assert route_of(request_of("/v1/models"), VIEW).destination.extra == ((b"openai-organization", b"org-1"),)
+
+
+def origin_of(fields: str) -> Origin:
+    tables = '[credentials.proxy]\nsecret = "user:hunter2"\n[upstreams.openai]\norigin = "https://[2001:DB8::7]:8443"\n'
+    view = view_of(tables + fields)
+    line = b"authorization: Bearer own"
+    return route_of(request_of("/k/lk-test/openai/v1/models", b"", line, token=""), view).destination.origin
+
+
+def test_an_origin_holds_all_that_a_connection_depends_on():
+    assert origin_of("") == Origin("2001:db8::7", 8443, True)
+    assert origin_of("tls_verify = false\nconnect_timeout_ms = 5\nconnections_max = 6") == Origin(
+        "2001:db8::7", 8443, True, Trust(verify=False), connect_timeout_ms=5, connections_max=6
+    )
+    assert origin_of('proxy = "direct"').direct
+    proxied = origin_of('proxy = "http://proxy.example:3128"\nproxy_credential_id = "proxy"')
+    assert proxied.proxy == Proxy("proxy.example", 3128, authorization=b"Basic dXNlcjpodW50ZXIy")
+    assert not proxied.direct
+    assert "dXNlcjpodW50ZXIy" not in repr(proxied)
 
 
 @pytest.mark.parametrize(
@@ -100,10 +121,11 @@ def test_the_policy_s_credential_goes_into_the_caller_s_slot(path, line, credent
         ("/openai", "endpoint_not_metered"),
         ("/", "unknown_upstream"),
         ("/v1", "unknown_upstream"),
-        ("/openai/v1/images/generations", "endpoint_not_metered"),
-        ("/openai/v1/chat/completions/more", "endpoint_not_metered"),
+        ("/openai/v1/videos", "endpoint_not_metered"),
+        ("/openai/v1/realtime/client_secrets", "endpoint_not_metered"),
+        ("/openai/v1/chat/completions/more/still", "endpoint_not_metered"),
         ("/openai/v1/ch%61t/completions", "endpoint_not_metered"),
-        ("/openai/v1/responses/r1/cancel", "endpoint_not_metered"),
+        ("/openai/v1/assistants", "endpoint_not_metered"),
         ("/gemini/v1beta/models/g:batchGenerate", "endpoint_not_metered"),
         ("/azure", "resource_not_allowed"),
         ("/azure/other/openai/v1/embeddings", "resource_not_allowed"),
@@ -126,7 +148,7 @@ def test_an_open_resource_is_the_client_s_to_choose_with_its_own_key():
 
 
 def test_a_method_is_part_of_an_endpoint():
-    assert refusal("/v1/chat/completions", body=b"") == "endpoint_not_metered"
+    assert refusal("/v1/embeddings", body=b"") == "endpoint_not_metered"
     assert refusal("/v1/models", body=BODY) == "endpoint_not_metered"
     assert refusal("/v1/chat/completions", method="DELETE") == "endpoint_not_metered"
 
@@ -151,17 +173,82 @@ def test_a_key_written_into_the_path_does_not_come_back():
 @pytest.mark.parametrize(
     ("target", "dialect"),
     [
-        (b"/v1/x", "openai"),
-        (b"/anthropic/v1/x", "anthropic"),
-        (b"/k/lk-x/anthropic/v1/x", "anthropic"),
-        (b"/gemini/x?y", "gemini"),
-        (b"/azure/x", "azure"),
-        (b"/nowhere/x", "openai"),
-        (b"/", "openai"),
+        ("/v1/x", "openai"),
+        ("/anthropic/v1/x", "anthropic"),
+        ("/k/lk-x/anthropic/v1/x", "anthropic"),
+        ("/gemini/x?y", "gemini"),
+        ("/azure/x", "azure"),
+        ("/nowhere/x", "openai"),
+        ("/", "openai"),
+        ("/ollama/v1/chat/completions", "openai"),
+        ("/ollama/api/chat", "ollama"),
+        ("/deepseek/anthropic/v1/messages", "anthropic"),
+        ("/vertex/v1/projects/p/locations/l/publishers/anthropic/models/c:rawPredict", "anthropic"),
+        ("/bedrock/model/m/converse", "bedrock"),
     ],
 )
-def test_errors_take_the_shape_of_the_path_s_provider(target, dialect):
-    assert RouteTable(VIEW).dialect(target) == dialect
+def test_errors_take_the_shape_of_the_path_s_operation_else_of_its_provider(target, dialect):
+    assert RouteTable(VIEW).dialect(request_of(target, BODY)) == dialect
+
+
+@pytest.mark.parametrize(
+    ("projects", "fields", "code"),
+    [
+        ("web", "", None),
+        ("shop", "", "shared_credential"),
+        ("shop", "lists_shared = true", None),
+    ],
+)
+def test_what_every_project_on_a_credential_has_stored_is_listed_to_none_of_them(projects, fields, code):
+    other = f'[projects.shop]\n[[keys]]\nid = "other"\nproject_id = "{projects}"\nsha256 = "{"1" * 64}"\n'
+    view = view_of(f'{other}[credentials.openai]\nsecret = "sk-ours"\n[upstreams.openai]\n{fields}\n')
+    request = request_of("/v1/batches")
+    routed = RouteTable(view).route(request, caller_of(request, view))
+    assert (routed.code if isinstance(routed, Refusal) else None) == code
+    own = request_of("/k/lk-test/openai/v1/batches", b"", b"authorization: Bearer own", token="")
+    assert isinstance(RouteTable(view).route(own, caller_of(own, view)), Route)
+
+
+@pytest.mark.parametrize("path", ["/groq/v1/chat/completions", "/groq/openai/v1/chat/completions"])
+def test_a_path_in_front_may_be_sent_or_left_out(path):
+    view = view_of('[credentials.groq]\nsecret = "gsk"')
+    assert route_of(request_of(path, BODY), view).target == b"/openai/v1/chat/completions"
+
+
+AWS = (
+    b"authorization: AWS4-HMAC-SHA256 Credential=%b/20270115/us-east-1/bedrock/aws4_request,"
+    b" SignedHeaders=host, Signature=0"
+)
+
+
+@pytest.mark.parametrize(
+    ("secret", "path", "line", "credential"),
+    [
+        ("AKIA:key:token", "/bedrock", AWS % b"lk-test", ("AKIA", "token", "eu-west-1")),
+        ("AKIA:key", "/k/lk-test/bedrock", AWS % b"theirs", ("AKIA", None, "eu-west-1")),
+        ("ABSKbearer", "/k/lk-test/bedrock", AWS % b"theirs", (b"authorization", b"Bearer ABSKbearer")),
+        ("ABSKbearer", "/bedrock", b"authorization: Bearer lk-test", (b"authorization", b"Bearer ABSKbearer")),
+        ("AKIA:key", "/k/lk-test/bedrock", b"authorization: Bearer ABSKown", None),
+    ],
+)
+def test_bedrock_is_signed_for_or_given_a_key(secret, path, line, credential):
+    view = view_of(f'[credentials.bedrock]\nsecret = "{secret}"\n[upstreams.bedrock]\nregion = "eu-west-1"')
+    request = request_of(path + "/model/amazon.nova-micro-v1%3A0/converse", BODY, line, token="")
+    route = route_of(request, view)
+    signer = route.signer
+    assert route.destination.host == b"bedrock-runtime.eu-west-1.amazonaws.com"
+    assert route.model_in_path == "amazon.nova-micro-v1:0"
+    assert (signer and (signer.access_key_id, signer.session_token, signer.region)) or route.credential == credential
+    assert signer is None or (signer.access_key_id, signer.session_token, signer.region) == credential
+    assert "key" not in repr(signer).replace("access_key_id", "")
+
+
+def test_a_signature_made_for_the_gateway_is_of_no_use_to_the_provider():
+    request = request_of("/k/lk-test/bedrock/model/m/converse", BODY, AWS % b"theirs", token="")
+    view = view_of()
+    routed = RouteTable(view).route(request, caller_of(request, view))
+    assert isinstance(routed, Refusal)
+    assert routed.code == "missing_credential"
 
 
 def test_a_plan_holds_under_its_own_policy_until_its_key_expires():

@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 
+from gateway.connect import outbound
 from gateway.faults import GatewayFault
 from gateway.server import Server
 from gateway.settings import Settings
 from tests.support.data_plane import (
     Gateway,
+    Wire,
     answer,
     call,
     chunk,
@@ -205,3 +207,52 @@ async def test_a_journal_that_cannot_be_written_is_a_fault(tmp_path: Path):
 async def test_a_tls_file_that_is_missing_is_named(tmp_path: Path):
     with pytest.raises(GatewayFault, match=r"^cannot read /nowhere/key.pem"):
         server(tmp_path, tls_cert_file=str(tmp_path / "lensai.toml"), tls_key_file="/nowhere/key.pem")
+
+
+@pytest.mark.parametrize(
+    ("host", "reached_by"), [("::1", ["::1"]), ("::", ["::1", "127.0.0.1"]), ("127.0.0.1", ["127.0.0.1"])]
+)
+async def test_it_listens_on_either_family_or_on_both(tmp_path: Path, host: str, reached_by: list[str]):
+    if ":" in host and not socket.has_ipv6:
+        pytest.skip("no IPv6 on this machine")
+    async with provider() as there:
+        hosts = {"listen_host": host, "admin_host": host}
+        async with serving(tmp_path, transparent(there.port), **hosts) as gateway:
+            for address in reached_by:
+                for port, path in ((gateway.port, "/v1/models"), (gateway.admin_port, "/healthz")):
+                    wire = Wire(*await asyncio.open_connection(address, port))
+                    wire.send(f"GET {path} HTTP/1.1\r\nhost: x\r\n\r\n".encode())
+                    assert (await wire.message()).status in (200, 401)
+                    wire.close()
+
+
+async def test_a_proxy_s_files_that_cannot_be_used_stop_the_start(tmp_path: Path):
+    (tmp_path / "lensai.toml").write_text(NO_PROVIDER)
+    file = tmp_path / "proxy.txt"
+    proxied = {"data_dir": str(tmp_path), "outbound_proxy": "https://proxy.example:3128"}
+    for setting, content in (
+        ({"outbound_proxy_credential_file": str(file)}, None),
+        ({"outbound_proxy_credential_file": str(file)}, b"hunter2"),
+        ({"outbound_proxy_credential_file": str(file)}, b"\xff"),
+        ({"outbound_proxy_ca_file": str(file)}, b"hunter2"),
+    ):
+        if content is not None:
+            file.write_bytes(content)
+        with pytest.raises(GatewayFault) as fault:
+            outbound(Settings(**proxied, **setting))
+        assert str(fault.value).startswith(next(iter(setting)))
+        assert "hunter2" not in str(fault.value)
+
+
+async def test_a_proxy_s_file_that_is_bad_on_reload_leaves_the_old_one_in_use(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    file = tmp_path / "proxy.txt"
+    file.write_text("user:hunter2")
+    setting = {"outbound_proxy": "http://proxy.example:3128", "outbound_proxy_credential_file": str(file)}
+    async with serving(tmp_path, NO_PROVIDER, **setting) as gateway:
+        before = gateway.server._connector.outbound
+        file.write_text("nothing")
+        gateway.reload()
+        assert gateway.server._connector.outbound == before
+        assert "outbound_proxy_kept" in caplog.messages

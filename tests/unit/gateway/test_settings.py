@@ -129,3 +129,22 @@ def test_the_reference_page_is_current_and_is_what_the_command_prints():
     assert page == reference()
     command = [sys.executable, "-m", "gateway.settings"]
     assert subprocess.run(command, cwd=ROOT, env=os.environ, capture_output=True, check=True).stdout.decode() == page
+
+
+def test_a_proxy_of_the_settings_is_an_address_without_a_credential():
+    assert load_settings(
+        {"LENSAI_OUTBOUND_PROXY": "http://proxy.example:3128", "LENSAI_NO_PROXY": "a, .b, 10.0.0.0/8"}, None
+    )
+    (line,) = problems({"LENSAI_OUTBOUND_PROXY": "http://user:hunter2@proxy.example:3128"})
+    assert line.startswith("outbound_proxy: a credential in the address")
+    assert "hunter2" not in line
+    assert problems({"LENSAI_OUTBOUND_PROXY": "proxy:3128"})[0].startswith("outbound_proxy: 'proxy:3128' is not scheme")
+    assert problems({"LENSAI_NO_PROXY": "10.0.0.0/40"})[0].startswith("no_proxy: '10.0.0.0/40' is no host")
+
+
+def test_what_belongs_to_a_proxy_needs_one():
+    assert problems({"LENSAI_OUTBOUND_PROXY_CREDENTIAL_FILE": "x"}) == [
+        "outbound_proxy_credential_file is set without outbound_proxy; set both, or neither"
+    ]
+    http = {"LENSAI_OUTBOUND_PROXY": "http://proxy.example:3128", "LENSAI_OUTBOUND_PROXY_CA_FILE": "x"}
+    assert problems(http) == ["outbound_proxy_ca_file is set without an https outbound_proxy; set both, or neither"]

@@ -1,6 +1,6 @@
 import msgspec
 
-from gateway.contract.record import Record, decode_record, encode_record
+from gateway.contract.record import Record, decode_record
 from gateway.summarize import resolve_open
 from tests.support.data_plane import answer, call, policy, provider, serving, upstreams_at
 
@@ -67,6 +67,6 @@ async def test_a_route_may_be_named_by_the_caller(tmp_path):
 
 def test_a_call_left_open_by_a_crash_is_held_and_its_cost_unknown():
     intent = Record(request_id="r", ts_ns=1, key_id="k", model="m", flags=("kept",))
-    final = decode_record(resolve_open(encode_record(intent)))
+    final = decode_record(resolve_open(intent))
     assert final == msgspec.structs.replace(intent, outcome="crashed", provenance="held", flags=("kept", "crashed"))
     assert (final.cost_nanousd, final.tokens_in) == (None, None)

@@ -3,6 +3,7 @@ import gzip
 import msgspec
 import pytest
 
+from gateway.metering.reading import About
 from gateway.settings import Settings
 from gateway.tap import Tap
 from gateway.wire.encoding import DecodeFault
@@ -16,11 +17,11 @@ DONE = b"data: [DONE]\n\n"
 
 
 def tap(
-    *, events: bool = False, encoding: bytes = b"", strip: bool = False, flags: list[str] | None = None, **limits: int
+    *, streams: bool = False, encoding: bytes = b"", strip: bool = False, flags: list[str] | None = None, **limits: int
 ) -> Tap:
     settings = Settings(**limits)
     noted = [] if flags is None else flags
-    return Tap("openai.chat", "openai", settings, events=events, encoding=encoding, strip=strip, flags=noted)
+    return Tap("openai.chat", About("openai"), settings, streams=streams, encoding=encoding, strip=strip, flags=noted)
 
 
 def test_a_whole_body_is_read_when_it_is_complete() -> None:
@@ -47,7 +48,7 @@ def test_an_encoded_body_is_metered_decoded() -> None:
 
 
 def test_a_stream_is_read_as_it_passes() -> None:
-    tapped = tap(events=True)
+    tapped = tap(streams=True)
     for event in (WORD, COUNT, DONE):
         tapped.take(event)
 
@@ -56,7 +57,7 @@ def test_a_stream_is_read_as_it_passes() -> None:
 
 
 def test_what_only_we_asked_for_is_taken_out_again() -> None:
-    tapped = tap(events=True, strip=True)
+    tapped = tap(streams=True, strip=True)
     passed = [tapped.strip(event, complete=event is DONE) for event in (WORD, COUNT, DONE)]
 
     assert passed == [BARE_WORD, b"", DONE]
@@ -64,7 +65,7 @@ def test_what_only_we_asked_for_is_taken_out_again() -> None:
 
 
 def test_what_is_stripped_is_passed_on_decoded() -> None:
-    tapped = tap(events=True, encoding=b"gzip", strip=True)
+    tapped = tap(streams=True, encoding=b"gzip", strip=True)
 
     assert tapped.decodes
     assert tapped.strip(gzip.compress(WORD + COUNT + DONE), complete=True) == BARE_WORD + DONE
@@ -72,7 +73,7 @@ def test_what_is_stripped_is_passed_on_decoded() -> None:
 
 def test_a_stripped_stream_that_does_not_decode_is_a_fault() -> None:
     with pytest.raises(DecodeFault):
-        tap(events=True, encoding=b"gzip", strip=True).strip(b"plain", complete=False)
+        tap(streams=True, encoding=b"gzip", strip=True).strip(b"plain", complete=False)
 
 
 @pytest.mark.parametrize(

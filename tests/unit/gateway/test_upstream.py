@@ -1,9 +1,15 @@
 """The provider's side of the wire: which connection a call gets, what counts as an answer, what is retried."""
 
 import asyncio
+import logging
+from typing import Any
 
 import pytest
 
+from gateway.background import Background
+from gateway.connect import Connector
+from gateway.route import Origin
+from gateway.upstream import Upstreams
 from tests.support.data_plane import (
     Provider,
     answer,
@@ -15,6 +21,7 @@ from tests.support.data_plane import (
     upstreams_at,
 )
 from tests.support.processes import free_port
+from tests.support.sockets import agree, ask, connected, goodbye, read_goodbye
 
 CHAT = call("/v1/chat/completions", b'{"model":"m"}')
 
@@ -336,3 +343,179 @@ async def test_a_slow_connect_is_given_up_on(tmp_path):
             assert (await client.message()).status == 504
             [record] = await gateway.stop()
             assert (record.refusal_code, record.cost_nanousd) == ("upstream_timeout", 0)
+
+
+async def test_a_provider_that_switches_protocols_unasked_is_broken(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        for request in (CHAT, CHAT.replace(b"host:", b"connection: upgrade\r\nupgrade: websocket\r\nhost:")):
+            client.send(request)
+            wire, _ = await there.called()
+            wire.send(agree())
+            assert (await client.message()).status == 502
+            await wire.closed()
+
+
+async def test_a_connection_that_became_a_websocket_is_never_used_again(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client, wire, _ = await connected(gateway, there)
+        client.send(goodbye(mask=True))
+        wire.send(goodbye(mask=False))
+        await read_goodbye(wire)
+        await wire.closed()
+        again = await gateway.client()
+        again.send(CHAT)
+        await there.called()
+        assert there.connections == 2
+
+
+async def test_a_websocket_takes_an_idle_connection_and_retries_a_stale_one(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(CHAT)
+        wire, _ = await there.called()
+        wire.send(answer(b"{}"))
+        await client.message()
+        client.send(ask())
+        await wire.message()
+        wire.close()
+        fresh, request = await there.called()
+        assert request.header(b"upgrade") == b"websocket"
+        fresh.send(agree())
+        assert (await client.until(b"\r\n\r\n")).startswith(b"HTTP/1.1 101")
+
+
+def limited(there: Provider, line: str) -> str:
+    """OpenAI's upstream with a limit of its own."""
+    return openai(there).replace("[[keys]]", f"{line}\n[[keys]]")
+
+
+async def test_an_upstream_may_have_fewer_connections_than_the_others(tmp_path):
+    async with provider() as there, serving(tmp_path, limited(there, "connections_max = 1")) as gateway:
+        one, two = await gateway.client(), await gateway.client()
+        one.send(CHAT)
+        wire, _ = await there.called()
+        two.send(CHAT)
+        await until(lambda: len(gateway.server._pipeline.live) == 2)
+        wire.send(answer(b"one"))
+        await one.message()
+        await wire.message()
+        wire.send(answer(b"two"))
+        assert (await two.message()).body == b"two"
+        assert there.connections == 1
+
+
+async def test_an_upstream_may_have_a_total_timeout_of_its_own(tmp_path):
+    async with provider() as there, serving(tmp_path, limited(there, "total_timeout_ms = 200")) as gateway:
+        client = await gateway.client()
+        client.send(CHAT)
+        wire, _ = await there.called()
+        wire.send(answer(b"xx")[:-1])
+        await client.until(b"x")
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await client.exactly(1000)
+        await wire.closed()
+        [record] = await gateway.stop()
+        assert record.refusal_code == "upstream_timeout"
+
+
+async def test_an_upstream_may_have_a_connect_timeout_of_its_own(tmp_path):
+    async with provider() as there:
+        toml = limited(there, "connect_timeout_ms = 100\ntls_verify = false").replace("http://", "https://")
+        async with serving(tmp_path, toml) as gateway:
+            client = await gateway.client()
+            client.send(CHAT)  # the other end never says its part of the TLS handshake
+            assert (await client.message()).status == 504
+            [record] = await gateway.stop()
+            assert (record.refusal_code, record.cost_nanousd) == ("upstream_timeout", 0)
+
+
+async def test_a_connection_that_is_old_is_closed_and_not_kept(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there), upstream_connection_age_ms=1) as gateway:
+        client = await gateway.client()
+        client.send(CHAT)
+        wire, _ = await there.called()
+        loop = asyncio.get_running_loop()
+        made = loop.time()
+        await until(lambda: loop.time() > made + 0.001)
+        wire.send(answer(b"{}"))
+        assert (await client.message()).status == 200
+        await wire.closed()
+        client.send(CHAT)
+        again, _ = await there.called()
+        again.send(answer(b"{}"))
+        assert (await client.message()).status == 200
+
+
+async def test_who_waits_for_a_connection_that_is_old_gets_a_new_one(tmp_path):
+    limits = {"upstream_connection_age_ms": 1, "upstream_connections_max": 1}
+    async with provider() as there, serving(tmp_path, openai(there), **limits) as gateway:
+        one, two = await gateway.client(), await gateway.client()
+        one.send(CHAT)
+        wire, _ = await there.called()
+        loop = asyncio.get_running_loop()
+        made = loop.time()
+        two.send(CHAT)
+        await until(lambda: len(gateway.server._pipeline.live) == 2 and loop.time() > made + 0.001)
+        wire.send(answer(b"one"))
+        assert (await one.message()).body == b"one"
+        wire, _ = await there.called()
+        wire.send(answer(b"two"))
+        assert (await two.message()).body == b"two"
+
+
+async def test_connections_of_one_burst_do_not_end_in_another():
+    loop = asyncio.get_running_loop()
+    numbers = iter((0.0, 0.5, 1.0))
+    upstreams = Upstreams(
+        loop,
+        Background(logging.getLogger("test")),
+        Connector(loop, timeout_ms=1),
+        connections_max=1,
+        connection_age_ms=600_000,
+        random=lambda: next(numbers),
+    )
+    ages_s = [upstreams.expiry() - loop.time() for _ in range(3)]
+    assert ages_s == [pytest.approx(seconds, abs=1) for seconds in (600, 570, 540)]
+
+
+class Dawdling(Connector):
+    """Hands a connection over when the other end has already spoken or hung up on it."""
+
+    async def connect(self, origin: Origin, make: Any) -> Any:
+        connection = await super().connect(origin, make)
+        await until(lambda: connection.transport is None)
+        return connection
+
+
+@pytest.mark.parametrize("said", [answer(b"poison"), b""])
+async def test_who_answers_or_hangs_up_before_it_was_asked_is_broken(tmp_path, said):
+    async with provider() as there, serving(tmp_path, openai(there), upstream_connections_max=1) as gateway:
+        gateway.server._upstreams.connector = Dawdling(asyncio.get_running_loop(), timeout_ms=5_000)
+        client = await gateway.client()
+        for _ in range(2):  # and its place among the connections is free again
+            client.send(CHAT)
+            wire = await there.accept()
+            wire.send(said)
+            if not said:
+                wire.close()
+            message = await client.message()
+            assert message.status == 502
+            assert b"answered or hung up before it was asked" in message.body
+        assert gateway.server._upstreams.connections == 0
+
+
+async def test_a_provider_that_answers_before_it_has_the_whole_request_is_not_asked_again_there(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call("/v1/chat/completions", b'{"model":"m","pad":"' + b"x" * 20_000_000 + b'"}'))
+        wire = await there.accept()
+        await wire.until(b"\r\n\r\n")
+        wire.pause()
+        wire.send(answer(b"too large", status=413))
+        assert (await client.message()).body == b"too large"
+        client.send(CHAT)
+        again, request = await there.called()
+        assert request.body == b'{"model":"m"}'
+        again.send(answer(b"{}"))
+        assert (await client.message()).status == 200

@@ -38,6 +38,10 @@ def test_other_buckets_have_the_unit_of_price_lists():
     assert rates["web_searches"] == 10**16
     assert rates["input_pages"] == 4 * 10**15
     assert rates["input_audio_ms"] == 10**12
+    rates = rates_of(Override("*", "*", {"rerank_searches": "2", "input_images": "0.1", "input_pixels": "0.6"}))
+    assert rates["rerank_searches"] == 2 * 10**15
+    assert rates["input_images"] == 10**14
+    assert rates["input_pixels"] == 6 * 10**8
     assert set(COUNT_PER_RATE) < set(UNITS)
 
 

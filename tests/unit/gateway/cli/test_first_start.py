@@ -170,7 +170,7 @@ def reached(call: tuple[str, str]) -> tuple[str, str, str]:
     """The upstream's name, the endpoint and the provider's key of a call by path token."""
     path, credential = call
     upstream, slash, rest = path.removeprefix(f"/k/{TOKEN}/").partition("/")
-    found = find_endpoint(PROVIDERS[upstream].dialect, "POST", slash + rest)
+    found = find_endpoint(PROVIDERS[upstream], "POST", slash + rest)
     assert found is not None, path
     return upstream, found[0].name, credential.removeprefix("Bearer ")
 

@@ -45,7 +45,17 @@ def test_record_becomes_a_row() -> None:
 
 def test_unknown_is_null_and_never_zero() -> None:
     (row,) = to_table([Record(request_id="req_1", ts_ns=0)]).to_pylist()
-    unknown = {"tokens_in", "tokens_out", "cost_usd", "latency_ms", "ttft_ms", "status", "upstream_status", "metadata"}
+    unknown = {
+        "tokens_in",
+        "tokens_out",
+        "cost_usd",
+        "latency_ms",
+        "ttft_ms",
+        "status",
+        "upstream_status",
+        "metadata",
+        "work_id",
+    }
     assert {name for name, value in row.items() if value is None} == unknown | set(BUCKETS) | {"buckets_more"}
 
 

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.metering.counts import COUNT_MAX, Count, draw, is_stated, text_or_none
+from gateway.metering.counts import COUNT_MAX, Count, WholeNumber, draw, is_stated, text_or_none
 
 decode = msgspec.json.Decoder(Count).decode
 
@@ -18,6 +18,14 @@ def test_what_is_no_count_is_refused(text: bytes):
 
 def test_zero_and_the_largest_are_counts():
     assert (decode(b"0"), decode(str(COUNT_MAX).encode())) == (0, COUNT_MAX)
+
+
+def test_whole_numbers_may_be_written_as_fractions():
+    numbers = msgspec.json.Decoder(WholeNumber)
+    assert [numbers.decode(text) for text in (b"6.0", b"6", b"0")] == [6, 6, 0]
+    for text in (b"6.5", b"-1", b'"6"', b"1e13"):
+        with pytest.raises(msgspec.ValidationError):
+            numbers.decode(text)
 
 
 @given(st.lists(st.integers(0, 50), min_size=1, max_size=4), st.integers(0, 200))

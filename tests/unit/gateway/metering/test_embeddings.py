@@ -21,6 +21,27 @@ def test_the_prompt_is_the_usage(usage: bytes):
     assert (reading.model, reading.provenance) == ("text-embedding-3-small", "reported")
 
 
+def test_a_reranker_bills_what_it_read():
+    voyage = (
+        b'{"object":"list","data":[{"relevance_score":0.6,"index":0}],"model":"rerank-2","usage":{"total_tokens":43}}'
+    )
+    together = b'{"results":[],"usage":{"prompt_tokens":43,"completion_tokens":0,"total_tokens":43}}'
+    for body in (voyage, together):
+        assert [dict(line.usage.buckets()) for line in read(body, "voyage").lines] == [{"input_text": 43}]
+
+
+def test_voyage_bills_contextualized_texts_by_the_token_and_pictures_by_the_pixel():
+    contextualized = b'{"data":[{"object":"list","data":[],"index":0}],"model":"m","usage":{"total_tokens":14}}'
+    multimodal = b'{"data":[],"usage":{"text_tokens":5,"image_pixels":2000000,"total_tokens":3576}}'
+    video = b'{"data":[],"usage":{"text_tokens":0,"image_pixels":0,"video_pixels":1120,"total_tokens":1}}'
+    text_alone = b'{"data":[],"usage":{"text_tokens":5,"image_pixels":0,"total_tokens":5}}'
+    found = [dict(read(body, "voyage").lines[0].usage.buckets())
+             for body in (contextualized, multimodal, video, text_alone)]  # fmt: skip
+    assert found == [
+        {"input_text": 14}, {"input_text": 5, "input_pixels": 2000000}, {"input_pixels": 1120}, {"input_text": 5},
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("body", "flags"),
     [

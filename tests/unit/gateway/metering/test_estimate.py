@@ -1,9 +1,11 @@
 """Estimates follow the measured formulas, lean upward, and say what they could not see."""
 
+import base64
 import json
 
 import pytest
 
+from gateway.metering.counts import INPUT_NOT_COUNTED
 from gateway.metering.estimate import (
     ATTACHMENT_ASSUMED,
     ATTACHMENT_TOKENS,
@@ -13,6 +15,7 @@ from gateway.metering.estimate import (
 )
 from gateway.metering.meter import Seen
 from gateway.metering.reading import Line, Reading
+from gateway.wire.eventstream import encode
 from pricing.usage import Usage
 
 NOTHING = Seen(b"", 0)
@@ -101,6 +104,17 @@ REQUESTS = [
     ("gemini.embeddings", {"content": {"parts": [{"text": "hello world"}]}}, 2),
     ("gemini.generate", {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}, 3 + 3 + 1 + 1),
     ("anthropic.messages", {"system": "hello", "messages": [HELLO], "max_tokens": 9}, 3 + 1 + 3 + 1 + 2),
+    ("openai.embeddings", {"inputs": [["hello", "hello world"]]}, 3),
+    ("bedrock.converse", {"system": [{"text": "hello"}], "messages": [HELLO]}, 3 + 3 + 1 + 3 + 1 + 2),
+    ("bedrock.invoke", {"anthropic_version": "x", "messages": [HELLO]}, 3 + 3 + 1 + 2),
+    ("bedrock.invoke", {"inputText": "hello world"}, 3 + 2),
+    ("cohere.chat", {"messages": [HELLO], "model": "command-r"}, 3 + 3 + 1 + 2),
+    ("cohere.chat", {"message": "hello world", "preamble": "hello"}, 3 + 2 + 1),
+    ("cohere.embed", {"texts": ["hello world"], "input_type": "search_query"}, 2),
+    ("ollama.chat", {"messages": [HELLO], "options": {"seed": 1}}, 3 + 3 + 1 + 2),
+    ("ollama.chat", {"prompt": "hello world", "context": [1, 2, 3]}, 3 + 2 + 3),
+    ("ollama.embed", {"input": ["hello world"]}, 2),
+    ("vertex.predict", {"instances": [{"content": "hello world"}]}, 3 + 2),
 ]
 
 
@@ -114,6 +128,12 @@ ANSWERS = [
     ("openai.responses", {"type": "response.output_text.delta", "delta": "hello world"}),
     ("anthropic.messages", {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "hello world"}}),
     ("gemini.generate", {"candidates": [{"content": {"parts": [{"text": "hello world"}]}}]}),
+    ("bedrock.converse", {"contentBlockIndex": 0, "delta": {"text": "hello world"}}),
+    ("bedrock.invoke", {"generation": "hello world"}),
+    ("bedrock.invoke", {"choices": [{"message": {"content": "hello world"}}]}),
+    ("cohere.chat", {"type": "content-delta", "delta": {"message": {"content": {"text": "hello world"}}}}),
+    ("ollama.chat", {"message": {"role": "assistant", "content": "hello world"}, "done": False}),
+    ("ollama.chat", {"response": "hello world", "done": False}),
 ]
 
 
@@ -128,6 +148,37 @@ def test_repeated_texts_of_responses_are_counted_once():
     assert estimated("openai.responses", "gpt-4o", {}, seen(delta, done))[1] == 2
     whole = b'{"output":[{"content":[{"type":"output_text","text":"hello world"}]}]}'
     assert estimated("openai.responses", "gpt-4o", {}, Seen(whole, len(whole)))[1] == 2
+
+
+def test_events_in_base64_are_unwrapped():
+    deltas = [
+        {"type": "content_block_delta", "delta": {"type": "text_delta", "text": word}} for word in ("hello", " you")
+    ]
+    blobs = [json.dumps({"bytes": base64.b64encode(json.dumps(delta).encode()).decode()}, separators=(",", ":"))
+             for delta in deltas]  # fmt: skip
+    raw = b"".join(encode({":event-type": "chunk"}, blob.encode()) for blob in blobs)
+    assert estimated("bedrock.invoke", "gpt-4o", {}, Seen(raw, len(raw)))[1] == 2
+    assert estimated("bedrock.invoke", "gpt-4o", {}, Seen(raw[:-20], len(raw[:-20])))[1] == 1
+
+
+def test_a_name_on_bedrock_says_whose_tokenizer_it_is():
+    for model in ("anthropic.claude-haiku-4-5-20251001-v1:0", "eu.anthropic.claude-haiku-4-5-20251001-v1:0"):
+        assert estimated("openai.chat", model, {}, said("hello" + " world" * 99))[1] == 127
+    assert estimated("openai.chat", "gpt-4.1", {}, said("hello" + " world" * 99))[1] == 100
+
+
+@pytest.mark.parametrize("reader", ["rerank", "cohere.rerank", "mistral.ocr"])
+def test_what_no_text_shows_stays_unknown(reader: str):
+    assert estimate(reader, "m", b'{"query":"hello","documents":["world"]}', NOTHING, Reading()) == Reading()
+
+
+def test_an_input_that_was_not_counted_is_estimated_and_the_output_kept():
+    line = Line(Usage(output_text=79))
+    reading = Reading(lines=(line,), provenance="partial", model="gpt-4o", flags=(INPUT_NOT_COUNTED,))
+    filled = estimate("ollama.chat", "", json.dumps({"messages": [HELLO]}).encode(), said("hello" * 500), reading)
+    assert filled.lines[0].usage == Usage(input_text=3 + 3 + 1 + 2, output_text=79)
+    assert (filled.provenance, filled.flags) == ("partial", (INPUT_NOT_COUNTED,))
+    assert estimate("ollama.chat", "", b"{", NOTHING, reading) == reading
 
 
 def partial(output: int) -> Reading:

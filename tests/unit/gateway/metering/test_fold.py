@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gateway.metering.counts import INCONSISTENT
+from gateway.metering.counts import INCONSISTENT, INPUT_NOT_COUNTED
 from gateway.metering.fold import UNREADABLE, LastWins
 from gateway.metering.reading import Line, Reading
 from gateway.wire.jsontext import NotJson
@@ -84,3 +84,8 @@ def test_searches_shown_once_stay_with_the_totals_that_follow():
 def test_an_unreadable_event_is_flagged_and_changes_nothing_else():
     reading = folded(total(7), NotJson("x"), msgspec.ValidationError("y")).reading(complete=True)
     assert (output(reading), reading.provenance, reading.flags) == (7, "reported", (UNREADABLE,))
+
+
+def test_a_usage_without_its_input_is_never_final():
+    half = msgspec.structs.replace(total(7), flags=(INPUT_NOT_COUNTED,))
+    assert folded(half).reading(complete=True).provenance == "partial"

@@ -1,9 +1,10 @@
 """Whatever the framing, the bytes come first: a defect of the reading costs a number, never the stream."""
 
 from gateway.metering.counts import PROVIDER_ERROR
-from gateway.metering.fold import LastWins
-from gateway.metering.framing import BODY_TOO_LARGE, EVENT_TOO_LARGE, METER_ERROR, Array, Body, Events
+from gateway.metering.fold import UNREADABLE, LastWins
+from gateway.metering.framing import BODY_TOO_LARGE, EVENT_TOO_LARGE, METER_ERROR, Array, Body, Events, Frames, Lines
 from gateway.metering.reading import Line, Reading
+from gateway.wire.eventstream import encode
 from pricing.usage import Usage
 
 USAGE = b'data: {"choices":[],"usage":{"prompt_tokens":5}}\n\n'
@@ -129,3 +130,122 @@ def test_a_body_beyond_the_limit_is_not_kept():
     for chunk in (b"0123456789", b"x", b"small"):
         assert meter.feed(chunk) == chunk
     assert meter.reading(complete=True) == Reading(flags=(BODY_TOO_LARGE,))
+
+
+def frame(payload: bytes, kind: str = "event") -> bytes:
+    return encode({":event-type": "metadata", ":message-type": kind}, payload)
+
+
+TEXT_FRAME, USAGE_FRAME, BLOB_FRAME = frame(b'{"delta":{}}'), frame(b'{"usage":{}}'), frame(b'{"bytes":"e30="}')
+
+
+class Finished(Recorder):
+    """A fold that says whether it was told that its stream came to its end."""
+
+    def reading(self, complete: bool) -> Reading:
+        return Reading(flags=("finished",) if complete else ())
+
+
+def test_of_frames_those_with_usage_or_with_a_blob_are_read():
+    fold = Recorder()
+    meter = Frames(fold, 1000)
+    for chunk in (TEXT_FRAME + USAGE_FRAME, BLOB_FRAME[:9], BLOB_FRAME[9:]):
+        assert meter.feed(chunk) is chunk
+    assert meter.flush() == b""
+    assert fold.taken == [b'{"usage":{}}', b'{"bytes":"e30="}']
+
+
+def test_a_frame_that_is_an_exception_ends_a_stream_before_its_end():
+    meter = Frames(Finished(), 1000)
+    meter.feed(TEXT_FRAME)
+    assert meter.reading(complete=True).flags == ("finished",)
+    meter.feed(frame(b'{"message":"no"}', "exception"))
+    assert meter.reading(complete=True).flags == (PROVIDER_ERROR,)
+
+
+def test_bytes_that_are_no_frame_pass_and_are_flagged():
+    fold = Finished()
+    meter = Frames(fold, 1000)
+    assert meter.feed(USAGE_FRAME + b"<html>............") == USAGE_FRAME + b"<html>............"
+    assert meter.feed(USAGE_FRAME) == USAGE_FRAME
+    assert meter.reading(complete=True).flags == (UNREADABLE,)
+    assert fold.taken == [b'{"usage":{}}']
+
+
+def test_a_frame_too_large_to_hold_passes_and_is_flagged():
+    fold = Recorder()
+    meter = Frames(fold, 150)
+    big = frame(b"A" * 200)
+    assert b"".join(meter.feed(bytes([byte])) for byte in big + USAGE_FRAME) == big + USAGE_FRAME
+    assert fold.taken == [b'{"usage":{}}']
+    assert meter.reading(complete=True).flags == (EVENT_TOO_LARGE,)
+
+
+def test_a_broken_reader_of_frames_is_flagged():
+    meter = Frames(Broken(), 1000)
+    assert meter.feed(USAGE_FRAME) == USAGE_FRAME
+    assert METER_ERROR in meter.reading(complete=True).flags
+
+
+def test_of_lines_the_first_and_the_last_two_are_read():
+    fold = Recorder()
+    meter = Lines(fold, 1000)
+    for number in range(9):
+        chunk = b'{"n":%d}\n\r\n' % number
+        assert meter.feed(chunk) is chunk
+    assert fold.taken == [b'{"n":0}', b'{"n":1}']
+    meter.reading(complete=True)
+    assert fold.taken[2:] == [b'{"n":7}', b'{"n":8}']
+
+
+def test_a_last_line_without_its_end_is_read_and_a_cut_one_is_not():
+    for last, read in ((b'{"n":2}', True), (b'{"n":', False)):
+        fold = Recorder()
+        meter = Lines(fold, 1000)
+        assert meter.feed(b'{"n":0}\n{"n":1}\n' + last) == b'{"n":0}\n{"n":1}\n' + last
+        assert meter.flush() == b""
+        meter.reading(complete=True)
+        assert (last in fold.taken) is read
+
+
+def test_one_object_over_several_lines_is_read_as_one():
+    whole = b'\n{\n "error": {\n  "message": "no"\n }\n}\n'
+    for size in (1, 7, 100):
+        fold = Recorder()
+        meter = Lines(fold, 1000)
+        assert b"".join(meter.feed(whole[at : at + size]) for at in range(0, len(whole), size)) == whole
+        meter.flush()
+        meter.reading(complete=True)
+        assert set(fold.taken) == {whole.strip()}
+
+
+def test_a_line_too_large_to_hold_passes_and_is_flagged():
+    fold = Recorder()
+    meter = Lines(fold, 20)
+    sent = b'{"n":0}\n{"text":"' + b"A" * 200 + b'"}\n{"n":2}\n'
+    assert b"".join(meter.feed(bytes([byte])) for byte in sent) == sent
+    assert EVENT_TOO_LARGE in meter.reading(complete=True).flags
+    assert set(fold.taken) == {b'{"n":0}', b'{"n":2}'}
+
+
+def test_a_broken_reader_of_lines_is_flagged():
+    meter = Lines(Broken(), 1000)
+    assert meter.feed(b"{}\n") == b"{}\n"
+    assert METER_ERROR in meter.reading(complete=True).flags
+
+
+def test_every_framing_knows_where_an_event_of_ours_could_follow():
+    cases = [
+        (events(Recorder()), CHUNK),
+        (Array(Recorder(), 1000), b'[{"a":1}'),
+        (Frames(Recorder(), 1000), TEXT_FRAME),
+        (Lines(Recorder(), 1000), b'{"n":0}\n'),
+    ]
+    for meter, whole in cases:
+        meter.feed(whole[:-1])
+        cut = meter.at_boundary
+        meter.feed(whole[-1:])
+        assert (cut, meter.at_boundary) == (False, True)
+    body = Body(lambda body: Reading(), 10)
+    body.feed(b"{}")
+    assert body.at_boundary is False

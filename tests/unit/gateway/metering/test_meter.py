@@ -6,10 +6,11 @@ from itertools import pairwise
 
 import pytest
 
+from gateway.endpoints import APIS
 from gateway.metering import meter
 from gateway.metering.meter import READERS, Seen, StreamMeter, read_body
-from gateway.metering.reading import Reading
-from gateway.providers import PATHS
+from gateway.metering.reading import About, Reading
+from gateway.wire.eventstream import encode
 
 
 def sse(*events: object, name: str = "", end: str = "\n") -> bytes:
@@ -60,6 +61,27 @@ RESPONSES = sse(
     name="event",
 )
 
+
+def frames(*events: tuple[str, object]) -> bytes:
+    return b"".join(
+        encode({":event-type": name, ":message-type": "event"}, json.dumps(event, separators=(",", ":")).encode())
+        for name, event in events
+    )
+
+
+CONVERSE = frames(
+    ("messageStart", {"role": "assistant"}),
+    ("contentBlockDelta", {"delta": {"text": "Hi"}}),
+    ("messageStop", {"stopReason": "end_turn"}),
+    ("metadata", {"usage": {"inputTokens": 9, "outputTokens": 3, "totalTokens": 12}}),
+)
+OLLAMA = b"".join(
+    json.dumps({"model": "llama3", **members}).encode() + b"\n"
+    for members in (
+        *({"message": {"content": word}, "done": False} for word in WORDS),
+        {"done": True, "prompt_eval_count": 9, "eval_count": 3},
+    )
+)
 STREAMS = [
     ("openai.chat", "openai", SPLICED, "gpt-4o-2024-08-06", {"input_text": 9, "output_text": 3}),
     ("openai.responses", "openai", RESPONSES, "gpt-5.4", {"input_text": 4, "output_text": 2}),
@@ -68,11 +90,13 @@ STREAMS = [
      {"input_text": 8, "output_text": 5}),
     ("gemini.generate", "gemini", json.dumps(GEMINI_CHUNKS, indent=1).encode(), "gemini-3-flash",
      {"input_text": 8, "output_text": 5}),
+    ("bedrock.converse", "bedrock", CONVERSE, None, {"input_text": 9, "output_text": 3}),
+    ("ollama.chat", "ollama", OLLAMA, "llama3", {"input_text": 9, "output_text": 3}),
 ]  # fmt: skip
 
 
 def metered(reader: str, provider: str, pieces: list[bytes], strip: bool = False, complete: bool = True):
-    stream = StreamMeter(reader, provider, strip=strip, event_bytes_max=1 << 20, text_bytes_max=1 << 20)
+    stream = StreamMeter(reader, About(provider), strip=strip, event_bytes_max=1 << 20, text_bytes_max=1 << 20)
     sent = b"".join(stream.feed(piece) for piece in pieces) + stream.flush()
     return sent, stream.finish(complete)
 
@@ -86,7 +110,7 @@ def splits(whole: bytes) -> list[list[bytes]]:
 
 @pytest.mark.parametrize(("reader", "provider", "body", "model", "buckets"), STREAMS)
 def test_a_stream_is_read_alike_in_any_chunks_and_passes_unchanged(
-    reader: str, provider: str, body: bytes, model: str, buckets: dict[str, int]
+    reader: str, provider: str, body: bytes, model: str | None, buckets: dict[str, int]
 ):
     for pieces in splits(body):
         sent, reading = metered(reader, provider, pieces)
@@ -104,7 +128,7 @@ def test_stripping_gives_the_stream_that_was_asked_for_in_any_chunks():
 
 
 def test_stripping_lets_whole_events_go_in_the_call_they_came_in():
-    stream = StreamMeter("openai.chat", "openai", strip=True, event_bytes_max=1000, text_bytes_max=0)
+    stream = StreamMeter("openai.chat", About("openai"), strip=True, event_bytes_max=1000, text_bytes_max=0)
     first, second = SPLICED.split(b"\n\n")[:2]
     assert stream.feed(first + b"\n\n" + second) == first.replace(b',"usage":null', b"") + b"\n\n"
     assert stream.feed(b"\n\n") == second.replace(b',"usage":null', b"") + b"\n\n"
@@ -112,7 +136,7 @@ def test_stripping_lets_whole_events_go_in_the_call_they_came_in():
 
 @pytest.mark.parametrize(("reader", "provider", "body", "model", "buckets"), STREAMS)
 def test_a_stream_cut_anywhere_passes_and_claims_no_more_than_it_was_told(
-    reader: str, provider: str, body: bytes, model: str, buckets: dict[str, int]
+    reader: str, provider: str, body: bytes, model: str | None, buckets: dict[str, int]
 ):
     for end in range(len(body)):
         sent, reading = metered(reader, provider, [body[:end]], complete=False)
@@ -169,21 +193,44 @@ def test_nothing_at_all_is_unknown():
 
 
 def test_what_was_seen_is_kept_up_to_a_limit_and_counted_beyond():
-    stream = StreamMeter("openai.chat", "openai", strip=False, event_bytes_max=1000, text_bytes_max=10)
+    stream = StreamMeter("openai.chat", About("openai"), strip=False, event_bytes_max=1000, text_bytes_max=10)
     for piece in (b"data: 1\n\n", b"data: 2\n\n", b"data: 3\n\n"):
         stream.feed(piece)
     assert stream.seen == Seen(b"data: 1\n\ndata: 2\n\n", 27)
 
 
+def test_an_answer_of_lines_may_be_one_object_with_or_without_its_end():
+    body = json.dumps({"model": "llama3", "done": True, "prompt_eval_count": 9, "eval_count": 3}).encode()
+    for end in (b"", b"\n"):
+        for pieces in splits(body + end):
+            sent, reading = metered("ollama.chat", "ollama", pieces)
+            assert sent == body + end
+            assert dict(reading.lines[0].usage.buckets()) == {"input_text": 9, "output_text": 3}
+
+
+def test_where_an_event_of_ours_could_follow_is_known():
+    stream = StreamMeter("openai.chat", About("openai"), strip=True, event_bytes_max=1000, text_bytes_max=0)
+    ends = [stream.at_boundary]
+    for piece in (b"\n", SPLICED[:20], SPLICED[20:-1], SPLICED[-1:]):
+        stream.feed(piece)
+        ends.append(stream.at_boundary)
+    assert ends == [True, True, False, False, True]
+
+
+def test_a_body_without_its_input_is_not_final():
+    reading = read_body("ollama.chat", About("ollama"), b'{"model":"llama3","done":true,"eval_count":79}')
+    assert (reading.provenance, reading.flags) == ("partial", ("input_not_counted",))
+
+
 def test_a_body_is_final_whatever_its_choices_say():
     body = json.dumps({**chunk("Hi"), "usage": CHAT_USAGE}).encode()
-    assert read_body("openai.chat", "openai", body).provenance == "reported"
+    assert read_body("openai.chat", About("openai"), body).provenance == "reported"
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"usage":', b"[1]", b'{"choices":' + b"[" * 10_000])
 @pytest.mark.parametrize("reader", READERS)
 def test_a_body_that_is_no_answer_is_unknown_and_flagged(reader: str, body: bytes):
-    reading = read_body(reader, "openai", body)
+    reading = read_body(reader, About("openai"), body)
     assert (reading.lines, reading.provenance, reading.flags) == ((), "unknown", (meter.BODY_UNREADABLE,))
 
 
@@ -203,5 +250,5 @@ def test_text_that_is_none_costs_no_numbers_and_is_no_defect_of_ours(junk: bytes
 
 
 def test_every_endpoint_that_names_a_reader_has_one():
-    named = {endpoint.reader for rows in PATHS.values() for _, _, endpoint in rows if endpoint.reader}
+    named = {row.endpoint.reader for rows in APIS.values() for row in rows if row.endpoint.reader}
     assert named == set(READERS)

@@ -26,23 +26,78 @@ def test_a_bucket_without_a_rate_is_named():
     assert MODELS["gemini-embedding-001"].unbillable(Tokens(cache_read=1)) == "cache_read"
 
 
-@pytest.mark.parametrize("name", MODELS)
+# What a family is called where prices are listed; the others run on machines of one's own.
+CATALOG = {"gemini": "google", "xai": "x-ai", "moonshot": "moonshotai", "voyage": "voyageai"}
+SELF_HOSTED = ("ollama", "vllm", "llama.cpp")
+# Not listed there; what is not listed costs nothing here.
+UNLISTED_KINDS = ("moderations", "rerank", "images", "multimodal")
+UNLISTED = ("BAAI/bge-base-en-v1.5",)
+LISTED = [
+    name
+    for name, model in MODELS.items()
+    if model.kind not in UNLISTED_KINDS and model.family not in SELF_HOSTED and name not in UNLISTED
+]
+PRICED = {
+    "input_tokens": "input_nanousd",
+    "output_tokens": "output_nanousd",
+    "cache_read_tokens": "cache_read_nanousd",
+    "cache_write_tokens": "cache_write_nanousd",
+}
+PRICED_ELSEWHERE = {
+    "input_document_pages": "page_nanousd",
+    "input_annotated_document_pages": "annotated_page_nanousd",
+    "web_searches": "web_search_nanousd",
+}
+
+
+def listed_nanousd(name: str, **counts: int) -> Decimal:
+    """What genai-prices says a call of so much costs, beyond its price of a call."""
+    family = MODELS[name].family
+    usage = Usage(**counts)
+    price = calc_price(usage, model_ref=name, provider_id=CATALOG.get(family, family)).total_price
+    return price.scaleb(9) - MODELS[name].call_nanousd
+
+
+@pytest.mark.parametrize("name", LISTED)
 def test_prices_are_the_list_prices(name: str):
-    model = MODELS[name]
-    provider = "google" if model.family == "gemini" else model.family
-    if model.kind == "moderations":
-        return
-    for bucket, rate_nanousd in (
-        ("input_tokens", model.input_nanousd),
-        ("output_tokens", model.output_nanousd),
-        ("cache_read_tokens", model.cache_read_nanousd),
-        ("cache_write_tokens", model.cache_write_nanousd),
-    ):
-        if rate_nanousd is None:
-            continue
-        usage = Usage(input_tokens=1000, **{bucket: 1000}) if bucket.startswith("cache") else Usage(**{bucket: 1000})
-        price = calc_price(usage, model_ref=name, provider_id=provider).total_price
-        assert price == Decimal(rate_nanousd * 1000).scaleb(-9)
+    for counted, rate in PRICED.items():
+        rate_nanousd = getattr(MODELS[name], rate)
+        if rate_nanousd is not None:
+            more = {"input_tokens": 1000} if counted.startswith("cache") else {}
+            assert listed_nanousd(name, **{**more, counted: 1000}) == rate_nanousd * 1000
+
+
+@pytest.mark.parametrize("name", ["mistral-ocr-4-0", "sonar-deep-research"])
+def test_prices_of_what_is_no_token_are_the_list_prices(name: str):
+    for counted, rate in PRICED_ELSEWHERE.items():
+        both = {"input_document_pages": 1000} if "annotated" in counted else {}
+        assert listed_nanousd(name, **both, **{counted: 1000}) == getattr(MODELS[name], rate) * 1000
+
+
+@pytest.mark.parametrize("name", ["whisper-large-v3", "whisper-large-v3-turbo", "voxtral-mini-2602"])
+def test_the_price_of_an_hour_of_audio_is_the_list_price(name: str):
+    assert listed_nanousd(name, audio_seconds=3600, input_audio_seconds=3600) == MODELS[name].audio_hour_nanousd
+
+
+def test_deep_research_bills_what_it_thought_and_cited_apart():
+    tokens = Tokens(input=1, output=10, reasoning=100, citation=1000, web_searches=2)
+
+    amount_nanousd = MODELS["sonar-deep-research"].amount_nanousd(tokens)
+    assert amount_nanousd == 1 * 2000 + 10 * 8000 + 100 * 3000 + 1000 * 2000 + 2 * 5_000_000
+
+
+def test_a_call_may_have_a_price_of_its_own():
+    assert MODELS["sonar"].amount_nanousd(Tokens(input=1)) == 12_000_000 + 1000
+
+
+@pytest.mark.parametrize(("played_ms", "amount_nanousd"), [(1, 308_333), (10_000, 308_333), (20_000, 616_667)])
+def test_audio_is_billed_by_the_hour_ten_seconds_at_least(played_ms: int, amount_nanousd: int):
+    assert MODELS["whisper-large-v3"].amount_nanousd(Tokens(input_audio_ms=played_ms)) == amount_nanousd
+
+
+@pytest.mark.parametrize("model", MODELS.values())
+def test_no_two_providers_have_a_model_of_one_name(model: Model):
+    assert MODELS[model.name] is MODELS[model.version] is model
 
 
 def test_a_model_is_found_by_name_and_version_for_what_it_does():

@@ -52,8 +52,8 @@ def test_unknown_models_and_paths_are_404():
     assert (status, said["code"]) == (404, "model_not_found")
     # A model of another kind is unknown here too.
     assert error({"model": "text-embedding-3-small", "messages": HELLO})[0] == 404
-    status, said = error({}, path="/v1/chat")
-    assert (status, said["message"]) == (404, "Invalid URL (POST /v1/chat)")
+    status, said = error({}, path="/v1/chatter")
+    assert (status, said["message"]) == (404, "Invalid URL (POST /v1/chatter)")
 
 
 @pytest.mark.parametrize("path", [CHAT, "/v1/completions"])

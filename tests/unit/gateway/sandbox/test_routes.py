@@ -17,6 +17,16 @@ CHAT = {"model": "gpt-4o", "messages": [{"role": "user", "content": "hello"}]}
         ("anthropic", "POST", "/v1/messages/count_tokens", "messages.count_tokens", ""),
         ("gemini", "POST", "/v1beta/models/m:streamGenerateContent", "generate_content", "m"),
         ("gemini", "POST", "/v1/models/m:embedContent", "embed_content", "m"),
+        ("mistral", "POST", "/v1/fim/completions", "fim.completions", ""),
+        ("groq", "POST", "/openai/v1/audio/translations", "audio.translations", ""),
+        ("cohere", "POST", "/v2/chat", "chat", ""),
+        ("cohere", "POST", "/v1/chat", "v1.chat", ""),
+        ("cohere", "POST", "/compatibility/v1/embeddings", "embeddings", ""),
+        ("ollama", "POST", "/api/generate", "generate", ""),
+        ("ollama", "POST", "/v1/completions", "completions", ""),
+        ("deepseek", "POST", "/chat/completions", "chat.completions", ""),
+        ("deepseek", "POST", "/v1/chat/completions", "chat.completions", ""),
+        ("zai", "GET", "/api/paas/v4/models/glm-4.6", "models.retrieve", "glm-4.6"),
     ],
 )
 def test_a_path_is_one_operation(dialect: str, method: str, path: str, endpoint: str, model: str):
@@ -35,6 +45,11 @@ def test_a_path_is_one_operation(dialect: str, method: str, path: str, endpoint:
         ("openai", "PUT", "/v1/models"),
         ("azure", "POST", "/openai/deployments/a/b/chat/completions"),
         ("gemini", "POST", "/v1alpha/models/m:generateContent"),
+        ("groq", "POST", "/v1/chat/completions"),
+        ("perplexity", "POST", "/v1/chat/completions"),
+        ("openrouter", "POST", "/v1/chat/completions"),
+        ("cohere", "POST", "/v2/tokenize"),
+        ("xai", "POST", "/v1/completions"),
     ],
 )
 def test_other_paths_are_none(dialect: str, method: str, path: str):

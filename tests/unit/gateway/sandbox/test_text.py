@@ -1,4 +1,4 @@
-from itertools import islice
+from itertools import islice, pairwise
 
 import pytest
 
@@ -6,6 +6,7 @@ from gateway.sandbox.text import (
     WORDS,
     count_prompt,
     count_tokens,
+    rank,
     seed_of,
     split_prompts,
     write_chunks,
@@ -58,3 +59,11 @@ def test_prompts_are_texts_or_lists_of_numbers():
     assert split_prompts(["a", [1, 2]]) == ["a", [1, 2]]
     assert count_prompt([1, 2, 3]) == 3
     assert count_prompt("eightish") == 2
+
+
+def test_documents_are_ranked_by_the_texts_alone():
+    ranked = rank("night", ["day", "night", "dusk"])
+
+    assert ranked == rank("night", ["day", "night", "dusk"]) != rank("day", ["day", "night", "dusk"])
+    assert sorted(index for index, _ in ranked) == [0, 1, 2]
+    assert all(1 > best >= next_best >= 0 for (_, best), (_, next_best) in pairwise(ranked))

@@ -7,6 +7,7 @@ from gateway.wire.headers import (
     request_reader,
     response_head,
     response_reader,
+    without_secret,
 )
 from gateway.wire.http1 import Head
 
@@ -205,3 +206,30 @@ def test_a_request_without_a_body_is_given_no_length():
     )
 
     assert (before, after) == (LINE + b"Host: api\r\n\r\n", b"")
+
+
+def cleaned(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK") -> tuple[list[bytes], dict[bytes, bytes]]:
+    """The whole head without the secret, by lines; and what is read of it."""
+    head = without_secret(response_reader().response(b"\r\n".join((first, *lines, b"", b""))), b"sk-of-the-policy")
+    return head.first.string.split(b"\r\n")[:-2], head.values
+
+
+def test_what_holds_a_secret_is_taken_out_whole():
+    lines, values = cleaned(
+        b"Content-Type: text/plain",
+        b"Authorization: Bearer sk-of-the-policy",
+        b"X-Request-Id: echo-sk-of-the-policy-echo",
+        b"Location: https://elsewhere.test/?key=sk-of-the-policy",
+        b"Set-Cookie: a=1",
+    )
+    assert lines == [b"HTTP/1.1 200 OK", b"Content-Type: text/plain", b"Set-Cookie: a=1"]
+    assert values == {b"content-type": b"text/plain"}
+
+
+def test_a_reason_phrase_with_a_secret_is_none():
+    assert cleaned(first=b"HTTP/1.1 401 Bad key sk-of-the-policy")[0] == [b"HTTP/1.1 401"]
+
+
+def test_framing_stays_whatever_it_holds():
+    odd = response_reader().response(b"HTTP/1.1 200 OK\r\ncontent-length: 12345678\r\nx: 12345678\r\n\r\n")
+    assert without_secret(odd, b"12345678").lines == b"content-length: 12345678\r\n"

@@ -127,3 +127,12 @@ def test_an_element_beyond_the_limit_is_left_out_and_the_next_one_is_not():
     ]
     assert out == [b'{"b":1}']
     assert elements.oversize
+
+
+def test_between_elements_another_could_stand():
+    elements = Elements(1000)
+    ends = []
+    for piece in (b"[", b'{"a":', b"1}", b",\r\n", b'{"b":"]', b'"}', b"]"):
+        elements.feed(piece)
+        ends.append(elements.at_boundary)
+    assert ends == [True, False, True, True, False, True, False]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from gateway.wire.peek import Malformed, Peek, peek
+from gateway.wire.peek import Malformed, Peek, peek, peek_form
 
 
 def looked(body: bytes, dialect: str = "openai") -> Peek:
@@ -17,7 +17,7 @@ def test_an_openai_body_is_read_and_its_other_members_are_skipped():
         b'"service_tier":"flex","user":"ann","temperature":0.5}'
     )
     assert (found.model, found.stream, found.n, found.max_completion_tokens) == ("gpt-4o", True, 2, 9)
-    assert (found.service_tier, found.end_user, found.background) == ("flex", "ann", False)
+    assert (found.service_tier, found.end_user) == ("flex", "ann")
 
 
 @pytest.mark.parametrize(
@@ -91,3 +91,10 @@ def test_absurd_numbers_crash_nothing(number: bytes):
 
 def test_half_a_surrogate_pair_is_no_reason_to_refuse():
     assert looked(rb'{"messages":[{"content":"\ud83d"}],"model":"m"}').model == "m"
+
+
+def test_a_form_is_read_by_its_fields():
+    form = {"model": "whisper-1", "stream": "True", "user": "ann", "n": "2"}
+    found = peek_form(form.get)
+    assert (found.model, found.stream, found.end_user) == ("whisper-1", True, "ann")
+    assert (peek_form({}.get).model, peek_form({"stream": "false"}.get).stream) == (None, False)

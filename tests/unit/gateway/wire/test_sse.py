@@ -99,3 +99,12 @@ def test_events_before_one_beyond_the_limit_are_still_events():
 )
 def test_fields_are_read_as_the_standard_says(event: bytes, payload: bytes, name: bytes):
     assert (sse.payload(event), sse.name(event)) == (payload, name)
+
+
+def test_the_end_of_an_event_is_known():
+    splitter = Splitter(10)
+    ends = []
+    for piece in (HELLO, b"data: 1\n", b"\n", b"data: beyond the limit", b"\n\n", b": ping\n\n"):
+        splitter.feed(piece)
+        ends.append(splitter.at_boundary)
+    assert ends == [True, False, True, False, True, True]
