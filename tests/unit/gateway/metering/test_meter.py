@@ -240,12 +240,12 @@ def test_a_body_that_is_no_answer_is_unknown_and_flagged(reader: str, body: byte
 def test_text_that_is_none_costs_no_numbers_and_is_no_defect_of_ours(junk: bytes):
     items = b'[{"type":"message","id":"%b"},{"type":"web_search_call%b"}]' % (junk, junk)
     usage = b'{"input_tokens":4,"output_tokens":2,"total_tokens":6}'
-    reading = read_body("openai.responses", "openai", b'{"model":"m","output":%b,"usage":%b}' % (items, usage))
+    reading = read_body("openai.responses", About("openai"), b'{"model":"m","output":%b,"usage":%b}' % (items, usage))
     assert (reading.lines[0].usage.input_text, reading.lines[0].usage.output_text) == (4, 2)
     assert meter.METER_ERROR not in reading.flags
 
     details = b'{"promptTokenCount":8,"totalTokenCount":8,"promptTokensDetails":[{"modality":"%b"}]}' % junk
-    reading = read_body("gemini.generate", "gemini", b'{"modelVersion":"g","usageMetadata":%b}' % details)
+    reading = read_body("gemini.generate", About("gemini"), b'{"modelVersion":"g","usageMetadata":%b}' % details)
     assert meter.METER_ERROR not in reading.flags
 
 
