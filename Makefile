@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check lint type tidy format bench seed metering-report crash soak slow-clients model lock clean
+.PHONY: help setup dev test check lint type tidy format bench seed metering-report crash fuzz soak slow-clients model lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -55,6 +55,10 @@ metering-report: $(VENV)/.installed-dev ## expected and metered usage of every r
 crash: $(VENV)/.installed-dev ## kill the gateway 200 times under load and compare the books
 	@$(BIN)/python -m tests.e2e.crash $(ARGS)
 
+fuzz: $(VENV)/.installed-dev ## fuzz every parser for two minutes each (ARGS="--seconds 30 --target sse")
+	@$(PIP_INSTALL) --require-hashes --no-deps --only-binary atheris -r requirements-fuzz.txt
+	@$(BIN)/python -m tests.fuzz $(ARGS)
+
 soak: $(VENV)/.installed-dev ## load the gateway for half an hour: memory, connections and tasks must not grow
 	@$(BIN)/python -m tests.e2e.soak $(ARGS)
 
@@ -71,7 +75,7 @@ lock: $(VENV)/.installed-dev ## pin the dependencies of pyproject.toml again (AR
 	@$(LOCK) $(ARGS) --no-deps --group fuzz -o requirements-fuzz.txt
 
 clean: ## remove what the targets above created, except gateway data
-	@rm -rf $(VENV) $(NODE_TESTS)/node_modules build *.egg-info .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(NODE_TESTS)/node_modules tests/fuzz/crashes build *.egg-info .ruff_cache .hypothesis
 	@find gateway control_plane pricing tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamp files: a second run finds nothing to do.

@@ -128,8 +128,8 @@ class MessageFold:
 
     def _override(self, stated: msgspec.Raw) -> None:
         try:
-            now = _usages.decode(stated)
-        except (msgspec.ValidationError, UnicodeDecodeError):
+            now = jsontext.decode_member(_usages, stated)
+        except msgspec.ValidationError:
             self._flag(INCONSISTENT)
             return
         fields = {name: value for name in now.__struct_fields__ if (value := getattr(now, name)) is not None}

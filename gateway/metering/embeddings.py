@@ -47,7 +47,7 @@ def _usage(stated: msgspec.Raw) -> tuple[Usage | None, tuple[str, ...]]:
     if not is_stated(stated):
         return None, ()
     try:
-        usage = _usages.decode(stated)
+        usage = jsontext.decode_member(_usages, stated)
     except msgspec.ValidationError:
         return None, (INCONSISTENT,)
     if usage.image_pixels or usage.video_pixels:

@@ -91,7 +91,7 @@ def read(payload: bytes, provider: str) -> Reading:
 def _usage(stated: msgspec.Raw) -> tuple[_Usage | None, tuple[str, ...]]:
     """The usage if it states tokens and its total agrees. Vertex sends chunks with a traffic type alone."""
     try:
-        usage = _usages.decode(stated) if is_stated(stated) else _Usage()
+        usage = jsontext.decode_member(_usages, stated) if is_stated(stated) else _Usage()
     except msgspec.ValidationError:
         return None, (INCONSISTENT,)
     counts = (

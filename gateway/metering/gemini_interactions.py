@@ -133,7 +133,7 @@ def _buckets(stated: msgspec.Raw) -> tuple[Usage | None, tuple[str, ...]]:
     if not is_stated(stated):
         return None, ()
     try:
-        usage = _usages.decode(stated)
+        usage = jsontext.decode_member(_usages, stated)
         return _disjoint(usage), ()
     except (msgspec.ValidationError, Contradiction):
         return None, (INCONSISTENT,)

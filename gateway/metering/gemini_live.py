@@ -141,7 +141,7 @@ def _model(payload: bytes) -> str | None:
 
 def _read(stated: msgspec.Raw, model: str | None, searches: int) -> Reading:
     try:
-        usage = _usages.decode(stated)
+        usage = jsontext.decode_member(_usages, stated)
     except msgspec.ValidationError:
         return Reading(model=model, flags=(INCONSISTENT,))
     response = usage.candidates_token_count if usage.response_token_count is None else usage.response_token_count

@@ -121,9 +121,9 @@ def _usage(answer: _Answer, quirk: Quirk) -> tuple[Usage | None, tuple[str, ...]
     stated = _stated(answer)
     try:
         if stated:
-            return _disjoint(_usages.decode(stated), quirk)
+            return _disjoint(jsontext.decode_member(_usages, stated), quirk)
         if is_stated(answer.timings):
-            return _from_timings(_timings.decode(answer.timings)), ()
+            return _from_timings(jsontext.decode_member(_timings, answer.timings)), ()
     except msgspec.ValidationError:
         return None, (INCONSISTENT,)
     return None, ()

@@ -80,7 +80,7 @@ def _lines(answer: _Answer) -> tuple[tuple[Line, ...], tuple[str, ...]]:
 def _image_lines(stated: msgspec.Raw) -> tuple[Line, ...]:
     if not is_stated(stated):
         return ()
-    usage = _usages.decode(stated)
+    usage = jsontext.decode_member(_usages, stated)
     check_total(usage.total_tokens, usage.input_tokens + usage.output_tokens)
     return (Line(image_buckets(usage)),)
 

@@ -157,7 +157,7 @@ class RealtimeSession:
         if not _says_anything(stated):
             return None, ()
         try:
-            usage = _usages.decode(stated)
+            usage = jsontext.decode_member(_usages, stated)
             if self._bills_audio_alone:
                 return self._billed_audio(usage)
             return Usage(**usage.buckets()), (INCONSISTENT,) if usage.is_overdrawn else ()

@@ -96,7 +96,7 @@ def _lines(response: _Response) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     if not is_stated(response.usage):
         return (), ()
     try:
-        usage = _usages.decode(response.usage)
+        usage = jsontext.decode_member(_usages, response.usage)
         buckets = usage.buckets()
     except (msgspec.ValidationError, Contradiction):
         return (), (INCONSISTENT,)
@@ -133,6 +133,6 @@ def _image_line(response: _Response) -> tuple[tuple[Line, ...], tuple[str, ...]]
 def _decoded(decoder: msgspec.json.Decoder[list[T]], member: msgspec.Raw) -> list[T]:
     """A list that only refines the numbers: one of another shape is as good as none."""
     try:
-        return decoder.decode(member) if is_stated(member) else []
+        return jsontext.decode_member(decoder, member) if is_stated(member) else []
     except msgspec.ValidationError:
         return []

@@ -63,7 +63,7 @@ def read_event(payload: bytes, about: About) -> Reading:
     if not is_stated(answer.usage):
         return Reading(flags=flags)
     try:
-        usage = _usages.decode(answer.usage)
+        usage = jsontext.decode_member(_usages, answer.usage)
         check_total(usage.total_tokens, usage.input_tokens + usage.output_tokens)
     except (msgspec.ValidationError, Contradiction):
         return Reading(flags=(*flags, INCONSISTENT))

@@ -79,7 +79,7 @@ def transcription_usage(stated: msgspec.Raw) -> tuple[Usage | None, tuple[str, .
     if not is_stated(stated):
         return None, ()
     try:
-        return _buckets(_usages.decode(stated)), ()
+        return _buckets(jsontext.decode_member(_usages, stated)), ()
     except (msgspec.ValidationError, Contradiction):
         return None, (INCONSISTENT,)
 

@@ -43,7 +43,7 @@ def read_batch(payload: bytes, about: About) -> Reading:
     if batch.status not in _BATCH_ENDED:
         return _unfinished(batch)
     try:
-        usage = Usage(**_usages.decode(batch.usage).buckets()) if is_stated(batch.usage) else None
+        usage = Usage(**jsontext.decode_member(_usages, batch.usage).buckets()) if is_stated(batch.usage) else None
     except (msgspec.ValidationError, Contradiction):
         return _ended(batch, None, _TIER, (INCONSISTENT,))
     return _ended(batch, usage, _TIER)

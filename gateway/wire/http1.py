@@ -32,7 +32,8 @@ _EXTENSION = rb';%b(?:=(?:%b|"[\t\x20!\x23-\x5b\x5d-\x7e]*"))?' % (_TOKEN, _TOKE
 # Nine hex digits are 64 GiB: a longer size is an attempt at an overflow somewhere.
 _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,9})(?:%b)*" % _EXTENSION)
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/1\.([01])")
-_LENGTH_LINE = re.compile(rb"\r\n[Cc]ontent-[Ll]ength: ([0-9]{1,15})\r\n")
+# Every spelling of the line that `framing` takes: one that it missed would make a body the next request.
+_LENGTH_LINE = re.compile(rb"(?i)\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n")
 _RESPONSE_HEAD = re.compile(
     rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?(?:\r\n"
     + _TOKEN

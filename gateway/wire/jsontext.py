@@ -130,6 +130,18 @@ def decode(decoder: msgspec.json.Decoder[T], text: bytes) -> T:
     return decode(decoder, mended)
 
 
+def decode_member(decoder: msgspec.json.Decoder[T], member: msgspec.Raw) -> T:
+    """The value of a member that was left raw, half surrogate pairs as in `decode`.
+
+    Raises msgspec.ValidationError for one of another shape, and for one that is no JSON: msgspec does not look into
+    what it leaves raw, so that bytes which are no UTF-8 show only now.
+    """
+    try:
+        return decode(decoder, bytes(member))
+    except NotJson as fault:
+        raise msgspec.ValidationError(str(fault)) from None
+
+
 class Elements:
     """Splits a streamed JSON array into its elements, which are objects, and holds only the incomplete one.
 

@@ -44,10 +44,7 @@ ANSWER = (
     b'"content":"Hi"},"finish_reason":"stop"}],"usage":{"prompt_tokens":9,"completion_tokens":3,"total_tokens":12}}'
 )
 CHAT = "/v1/chat/completions"
-MULTIPART = (
-    b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\ngpt-4o\r\n'
-    b'--b\r\nContent-Disposition: form-data; name="model"\r\n\r\no3\r\n--b--\r\n'
-)
+MODEL = b'Content-Disposition: form-data; name="model"\r\n\r\ngpt-4o'
 
 
 class Hostile(NamedTuple):
@@ -67,6 +64,14 @@ def body(text: bytes, *lines: bytes, path: str = CHAT) -> Hostile:
 
 def packed(text: bytes, encoding: bytes) -> Hostile:
     return body(text, b"content-encoding: " + encoding)
+
+
+def form(
+    *parts: bytes, before: bytes = b"", behind: bytes = b"", content_type: bytes = b"multipart/form-data; boundary=b"
+) -> Hostile:
+    """A transcription's form."""
+    text = before + b"".join(b"--b\r\n%b\r\n" % part for part in parts) + b"--b--\r\n" + behind
+    return body(text, b"content-type: " + content_type, path="/v1/audio/transcriptions")
 
 
 def scoped(model: str, path: str = CHAT) -> Hostile:
@@ -213,11 +218,22 @@ CASES = {
         call("/v1/embeddings?case=@@", HONEST).replace(b"POST", b"GET", 1), (403,), "endpoint_not_metered"
     ),
     "68 delete": method(b"DELETE", code="endpoint_not_metered", statuses=(403,)),
-    "69 two models": Hostile(
-        call("/v1/audio/transcriptions?case=@@", MULTIPART, b"content-type: multipart/form-data; boundary=b"),
-        (400, 403),
-        "",
-    ),
+    "69 two models": form(MODEL, MODEL),
+    "69 encoded name": form(MODEL, MODEL.replace(b'name="model"', b"name*=utf-8''model")),
+    "69 odd quoting": form(MODEL, MODEL.replace(b'"model"', b'"mod\\el"')),
+    "69 without quotes": form(MODEL, MODEL.replace(b'"model"', b"model")),
+    "69 another case": form(MODEL, MODEL.replace(b'"model"', b'"MODEL"')),
+    "69 as a list": form(MODEL, MODEL.replace(b'"model"', b'"model[]"')),
+    "69 folded": form(MODEL, MODEL.replace(b"; name", b";\r\n name")),
+    "69 bare line feeds": form(MODEL + b"\n--b\n" + MODEL.replace(b"\r\n", b"\n")),
+    "69 preamble": form(MODEL, before=b"--b\n" + MODEL + b"\r\n"),
+    "69 epilogue": form(MODEL, behind=b"--b\r\n" + MODEL + b"\r\n--b--\r\n"),
+    "69 nested": form(MODEL, b'Content-Disposition: form-data; name="x"\r\nContent-Type: multipart/mixed\r\n\r\n'),
+    "69 encoded value": form(b"Content-Transfer-Encoding: base64\r\n" + MODEL),
+    "69 two boundaries": form(MODEL, content_type=b"multipart/form-data; boundary=b; boundary=c"),
+    "69 endless boundary": form(MODEL, content_type=b"multipart/form-data; boundary=" + b"-" * 5000),
+    "69 dashes behind the boundary": form(behind=b"-" * 500_000),
+    "69 json for a form": form(content_type=b"application/json"),
     "69 a form for a chat": body(HONEST, b"content-type: multipart/form-data; boundary=b"),
 }
 
@@ -375,6 +391,24 @@ async def test_65_each_of_two_pipelined_requests_is_judged_by_itself(tmp_path):
         )
         assert [(await client.message()).status for _ in range(5)] == [400, 200, 401, 403, 200]
     assert [message.body for message in seen] == [HONEST, HONEST]
+
+
+@pytest.mark.parametrize(
+    "spelling", [b"CONTENT-LENGTH: ", b"contenT-length: ", b"content-length:", b"Content-Length:\t "]
+)
+async def test_65_a_body_is_never_the_next_request_however_its_length_is_spelled(spelling, tmp_path):
+    hidden = call("/v1/models?hidden")
+    text = HONEST[:-1] + b',"x":"' + b"0" * len(hidden) + b'"}'
+    wire = call(CHAT, text).replace(b"content-length: ", spelling, 1)
+    async with running(tmp_path) as (gateway, seen):
+        client = await gateway.client()
+        for _ in range(3):
+            client.send(wire)
+            assert (await client.message()).status == 200
+        client.send(call(CHAT, hidden).replace(b"content-length: ", spelling, 1))
+        assert (await client.message()).status == 400
+        client.close()
+    assert [message.body for message in seen] == [text] * 3
 
 
 async def test_67_nothing_a_caller_says_changes_who_pays(tmp_path):

@@ -11,7 +11,7 @@ PACKAGES = ("gateway", "control_plane", "pricing")
 # What a build, a test run or a running gateway leaves behind; git ignores the same.
 _CREATED = frozenset({
     ".git", ".venv", ".venv-ci", "__pycache__", "node_modules", ".lensai", ".ruff_cache", ".pytest_cache",
-    ".hypothesis", "build", "dist", "out",
+    ".hypothesis", "build", "dist", "out", "crashes",
 })  # fmt: skip
 _BINARY = frozenset({".png", ".ico", ".gz", ".zst", ".parquet", ".gif", ".woff2"})
 

@@ -235,6 +235,21 @@ def test_a_body_that_is_no_answer_is_unknown_and_flagged(reader: str, body: byte
     assert (reading.lines, reading.provenance, reading.flags) == ((), "unknown", (meter.BODY_UNREADABLE,))
 
 
+@pytest.mark.parametrize(
+    "junk", [b"\xff\xfe", b"\xed\xa0\x80", rb"\ud83d"], ids=["no utf-8", "surrogate", "half a pair"]
+)
+def test_text_that_is_none_costs_no_numbers_and_is_no_defect_of_ours(junk: bytes):
+    items = b'[{"type":"message","id":"%b"},{"type":"web_search_call%b"}]' % (junk, junk)
+    usage = b'{"input_tokens":4,"output_tokens":2,"total_tokens":6}'
+    reading = read_body("openai.responses", About("openai"), b'{"model":"m","output":%b,"usage":%b}' % (items, usage))
+    assert (reading.lines[0].usage.input_text, reading.lines[0].usage.output_text) == (4, 2)
+    assert meter.METER_ERROR not in reading.flags
+
+    details = b'{"promptTokenCount":8,"totalTokenCount":8,"promptTokensDetails":[{"modality":"%b"}]}' % junk
+    reading = read_body("gemini.generate", About("gemini"), b'{"modelVersion":"g","usageMetadata":%b}' % details)
+    assert meter.METER_ERROR not in reading.flags
+
+
 def test_every_endpoint_that_names_a_reader_has_one():
     named = {row.endpoint.reader for rows in APIS.values() for row in rows if row.endpoint.reader}
     assert named == set(READERS) | set(SESSIONS)

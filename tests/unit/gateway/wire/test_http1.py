@@ -246,6 +246,17 @@ def test_a_repeated_head_differs_in_the_digits_of_its_length_alone():
     assert same.length(b"POST / HTTP/1.1\r\nA: 1\r\nContent-Length: 5\r\nB: 3\r\n\r\n") is None
 
 
+@pytest.mark.parametrize(
+    "line",
+    [b"CONTENT-LENGTH: 5", b"contenT-lengtH: 5", b"Content-Length:5", b"content-length:  \t5", b"content-length: 5 \t"],
+)
+def test_a_repeated_head_has_its_length_however_that_is_spelled(line):
+    head = b"POST / HTTP/1.1\r\nA: 1\r\n" + line + b"\r\nB: 2\r\n\r\n"
+    same = RepeatedHead(head)
+    assert same.length(head) == framing(request(*head.split(b"\r\n")[1:-2])).length == 5
+    assert same.length(head.replace(b"5", b"1234")) == 1234
+
+
 def test_a_head_without_a_length_is_repeated_by_itself_alone():
     same = RepeatedHead(b"GET / HTTP/1.1\r\nA: 1\r\n\r\n")
     assert same.length(b"GET / HTTP/1.1\r\nA: 1\r\n\r\n") == 0

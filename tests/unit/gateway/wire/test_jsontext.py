@@ -96,6 +96,14 @@ def test_json_of_another_shape_is_told_apart_from_no_json():
         jsontext.decode(msgspec.json.Decoder(Model), b'{"model":1}')
 
 
+def test_a_member_left_raw_is_read_as_the_rest_or_is_of_another_shape():
+    decoder = msgspec.json.Decoder(Model)
+    assert jsontext.decode_member(decoder, msgspec.Raw(rb'{"model":"a\udc00"}')).model == "a\ufffd"
+    for text in (b'{"model":1}', b'{"model":"\xff"}', b'{"model":', b"[" * 100_000):
+        with pytest.raises(msgspec.ValidationError):
+            jsontext.decode_member(decoder, msgspec.Raw(text))
+
+
 ARRAY = [{"text": 'a "quoted" ] } \\', "n": [1, [2]]}, {}, {"deep": {"er": "é"}}]
 
 
