@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from gateway.wire import eventstream
 from tests.support.data_plane import (
     SECRET,
     TOKEN,
@@ -563,3 +564,48 @@ async def test_a_placeholder_for_a_key_is_no_secret(tmp_path):
         wire, _ = await there.called()
         wire.send(answer(b"{}", b"x-queue: EMPTY"))
         assert (await client.message()).header(b"x-queue") == b"EMPTY"
+
+
+FRAME = eventstream.encode({":message-type": "event", ":event-type": "messageStart"}, b'{"role":"assistant"}')
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "event", "error"),
+    [
+        ("/ollama/api/chat", b"application/x-ndjson", b'{"done":false}\n', b'{"error":"'),
+        ("/bedrock/model/m/converse-stream", b"application/vnd.amazon.eventstream", FRAME, b"\0\0\0"),
+    ],
+)
+async def test_streams_in_other_framings_end_with_an_error_of_their_own(tmp_path, path, kind, event, error):
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: %b\r\ntransfer-encoding: chunked\r\n\r\n" % kind
+    async with provider() as there:
+        toml = policy(upstreams_at(there.port, "ollama", "bedrock"))
+        async with serving(tmp_path, toml) as gateway:
+            for ending in (b"", event[:-1]):
+                client = await gateway.client()
+                client.send(call(path, b'{"model":"m","messages":[]}'))
+                wire, _ = await there.called()
+                wire.send(head, chunk(event + ending))
+                await client.until(b"\r\n\r\n")
+                assert (await client.chunk())[1] == event + ending
+                wire.close()
+                if ending:  # within an event nothing may follow
+                    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+                        await client.chunk()
+                else:
+                    assert (await client.chunk())[1].startswith(error)
+                    assert await client.rest() == b"0\r\n\r\n"
+
+
+async def test_no_event_is_put_into_a_json_array(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call("/gemini/v1beta/models/g:streamGenerateContent", b'{"contents":[]}'))
+        wire, _ = await there.called()
+        wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
+        wire.send(chunk(b'[{"candidates":[]}'))
+        await client.until(b"\r\n\r\n")
+        await client.chunk()
+        wire.close()
+        with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
+            await client.chunk()
