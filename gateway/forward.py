@@ -33,9 +33,6 @@ _LINES = (b"application/x-ndjson", b"application/stream+json")
 _FRAMES = b"application/vnd.amazon.eventstream"
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
 UPSTREAM_REQUEST_ID_CHARS_MAX = 128
-# A credential of the policy in a provider's head is kept from the caller; one this short is a server's that asks for
-# none, such as "none" or "ollama", and stands in lines that mean something else.
-SECRET_BYTES_MIN = 8
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 # openai-python hangs up when it has seen this, while the provider's last chunk is still on its way.
 _STREAM_ENDS = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
@@ -144,9 +141,7 @@ class Exchange:
         route, request = self.route, self.request
         assert route is not None, "dispatched without a route"
         self.upstream_status = status
-        secret = route.destination.secret if route.credential is not None else b""
-        if len(secret) >= SECRET_BYTES_MIN and secret in head.first.string:
-            head = without_secret(head, secret)
+        head = _without_secrets(head, route)
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
@@ -191,6 +186,7 @@ class Exchange:
         assert call is not None, "dispatched without a call"
         assert caller is not None, "dispatched without a caller"
         assert client is not None, "a client that left before the 101 has ended its exchange"
+        head = _without_secrets(head, route)
         offered = upgrade.offered_protocols(self.request.head, with_keys=caller.by_path)
         agreed = upgrade.check_answer(self.request.head, head, offered)
         self._connection = None
@@ -447,3 +443,11 @@ class Exchange:
     def _total_timeout_ms(self) -> int:
         assert self.route is not None
         return self.route.destination.upstream.total_timeout_ms or self.owner.settings.total_timeout_ms
+
+
+def _without_secrets(head: ResponseHead, route: Route) -> ResponseHead:
+    """The head less any line in which the provider, or something before it, repeats a secret of ours."""
+    for secret in route.secrets:
+        if secret in head.first.string:
+            head = without_secret(head, secret)
+    return head

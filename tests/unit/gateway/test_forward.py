@@ -609,3 +609,23 @@ async def test_no_event_is_put_into_a_json_array(tmp_path):
         wire.close()
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
             await client.chunk()
+
+
+async def test_a_session_s_handshake_and_aws_s_session_token_show_no_secret_either(tmp_path):
+    aws = '[credentials.bedrock]\nsecret = "AKIA:key-of-the-policy:token-of-the-policy"\n[upstreams.bedrock]\norigin = '
+    async with provider() as there:
+        toml = policy(upstreams_at(there.port, "openai") + f'\n{aws}"http://127.0.0.1:{there.port}"')
+        async with serving(tmp_path, toml) as gateway:
+            client = await gateway.client()
+            client.send(ask("/v1/realtime?model=m"))
+            wire, _ = await there.called()
+            wire.send(agree(*ECHOES))
+            assert SECRET.encode() not in await client.until(b"\r\n\r\n")
+            client.abort()
+            again = await gateway.client()
+            again.send(call("/bedrock/model/m/converse", b"{}"))
+            wire, request = await there.called()
+            token = request.header(b"x-amz-security-token")
+            wire.send(answer(b"{}", b"x-echo: " + token))
+            message = await again.message()
+            assert (token, b"of-the-policy" in message.raw) == (b"token-of-the-policy", False)
