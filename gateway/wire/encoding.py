@@ -143,27 +143,37 @@ class _Brotli:
         return out
 
 
+class _Sink:
+    """What zstandard writes to, which is how a bomb is stopped half-way.
+
+    An object of its own: zstandard's writer takes no part in garbage collection, so that one which wrote to who
+    holds it would never be freed.
+    """
+
+    def __init__(self, room: _Room) -> None:
+        self.pieces: list[bytes] = []
+        self._room = room
+
+    def write(self, out: bytes) -> int:
+        self._room.take(len(out))
+        self.pieces.append(bytes(out))
+        return len(out)
+
+
 class _Zstandard:
     def __init__(self, room: _Room) -> None:
         # A window above 8 MiB is never needed by an HTTP body: RFC 9659.
         decompressor = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024)
-        self._decoder = decompressor.stream_writer(cast("Any", self), write_size=_STEP_BYTES, closefd=False)
-        self._room = room
-        self._out: list[bytes] = []
-
-    def write(self, out: bytes) -> int:
-        """Called by zstandard with each piece of output, which is how a bomb is stopped half-way."""
-        self._room.take(len(out))
-        self._out.append(bytes(out))
-        return len(out)
+        self._sink = _Sink(room)
+        self._decoder = decompressor.stream_writer(cast("Any", self._sink), write_size=_STEP_BYTES, closefd=False)
 
     def feed(self, data: bytes) -> bytes:
         try:
             self._decoder.write(data)
         except zstandard.ZstdError as error:
             raise DecodeFault(str(error)) from None
-        out = b"".join(self._out)
-        self._out.clear()
+        out = b"".join(self._sink.pieces)
+        self._sink.pieces.clear()
         return out
 
 

@@ -3,6 +3,7 @@ import gzip
 import random
 import subprocess
 import sys
+import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -294,3 +295,15 @@ def test_a_bomb_costs_little_time_and_memory(name, noise_bytes, tmp_path):
     # 100 ms is what it may cost; a busy or old machine gets ten times that.
     assert min(first_ms, again_ms) < 1000
     assert first_kib + again_kib < 32 * 1024
+
+
+def test_a_decoder_that_is_given_up_is_freed_at_once():
+    """zstandard's writer takes no part in garbage collection: a cycle through it would never be freed."""
+    for encoding in (b"gzip", b"deflate", b"br", b"zstd"):
+        given_up = decoder(encoding)
+        assert given_up is not None
+        freed = weakref.ref(given_up)
+        with contextlib.suppress(DecodeFault):
+            given_up.feed(b"\x28\xb5\x2f\xfd\x60\xd2\xd2")
+        del given_up
+        assert freed() is None, encoding
