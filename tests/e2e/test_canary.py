@@ -215,7 +215,6 @@ def be_refused(stage: Stage) -> None:
     stage.post(f"/regional/{key}/openai/v1/responses", chat("misplaced"), stage.bearer(), 403)
     stage.post(path, chat("header"), stage.bearer(**{"x-lensai-metadata": new("bad metadata")}), 400)
     stage.post(path, chat("user"), stage.bearer(**{"x-lensai-user": new("long user") * 9}), 400)
-    stage.post(path, chat("background", background=True), stage.bearer(), 403)
 
 
 def be_malformed(stage: Stage) -> None:
