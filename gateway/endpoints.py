@@ -191,6 +191,7 @@ _ANTHROPIC = (
 _GENERATE = Endpoint("generate_content", "gemini.generate", body="gemini", streams=False)
 _STREAM_GENERATE = Endpoint("generate_content", "gemini.generate", body="gemini", streams=True)
 _EMBED = Endpoint("embed_content", "gemini.embeddings", body="gemini", streams=False)
+_INTERACTION = Endpoint("interactions.retrieve", "gemini.interactions", body="unread", retrieves=True)
 _LIVE = Endpoint("live", "gemini.live", streams=True)
 
 
@@ -209,6 +210,9 @@ def _gemini(version: str) -> tuple[Row, ...]:
             "files", f"POST /upload/{version}/files", f"GET /{version}/files/{{id}}", f"DELETE /{version}/files/{{id}}"
         ),
         Row("POST", f"/{version}/interactions", Endpoint("interactions", "gemini.interactions")),
+        Row("GET", f"/{version}/interactions/{{id}}", _INTERACTION),
+        Row("POST", f"/{version}/interactions/{{id}}/cancel", _INTERACTION),
+        *_free("interactions.delete", f"DELETE /{version}/interactions/{{id}}"),
         Row(
             WEBSOCKET,
             f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
@@ -227,6 +231,8 @@ def _vertex(version: str) -> tuple[Row, ...]:
     model = f"/{version}{_VERTEX_MODEL}"
     claude = model.replace("{publisher}", "anthropic")
     return (
+        # Named like a model, and the first that fits counts.
+        *_free("messages.count_tokens", f"POST {claude.replace('{model}', 'count-tokens')}:rawPredict"),
         Row("POST", f"{claude}:rawPredict", _RAW),
         Row("POST", f"{claude}:streamRawPredict", _RAW_STREAM),
         Row("POST", f"{model}:generateContent", _GENERATE),
