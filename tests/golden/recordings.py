@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gateway.metering.reading import About
+from gateway.wire.eventstream import encode
 from gateway.wire.headers import METERED_HEADERS
 
 FILE = Path(__file__).parents[3] / "shared" / "recordings" / "curated.jsonl.gz"
@@ -115,7 +116,8 @@ def _recording(raw: dict[str, Any]) -> Recording:
         why=why,
         stream=raw["stream"],
         status=raw.get("status") or 200,
-        model=raw.get("response_model"),
+        # The name in an answer of Bedrock's is not what it bills; the path's is.
+        model=raw.get("response_model") if provider != "bedrock" else None,
         requested_model=raw.get("model"),
         asked_for_usage=raw.get("include_usage"),
         exact_bytes=bool(raw.get("raw_bytes")),
@@ -157,8 +159,15 @@ def _named_event(event: Any) -> bytes:
     return b"event: " + json.loads(event)["type"].encode() + b"\n" + _event(event)
 
 
+def _frame(event: Any) -> bytes:
+    """One of Converse's events, kept as {name: payload}, as the frame it came in."""
+    [(name, payload)] = json.loads(event).items()
+    headers = {":event-type": name, ":content-type": "application/json", ":message-type": "event"}
+    return encode(headers, _text(payload))
+
+
 # How kept events were framed on the wire, where it was not as data alone.
-FRAMES: dict[str, Callable[[Any], bytes]] = {"cohere": _named_event}
+FRAMES: dict[str, Callable[[Any], bytes]] = {"bedrock": _frame, "cohere": _named_event}
 
 
 def _text(value: Any) -> bytes:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from pricing.usage import Usage
+from tests.golden import clouds_oracle
 from tests.golden.recordings import Recording
 
 FILE_SEARCH = re.compile(rb'"type":\s*"file_search_call"')
@@ -233,6 +234,10 @@ def _live(usage: dict[str, Any]) -> Usage:
     )
 
 
+def _one(oracle: Callable[[Recording], Usage | None]) -> Callable[[Recording], Lines]:
+    return lambda recording: _alone(oracle(recording))
+
+
 # By the reader that is judged.
 ORACLES: dict[str, Callable[[Recording], Lines]] = {
     "openai.chat": chat,
@@ -247,4 +252,13 @@ ORACLES: dict[str, Callable[[Recording], Lines]] = {
     "gemini.embeddings": gemini,
     "gemini.interactions": interactions,
     "gemini.live": live,
+    "bedrock.converse": _one(clouds_oracle.converse),
+    "bedrock.invoke": _one(clouds_oracle.invoke),
+    "cohere.chat": _one(clouds_oracle.cohere),
+    "cohere.embed": _one(clouds_oracle.cohere),
+    "cohere.rerank": _one(clouds_oracle.cohere),
+    "ollama.chat": _one(clouds_oracle.ollama),
+    "ollama.embed": _one(clouds_oracle.ollama_embeddings),
+    "vertex.predict": _one(clouds_oracle.predict),
+    "rerank": _one(clouds_oracle.rerank),
 }
