@@ -27,7 +27,7 @@ TOOL_SCHEMA: Any = {"type": "object", "properties": {"text": {"type": "string"}}
 
 
 class SdkCall(NamedTuple):
-    dialect: str  # whose origin `base_url` must be: "openai", "azure", "anthropic" or "gemini"
+    dialect: str  # whose origin `base_url` must be: "openai", "azure", "anthropic", "gemini" …
     run: Callable[[str, str], Transcript]
 
 
