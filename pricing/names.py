@@ -2,7 +2,8 @@
 
 genai-prices finds models by prefixes and substrings, so `claude-sonnet-4-5-whatever` has the price of
 claude-sonnet-4-5 there. Here a name is known if a clause spells it out, or if it is a snapshot — a
-spelled-out name with a date, a revision, an area or a release stage — that genai-prices' own clauses accept.
+spelled-out name with a date, a revision or a release stage — that genai-prices' own clauses accept. At Bedrock
+the geography is part of the price, and a name whose geography has no price of its own listed is not known.
 """
 
 import re
@@ -24,13 +25,8 @@ from genai_prices.types import (
 # Google's API names models by resource: models/gemini-2.5-pro (ai.google.dev/api/models).
 _RESOURCE_PREFIXES = {"google": "models/"}
 
-# What may stand around a name without changing the model, peeled from the outside inwards.
-_AROUND = (
-    # Bedrock's revisions, profiles of an area and makers: us.anthropic.claude-haiku-4-5-20251001-v1:0
-    # (docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html).
-    re.compile(r"()-v\d+:\d+$"),
-    re.compile(r"^()(?:us|us-gov|eu|apac|jp|au|ca)\.(?=[a-z0-9]+\.)"),
-    re.compile(r"^()anthropic\."),
+# What may follow a name without changing the model, peeled from the end inwards.
+_SUFFIXES = (
     # OpenAI fine-tunes: ft:gpt-4o-2024-08-06:org:suffix:id (developers.openai.com/api/docs/guides/fine-tuning).
     re.compile(r"(?<=^ft:)([^:]+):[^:]*:[^:]*:[^:]+$"),
     # Dates and revisions: -2024-08-06, -20250929, @20250929, :20230824-v2, -05-20, -09-2025, -0613, -001.
@@ -38,6 +34,19 @@ _AROUND = (
     # Release stages.
     re.compile(r"()(?:-(?:preview|exp|latest)|@(?:latest|default))$"),
 )
+
+
+# Bedrock's names begin with the geography of their inference profile and end with a revision, "us.…-v1:0"
+# (docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html). The first version may be left out.
+_BEDROCK = "aws"
+_GEOGRAPHY = re.compile(r"^(global|us-gov|us|eu|apac|jp|au|in|ca|sa)\.")
+_REVISIONS = (re.compile(r"():\d$"), re.compile(r"()-v1$"))
+# genai-prices heads the ids of what costs the same in one geography as in the next, some 10 % above "global.".
+_REGIONAL = "regional."
+# Where such a price holds if no clause names a geography: the profiles that those models (Claude 3) had.
+_REGIONAL_GEOGRAPHIES = frozenset(("us", "eu", "apac"))
+# Where a price without such a heading holds: Nova and Llama cost more in Europe, and only this one is listed.
+_LISTED_GEOGRAPHY = "us"
 
 
 class Resolved(NamedTuple):
@@ -95,21 +104,51 @@ class _Spelled:
         text = clause.text.lower()
         if clause.whole and model.is_match(text):
             self._models.setdefault(text, Resolved(model, "alias"))
-        for stem in (text.rstrip("-@"), model.id.lower()):
+        for stem in (text.rstrip("-@"), *_own_stems(self._provider.id, model.id.lower())):
             self._stems.setdefault(stem, set()).add(model.id)
 
     def resolve(self, name: str) -> Resolved | None:
         return self._models.get(name) or self._snapshot(name)
 
     def _snapshot(self, name: str) -> Resolved | None:
-        stem = name
-        candidates = set(self._stems.get(stem, ()))
-        for around in _AROUND:
-            stem = around.sub(r"\1", stem)
-            candidates |= self._stems.get(stem, set())
+        candidates = {each for stem in _stems(self._provider.id, name) for each in self._stems.get(stem, ())}
         # The provider's clauses have the last word: gpt-4o-2024-05-13 is not gpt-4o. find_model keeps no cache.
         model = self._provider.find_model(name) if candidates else None
-        return Resolved(model, "alias") if model is not None and model.id in candidates else None
+        if model is None or model.id not in candidates or not _holds_there(self._provider.id, model, name):
+            return None
+        return Resolved(model, "alias")
+
+
+def _own_stems(provider: str, model: str) -> Iterator[str]:
+    """What a model's id contributes: itself and, at Bedrock, without genai-prices' heading and the revision."""
+    yield model
+    if provider == _BEDROCK:
+        bare = _GEOGRAPHY.sub("", model.removeprefix(_REGIONAL))
+        yield bare
+        yield _REVISIONS[0].sub("", bare)
+
+
+def _stems(provider: str, name: str) -> Iterator[str]:
+    """The name, and what is left of it as endings are peeled off; at Bedrock, without its geography as well."""
+    is_bedrock = provider == _BEDROCK
+    for stem in (name, _GEOGRAPHY.sub("", name)) if is_bedrock else (name,):
+        yield stem
+        for suffix in (*_REVISIONS, *_SUFFIXES) if is_bedrock else _SUFFIXES:
+            stem = suffix.sub(r"\1", stem)
+            yield stem
+
+
+def _holds_there(provider: str, model: ModelInfo, name: str) -> bool:
+    """Whether the model's price is that of the geography in the name. Clauses that name none accept any."""
+    placed = _GEOGRAPHY.match(name) if provider == _BEDROCK else None
+    if placed is None:
+        return True
+    spelled = {found[1] for clause in _literals(model.match) if (found := _GEOGRAPHY.match(clause.text.lower()))}
+    if spelled:
+        return placed[1] in spelled
+    if model.id.startswith(_REGIONAL):
+        return placed[1] in _REGIONAL_GEOGRAPHIES
+    return placed[1] == _LISTED_GEOGRAPHY
 
 
 class _Literal(NamedTuple):
