@@ -1,7 +1,7 @@
 """Owns one exchange of every kind as bytes: what a client sends, and what a provider answers.
 
-Bodies are written out, with the oddities that a careless proxy would mend: spaces, escapes, also of names, members in
-unusual places, texts that look like usage.
+Bodies are written out, with the oddities that a careless proxy would mend: spaces, escapes, names repeated
+in answers, members in unusual places, texts that look like usage.
 """
 
 import re
@@ -33,7 +33,7 @@ _HEAD = b'"id":"c1","object":"chat.completion.chunk","created":1,"model":"gpt-4o
 
 _CHAT_REQUEST = (
     b'{ "model" : "gpt-4o-mini","stream":\ttrue , "messages":[{"role":"user","content":"caf\\u00e9 \xe2\x82\xac"}],'
-    b'"seed":12345678901234567890,"temperature":1.0e0,"logit_bias":{},"us\\u0065r":""}\n'
+    b'"seed":12345678901234567890,"temperature":1.0e0,"logit_bias":{},"n":1}\n'
 )
 _EVENTS = (
     b'{%b"choices":[{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}]%b}',

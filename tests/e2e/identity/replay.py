@@ -2,11 +2,13 @@
 
 import asyncio
 import contextlib
-import gzip
 import zlib
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from random import Random
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+import brotli
+import zstandard
 
 from tests.e2e.identity.exchanges import Exchange
 from tests.support.data_plane import HEAD_END, Message, Wire, soon
@@ -35,20 +37,25 @@ _ANSWER_HEADERS = (
 _HOP = (b"host", b"content-length", b"transfer-encoding", b"connection", b"x-lensai-request-id")
 
 
+ENCODINGS = ("gzip", "gzip", "deflate", "br", "zstd")
+
+
 class Manner(NamedTuple):
     """How an exchange travels this time; the content is the same in all of them."""
 
     chunked_request: bool
-    gzip: bool
-    insists: bool  # gzip, even if the request does not accept it
+    encoding: str  # that the request accepts, or none
+    insists: bool  # on it, even if the request that arrives does not accept it
     framing: str  # of the answer: length, chunked or close
     seed: int
 
     @classmethod
-    def draw(cls, random: Random) -> "Manner":
-        encoded = random.random() < 0.5
+    def draw(cls, random: Random, encoding: str | None = None) -> "Manner":
+        if encoding is None:
+            encoding = random.choice(ENCODINGS) if random.random() < 0.6 else ""
         framing = random.choice(("length", "chunked", "chunked", "close"))
-        return cls(random.random() < 0.3, encoded, encoded and random.random() < 0.3, framing, random.getrandbits(32))
+        insists = bool(encoding) and random.random() < 0.3
+        return cls(random.random() < 0.3, encoding, insists, framing, random.getrandbits(32))
 
 
 class Seen(NamedTuple):
@@ -75,7 +82,7 @@ class Provider:
         self._exchange, self._manner, self._received = exchange, manner, None
         wire = Wire(*await soon(asyncio.open_connection("127.0.0.1", port, limit=1 << 24)))
         try:
-            for piece in _pieces(_request(exchange, manner, prefix), Random(manner.seed)):
+            for piece in pieces(_request(exchange, manner, prefix), Random(manner.seed)):
                 wire.send(piece)
                 await wire.sent()
             answered = await wire.message()
@@ -106,11 +113,12 @@ class Provider:
         random = Random(manner.seed)
         asked = exchange.asked is not None and b'"include_usage":true' in request.body.replace(b" ", b"")
         body = exchange.asked if asked and exchange.asked is not None else exchange.body
-        encodes = manner.insists or (manner.gzip and b"gzip" in (request.header(b"accept-encoding") or b""))
-        pieces = _encoded(body, random) if encodes else list(_pieces(body, random))
-        self._sent = b"".join(pieces)
+        accepted = (request.header(b"accept-encoding") or b"").decode().split(", ")
+        encodes = manner.insists or (manner.encoding != "" and manner.encoding in accepted)
+        written = _encoded(body, manner.encoding, random) if encodes else list(pieces(body, random))
+        self._sent = b"".join(written)
         wire.send(_answer_head(exchange, manner, encodes, len(self._sent)))
-        for piece in pieces:
+        for piece in written:
             wire.send(_chunk(piece) if manner.framing == "chunked" else piece)
             await wire.sent()
             await asyncio.sleep(0)
@@ -141,24 +149,25 @@ def end_to_end(message: Message) -> tuple[bytes, list[tuple[bytes, bytes]]]:
 
 def decoded(message: Message) -> bytes:
     """The body without its content-encoding."""
-    return gzip.decompress(message.body) if message.header(b"content-encoding") == b"gzip" else message.body
+    encoding = message.header(b"content-encoding")
+    return _CODINGS[encoding.decode()][1](message.body) if encoding else message.body
 
 
 def _request(exchange: Exchange, manner: Manner, prefix: bytes) -> bytes:
     body = exchange.request
     method = b"POST" if body else b"GET"
     framing = [b"Transfer-Encoding: chunked"] if manner.chunked_request else [b"Content-Length: %d" % len(body)]
-    encoding = [b"Accept-Encoding: gzip, deflate"] if manner.gzip else []
+    encoding = [b"Accept-Encoding: %b, identity" % manner.encoding.encode()] if manner.encoding else []
     lines = (b"%b %b%b HTTP/1.1" % (method, prefix, exchange.target), *_HEADERS, *encoding, *(framing if body else ()))
     if body and manner.chunked_request:
-        body = b"".join(_chunk(piece) for piece in _pieces(body, Random(manner.seed))) + b"0\r\n\r\n"
+        body = b"".join(_chunk(piece) for piece in pieces(body, Random(manner.seed))) + b"0\r\n\r\n"
     return b"\r\n".join(lines) + HEAD_END + body
 
 
 def _answer_head(exchange: Exchange, manner: Manner, encodes: bool, size_bytes: int) -> bytes:
     lines = [b"HTTP/1.1 %d Said So" % exchange.status, b"Content-Type: " + exchange.content_type, *_ANSWER_HEADERS]
     if encodes:
-        lines.append(b"Content-Encoding: gzip")
+        lines.append(b"Content-Encoding: " + manner.encoding.encode())
     framing = {
         "length": b"Content-Length: %d" % size_bytes,
         "chunked": b"Transfer-Encoding: chunked",
@@ -167,7 +176,7 @@ def _answer_head(exchange: Exchange, manner: Manner, encodes: bool, size_bytes: 
     return b"\r\n".join((*lines, framing[manner.framing])) + HEAD_END
 
 
-def _pieces(data: bytes, random: Random) -> Iterator[bytes]:
+def pieces(data: bytes, random: Random) -> Iterator[bytes]:
     """The data whole, byte by byte or cut anywhere; never an empty piece."""
     chance = random.random()
     most = len(data) if chance < 0.2 else 1 if chance < 0.3 and len(data) < 1_000 else max(len(data) // 4, 2)
@@ -177,11 +186,42 @@ def _pieces(data: bytes, random: Random) -> Iterator[bytes]:
         data = data[cut:]
 
 
-def _encoded(body: bytes, random: Random) -> list[bytes]:
-    """gzip as streams have it: whatever went in can be read as soon as it is out. The wire cuts it elsewhere."""
-    coder = zlib.compressobj(wbits=31)
-    written = [coder.compress(piece) + coder.flush(zlib.Z_SYNC_FLUSH) for piece in _pieces(body, random)]
-    return list(_pieces(b"".join(written) + coder.flush(), random))
+def _encoded(body: bytes, encoding: str, random: Random) -> list[bytes]:
+    """As streams have it: whatever went in can be read as soon as it is out. The wire cuts it elsewhere."""
+    return list(pieces(b"".join(_CODINGS[encoding][0](pieces(body, random))), random))
+
+
+def _deflated(bits: int) -> Callable[[Iterator[bytes]], Iterator[bytes]]:
+    def encode(data: Iterator[bytes]) -> Iterator[bytes]:
+        coder = zlib.compressobj(wbits=bits)
+        for piece in data:
+            yield coder.compress(piece) + coder.flush(zlib.Z_SYNC_FLUSH)
+        yield coder.flush()
+
+    return encode
+
+
+def _brotli(data: Iterator[bytes]) -> Iterator[bytes]:
+    coder = brotli.Compressor()
+    for piece in data:
+        yield coder.process(piece) + coder.flush()
+    yield coder.finish()
+
+
+def _zstandard(data: Iterator[bytes]) -> Iterator[bytes]:
+    coder = zstandard.ZstdCompressor().compressobj()
+    for piece in data:
+        yield coder.compress(piece) + coder.flush(zstandard.COMPRESSOBJ_FLUSH_BLOCK)
+    yield coder.flush()
+
+
+# How each content-encoding is written, and read.
+_CODINGS: dict[str, tuple[Callable[[Iterator[bytes]], Iterator[bytes]], Callable[[bytes], Any]]] = {
+    "gzip": (_deflated(31), lambda body: zlib.decompress(body, 31)),
+    "deflate": (_deflated(zlib.MAX_WBITS), zlib.decompress),
+    "br": (_brotli, brotli.decompress),
+    "zstd": (_zstandard, lambda body: zstandard.ZstdDecompressor().decompressobj().decompress(body)),
+}
 
 
 def _chunk(data: bytes) -> bytes:
