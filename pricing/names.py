@@ -45,7 +45,7 @@ _REVISIONS = (re.compile(r"():\d$"), re.compile(r"()-v1$"))
 _REGIONAL = "regional."
 # Where such a price holds if no clause names a geography: the profiles that those models (Claude 3) had.
 _REGIONAL_GEOGRAPHIES = frozenset(("us", "eu", "apac"))
-# Where a price without such a heading holds: Nova and Llama cost more in Europe, and only this one is listed.
+# Where a price without such a heading holds: Nova and Llama are said to cost more in Europe, and only one is listed.
 _LISTED_GEOGRAPHY = "us"
 
 
