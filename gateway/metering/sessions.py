@@ -64,12 +64,12 @@ class ResponsesSession:
     def received(self, payload: bytes) -> Reading | None:
         try:
             message = jsontext.decode(_messages, payload)
-            response = message.response or _Response()
+            kind, response = text_or_none(message.type), message.response or _Response()
             if message.session is not None:
                 self._model = text_or_none(message.session.model)
-            elif message.type == "response.created":
+            elif kind == "response.created":
                 self._begun.add(text_or_none(response.id))
-            elif message.type in _ENDS:
+            elif kind in _ENDS:
                 self._begun.discard(text_or_none(response.id))
                 reading = openai_responses.read(payload, self._provider)
                 return msgspec.structs.replace(reading, model=reading.model or self._model)

@@ -27,7 +27,7 @@ def test_a_response_is_open_until_its_usage_is_stated():
 
 def test_what_is_no_message_of_the_api_is_left_alone():
     meter = session("openai.realtime", About("openai"))
-    for payload in (b"", b"no json", b"[]", b'{"type":1}'):
+    for payload in (b"", b"no json", b"[]", b'{"type":1}', b'{"type":{}}', b'{"type":[]}'):
         meter.sent(payload)
         assert meter.received(payload) is None
     assert meter.open == 0
