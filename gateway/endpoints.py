@@ -28,6 +28,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     streams: bool | None = None  # True: always; None: the body's `stream` says
     streams_unasked: bool = False  # a body without `stream` asks for one
     retrieves: bool = False  # tells of work that an earlier call began; charged once for each id of such work
+    work_in_path: bool = False  # whose id is the last but one segment of the path, and in no answer
     lists: bool = False  # tells of everything that was made with the same credential
     shape: Dialect | None = None  # its errors, where they are not the provider's usual ones
     flag: str = ""  # on the record of what costs something that no answer states
@@ -170,7 +171,9 @@ _AZURE = (
 )
 
 _MESSAGES = Endpoint("messages", "anthropic.messages", shape="anthropic")
-_MESSAGES_BATCH = Endpoint("messages.batches.results", "anthropic.batch", body="unread", retrieves=True)
+_MESSAGES_BATCH = Endpoint(
+    "messages.batches.results", "anthropic.batch", body="unread", retrieves=True, work_in_path=True
+)
 _ANTHROPIC = (
     Row("POST", "/v1/messages", _MESSAGES),
     *_free("messages.count_tokens", "POST /v1/messages/count_tokens"),
@@ -188,6 +191,7 @@ _ANTHROPIC = (
 _GENERATE = Endpoint("generate_content", "gemini.generate", body="gemini", streams=False)
 _STREAM_GENERATE = Endpoint("generate_content", "gemini.generate", body="gemini", streams=True)
 _EMBED = Endpoint("embed_content", "gemini.embeddings", body="gemini", streams=False)
+_INTERACTION = Endpoint("interactions.retrieve", "gemini.interactions", body="unread", retrieves=True)
 _LIVE = Endpoint("live", "gemini.live", streams=True)
 
 
@@ -206,6 +210,9 @@ def _gemini(version: str) -> tuple[Row, ...]:
             "files", f"POST /upload/{version}/files", f"GET /{version}/files/{{id}}", f"DELETE /{version}/files/{{id}}"
         ),
         Row("POST", f"/{version}/interactions", Endpoint("interactions", "gemini.interactions")),
+        Row("GET", f"/{version}/interactions/{{id}}", _INTERACTION),
+        Row("POST", f"/{version}/interactions/{{id}}/cancel", _INTERACTION),
+        *_free("interactions.delete", f"DELETE /{version}/interactions/{{id}}"),
         Row(
             WEBSOCKET,
             f"/ws/google.ai.generativelanguage.{version}.GenerativeService.BidiGenerateContent",
@@ -224,6 +231,8 @@ def _vertex(version: str) -> tuple[Row, ...]:
     model = f"/{version}{_VERTEX_MODEL}"
     claude = model.replace("{publisher}", "anthropic")
     return (
+        # Named like a model, and the first that fits counts.
+        *_free("messages.count_tokens", f"POST {claude.replace('{model}', 'count-tokens')}:rawPredict"),
         Row("POST", f"{claude}:rawPredict", _RAW),
         Row("POST", f"{claude}:streamRawPredict", _RAW_STREAM),
         Row("POST", f"{model}:generateContent", _GENERATE),

@@ -7,6 +7,7 @@ provider_facts §6: each SDK raises its own class and retries only what is worth
 import msgspec
 
 from gateway.endpoints import METHODS, Dialect
+from gateway.wire import eventstream
 from gateway.wire.http1 import REASONS
 
 
@@ -93,6 +94,15 @@ _AWS_ERRORS = {
 }
 
 
+# And in the midst of a stream: the members of ConverseStreamOutput and ResponseStream there.
+_AWS_STREAM_ERRORS = {
+    400: "validationException",
+    429: "throttlingException",
+    503: "serviceUnavailableException",
+    504: "modelTimeoutException",
+}
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why a call was not forwarded, or ended early. `code` is a key of `CODES`; `message` names the fix."""
 
@@ -129,13 +139,21 @@ def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close:
     return b"%b\r\n%b" % (b"".join(lines), body)
 
 
-def render_stream_error(refusal: Refusal, dialect: Dialect, endpoint: str, request_id: str) -> bytes:
-    """The event that ends a stream early, as the dialect's provider would send it."""
+def render_stream_error(
+    refusal: Refusal, dialect: Dialect, endpoint: str, request_id: str, *, lines: bool = False
+) -> bytes:
+    """The event that ends a stream early, as the dialect's provider would send it; `lines`: in a stream of lines."""
     row = CODES[refusal.code]
     if endpoint == "responses":
         body = {"type": "error", "code": refusal.code, "message": refusal.message, "param": None, "sequence_number": 0}
         return b"event: error\ndata: " + msgspec.json.encode(body) + b"\n\n"
     body = msgspec.json.encode(_shape(refusal, row, dialect, request_id))
+    if dialect == "bedrock":
+        kind = _AWS_STREAM_ERRORS.get(row.status, "internalServerException")
+        headers = {":exception-type": kind, ":content-type": "application/json", ":message-type": "exception"}
+        return eventstream.encode(headers, body)
+    if lines:
+        return body + b"\n"
     if dialect == "anthropic":
         return b"event: error\ndata: " + body + b"\n\n"
     return b"data: " + body + (b"\r\n\r\n" if dialect == "gemini" else b"\n\n")

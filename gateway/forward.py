@@ -29,12 +29,10 @@ from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
 
 _EVENT_STREAM = b"text/event-stream"
 # Streams in other framings: Ollama's and Cohere's lines of JSON, Bedrock's binary frames.
-_OTHER_STREAMS = (b"application/x-ndjson", b"application/stream+json", b"application/vnd.amazon.eventstream")
+_LINES = (b"application/x-ndjson", b"application/stream+json")
+_FRAMES = b"application/vnd.amazon.eventstream"
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
 UPSTREAM_REQUEST_ID_CHARS_MAX = 128
-# A credential of the policy in a provider's head is kept from the caller; one this short is a server's that asks for
-# none, such as "none" or "ollama", and stands in lines that mean something else.
-SECRET_BYTES_MIN = 8
 _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 # openai-python hangs up when it has seen this, while the provider's last chunk is still on its way.
 _STREAM_ENDS = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
@@ -117,6 +115,7 @@ class Exchange:
         self._chunked = False
         self._close = False
         self._events = False
+        self._lines = self._frames = False
         self._encoded = False  # what the client is given is
         self._tail = b""
         self._drain_left: int | None = None
@@ -142,14 +141,13 @@ class Exchange:
         route, request = self.route, self.request
         assert route is not None, "dispatched without a route"
         self.upstream_status = status
-        secret = route.destination.secret if route.credential is not None else b""
-        if len(secret) >= SECRET_BYTES_MIN and secret in head.first.string:
-            head = without_secret(head, secret)
+        head = _without_secrets(head, route)
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
         kind = values.get(b"content-type", b"").lower()
         self._events = kind.startswith(_EVENT_STREAM)
+        self._lines, self._frames = kind.startswith(_LINES), kind.startswith(_FRAMES)
         encoding = values.get(b"content-encoding", b"")
         self._encoded = encoding not in (b"", b"identity")
         named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
@@ -160,7 +158,7 @@ class Exchange:
         if route.endpoint.flag:
             self.flags.append(route.endpoint.flag)
         if route.endpoint.reader and status < 300 and not self.websocket:
-            streams = self._events or kind.startswith(_OTHER_STREAMS) or route.endpoint.streams is True
+            streams = self._events or self._lines or self._frames or route.endpoint.streams is True
             self.tap = self._tapped(route, head, streams, encoding if self._encoded else b"")
         strips = self.tap is not None and self.tap.strips
         decodes = self.tap is not None and self.tap.decodes
@@ -188,6 +186,7 @@ class Exchange:
         assert call is not None, "dispatched without a call"
         assert caller is not None, "dispatched without a caller"
         assert client is not None, "a client that left before the 101 has ended its exchange"
+        head = _without_secrets(head, route)
         offered = upgrade.offered_protocols(self.request.head, with_keys=caller.by_path)
         agreed = upgrade.check_answer(self.request.head, head, offered)
         self._connection = None
@@ -331,9 +330,9 @@ class Exchange:
         if client is not None:
             if self.status == 0:
                 close = self._write_error(refusal)
-            elif self._events and self._chunked and self._tail.endswith(_EVENT_ENDS):
+            elif self._chunked and self._may_be_followed:
                 assert self.route is not None
-                event = render_stream_error(refusal, self.dialect, self.route.endpoint.name, self.id)
+                event = render_stream_error(refusal, self.dialect, self.route.endpoint.name, self.id, lines=self._lines)
                 client.write(b"%x\r\n%b\r\n" % (len(event), event) + LAST_CHUNK)
             else:
                 client.abort()
@@ -342,6 +341,14 @@ class Exchange:
             self._connection.close()
             self._connection = None
         self._end(close=close)
+
+    @property
+    def _may_be_followed(self) -> bool:
+        """Whether what the client has of a stream ends with a whole event, so that one of ours may follow."""
+        if self._events:
+            return self._tail.endswith(_EVENT_ENDS)
+        tap = self.tap if self._lines or self._frames else None
+        return not self._encoded and tap is not None and tap.at_boundary
 
     def expire(self) -> None:
         """Its deadline has passed."""
@@ -436,3 +443,11 @@ class Exchange:
     def _total_timeout_ms(self) -> int:
         assert self.route is not None
         return self.route.destination.upstream.total_timeout_ms or self.owner.settings.total_timeout_ms
+
+
+def _without_secrets(head: ResponseHead, route: Route) -> ResponseHead:
+    """The head less any line in which the provider, or something before it, repeats a secret of ours."""
+    for secret in route.secrets:
+        if secret in head.first.string:
+            head = without_secret(head, secret)
+    return head

@@ -290,7 +290,7 @@ class Pipeline:
         self._record(exchange, charge, ended_ns)
 
     def _charge_blocking(self, exchange: Exchange, seen: Reading | None) -> Charge:
-        reading = _read_or_estimate(exchange, seen)
+        reading = _with_work(exchange, _read_or_estimate(exchange, seen))
         if not _may_be_told_twice(exchange, reading):
             return self._settle(exchange, reading)
         if reading.work_id is None:
@@ -330,6 +330,14 @@ def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:
     if reading.provenance in ("reported", "deferred") or plan.route.endpoint.retrieves:
         return reading
     return estimate(plan.route.endpoint.reader, call.model, call.text, tap.seen, reading)
+
+
+def _with_work(exchange: Exchange, reading: Reading) -> Reading:
+    """The reading, with the id of its work where the path alone tells it."""
+    route = exchange.route
+    if route is None or not route.endpoint.work_in_path:
+        return reading
+    return msgspec.structs.replace(reading, work_id=route.target.partition(b"?")[0].split(b"/")[-2].decode())
 
 
 def _retrieves(exchange: Exchange) -> bool:

@@ -20,6 +20,9 @@ from gateway.signing import Signer
 from gateway.tls_files import Trust
 
 _RESOURCE = "{resource}"
+# A credential of the policy in a provider's head is kept from the caller; one this short is a server's that asks for
+# none, such as "none" or "ollama", and stands in lines that mean something else.
+SECRET_BYTES_MIN = 8
 # Where each dialect takes a key when the caller used no slot of its own: provider_facts §3.
 _DEFAULT_SLOT: dict[Dialect, bytes] = {
     "openai": b"authorization",
@@ -58,6 +61,7 @@ class Destination(msgspec.Struct, frozen=True, gc=False):
     origin: Origin
     host: bytes  # the host header
     secret: bytes  # b"": none in the policy
+    secrets: tuple[bytes, ...]  # the parts of it that nobody may see
     signer: Signer | None  # signs with the secret instead of sending it
     shared: bool  # keys of several projects are served with the same secret
     extra: tuple[tuple[bytes, bytes], ...]
@@ -72,6 +76,11 @@ class Route(msgspec.Struct, frozen=True, gc=False):
     model_in_path: str
     credential: tuple[bytes, bytes] | None
     signer: Signer | None = None
+
+    @property
+    def secrets(self) -> tuple[bytes, ...]:
+        """What was put into the request, or into its signature, that no caller may see."""
+        return self.destination.secrets if self.credential is not None or self.signer is not None else ()
 
 
 class Plan(msgspec.Struct, frozen=True, gc=False):
@@ -169,13 +178,16 @@ class RouteTable:
     def _made_ready(self, upstream: Upstream, origin: str) -> Destination:
         provider = PROVIDERS[upstream.provider]
         secret = self._secrets.get(upstream.credential_id, "")
+        signer = Signer.of(secret, upstream.region) if provider.signs else None
+        hidden = (secret,) if signer is None else (signer.secret_key, signer.session_token or "")
         return Destination(
             upstream=upstream,
             provider=provider,
             origin=_origin(upstream, origin, self._secrets),
             host=urlsplit(origin).netloc.encode("ascii"),
             secret=secret.encode(),
-            signer=Signer.of(secret, upstream.region) if provider.signs else None,
+            secrets=tuple(part.encode() for part in hidden if len(part) >= SECRET_BYTES_MIN),
+            signer=signer,
             shared=upstream.credential_id in self._shared and not upstream.lists_shared,
             extra=tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in upstream.headers),
         )

@@ -4,7 +4,7 @@ What goes wrong here costs a number and is named in `flags`; only where the clie
 itself does it cost the answer.
 """
 
-from gateway.metering.meter import Seen, StreamMeter, read_body
+from gateway.metering.meter import Seen, StreamMeter, is_never_kept, read_body
 from gateway.metering.reading import About, Reading
 from gateway.settings import Settings
 from gateway.wire.encoding import DecodeFault, Decoder, decoder
@@ -39,7 +39,7 @@ class Tap:
             if self._decoder is None:
                 self._lose_sight("unknown_content_encoding")
                 return
-        if streams:
+        if streams or is_never_kept(reader):
             self.strips = strip
             self._meter = StreamMeter(
                 reader,
@@ -86,6 +86,11 @@ class Tap:
         if self._blind or not complete or self.copied_bytes > self._copy_bytes_max:
             return Reading()
         return read_body(self._reader, self._about, b"".join(self._copy))
+
+    @property
+    def at_boundary(self) -> bool:
+        """Whether a stream that was taken so far ends with a whole event, line or frame."""
+        return self._meter is not None and self._meter.at_boundary
 
     @property
     def seen(self) -> Seen:

@@ -2,7 +2,7 @@
 
 genai-prices finds models by prefixes and substrings, so `claude-sonnet-4-5-whatever` has the price of
 claude-sonnet-4-5 there. Here a name is known if a clause spells it out, or if it is a snapshot — a
-spelled-out name with a date, a revision or a release stage — that genai-prices' own clauses accept.
+spelled-out name with a date, a revision, an area or a release stage — that genai-prices' own clauses accept.
 """
 
 import re
@@ -24,8 +24,13 @@ from genai_prices.types import (
 # Google's API names models by resource: models/gemini-2.5-pro (ai.google.dev/api/models).
 _RESOURCE_PREFIXES = {"google": "models/"}
 
-# What may follow a name without changing the model, peeled from the end inwards.
-_SUFFIXES = (
+# What may stand around a name without changing the model, peeled from the outside inwards.
+_AROUND = (
+    # Bedrock's revisions, profiles of an area and makers: us.anthropic.claude-haiku-4-5-20251001-v1:0
+    # (docs.aws.amazon.com/bedrock/latest/userguide/inference-profiles-support.html).
+    re.compile(r"()-v\d+:\d+$"),
+    re.compile(r"^()(?:us|us-gov|eu|apac|jp|au|ca)\.(?=[a-z0-9]+\.)"),
+    re.compile(r"^()anthropic\."),
     # OpenAI fine-tunes: ft:gpt-4o-2024-08-06:org:suffix:id (developers.openai.com/api/docs/guides/fine-tuning).
     re.compile(r"(?<=^ft:)([^:]+):[^:]*:[^:]*:[^:]+$"),
     # Dates and revisions: -2024-08-06, -20250929, @20250929, :20230824-v2, -05-20, -09-2025, -0613, -001.
@@ -99,8 +104,8 @@ class _Spelled:
     def _snapshot(self, name: str) -> Resolved | None:
         stem = name
         candidates = set(self._stems.get(stem, ()))
-        for suffix in _SUFFIXES:
-            stem = suffix.sub(r"\1", stem)
+        for around in _AROUND:
+            stem = around.sub(r"\1", stem)
             candidates |= self._stems.get(stem, set())
         # The provider's clauses have the last word: gpt-4o-2024-05-13 is not gpt-4o. find_model keeps no cache.
         model = self._provider.find_model(name) if candidates else None

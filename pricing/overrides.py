@@ -21,6 +21,7 @@ COUNT_PER_RATE: Mapping[str, int] = {
     "rerank_searches": 1_000,
     "input_images": 1_000,
     "input_pixels": 1_000_000_000,
+    "output_images": 1,
 }
 _MILLION = 1_000_000
 

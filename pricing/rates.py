@@ -68,6 +68,9 @@ UNITS: Mapping[str, Unit] = {
     "rerank_searches": _unit(family="rerank"),  # no published model has a price for it yet
     "input_images": _unit(family="images", direction="input"),  # of ours alone: only overrides price it
     "input_pixels": _unit(family="pixels", direction="input"),
+    # Of these genai-prices has no unit: only an override prices them.
+    "output_images": _unit(family="images", direction="output"),
+    "trained_tokens": _unit(family="training", direction="input"),
 }
 
 # What a unit must say to price a bucket, where inheriting would be wrong. OpenAI bills a twelve-hour write at

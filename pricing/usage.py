@@ -53,6 +53,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     rerank_searches: int = 0
     input_images: int = 0
     input_pixels: int = 0
+    output_images: int = 0
+    trained_tokens: int = 0
 
     @property
     def tokens_in(self) -> int:

@@ -49,6 +49,8 @@ BUCKETS = (
     "rerank_searches",
     "input_images",
     "input_pixels",
+    "output_images",
+    "trained_tokens",
 )
 
 

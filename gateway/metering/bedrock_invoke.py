@@ -185,7 +185,7 @@ def _native(answer: _Native, payload: bytes, provider: str) -> Reading:
 def _stated(answer: _Native) -> msgspec.Raw:
     if is_stated(answer.usage) or not _is_object(answer.metadata):
         return answer.usage
-    return _wrapped.decode(answer.metadata).usage
+    return jsontext.decode_member(_wrapped, answer.metadata).usage
 
 
 def _is_object(member: msgspec.Raw) -> bool:

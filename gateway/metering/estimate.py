@@ -6,13 +6,13 @@ reading carries a flag where hidden reasoning or attachments of unknown size mak
 
 import binascii
 import re
-from collections.abc import Iterator
 from typing import NamedTuple, cast
 
 import msgspec
 
-from gateway.metering import tokens
-from gateway.metering.counts import INPUT_NOT_COUNTED
+from gateway.metering import spoken, tokens
+from gateway.metering.attachments import Attachment, cost, leaves
+from gateway.metering.counts import INPUT_NOT_COUNTED, OUTPUT_ESTIMATED
 from gateway.metering.meter import Seen
 from gateway.metering.reading import Line, Reading
 from gateway.wire.jsontext import POSSESSIVE
@@ -20,7 +20,6 @@ from pricing.usage import Usage
 
 REASONING_NOT_SEEN = "reasoning_not_seen"
 ATTACHMENT_ASSUMED = "attachment_size_assumed"
-OUTPUT_ESTIMATED = "output_estimated"
 
 
 class Tokenizer(NamedTuple):
@@ -140,23 +139,23 @@ APIS = {
     ),
     "ollama.embed": _Api(("input", "prompt")),
     "vertex.predict": _Api(("instances",)),
+    "gemini.interactions": _Api(("input", "system_instruction"), {"tools": 9}, (_keys("text"),)),
 }
+# And of those whose tokens, or seconds, are not those of a text.
+_SPOKEN = {"openai.speech": spoken.speech, "openai.transcription": spoken.transcription}
 
 # `3 + the sum of (3 + tokens of each message)`: exact for 310 of 318 recorded prompts of GPT-3.5 to GPT-4.1, and
 # one too many on GPT-5.
 REPLY_TOKENS = 3
 MESSAGE_TOKENS = 3
-# Images and files, whose size in pixels or pages is not known here: what the largest image costs on Claude before
-# 4.7 and on GPT's patch models.
+# Attachments whose size, or whose model, tells nothing (URLs, ids of files, PDF, MP3): what the largest image costs on
+# Claude before 4.7 and on GPT's smaller patch models.
 ATTACHMENT_TOKENS = 1600
 
 # In front of a model's name, its maker and where it runs: eu.anthropic.claude-…
 _BEDROCK_PREFIX = re.compile(r"^(?:[a-z-]+\.)+")
 # The events of a model in a stream of Bedrock's InvokeModel, in base64.
 _BLOBS = re.compile(rb'"bytes":"((?:[\w+/]{4})*(?:[\w+/]{2}==|[\w+/]{3}=)?)"')
-
-# Base64 has no blanks, and no word of a prompt is this long.
-_DATA = re.compile(r"\S{512}")
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _strings = msgspec.json.Decoder(str)
@@ -166,27 +165,35 @@ def estimate(reader: str, model: str, request: bytes, seen: Seen, reading: Readi
     """The reading with an estimated usage; unchanged if the request cannot be read, or shows nothing that is billed.
 
     `model` is the requested one, used where the answer names none; `request` is the decoded body. What
-    the provider did report, such as the input of a stream that was cut, is kept. Takes milliseconds to
-    a second: call it off the event loop.
+    the provider did report, such as the input of a stream that was cut, is kept, and what it will report later is
+    left to it. Takes milliseconds to a second: call it off the event loop.
     """
+    if reading.provenance == "deferred":
+        return reading
+    if reader in _SPOKEN:
+        found = None if reading.lines else _SPOKEN[reader](reading.model or model, request, seen)
+        return _estimated(reading, *found) if found else reading
     api = APIS.get(reader)
     if api is None:
         return reading
-    tokenizer = _tokenizer(reading.model or model)
+    name = _name(reading.model or model)
+    tokenizer = _tokenizer(name)
     output = _output_tokens(api, tokenizer, seen)
     if reading.lines and INPUT_NOT_COUNTED not in reading.flags:
         return _completed(reading, output)
     try:
-        members = _members.decode(request)
-        prompt, flags = _prompt_tokens(api, tokenizer, members)
+        prompt, flags = _prompt(api, name, tokenizer, _members.decode(request))
     except (ValueError, RecursionError):
         return reading
     if reading.lines:
         return _with_input(reading, prompt, flags)
     if tokenizer.reasons and output:
         flags += (REASONING_NOT_SEEN,)
-    line = Line(Usage(input_text=prompt, output_text=output))
-    return msgspec.structs.replace(reading, lines=(line,), provenance="estimated", flags=reading.flags + flags)
+    return _estimated(reading, msgspec.structs.replace(prompt, output_text=output), flags)
+
+
+def _estimated(reading: Reading, usage: Usage, flags: tuple[str, ...]) -> Reading:
+    return msgspec.structs.replace(reading, lines=(Line(usage),), provenance="estimated", flags=reading.flags + flags)
 
 
 def _completed(reading: Reading, output: int) -> Reading:
@@ -200,55 +207,51 @@ def _completed(reading: Reading, output: int) -> Reading:
     return msgspec.structs.replace(reading, lines=lines, flags=(*reading.flags, OUTPUT_ESTIMATED))
 
 
-def _with_input(reading: Reading, prompt: int, flags: tuple[str, ...]) -> Reading:
+def _with_input(reading: Reading, prompt: Usage, flags: tuple[str, ...]) -> Reading:
     """A reading whose provider counted the output alone, with an estimated input."""
-    usage = msgspec.structs.replace(reading.lines[0].usage, input_text=prompt)
+    usage = msgspec.structs.replace(
+        reading.lines[0].usage, input_text=prompt.input_text, input_audio=prompt.input_audio
+    )
     lines = (msgspec.structs.replace(reading.lines[0], usage=usage),)
     return msgspec.structs.replace(reading, lines=lines, flags=reading.flags + flags)
 
 
-def _tokenizer(model: str) -> Tokenizer:
-    name = _BEDROCK_PREFIX.sub("", model.rpartition("/")[2].lower())
+def _name(model: str) -> str:
+    """Without the maker and the place in front of it."""
+    return _BEDROCK_PREFIX.sub("", model.rpartition("/")[2].lower())
+
+
+def _tokenizer(name: str) -> Tokenizer:
     return next(row for row in TOKENIZERS if row.names.match(name))
 
 
-def _prompt_tokens(api: _Api, tokenizer: Tokenizer, members: dict[str, msgspec.Raw]) -> tuple[int, tuple[str, ...]]:
-    counted = attachments = 0
+def _prompt(
+    api: _Api, model: str, tokenizer: Tokenizer, members: dict[str, msgspec.Raw]
+) -> tuple[Usage, tuple[str, ...]]:
+    counted = attached = heard = assumed = 0
     overhead = REPLY_TOKENS + tokenizer.template_tokens if api.written else 0
     for name in set(api.prompt).intersection(members):
         value = msgspec.json.decode(members[name], type=object)
         overhead += MESSAGE_TOKENS * _messages(value)
-        for leaf in _leaves(value):
+        for leaf in leaves(value):
             if isinstance(leaf, int):
                 counted += 1  # a token the client made itself
-            elif _DATA.search(leaf):
-                attachments += 1
-            else:
+            elif not isinstance(leaf, Attachment):
                 counted += tokens.count(leaf, tokenizer.encoding)
+            elif found := cost(leaf, model):
+                attached, heard = attached + found.text, heard + found.audio
+            else:
+                assumed += 1
     for name in set(api.definitions).intersection(members):
         overhead += api.definitions[name] + tokenizer.definitions_tokens
         counted += tokens.count(bytes(members[name]).decode("utf-8", "replace"), tokenizer.encoding)
-    total = tokens.scale(counted, tokenizer.percent, 100) + overhead + attachments * ATTACHMENT_TOKENS
-    return total, (ATTACHMENT_ASSUMED,) if attachments else ()
+    text = tokens.scale(counted, tokenizer.percent, 100) + overhead + attached + assumed * ATTACHMENT_TOKENS
+    return Usage(input_text=text, input_audio=heard), (ATTACHMENT_ASSUMED,) if assumed else ()
 
 
 def _messages(value: object) -> int:
     items = cast("list[object]", value) if isinstance(value, list) else []
     return sum(isinstance(item, dict) for item in items)
-
-
-def _leaves(value: object) -> Iterator[str | int]:
-    """The strings and integers of a JSON value, in any order; the names of content types are no content."""
-    pending = [value]
-    while pending:
-        top = pending.pop()
-        if isinstance(top, dict):
-            members = cast("dict[str, object]", top)
-            pending.extend(member for key, member in members.items() if key != "type")
-        elif isinstance(top, list):
-            pending.extend(cast("list[object]", top))
-        elif isinstance(top, str | int) and not isinstance(top, bool):
-            yield top
 
 
 def _output_tokens(api: _Api, tokenizer: Tokenizer, seen: Seen) -> int:

@@ -72,6 +72,8 @@ def _merge(before: Reading, now: Reading) -> Reading:
     """Later statements replace earlier ones; what is not stated again stays."""
     if now.lines:
         lines, provenance = _with_searches(now.lines, before.lines), now.provenance
+    elif now.work_id and not before.lines:
+        lines, provenance = (), now.provenance  # a background response states how far it is
     else:
         lines, provenance = before.lines, "partial" if before.lines and INCONSISTENT in now.flags else before.provenance
     # A valid usage settles what an invalid one before it left open.
@@ -83,6 +85,7 @@ def _merge(before: Reading, now: Reading) -> Reading:
         service_tier=now.service_tier or before.service_tier,
         context=now.context or before.context,
         response_id=now.response_id or before.response_id,
+        work_id=now.work_id or before.work_id,
         flags=kept + now.flags,
     )
 

@@ -23,6 +23,9 @@ BODY_TOO_LARGE = "body_too_large"
 # that has not named it in its first four chunks will not.
 _NAMING_BLOCKS_MAX = 4
 
+# An error in JSON is shorter; of audio as much is kept, for nothing.
+_BEGINNING_BYTES_MAX = 4096
+
 # No event without it carries usage, in any dialect: it opens the keys "usage" and "usageMetadata". A string that
 # opens with the word has it too, so it is only worth a closer look; a quoted word inside a string has a backslash.
 _MARK = b'"usage'
@@ -286,6 +289,72 @@ class Body:
     @property
     def at_boundary(self) -> bool:
         return False  # nothing may follow a body
+
+
+class Records:
+    """JSON objects, one a line, each of which counts (the results of a batch). Only an incomplete line is held."""
+
+    def __init__(self, fold: Fold, line_bytes_max: int) -> None:
+        self._fold = fold
+        self._line_bytes_max = line_bytes_max
+        self._held = bytearray()
+        self._skipping = self._oversize = self._broken = False
+
+    def feed(self, data: bytes) -> bytes:
+        first, *others = data.split(b"\n")
+        self._hold(first)
+        for part in others:
+            self.flush()
+            self._hold(part)
+        return data
+
+    def flush(self) -> bytes:
+        line, is_whole = bytes(self._held).strip(), not self._skipping
+        self._held.clear()
+        self._skipping = False
+        if line and is_whole:
+            try:
+                self._fold.take(line)
+            except Exception:  # As in Events._pass.
+                self._broken = True
+        return b""
+
+    def reading(self, complete: bool) -> Reading:
+        self.flush()  # the last line may lack its end
+        flags = {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._oversize}
+        return _flagged(self._fold.reading(complete), flags)
+
+    @property
+    def at_boundary(self) -> bool:
+        return not self._held and not self._skipping
+
+    def _hold(self, part: bytes) -> None:
+        if len(self._held) + len(part) > self._line_bytes_max:
+            self._oversize = self._skipping = True
+            self._held.clear()
+        elif not self._skipping:
+            self._held += part
+
+
+class Opaque:
+    """An answer that is no text, such as audio. What is kept of it tells an error from it, and nothing else."""
+
+    at_boundary = False
+
+    def __init__(self, read: Callable[[bytes], Reading]) -> None:
+        self._read = read
+        self._beginning = b""
+
+    def feed(self, data: bytes) -> bytes:
+        if len(self._beginning) < _BEGINNING_BYTES_MAX:
+            self._beginning += data[: _BEGINNING_BYTES_MAX - len(self._beginning)]
+        return data
+
+    def flush(self) -> bytes:
+        return b""
+
+    def reading(self, complete: bool) -> Reading:
+        return self._read(self._beginning)
 
 
 def _is_json(text: bytes) -> bool:

@@ -5,9 +5,11 @@ use is input beside it, thoughts are output beside the candidates, and every chu
 running totals, which may fall.
 """
 
+from collections.abc import Sequence
+
 import msgspec
 
-from gateway.metering.counts import INCONSISTENT, PROVIDER_ERROR, Count, draw, is_stated, text_or_none
+from gateway.metering.counts import INCONSISTENT, PROVIDER_ERROR, Count, draw, draw_parts, is_stated, text_or_none
 from gateway.metering.reading import Line, Reading
 from gateway.wire import jsontext
 from pricing.usage import Usage
@@ -21,7 +23,7 @@ _PLACES: dict[str | int | None, int] = {
 _MODALITIES = 4
 
 
-class _Part(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Part(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     modality: str | int | None = None
     token_count: Count | None = None
 
@@ -33,22 +35,22 @@ class _Usage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     thoughts_token_count: Count | None = None
     tool_use_prompt_token_count: Count | None = None
     total_token_count: Count | None = None
-    prompt_tokens_details: list[_Part] | None = None
-    prompt_token_details: list[_Part] | None = None  # the same, as embeddings spell it
-    cache_tokens_details: list[_Part] | None = None
-    candidates_tokens_details: list[_Part] | None = None
-    tool_use_prompt_tokens_details: list[_Part] | None = None
+    prompt_tokens_details: list[Part] | None = None
+    prompt_token_details: list[Part] | None = None  # the same, as embeddings spell it
+    cache_tokens_details: list[Part] | None = None
+    candidates_tokens_details: list[Part] | None = None
+    tool_use_prompt_tokens_details: list[Part] | None = None
     service_tier: object = None  # Gemini API
     traffic_type: object = None  # Vertex
 
 
-class _Grounding(msgspec.Struct, frozen=True, gc=False, rename="camel"):
+class Grounding(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     web_search_queries: list[str] | None = None
 
 
 class _Candidate(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     finish_reason: object = None
-    grounding_metadata: _Grounding | None = None
+    grounding_metadata: Grounding | None = None
 
 
 class _Answer(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -71,13 +73,13 @@ def read(payload: bytes, provider: str) -> Reading:
     answer = jsontext.decode(_answers, payload)
     candidates = answer.candidates or []
     usage, flags = _usage(answer.usage_metadata)
-    buckets = _buckets(usage, _searches(candidates)) if usage else None
+    counted = _buckets(usage, _searches(candidates)) if usage else None
     final = any(candidate.finish_reason is not None for candidate in candidates)
     if answer.error is not None:
         flags += (PROVIDER_ERROR,)
     return Reading(
-        lines=(Line(buckets),) if buckets else (),
-        provenance="unknown" if buckets is None else "reported" if final else "partial",
+        lines=(Line(counted),) if counted else (),
+        provenance="unknown" if counted is None else "reported" if final else "partial",
         model=text_or_none(answer.model_version),
         service_tier=text_or_none(usage.service_tier) if usage else None,
         context=_context(usage) if usage else (),
@@ -116,11 +118,18 @@ def _searches(candidates: list[_Candidate]) -> int:
 
 
 def _buckets(usage: _Usage, web_searches: int) -> Usage:
-    prompt = _pools(usage.prompt_token_count, usage.prompt_tokens_details or usage.prompt_token_details)
-    tools = _pools(usage.tool_use_prompt_token_count, usage.tool_use_prompt_tokens_details)
-    cached = _drawn(prompt, usage.cached_content_token_count or 0, usage.cache_tokens_details)
+    prompt = pools(usage.prompt_token_count, usage.prompt_tokens_details or usage.prompt_token_details)
+    tools = pools(usage.tool_use_prompt_token_count, usage.tool_use_prompt_tokens_details)
+    cached = drawn(prompt, usage.cached_content_token_count or 0, usage.cache_tokens_details)
+    output = pools(usage.candidates_token_count, usage.candidates_tokens_details)
+    return buckets(prompt, tools, cached, output, usage.thoughts_token_count or 0, web_searches)
+
+
+def buckets(
+    prompt: list[int], tools: list[int], cached: list[int], output: list[int], thoughts: int, web_searches: int
+) -> Usage:
+    """What pools by modality come to; `prompt` is what no cache served, tool use is input beside it."""
     text, audio, image, video = (part + tool for part, tool in zip(prompt, tools, strict=True))
-    output = _pools(usage.candidates_token_count, usage.candidates_tokens_details)
     return Usage(
         input_text=text,
         input_audio=audio,
@@ -134,12 +143,12 @@ def _buckets(usage: _Usage, web_searches: int) -> Usage:
         output_audio=output[1],
         output_image=output[2],
         output_video=output[3],
-        output_reasoning=usage.thoughts_token_count or 0,
+        output_reasoning=thoughts,
         web_searches=web_searches,
     )
 
 
-def _pools(total: int | None, details: list[_Part] | None) -> list[int]:
+def pools(total: int | None, details: Sequence[Part] | None) -> list[int]:
     """The total by modality; what the details do not claim is text, and they never claim more than there is."""
     rest, claimed = [total or 0], [0] * _MODALITIES
     for part in details or ():
@@ -149,11 +158,6 @@ def _pools(total: int | None, details: list[_Part] | None) -> list[int]:
     return [rest[0], *claimed[1:]]
 
 
-def _drawn(prompt: list[int], cached: int, details: list[_Part] | None) -> list[int]:
+def drawn(prompt: list[int], cached: int, details: Sequence[Part] | None) -> list[int]:
     """The cached part of the prompt by modality, taken out of `prompt`."""
-    wanted = _pools(cached, details)
-    taken = [draw(prompt[place : place + 1], want)[0] for place, want in enumerate(wanted)]
-    for place, part in enumerate(taken):
-        prompt[place] -= part
-    rest = draw(prompt, sum(wanted) - sum(taken))
-    return [part + more for part, more in zip(taken, rest, strict=True)]
+    return draw_parts(prompt, cached, pools(cached, details))

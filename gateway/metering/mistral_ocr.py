@@ -45,7 +45,7 @@ def read(payload: bytes, about: About) -> Reading:
 
 def _pages(stated: msgspec.Raw) -> tuple[int | None, tuple[str, ...]]:
     try:
-        return (_usages.decode(stated).pages_processed if is_stated(stated) else None), ()
+        return (jsontext.decode_member(_usages, stated).pages_processed if is_stated(stated) else None), ()
     except msgspec.ValidationError:
         return None, (INCONSISTENT,)
 

@@ -8,11 +8,15 @@ from typing import TypeVar
 
 import msgspec
 
-from gateway.metering.counts import INCONSISTENT, PROVIDER_ERROR, Count, draw, is_stated, text_or_none
-from gateway.metering.openai_usage import InputDetails, OutputDetails, input_buckets, output_buckets, overdrawn
+from gateway.metering.counts import INCONSISTENT, PROVIDER_ERROR, Contradiction, Count, is_stated, text_or_none
+from gateway.metering.image_usage import ImageUsage, image_buckets
+from gateway.metering.openai_usage import TokenUsage
 from gateway.metering.reading import Line, Reading
 from gateway.wire import jsontext
 from pricing.usage import Usage
+
+# Where a background response has not come to its end (openai 3.54.0, types/responses/response_status.py).
+_UNFINISHED = frozenset(("queued", "in_progress"))
 
 # Where the answer does not echo the tool's model (openai 3.54.0, types/responses/tool.py, ImageGeneration.model).
 IMAGE_MODEL_DEFAULT = "gpt-image-2.6-sunburst"
@@ -21,38 +25,12 @@ IMAGE_MODEL_ASSUMED = "image_model_assumed"
 T = TypeVar("T")
 
 
-class _Usage(msgspec.Struct, frozen=True, gc=False):
-    input_tokens: Count
-    output_tokens: Count
-    total_tokens: Count | None = None
-    input_tokens_details: InputDetails | None = None
-    output_tokens_details: OutputDetails | None = None
-
-
-class _Parts(msgspec.Struct, frozen=True, gc=False):
-    text_tokens: Count | None = None
-    image_tokens: Count | None = None
-
-
-class _CachedParts(msgspec.Struct, frozen=True, gc=False):
-    cached_text_tokens: Count | None = None
-    cached_image_tokens: Count | None = None
-
-
-class _ImageUsage(msgspec.Struct, frozen=True, gc=False):
-    input_tokens: Count = 0
-    output_tokens: Count = 0
-    input_tokens_details: _Parts | None = None
-    output_tokens_details: _Parts | None = None
-    cached_tokens_details: _CachedParts | None = None
-
-
 class _SearchUsage(msgspec.Struct, frozen=True, gc=False):
     num_requests: Count = 0
 
 
 class _ToolUsage(msgspec.Struct, frozen=True, gc=False):
-    image_gen: _ImageUsage | None = None
+    image_gen: ImageUsage | None = None
     web_search: _SearchUsage | None = None
 
 
@@ -70,6 +48,8 @@ class _Response(msgspec.Struct, frozen=True, gc=False):
     id: object = None
     model: object = None
     service_tier: object = None
+    background: object = None
+    status: object = None
     usage: msgspec.Raw = msgspec.Raw()
     tool_usage: _ToolUsage | None = None
     tools: msgspec.Raw = msgspec.Raw()
@@ -85,7 +65,7 @@ class _Answer(_Response, frozen=True, gc=False):
 
 
 _answers = msgspec.json.Decoder(_Answer)
-_usages = msgspec.json.Decoder(_Usage)
+_usages = msgspec.json.Decoder(TokenUsage)
 _tools = msgspec.json.Decoder(list[_Typed])
 _items = msgspec.json.Decoder(list[_Item])
 
@@ -94,15 +74,20 @@ def read(payload: bytes, provider: str) -> Reading:
     """One response or event. Raises NotJson or msgspec.ValidationError for what is neither."""
     answer = jsontext.decode(_answers, payload)
     response = answer.response or answer
-    lines, flags = _lines(response)
+    # Only what runs in the background is told of twice: an ordinary response that is fetched again was charged.
+    runs_apart = response.background is True
+    is_deferred = runs_apart and response.status in _UNFINISHED
+    lines, flags = ((), ()) if is_deferred else _lines(response)
     if response.error is not None or answer.error is not None or answer.type == "error":
         flags += (PROVIDER_ERROR,)
+    response_id = text_or_none(response.id)
     return Reading(
         lines=lines,
-        provenance="reported" if lines else "unknown",
+        provenance="deferred" if is_deferred else "reported" if lines else "unknown",
         model=text_or_none(response.model),
         service_tier=text_or_none(response.service_tier),
-        response_id=text_or_none(response.id),
+        response_id=response_id,
+        work_id=response_id if runs_apart else None,
         flags=flags,
     )
 
@@ -112,29 +97,13 @@ def _lines(response: _Response) -> tuple[tuple[Line, ...], tuple[str, ...]]:
         return (), ()
     try:
         usage = jsontext.decode_member(_usages, response.usage)
-    except msgspec.ValidationError:
-        return (), (INCONSISTENT,)
-    if usage.total_tokens is not None and usage.total_tokens != usage.input_tokens + usage.output_tokens:
+        buckets = usage.buckets()
+    except (msgspec.ValidationError, Contradiction):
         return (), (INCONSISTENT,)
     images, flags = _image_line(response)
-    return (Line(_main(response, usage)), *images), flags + _overdrawn(usage)
-
-
-def _main(response: _Response, usage: _Usage) -> Usage:
-    details_in = usage.input_tokens_details or InputDetails()
-    details_out = usage.output_tokens_details or OutputDetails()
     web_searches, file_searches = _searches(response)
-    return Usage(
-        **input_buckets(usage.input_tokens, details_in, details_in.cached_tokens or 0),
-        **output_buckets(usage.output_tokens, details_out, details_out.reasoning_tokens or 0, 0),
-        web_searches=web_searches,
-        file_searches=file_searches,
-    )
-
-
-def _overdrawn(usage: _Usage) -> tuple[str, ...]:
-    details = usage.input_tokens_details or InputDetails()
-    return (INCONSISTENT,) if overdrawn(usage.input_tokens, details, details.cached_tokens or 0) else ()
+    own = Usage(**buckets, web_searches=web_searches, file_searches=file_searches)
+    return (Line(own), *images), flags + ((INCONSISTENT,) if usage.is_overdrawn else ())
 
 
 def _searches(response: _Response) -> tuple[int, int]:
@@ -157,25 +126,8 @@ def _image_line(response: _Response) -> tuple[tuple[Line, ...], tuple[str, ...]]
         return (), ()
     named = [text_or_none(tool.model) for tool in _decoded(_tools, response.tools) if tool.type == "image_generation"]
     model = next((name for name in named if name), None)
-    line = Line(_image_buckets(images), model or IMAGE_MODEL_DEFAULT)
+    line = Line(image_buckets(images), model or IMAGE_MODEL_DEFAULT)
     return (line,), () if model else (IMAGE_MODEL_ASSUMED,)
-
-
-def _image_buckets(images: _ImageUsage) -> Usage:
-    parts_in, parts_out = images.input_tokens_details or _Parts(), images.output_tokens_details or _Parts()
-    cached = images.cached_tokens_details or _CachedParts()
-    text, image = [images.input_tokens], [parts_in.image_tokens or 0]
-    draw(text, image[0])
-    output = [images.output_tokens]
-    output_text = draw(output, parts_out.text_tokens or 0)[0]
-    return Usage(
-        cache_read_text=draw(text, cached.cached_text_tokens or 0)[0],
-        cache_read_image=draw(image, cached.cached_image_tokens or 0)[0],
-        input_text=text[0],
-        input_image=image[0],
-        output_text=output_text,
-        output_image=output[0],
-    )
 
 
 def _decoded(decoder: msgspec.json.Decoder[list[T]], member: msgspec.Raw) -> list[T]:

@@ -1,11 +1,11 @@
-"""Owns OpenAI's overlapping token details, as chat and Responses share them, made disjoint. Knows no event.
+"""Owns OpenAI's overlapping token details, as its APIs share them, made disjoint. Knows no event.
 
 Everything in the details is part of the total beside them (provider_facts section 1).
 """
 
 import msgspec
 
-from gateway.metering.counts import Count, draw
+from gateway.metering.counts import Count, check_total, draw, draw_parts
 
 
 class _WriteDetails(msgspec.Struct, frozen=True, gc=False):
@@ -13,10 +13,19 @@ class _WriteDetails(msgspec.Struct, frozen=True, gc=False):
     ttl_12h_tokens: Count | None = None
 
 
+class _CachedDetails(msgspec.Struct, frozen=True, gc=False):
+    """Parts of the cached tokens, which Realtime alone tells."""
+
+    text_tokens: Count | None = None
+    audio_tokens: Count | None = None
+    image_tokens: Count | None = None
+
+
 class InputDetails(msgspec.Struct, frozen=True, gc=False):
     """Parts of the input tokens."""
 
     cached_tokens: Count | None = None
+    cached_tokens_details: _CachedDetails | None = None
     cache_write_tokens: Count | None = None
     cache_write_tokens_details: _WriteDetails | None = None
     audio_tokens: Count | None = None
@@ -32,10 +41,40 @@ class OutputDetails(msgspec.Struct, frozen=True, gc=False):
     image_tokens: Count | None = None
 
 
+class TokenUsage(msgspec.Struct, frozen=True, gc=False):
+    """The usage of Responses and of what came after it; Realtime spells the details in the singular."""
+
+    input_tokens: Count
+    output_tokens: Count
+    total_tokens: Count | None = None
+    input_tokens_details: InputDetails | None = None
+    input_token_details: InputDetails | None = None
+    output_tokens_details: OutputDetails | None = None
+    output_token_details: OutputDetails | None = None
+
+    @property
+    def details_in(self) -> InputDetails:
+        return self.input_tokens_details or self.input_token_details or InputDetails()
+
+    @property
+    def is_overdrawn(self) -> bool:
+        return overdrawn(self.input_tokens, self.details_in, self.details_in.cached_tokens or 0)
+
+    def buckets(self) -> dict[str, int]:
+        """Disjoint buckets whose sum is what the totals say. Raises Contradiction where those disagree."""
+        check_total(self.total_tokens, self.input_tokens + self.output_tokens)
+        details_in = self.details_in
+        details_out = self.output_tokens_details or self.output_token_details or OutputDetails()
+        return {
+            **input_buckets(self.input_tokens, details_in, details_in.cached_tokens or 0),
+            **output_buckets(self.output_tokens, details_out, details_out.reasoning_tokens or 0, 0),
+        }
+
+
 def input_buckets(total: int, details: InputDetails, cached: int) -> dict[str, int]:
     """Disjoint input buckets whose sum is `total`, whatever the details claim.
 
-    Which modality the cached tokens had is not said: text is served from the cache first.
+    Where it is not said which modality the cached tokens had, text is served from the cache first.
     """
     if not (details.audio_tokens or details.image_tokens or details.video_tokens or details.cache_write_tokens):
         cached = min(cached, total)  # nearly every answer: text, some of it read from the cache
@@ -45,7 +84,7 @@ def input_buckets(total: int, details: InputDetails, cached: int) -> dict[str, i
         draw(pools, part or 0)[0] for part in (details.audio_tokens, details.image_tokens, details.video_tokens)
     )
     pools += [audio, image, video]
-    cache_text, cache_audio, cache_image, cache_video = draw(pools, cached)
+    cache_text, cache_audio, cache_image, cache_video = _draw_cached(pools, cached, details.cached_tokens_details)
     write = details.cache_write_tokens or 0
     ttl = details.cache_write_tokens_details or _WriteDetails()
     write_30m = sum(draw(pools, min(write, ttl.ttl_30m_tokens or 0)))
@@ -64,6 +103,12 @@ def input_buckets(total: int, details: InputDetails, cached: int) -> dict[str, i
         "cache_write_30m": write_30m,
         "cache_write_12h": write_12h,
     }
+
+
+def _draw_cached(pools: list[int], cached: int, details: _CachedDetails | None) -> list[int]:
+    """The cached tokens by modality, taken out of the pools of all: as stated, and what is not from the first."""
+    stated = (details.text_tokens, details.audio_tokens, details.image_tokens) if details else ()
+    return draw_parts(pools, cached, (part or 0 for part in stated))
 
 
 def overdrawn(total: int, details: InputDetails, cached: int) -> bool:

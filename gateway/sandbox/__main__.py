@@ -12,6 +12,7 @@ import uvloop
 
 from gateway.sandbox.controls import HEADER_PREFIX, Controls
 from gateway.sandbox.server import Options, Sandbox, serve
+from gateway.sandbox.sigv4 import ACCESS_KEY, SECRET_KEY
 
 _GREETING = """\
 lensai sandbox listening on {url}
@@ -22,6 +23,8 @@ lensai sandbox listening on {url}
   Azure       azure_endpoint={url}        (deployment: any OpenAI model, or sandbox-deployment)
   Anthropic   base_url={url}
   Gemini      base_url={url}
+  Bedrock     endpoint_url={url}          (AWS keys {access_key} and {secret_key}, or the API key)
+  Vertex AI   base_url={url}              (any project and location; the API key as access token)
   Others      as docs/reference/sandbox.md says; the model's name tells whose a request is
   API key     {key}                 (any that begins with {prefixes})
 
@@ -79,6 +82,8 @@ def greeting(host: str, port: int, key_prefixes: Sequence[str]) -> str:
     return _GREETING.format(
         url=f"http://{host}:{port}",
         key=key_prefixes[0] + "key",
+        access_key=ACCESS_KEY,
+        secret_key=SECRET_KEY,
         prefixes=" or ".join(key_prefixes),
         header=HEADER_PREFIX,
     )

@@ -1,4 +1,4 @@
-"""Owns what Anthropic's operations share: errors in the words of the real service, and the models."""
+"""Owns what Anthropic's operations share: errors, worded as Anthropic's where those are known, and the models."""
 
 from collections.abc import Mapping
 
@@ -14,12 +14,12 @@ def body_of(document: Mapping[str, object]) -> bytes:
     return msgspec.json.encode(document)
 
 
-def _error_of(kind: str, message: str) -> Json:
+def error_of(kind: str, message: str) -> Json:
     return {"type": "error", "error": {"type": kind, "message": message}}
 
 
 def refuse(call: Call, status: int, kind: str, message: str) -> Answer:
-    return Answer(status, (Piece(body_of({**_error_of(kind, message), "request_id": call.refusal_id})),))
+    return Answer(status, (Piece(body_of({**error_of(kind, message), "request_id": call.refusal_id})),))
 
 
 # https://docs.anthropic.com/en/api/errors

@@ -21,18 +21,43 @@ PROMPT_FILTER_CHUNK: Json = {
 }
 
 
-def _dress_choice(choice: Mapping[str, object]) -> Json:
-    """A verdict on what the choice says; on one that says nothing, an empty one."""
+def _dress_choice(choice: Mapping[str, object], judged: bool) -> Json:
+    """A verdict on what the choice says; on one that says nothing, or is judged later, an empty one."""
     delta: Json = choice.get("delta") or {}  # pyright: ignore[reportAssignmentType]
     says = "message" in choice or delta.get("content") or delta.get("tool_calls")
-    return dict(sorted({**choice, "content_filter_results": _FILTERED if says else {}}.items()))
+    return dict(sorted({**choice, "content_filter_results": _FILTERED if says and judged else {}}.items()))
 
 
-def dress(document: Json, first: bool = False) -> Json:
+def dress(document: Json, first: bool = False, judged: bool = True) -> Json:
     """The same answer as Azure gives it; `first` adds the verdict on the prompt, for answers in one piece."""
     choices: list[Json] = document["choices"]  # pyright: ignore[reportAssignmentType]
     more: Json = {"prompt_filter_results": _PROMPT_FILTER_RESULTS} if first else {}
-    return dict(sorted({**document, **more, "choices": [_dress_choice(choice) for choice in choices]}.items()))
+    return dict(sorted({**document, **more, "choices": [_dress_choice(choice, judged) for choice in choices]}.items()))
+
+
+def served_headers(call: Call, answer: Answer) -> tuple[tuple[str, str], ...]:
+    """Which deployment answered, and which it stood in for: provisioned throughput spills over when it is full.
+
+    https://learn.microsoft.com/azure/ai-foundry/openai/how-to/spillover-traffic-management
+    """
+    if answer.charge is None:
+        return ()
+    asked = call.path_model or answer.charge.model.name
+    if not call.controls.spillover:
+        return (("x-ms-deployment-name", asked),)
+    return (("x-ms-deployment-name", call.controls.spillover), ("x-ms-spillover-from-deployment", asked))
+
+
+def filter_chunk(index: int, characters: int) -> Json:
+    """The verdict on what a choice said, where the words did not wait for it: a chunk that says nothing."""
+    offsets = {"check_offset": characters, "start_offset": 0, "end_offset": characters}
+    choice: Json = {
+        "content_filter_offsets": offsets,
+        "content_filter_results": _FILTERED,
+        "finish_reason": None,
+        "index": index,
+    }
+    return {"choices": [choice], "created": 0, "id": "", "model": "", "object": ""}
 
 
 def refuse(status: int, message: str) -> Answer:

@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from typing import Literal, NamedTuple, TypeVar
+from typing import Literal, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
-from gateway.sandbox.bill import Model, Tokens
+from gateway.sandbox.bill import Entry, Model, Share, Tier, Tokens
 from gateway.sandbox.controls import Controls
 from gateway.sandbox.request import Request
+from gateway.sandbox.store import Store
 
 T = TypeVar("T")
 
@@ -24,8 +25,12 @@ class Call(msgspec.Struct, frozen=True):
     dialect: str
     endpoint: str = ""
     path_model: str = ""  # the model or deployment the path names; empty if none
+    path_id: str = ""  # the object it names, and the one within that
+    path_part: str = ""
     created_s: int = FROZEN_S
     serial: int = 0  # of this call since the start; what is frozen does not show it
+    now_s: float = FROZEN_S  # the clock, which no control stops: signatures expire by it
+    store: Store = msgspec.field(default_factory=Store)
 
     def id_hex(self, seed: bytes) -> str:
         """24 hex digits for the ids in a body: unique, or only of the prompt when frozen."""
@@ -51,12 +56,49 @@ class Piece(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """What is billed the moment the call is accepted; output comes with the pieces."""
+    """What is billed the moment the call is accepted; output comes with the pieces, unless nobody can stop it."""
 
     model: Model
     prompt: Tokens
     endpoint: str
-    bill_id: str = ""  # for a dialect that names its answers in the body alone
+    bill_id: str = ""  # where the body names what is billed: an answer, a job, one turn of a conversation
+    others: tuple[Share, ...] = ()
+    tier: Tier = "standard"
+    image_nanousd: int = 0
+
+
+class Settled(NamedTuple):
+    """A call that was finished unseen, such as one of a batch, and is billed on the occasion of another."""
+
+    call: Call
+    charge: Charge
+    output: int
+    reasoning: int
+
+
+class Said(NamedTuple):
+    """One message of a WebSocket and what it does to the bill."""
+
+    text: bytes
+    charge: Charge | None = None  # opens an entry
+    tokens: Tokens | None = None  # written with this message
+    done: bool = False  # the entry is complete
+    binary: bool = False  # the frame's kind; the bytes are JSON all the same
+    close_code: int = 0  # in the place of a message: the session is over, for the reason in `text`
+
+
+class Talk(Protocol):
+    """A dialect's side of one WebSocket. What is heard counts at once; what is said may be asked for later."""
+
+    def opening(self) -> Iterable[Said]:
+        """What is said before anything is heard."""
+        ...
+
+    def hear(self, text: str) -> Iterable[Said]: ...
+
+    def failure(self) -> bytes:
+        """The message that says the provider failed; empty if it only closes."""
+        ...
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -69,6 +111,8 @@ class Answer(msgspec.Struct, frozen=True):
     charge: Charge | None = None
     headers: tuple[tuple[str, str], ...] = ()
     error_event: bytes = b""  # how this dialect reports a failure in the middle of a stream
+    settled: tuple[Settled, ...] = ()
+    talk: Talk | None = None  # with status 101: what the connection is from now on
 
 
 class Fault(msgspec.Struct, frozen=True):
@@ -77,6 +121,22 @@ class Fault(msgspec.Struct, frozen=True):
     kind: Literal["json", "unknown", "missing", "invalid"]
     field: str
     detail: str
+
+
+def entry_of(call: Call, charge: Charge, stream: bool) -> Entry:
+    """The entry that charge is to be on the bill."""
+    return Entry(
+        id=charge.bill_id or call.request_id,
+        mark=call.controls.mark,
+        dialect=call.dialect,
+        endpoint=charge.endpoint,
+        model=charge.model.version,
+        stream=stream,
+        tokens=msgspec.structs.replace(charge.prompt),
+        tier=charge.tier,
+        others=charge.others,
+        image_nanousd=charge.image_nanousd,
+    )
 
 
 _MISSING = re.compile(r"missing required field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
@@ -88,7 +148,7 @@ def _join(parent: str | None, field: str) -> str:
     return f"{parent}.{field}" if parent else field
 
 
-def _fault_of(message: str) -> Fault:
+def fault_of(message: str) -> Fault:
     """The Fault a msgspec.ValidationError's message describes."""
     if found := _MISSING.search(message):
         return Fault("missing", _join(found[2], found[1]), message)
@@ -108,7 +168,7 @@ def read_body(kind: type[T], body: bytes, fields: frozenset[str]) -> T | Fault:
             return Fault("unknown", unknown, f"unknown field `{unknown}`")
         return msgspec.json.decode(body, type=kind)
     except msgspec.ValidationError as error:
-        return _fault_of(str(error))
+        return fault_of(str(error))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Fault("json", "", str(error))
 
@@ -120,6 +180,8 @@ def prompt_tokens(controls: Controls, counted: int) -> Tokens:
         cache_read=controls.cached_tokens,
         cache_write=controls.cache_write_tokens,
         cache_write_1h=controls.cache_write_1h_tokens,
+        cache_read_audio=controls.cached_audio_tokens,
+        cache_read_image=controls.cached_image_tokens,
     )
 
 

@@ -133,7 +133,7 @@ def respond(call: Call, asked: Asked, model: Model, seed: bytes, counted: int) -
         return refusal
     limit = asked.max_tokens if asked.max_completion_tokens is None else asked.max_completion_tokens
     prompt = prompt_tokens(call.controls, counted)
-    if model.web_search_nanousd:
+    if "web_searches" in model.rates:
         prompt.web_searches, prompt.citation = _RESEARCH_SEARCHES, _RESEARCH_CITATION_TOKENS
     writing = Writing(call, asked, model, seed, prompt, output_budget(call.controls, limit))
     return _answer(writing)

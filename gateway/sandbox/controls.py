@@ -15,8 +15,9 @@ DELAY_MS_MAX = 3_600_000
 
 # Every dialect by its name; several of them share paths.
 Provider = Literal[
-    "auto", "openai", "azure", "anthropic", "gemini", "mistral", "groq", "cohere", "together", "ollama", "deepseek",
-    "xai", "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage", "vllm", "llama.cpp",
+    "auto", "openai", "azure", "anthropic", "gemini", "bedrock", "vertex", "mistral", "groq", "cohere", "together",
+    "ollama", "deepseek", "xai", "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage", "vllm",
+    "llama.cpp",
 ]  # fmt: skip
 
 _Tokens = Annotated[int, Meta(ge=0, le=TOKENS_MAX)]
@@ -54,6 +55,25 @@ class Controls(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     ] = "auto"
     write_bytes: Annotated[int, Meta(ge=0, description="bytes of one write, each in its own turn; 0: whole")] = 0
     frozen: Annotated[bool, Meta(description="no clock and no counter in bodies: same request, same bytes")] = False
+    web_searches: Annotated[int, Meta(ge=0, le=100, description="searches of a web search tool that is allowed")] = 0
+    iterations: Annotated[
+        Literal["none", "compaction", "advisor", "fallback"],
+        Meta(description="what Anthropic did besides the answer, as `iterations` of its usage"),
+    ] = "none"
+    cached_audio_tokens: Annotated[_Tokens, Meta(description="audio input tokens read from a cache")] = 0
+    cached_image_tokens: Annotated[_Tokens, Meta(description="image input tokens read from a cache")] = 0
+    polls: Annotated[int, Meta(ge=0, le=1000, description="times a job is asked for before it is done")] = 1
+    websocket_deflate: Annotated[bool, Meta(description="take a WebSocket client's offer to compress")] = False
+    fragment_bytes: Annotated[int, Meta(ge=0, description="bytes of one WebSocket frame; 0: whole messages")] = 0
+    async_filter: Annotated[bool, Meta(description="Azure's verdicts on a chat stream come after the words")] = False
+    spillover: Annotated[
+        str,
+        Meta(
+            max_length=64,
+            pattern=r"^[\w.-]*$",
+            description="Azure: the deployment that answers in the place of a full one",
+        ),
+    ] = ""
     mark: Annotated[str, Meta(max_length=128, description="a name for the call, kept on the bill")] = ""
     provider: Annotated[Provider, Meta(description="who answers; auto: as path, headers and the model's name tell")] = (
         "auto"
@@ -69,3 +89,13 @@ def read_controls(headers: dict[str, str], defaults: Controls) -> Controls | str
         return msgspec.convert({**msgspec.to_builtins(defaults), **asked}, Controls, strict=False)
     except msgspec.ValidationError as error:
         return f"{HEADER_PREFIX}*: {error}"
+
+
+# These say how a body is sent, and frames are none.
+_NOT_FOR_SOCKETS = ("encoding", "framing", "close")
+
+
+def misused_on_socket(headers: dict[str, str]) -> str:
+    """A control that would be ignored once a connection is a WebSocket, which is an error."""
+    names = (HEADER_PREFIX + name for name in _NOT_FOR_SOCKETS)
+    return next((f"{name}: not for a WebSocket" for name in names if name in headers), "")

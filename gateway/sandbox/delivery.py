@@ -23,13 +23,13 @@ class Frame(NamedTuple):
     wait_ms: int | None = None  # 0 waits for the event loop's next turn, None for nothing
     output: int = 0
     reasoning: int = 0
-    end: Literal["", "keep", "close", "cut", "stall"] = ""
+    end: Literal["", "keep", "close", "cut", "stall", "upgrade"] = ""
 
 
 _Kind = Literal["cut", "stall", "error"]
 
 
-class _Trouble(NamedTuple):
+class Trouble(NamedTuple):
     after_chunks: int
     kind: _Kind
 
@@ -103,11 +103,19 @@ def frames(answer: Answer, controls: Controls, headers: Headers, keep_alive: boo
     for frame in sent:
         closes = frame.end == "keep" and (controls.close == "silent" or not keep)
         timed = frame._replace(wait_ms=wait_ms or None, end="close" if closes else frame.end)
-        yield from _sliced(timed, controls.write_bytes) if controls.write_bytes else (timed,)
+        yield from sliced(timed, controls.write_bytes) if controls.write_bytes else (timed,)
         wait_ms = controls.chunk_delay_ms
 
 
-def _sliced(frame: Frame, write_bytes: int) -> Iterator[Frame]:
+def switching(answer: Answer, controls: Controls, headers: Headers) -> Frame:
+    """The head after which the connection is no longer HTTP."""
+    lines = [f"HTTP/1.1 {answer.status} {_reason(answer.status)}", "upgrade: websocket", "connection: Upgrade"]
+    lines += [f"{name}: {value}" for name, value in chain(headers, answer.headers)]
+    head = "\r\n".join([*lines, "", ""]).encode("latin-1")
+    return Frame(head, controls.delay_ms or None, end="upgrade")
+
+
+def sliced(frame: Frame, write_bytes: int) -> Iterator[Frame]:
     """The frame in writes of so many bytes, each in a turn of its own; all its tokens come with the first."""
     for start in range(0, max(len(frame.data), 1), write_bytes):
         data = frame.data[start : start + write_bytes]
@@ -122,7 +130,7 @@ def _counted(answer: Answer, controls: Controls, headers: Headers, keep: bool) -
     pieces = tuple(answer.pieces)
     body = coder.encode(b"".join(piece.data for piece in pieces)) + coder.finish()
     head = _head(answer, controls, headers, f"content-length: {len(body)}", keep)
-    trouble = _trouble_of(controls)
+    trouble = trouble_of(controls)
     output, reasoning = sum(piece.output for piece in pieces), sum(piece.reasoning for piece in pieces)
     if trouble is None or trouble.kind == "error":
         yield Frame(head + body, None, output, reasoning, "keep")
@@ -136,7 +144,7 @@ def _running(answer: Answer, controls: Controls, headers: Headers, keep: bool, c
     coder = _CODERS[controls.encoding]()
     wrap = _chunk if chunked else _bare
     head = _head(answer, controls, headers, "transfer-encoding: chunked" if chunked else "", keep)
-    trouble = _trouble_of(controls)
+    trouble = trouble_of(controls)
     last = b""
     for count, piece in enumerate(chain(answer.pieces, (None,))):
         if trouble and trouble.after_chunks == count:
@@ -152,14 +160,14 @@ def _running(answer: Answer, controls: Controls, headers: Headers, keep: bool, c
     yield Frame(head + wrap(coder.encode(last) + coder.finish()) + (_LAST_CHUNK if chunked else b""), end="keep")
 
 
-def _trouble_of(controls: Controls) -> _Trouble | None:
+def trouble_of(controls: Controls) -> Trouble | None:
     """What was ordered to go wrong; the earliest, if several."""
     ordered: tuple[tuple[int | None, _Kind], ...] = (
         (controls.cut_after_chunks, "cut"),
         (controls.stall_after_chunks, "stall"),
         (controls.error_after_chunks, "error"),
     )
-    return min((_Trouble(after, kind) for after, kind in ordered if after is not None), default=None)
+    return min((Trouble(after, kind) for after, kind in ordered if after is not None), default=None)
 
 
 def _bare(data: bytes) -> bytes:

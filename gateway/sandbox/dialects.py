@@ -6,21 +6,24 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.sandbox import anthropic, azure, gemini, openai, refusals
+from gateway.sandbox import anthropic, azure, bedrock, gemini, openai, refusals, vertex
 from gateway.sandbox.bill import MODELS
 from gateway.sandbox.call import Answer, Call
-from gateway.sandbox.form import read_form
+from gateway.sandbox.form import Form, read_form
 from gateway.sandbox.request import Request
+from gateway.sandbox.websocket import is_upgrade, offered_protocols
 
 # A key of ours must never reach a provider: a gateway that forwards one instead of swapping it is caught here.
 OUR_KEY_PREFIX = "lk-"
+# Before the key among the subprotocols: https://platform.openai.com/docs/guides/realtime-websocket
+KEY_PROTOCOL = "openai-insecure-api-key."
 
 
 class Dialect(NamedTuple):
     """One provider's manners, whatever the operation."""
 
     name: str
-    slots: tuple[str, ...]  # where its credential may be: a header, `bearer`, or `key` of the query
+    slots: tuple[str, ...]  # where its credential may be: see `_credentials`
     authenticate: Callable[[Call, str | None, bool], Answer | None]
     check: Callable[[Call], Answer | None]  # what every operation demands besides
     fail: Callable[[Call, int], Answer]
@@ -28,6 +31,7 @@ class Dialect(NamedTuple):
     refuse_control: Callable[[Call, str], Answer]
     id_header: str  # names each call; empty: the provider names its answers in the body alone
     headers: tuple[tuple[str, str], ...] = ()
+    raw_path: bool = False  # whether its routes are of the path as it was sent, with encoded slashes in a segment
     keyless: bool = False  # a server of one's own: without a credential everybody is let in
 
 
@@ -37,7 +41,7 @@ def _demand_nothing(call: Call) -> Answer | None:
 
 OPENAI = Dialect(
     "openai",
-    ("bearer",),
+    ("bearer", "subprotocol"),
     openai.authenticate,
     _demand_nothing,
     openai.fail,
@@ -48,7 +52,7 @@ OPENAI = Dialect(
 )
 AZURE = Dialect(
     "azure",
-    ("api-key", "bearer"),
+    ("api-key", "bearer", "query-api-key", "subprotocol"),
     azure.authenticate,
     azure.refuse_version,
     openai.fail,
@@ -72,6 +76,27 @@ GEMINI = Dialect(
     "gemini",
     ("x-goog-api-key", "key", "bearer"),
     gemini.authenticate,
+    _demand_nothing,
+    gemini.fail,
+    gemini.refuse_path,
+    gemini.refuse_control,
+    "",
+)
+BEDROCK = Dialect(
+    "bedrock",
+    ("bearer",),
+    bedrock.authenticate,
+    _demand_nothing,
+    bedrock.fail,
+    bedrock.refuse_path,
+    bedrock.refuse_control,
+    "x-amzn-requestid",
+    raw_path=True,
+)
+VERTEX = Dialect(
+    "vertex",
+    ("bearer",),
+    vertex.authenticate,
     _demand_nothing,
     gemini.fail,
     gemini.refuse_path,
@@ -114,12 +139,17 @@ def _other(name: str) -> Dialect:
     )
 
 
-DIALECTS = {row.name: row for row in (OPENAI, AZURE, ANTHROPIC, GEMINI)} | {
+DIALECTS = {row.name: row for row in (OPENAI, AZURE, ANTHROPIC, GEMINI, BEDROCK, VERTEX)} | {
     name: _other(name) for name in refusals.WORDINGS
 }
 
-# Paths that one of the others has to itself.
+# Paths that one provider has to itself; the first that fits.
 _OWN_PATHS = (
+    (re.compile(r"/openai/.*"), "azure"),
+    (re.compile(r"/model/.*"), "bedrock"),
+    (re.compile(r"/v1/projects/.*|/v1beta1/.*"), "vertex"),
+    (re.compile(r"/v1/messages.*|/anthropic/.*"), "anthropic"),
+    (re.compile(r"/v1beta/.*|/upload/.*|/ws/google\.ai\..*|/v1/interactions.*|/v1/models/.*:.*"), "gemini"),
     (re.compile(r"/v2/(chat|embed|rerank)|/compatibility/v1/.*|/v1/(chat|embed|tokenize|detokenize)"), "cohere"),
     (re.compile(r"/api/paas/v4/.*"), "zai"),
     (re.compile(r"/api/v1/.*"), "openrouter"),
@@ -130,6 +160,8 @@ _OWN_PATHS = (
 )
 # Paths that many have: there the model's name tells, or `x-sandbox-provider`.
 _SHARED_PATH = re.compile(r"(/openai)?/v1/.*|/chat/completions")
+# Paths that OpenAI, Anthropic and Gemini have.
+_LISTED_PATH = re.compile(r"/v1/(models|files)(/|$)")
 
 
 class _Named(msgspec.Struct):
@@ -162,7 +194,7 @@ def _model_named(request: Request) -> str:
         return request.path.partition("/models/")[2]
     if not request.body.startswith(b"{"):
         form = read_form(request)
-        return form.text("model") if form else ""
+        return form.text("model") if isinstance(form, Form) else ""
     try:
         return msgspec.json.decode(request.body, type=_Named).model
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeDecodeError):
@@ -170,18 +202,12 @@ def _model_named(request: Request) -> str:
 
 
 def _first_dialect(request: Request) -> Dialect:
-    """Three of the first four have `/v1/models`: there, the headers their clients always send decide."""
-    path = request.path
-    if path.startswith("/openai/"):
-        return AZURE
-    if path.startswith("/v1/messages"):
-        return ANTHROPIC
-    if path.startswith("/v1beta/") or (path.startswith("/v1/models/") and ":" in path):
-        return GEMINI
-    if path.startswith("/v1/models") and "anthropic-version" in request.headers:
-        return ANTHROPIC
-    if path.startswith("/v1/models") and ("x-goog-api-key" in request.headers or "key" in request.query):
-        return GEMINI
+    """Whose lists of models and files they are, the headers tell that the client always sends."""
+    if _LISTED_PATH.match(request.path):
+        if "anthropic-version" in request.headers:
+            return ANTHROPIC
+        if "x-goog-api-key" in request.headers or "key" in request.query:
+            return GEMINI
     return OPENAI
 
 
@@ -190,8 +216,8 @@ def authenticate(dialect: Dialect, call: Call, key_prefixes: tuple[str, ...]) ->
     presented = _credentials(call.request)
     if dialect.keyless and not presented:
         return None
-    key = next((presented[slot] for slot in dialect.slots if slot in presented), None)
     leaked = any(value.startswith(OUR_KEY_PREFIX) for value in presented.values())
+    key = next((presented[slot] for slot in dialect.slots if slot in presented), "" if leaked else None)
     return dialect.authenticate(call, key, key is not None and key.startswith(key_prefixes) and not leaked)
 
 
@@ -204,4 +230,16 @@ def _credentials(request: Request) -> dict[str, str]:
         found["bearer"] = token.strip()
     if "key" in request.query:
         found["key"] = request.query["key"]
+    if is_upgrade(request):
+        found |= _socket_credentials(request)
+    return found
+
+
+def _socket_credentials(request: Request) -> dict[str, str]:
+    """Where a browser, which cannot set headers of a WebSocket, has its key: OpenAI's way and Azure's."""
+    offered = offered_protocols(request)
+    keys = [name.removeprefix(KEY_PROTOCOL) for name in offered if name.startswith(KEY_PROTOCOL)]
+    found = {"subprotocol": keys[0]} if keys else {}
+    if "api-key" in request.query:
+        found["query-api-key"] = request.query["api-key"]
     return found

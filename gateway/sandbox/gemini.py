@@ -1,16 +1,13 @@
-"""Owns what Gemini's operations share: errors, model lookup, JSON as Google writes it, and the models list."""
+"""Owns what Gemini's operations share, Vertex's included: errors, model lookup, and the models list."""
 
-import json
 import re
 
 import msgspec
 
+from gateway.sandbox import vertex
 from gateway.sandbox.bill import Kind, Model, find_model, list_models
 from gateway.sandbox.call import Answer, Call, Fault, Piece, T, read_body
-
-Json = dict[str, object]
-
-CONTENT_TYPE = "application/json; charset=UTF-8"
+from gateway.sandbox.google_json import CONTENT_TYPE, Json, pretty
 
 # https://github.com/googleapis/googleapis/blob/master/google/rpc/code.proto
 _STATUSES = {
@@ -23,15 +20,6 @@ _STATUSES = {
     503: "UNAVAILABLE",
     504: "DEADLINE_EXCEEDED",
 }
-
-
-def pretty(document: object) -> bytes:
-    return json.dumps(document, indent=2, ensure_ascii=False).encode()
-
-
-def compact(document: object) -> bytes:
-    """As in Gemini's events: a space after colons and none after commas."""
-    return json.dumps(document, separators=(",", ": "), ensure_ascii=False).encode()
 
 
 def error_of(status: int, message: str, details: list[Json] | None = None) -> Json:
@@ -52,7 +40,9 @@ _INVALID_KEY: Json = {
 
 
 def authenticate(call: Call, presented: str | None, accepted: bool) -> Answer | None:
-    """A missing key is 403 and a wrong one 400: Google answers 401 to neither."""
+    """A missing key is 403 and a wrong one 400: Google answers 401 to neither. An upload's own place needs none."""
+    if presented is None and call.request.path.startswith("/upload/") and "upload_id" in call.request.query:
+        return None
     if presented is None:
         message = (
             "Method doesn't allow unregistered callers (callers without established identity). Please use API Key "
@@ -92,6 +82,8 @@ def resolve(call: Call, kind: Kind, verb: str) -> Model | Answer:
     model = find_model(call.path_model, "gemini", kind)
     if model:
         return model
+    if call.dialect == "vertex":
+        return vertex.refuse_model(call)
     message = (
         f"models/{call.path_model} is not found for API version v1beta, or is not supported for {verb}. "
         "Call ModelService.ListModels to see the list of available models and their supported methods."
@@ -102,28 +94,27 @@ def resolve(call: Call, kind: Kind, verb: str) -> Model | Answer:
 _SNAKE = re.compile(r"_([a-z])")
 
 
-def _camelised(value: object) -> object:
+def camelised(value: object) -> object:
+    """A JSON value with every member's name in camel case."""
     if isinstance(value, dict):
         members: Json = value  # pyright: ignore[reportUnknownVariableType]
-        return {
-            _SNAKE.sub(lambda found: found[1].upper(), name): _camelised(member) for name, member in members.items()
-        }
+        return {_SNAKE.sub(lambda found: found[1].upper(), name): camelised(member) for name, member in members.items()}
     if isinstance(value, list):
         listed: list[object] = value  # pyright: ignore[reportUnknownVariableType]
-        return [_camelised(member) for member in listed]
+        return [camelised(member) for member in listed]
     return value
 
 
 def read(kind: type[T], body: bytes, fields: frozenset[str]) -> T | Fault:
     """The body as that struct; protobuf's JSON takes every name in snake case too, so both are read as one."""
     try:
-        camelised = msgspec.json.encode(_camelised(msgspec.json.decode(body)))
+        named = msgspec.json.encode(camelised(msgspec.json.decode(body)))
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         return Fault("json", "", str(error))
-    return read_body(kind, camelised, fields)
+    return read_body(kind, named, fields)
 
 
-_METHODS = {"chat": ["generateContent", "countTokens"], "embeddings": ["embedContent"]}
+_METHODS = {"chat": ["generateContent", "countTokens"], "embeddings": ["embedContent"], "live": ["bidiGenerateContent"]}
 
 
 def _model_object(model: Model) -> Json:

@@ -7,7 +7,8 @@ from msgspec import Meta
 
 from gateway.sandbox.bill import Model
 from gateway.sandbox.call import Answer, Call, Charge, Fault, Piece, prompt_tokens
-from gateway.sandbox.gemini import CONTENT_TYPE, Json, pretty, read, refuse_fault, resolve
+from gateway.sandbox.gemini import read, refuse_fault, resolve
+from gateway.sandbox.google_json import CONTENT_TYPE, Json, pretty
 from gateway.sandbox.text import count_tokens, seed_of, write_vector
 
 # https://ai.google.dev/api/embeddings
@@ -15,8 +16,12 @@ FIELDS = frozenset(("model", "content", "taskType", "title", "outputDimensionali
 BATCH_FIELDS = frozenset(("requests",))
 DIMENSIONS_MAX = 3072
 
-# The older model says nothing of what it counted: a meter must estimate.
+# At Gemini, the older model says nothing of what it counted: a meter must estimate.
 MODELS_WITHOUT_USAGE = frozenset(("gemini-embedding-001",))
+
+
+# Both spell it in their own way.
+_DETAILS = {"gemini": "promptTokenDetails", "vertex": "promptTokensDetails"}
 
 
 class Content(msgspec.Struct, frozen=True):
@@ -59,7 +64,8 @@ def _embedding(model: Model, request: EmbedRequest) -> Json:
 
 def _answer(call: Call, model: Model, requests: list[EmbedRequest], document: Json) -> Answer:
     prompt = prompt_tokens(call.controls, sum(count_tokens(request.content.parts) for request in requests))
-    if model.name not in MODELS_WITHOUT_USAGE:
+    if call.dialect == "vertex" or model.name not in MODELS_WITHOUT_USAGE:
         details = [{"modality": "TEXT", "tokenCount": prompt.prompt}]
-        document["usageMetadata"] = {"promptTokenCount": prompt.prompt, "promptTokenDetails": details}
+        total = {"totalTokenCount": prompt.prompt} if call.dialect == "vertex" else {}
+        document["usageMetadata"] = {"promptTokenCount": prompt.prompt, _DETAILS[call.dialect]: details, **total}
     return Answer(200, (Piece(pretty(document)),), CONTENT_TYPE, charge=Charge(model, prompt, call.endpoint))

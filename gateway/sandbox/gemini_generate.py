@@ -7,19 +7,11 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from gateway.sandbox import vertex
 from gateway.sandbox.bill import Model, Tokens
 from gateway.sandbox.call import Answer, Budget, Call, Charge, Fault, Piece, output_budget, prompt_tokens
-from gateway.sandbox.gemini import (
-    CONTENT_TYPE,
-    Json,
-    compact,
-    error_of,
-    pretty,
-    read,
-    refuse,
-    refuse_fault,
-    resolve,
-)
+from gateway.sandbox.gemini import error_of, read, refuse, refuse_fault, resolve
+from gateway.sandbox.google_json import CONTENT_TYPE, Json, compact, pretty
 from gateway.sandbox.text import count_tokens, seed_of, write_chunks
 
 # https://ai.google.dev/api/generate-content#request-body
@@ -37,12 +29,15 @@ FIELDS = frozenset(
         "store",
     )
 )
+VERTEX_FIELDS = (FIELDS - {"serviceTier", "store"}) | {"labels", "modelArmorConfig"}
 COUNT_FIELDS = frozenset(("contents", "generateContentRequest"))
+# https://cloud.google.com/vertex-ai/generative-ai/docs/model-reference/count-tokens
+VERTEX_COUNT_FIELDS = frozenset(("contents", "generationConfig", "instances", "model", "systemInstruction", "tools"))
 
 
 class Content(msgspec.Struct, frozen=True):
     parts: list[Json]
-    role: Literal["user", "model", "function"] = "user"
+    role: Literal["user", "model", "function"] | None = None
 
 
 class SystemInstruction(msgspec.Struct, frozen=True):
@@ -88,6 +83,11 @@ class GenerateRequest(msgspec.Struct, frozen=True, rename="camel"):
         return 1 + instruction + sum(count_tokens(content.parts) for content in self.contents)
 
     @property
+    def counted_characters(self) -> int:
+        instruction = vertex.characters_of(self.system_instruction.parts) if self.system_instruction else 0
+        return instruction + sum(vertex.characters_of(content.parts) for content in self.contents)
+
+    @property
     def called_function(self) -> str:
         """The function the model must call; empty if it may answer in words, which it then does."""
         names = (declaration.name for tool in self.tools for declaration in tool.function_declarations)
@@ -95,7 +95,10 @@ class GenerateRequest(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class CountRequest(msgspec.Struct, frozen=True, rename="camel"):
+    """What is counted is beside the contents at Vertex, and around them at Gemini."""
+
     contents: list[Content] | None = None
+    system_instruction: SystemInstruction | None = None
     generate_content_request: GenerateRequest | None = None
 
 
@@ -143,12 +146,15 @@ class _Writing(msgspec.Struct, frozen=True):
         candidate: Json = {"content": {"parts": parts, "role": "model"}}
         if finish_reason:
             candidate["finishReason"] = finish_reason
-        return {
+        document: Json = {
             "candidates": [{**candidate, "index": 0}],
             "usageMetadata": self.usage(visible),
             "modelVersion": self.model.version,
             "responseId": self.response_id,
         }
+        if self.call.dialect == "vertex":
+            return vertex.dress(self.call, document, last=bool(finish_reason))
+        return document
 
     def thought(self) -> list[Json]:
         """The thinking as parts: one if there was any and it was asked for."""
@@ -172,9 +178,11 @@ def _read(call: Call, verb: str) -> _Writing | Answer:
     model = resolve(call, "chat", verb)
     if isinstance(model, Answer):
         return model
-    request = read(GenerateRequest, call.request.body, FIELDS)
+    request = read(GenerateRequest, call.request.body, VERTEX_FIELDS if call.dialect == "vertex" else FIELDS)
     if isinstance(request, Fault):
         return refuse_fault(request)
+    if call.dialect == "vertex" and not all(content.role for content in request.contents):
+        return refuse(400, "Please use a valid role: user, model.")
     config = request.generation_config
     if config.candidate_count != 1:
         return refuse(400, "Only one candidate can be specified in the current model")
@@ -262,12 +270,16 @@ def tokens_count(call: Call) -> Answer:
     model = resolve(call, "chat", "countTokens")
     if isinstance(model, Answer):
         return model
-    request = read(CountRequest, call.request.body, COUNT_FIELDS)
+    vertexed = call.dialect == "vertex"
+    request = read(CountRequest, call.request.body, VERTEX_COUNT_FIELDS if vertexed else COUNT_FIELDS)
     if isinstance(request, Fault):
         return refuse_fault(request)
-    asked = request.generate_content_request or (GenerateRequest(request.contents) if request.contents else None)
+    around = GenerateRequest(request.contents, request.system_instruction) if request.contents else None
+    asked = request.generate_content_request or around
     if asked is None:
         return refuse(400, "* CountTokensRequest.contents: contents is not specified")
     total = prompt_tokens(call.controls, asked.counted_tokens).prompt
-    document = {"totalTokens": total, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": total}]}
+    document: Json = {"totalTokens": total, "promptTokensDetails": [{"modality": "TEXT", "tokenCount": total}]}
+    if vertexed:
+        document["totalBillableCharacters"] = asked.counted_characters
     return Answer(200, (Piece(pretty(document)),), CONTENT_TYPE)

@@ -181,21 +181,21 @@ def moderations(call: Call) -> Answer:
 def files_upload(call: Call) -> Answer:
     """Acknowledges a file. The sandbox keeps none: it is not in the list, and cannot be fetched."""
     form = read_form(call.request)
-    if form is None:
-        return refuse_fault(call, Fault("json", "", "the body is no multipart form"))
+    if isinstance(form, str):
+        return refuse_fault(call, Fault("json", "", f"the body is no multipart form: {form}"))
     unknown = next(iter(sorted(form.names - _FILE_FIELDS)), None)
     if unknown is not None:
         return refuse_fault(call, Fault("unknown", unknown, ""))
-    if "file" not in form.files:
+    upload, purpose = form.file("file"), form.text("purpose") or "fine-tune"
+    if upload is None:
         return refuse_fault(call, Fault("missing", "file", ""))
-    upload, purpose = form.files["file"], form.text("purpose") or "fine-tune"
     return answer_json(
         {
-            "id": call.id_hex(seed_of(upload.name, upload.data.hex())),
+            "id": call.id_hex(seed_of(upload.filename, upload.data.hex())),
             "object": "file",
             "bytes": len(upload.data),
             "created_at": call.created_s,
-            "filename": upload.name,
+            "filename": upload.filename,
             "purpose": purpose,
             "sample_type": _SAMPLE_TYPES.get(purpose, "instruct"),
             "source": "upload",

@@ -1,6 +1,7 @@
 """Owns what all OpenAI operations share, Azure's included: errors, model lookup, usage numbers, event framing.
 
-Error texts and codes are those the real services answer with.
+Error texts and codes are the real services' where a recording, an SDK or their documentation shows them; the others
+are approximations.
 """
 
 import msgspec

@@ -223,6 +223,9 @@ def _stream(writing: _Writing) -> Iterator[Piece]:
             yield Piece(write([_choice(index, delta, None)], None, text), tokens, reasoning)
             reasoning = 0
         yield Piece(write([_choice(index, {}, writing.finish_reason)], None, ""))
+        if writing.call.controls.async_filter:
+            said = sum(len(text) for text, _ in _texts(writing, index))
+            yield Piece(event_of(azure.filter_chunk(index, said)))
     if writing.request.stream_options and writing.request.stream_options.include_usage:
         yield Piece(write([], writing.usage(), ""))
     yield Piece(DONE)
@@ -236,7 +239,7 @@ def _chunk_writer(writing: _Writing) -> Callable[[list[Json], Json | None, str],
     """Writes one chunk from its choices, its usage and the text its padding hides."""
     options = writing.request.stream_options or StreamOptions()
     envelope = writing.envelope("chat.completion.chunk")
-    azured = writing.call.dialect == "azure"
+    azured, judged = writing.call.dialect == "azure", not writing.call.controls.async_filter
 
     def write(choices: list[Json], usage: Json | None, text: str) -> bytes:
         chunk: Json = {**envelope, "choices": choices}
@@ -244,6 +247,6 @@ def _chunk_writer(writing: _Writing) -> Callable[[list[Json], Json | None, str],
             chunk["usage"] = usage
         if options.include_obfuscation:
             chunk["obfuscation"] = padding_of(writing.seed, text)
-        return event_of(azure.dress(chunk) if azured else chunk)
+        return event_of(azure.dress(chunk, judged=judged) if azured else chunk)
 
     return write

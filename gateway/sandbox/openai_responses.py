@@ -1,7 +1,7 @@
-"""Owns the Responses API, OpenAI's and Azure's v1: its response object, its events and its input-token count."""
+"""Owns the Responses API, OpenAI's and Azure's: its response object, its events and its input-token count."""
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, islice
 from typing import Annotated, Literal
 
 import msgspec
@@ -9,7 +9,19 @@ from msgspec import Meta
 
 from gateway.sandbox.bill import Model, Tokens
 from gateway.sandbox.call import Answer, Budget, Call, Charge, Fault, Piece, output_budget, prompt_tokens, read_body
-from gateway.sandbox.openai import SERVICE_TIER, Json, body_of, event_of, padding_of, refuse, refuse_fault, resolve
+from gateway.sandbox.openai import (
+    SERVICE_TIER,
+    Json,
+    body_of,
+    event_of,
+    padding_of,
+    refuse,
+    refuse_control,
+    refuse_fault,
+    resolve,
+)
+from gateway.sandbox.openai_conversations import Conversation, find_conversation, kept_items
+from gateway.sandbox.store import Shelf
 from gateway.sandbox.text import count_tokens, seed_of, write_chunks
 
 # https://platform.openai.com/docs/api-reference/responses/create
@@ -38,6 +50,10 @@ class ResponsesStreamOptions(msgspec.Struct, frozen=True, forbid_unknown_fields=
     include_obfuscation: bool = True
 
 
+class Named(msgspec.Struct, frozen=True):
+    id: str
+
+
 class ResponsesRequest(msgspec.Struct, frozen=True):
     input: str | Annotated[list[Json], Meta(min_length=1)]
     model: str = ""
@@ -54,6 +70,12 @@ class ResponsesRequest(msgspec.Struct, frozen=True):
     safety_identifier: str | None = None
     tools: list[Tool] | None = None
     tool_choice: Literal["none", "auto", "required"] | Tool | None = None
+    previous_response_id: str | None = None
+    conversation: str | Named | None = None
+
+    @property
+    def conversation_id(self) -> str:
+        return self.conversation.id if isinstance(self.conversation, Named) else self.conversation or ""
 
     @property
     def called_tool(self) -> str:
@@ -64,7 +86,7 @@ class ResponsesRequest(msgspec.Struct, frozen=True):
         return next(named, "") if self.tool_choice == "required" else ""
 
 
-class _Writing(msgspec.Struct, frozen=True):
+class Writing(msgspec.Struct, frozen=True):
     """One accepted call: all that its answer is made of."""
 
     call: Call
@@ -73,6 +95,16 @@ class _Writing(msgspec.Struct, frozen=True):
     seed: bytes
     prompt: Tokens
     budget: Budget
+    conversation: Conversation | None = None
+
+    @property
+    def id(self) -> str:
+        return self.named("resp_")
+
+    @property
+    def tokens(self) -> Tokens:
+        """All of it, output included."""
+        return msgspec.structs.replace(self.prompt, output=self.budget.visible, reasoning=self.budget.reasoning)
 
     def named(self, prefix: str) -> str:
         return prefix + self.call.id_hex(self.seed) * 2
@@ -105,6 +137,26 @@ class _Writing(msgspec.Struct, frozen=True):
         return "".join(text for text, _ in self.texts())
 
 
+Status = Literal["queued", "in_progress", "completed", "incomplete", "cancelled"]
+
+
+class Kept(msgspec.Struct):
+    """A response that can be asked for again. One in the background moves on when it is."""
+
+    writing: Writing
+    status: Status
+    polls_left: int = 0
+
+    def document(self) -> Json:
+        if self.status in ("queued", "in_progress", "cancelled"):
+            return response_object(self.writing, self.status, [])
+        return finished(self.writing)
+
+
+def kept_responses(call: Call) -> Shelf[Kept]:
+    return call.store.shelf(call.dialect, Kept)
+
+
 def responses(call: Call) -> Answer:
     request = read_body(ResponsesRequest, call.request.body, FIELDS)
     if isinstance(request, Fault):
@@ -112,44 +164,97 @@ def responses(call: Call) -> Answer:
     model = resolve(call, request.model, "chat")
     if isinstance(model, Answer):
         return model
-    return _refuse(request) or _answer(_accept(call, request, model))
+    writing = _refuse(request) or _accept(call, request, model)
+    return writing if isinstance(writing, Answer) else _answer(writing)
 
 
 def _refuse(request: ResponsesRequest) -> Answer | None:
     if request.stream_options is not None and not request.stream:
         message = "The 'stream_options' parameter is only allowed when 'stream' is enabled."
         return refuse(400, message, None, "stream_options")
-    if request.background:
-        # The sandbox keeps no answers, so there would be nothing to come back for.
-        return refuse(400, "Background mode is not available in the sandbox.", "unsupported_parameter", "background")
+    if request.background and request.store is False:
+        return refuse(400, "Background mode requires store to be true.", None, "background")
+    if request.previous_response_id and request.conversation:
+        message = "Mutually exclusive parameters: 'previous_response_id' and 'conversation'."
+        return refuse(400, message, "mutually_exclusive_parameters")
     return None
 
 
-def _accept(call: Call, request: ResponsesRequest, model: Model) -> _Writing:
-    counted = 3 + count_tokens(request.instructions) + count_tokens(request.input)
-    return _Writing(
+def _accept(call: Call, request: ResponsesRequest, model: Model) -> Writing | Answer:
+    """The writing, unless what it continues is not there."""
+    before, conversation = 0, None
+    if request.previous_response_id:
+        previous = kept_responses(call).get(request.previous_response_id)
+        if previous is None:
+            message = f"Previous response with id '{request.previous_response_id}' not found."
+            return refuse(400, message, "previous_response_not_found", "previous_response_id")
+        before = previous.writing.prompt.prompt + previous.writing.budget.visible
+    if request.conversation_id:
+        conversation = find_conversation(call, request.conversation_id)
+        if isinstance(conversation, Answer):
+            return conversation
+        before = count_tokens(conversation.texts())
+    counted = 3 + before + count_tokens(request.instructions) + count_tokens(request.input)
+    return Writing(
         call=call,
         request=request,
         model=model,
-        seed=seed_of(model.name, request.instructions, request.input, request.called_tool),
+        seed=seed_of(
+            model.name, request.instructions, request.input, request.called_tool, request.previous_response_id
+        ),
         prompt=prompt_tokens(call.controls, counted),
         budget=output_budget(call.controls, request.max_output_tokens),
+        conversation=conversation,
     )
 
 
-def _answer(writing: _Writing) -> Answer:
+def _answer(writing: Writing) -> Answer:
+    if writing.request.background and not writing.request.stream:
+        return _queue(writing)
+    _keep(writing, Kept(writing, "incomplete" if writing.budget.capped else "completed"))
     charge = Charge(writing.model, writing.prompt, writing.call.endpoint)
     if not writing.request.stream:
-        piece = Piece(body_of(_finished(writing)), writing.budget.visible, writing.budget.reasoning)
+        piece = Piece(body_of(finished(writing)), writing.budget.visible, writing.budget.reasoning)
         return Answer(200, (piece,), charge=charge)
+    return stream_answer(writing, charge)
+
+
+def _keep(writing: Writing, kept: Kept) -> None:
+    if writing.request.store is not False:
+        kept_responses(writing.call).put(writing.id, kept, len(writing.call.request.body))
+    if writing.conversation:
+        writing.conversation.add(kept_items(writing.request.input, writing.call.id_hex(writing.seed)))
+        writing.conversation.add(finished(writing)["output"])  # pyright: ignore[reportArgumentType]
+
+
+def _queue(writing: Writing) -> Answer:
+    """It will be written, and billed, while its caller asks for it."""
+    bucket = writing.model.unbillable(writing.prompt)
+    if bucket:
+        return refuse_control(writing.call, f"{writing.model.name} has no price for {bucket}")
+    kept = Kept(writing, "queued", writing.call.controls.polls)
+    _keep(writing, kept)
+    return Answer(200, (Piece(body_of(kept.document())),))
+
+
+def stream_answer(writing: Writing, charge: Charge, starting_after: int = -1) -> Answer:
+    """Its events, or those behind one of them. In the background all is billed at once: nobody's leaving ends it."""
+    if writing.request.background:
+        charge = charge._replace(prompt=writing.tokens)
     return Answer(
         200,
-        _stream(writing),
+        _after(writing, starting_after),
         content_type="text/event-stream; charset=utf-8",
         stream=True,
         charge=charge,
         error_event=_error_event(writing.call.controls.error_after_chunks or 0),
     )
+
+
+def _after(writing: Writing, starting_after: int) -> Iterator[Piece]:
+    """The pieces without the first so many; each of them is one event, numbered from 0."""
+    pieces = islice(stream_pieces(writing), starting_after + 1, None)
+    return (Piece(piece.data) for piece in pieces) if writing.request.background else pieces
 
 
 def _error_event(sequence_number: int) -> bytes:
@@ -158,14 +263,14 @@ def _error_event(sequence_number: int) -> bytes:
     return event_of({**document, "sequence_number": sequence_number}, "error")
 
 
-def _response(writing: _Writing, status: str, output: list[Json], **more: object) -> Json:
+def response_object(writing: Writing, status: str, output: list[Json], **more: object) -> Json:
     request = writing.request
     return {
         "id": writing.named("resp_"),
         "object": "response",
         "created_at": writing.call.created_s,
         "status": status,
-        "background": False,
+        "background": bool(request.background),
         "error": None,
         "incomplete_details": None,
         "instructions": request.instructions,
@@ -174,7 +279,7 @@ def _response(writing: _Writing, status: str, output: list[Json], **more: object
         "model": writing.model.version,
         "output": output,
         "parallel_tool_calls": True,
-        "previous_response_id": None,
+        "previous_response_id": request.previous_response_id,
         "prompt_cache_key": None,
         "reasoning": {"effort": None, "summary": None},
         "safety_identifier": request.safety_identifier,
@@ -190,21 +295,22 @@ def _response(writing: _Writing, status: str, output: list[Json], **more: object
         "usage": None,
         "user": request.user,
         "metadata": request.metadata or {},
+        **({"conversation": {"id": request.conversation_id}} if request.conversation else {}),
         **more,
     }
 
 
-def _finished(writing: _Writing) -> Json:
+def finished(writing: Writing) -> Json:
     output = [_item(writing, "completed", writing.text)]
     if writing.budget.reasoning:
         output.insert(0, _reasoning_item(writing))
     if writing.budget.capped:
         details = {"reason": "max_output_tokens"}
-        return _response(writing, "incomplete", output, incomplete_details=details, usage=writing.usage())
-    return _response(writing, "completed", output, usage=writing.usage())
+        return response_object(writing, "incomplete", output, incomplete_details=details, usage=writing.usage())
+    return response_object(writing, "completed", output, usage=writing.usage())
 
 
-def _reasoning_item(writing: _Writing) -> Json:
+def _reasoning_item(writing: Writing) -> Json:
     return {"id": writing.named("rs_"), "type": "reasoning", "summary": []}
 
 
@@ -212,7 +318,7 @@ def _part(text: str) -> Json:
     return {"type": "output_text", "annotations": [], "logprobs": [], "text": text}
 
 
-def _item(writing: _Writing, status: str, text: str | None) -> Json:
+def _item(writing: Writing, status: str, text: str | None) -> Json:
     """The message, or the function call; `text` None: nothing of it is written yet."""
     if writing.request.called_tool:
         return {
@@ -237,10 +343,15 @@ class _Events:
         return event_of({"type": kind, **members, "sequence_number": next(self._numbers)}, kind)
 
 
-def _stream(writing: _Writing) -> Iterator[Piece]:
+def stream_pieces(writing: Writing) -> Iterator[Piece]:
     events = _Events()
-    opened = _response(writing, "in_progress", [])
-    yield Piece(events.write("response.created", response=opened))
+    opened = response_object(writing, "in_progress", [])
+    if writing.request.background:
+        queued = response_object(writing, "queued", [])
+        yield Piece(events.write("response.created", response=queued))
+        yield Piece(events.write("response.queued", response=queued))
+    else:
+        yield Piece(events.write("response.created", response=opened))
     yield Piece(events.write("response.in_progress", response=opened))
     output_index = 0
     if writing.budget.reasoning:
@@ -255,11 +366,11 @@ def _stream(writing: _Writing) -> Iterator[Piece]:
     yield from write_content(writing, events, output_index)
     item = _item(writing, "completed", writing.text)
     yield Piece(events.write("response.output_item.done", output_index=output_index, item=item))
-    finished = _finished(writing)
-    yield Piece(events.write(f"response.{finished['status']}", response=finished))
+    document = finished(writing)
+    yield Piece(events.write(f"response.{document['status']}", response=document))
 
 
-def _stream_message(writing: _Writing, events: _Events, output_index: int) -> Iterator[Piece]:
+def _stream_message(writing: Writing, events: _Events, output_index: int) -> Iterator[Piece]:
     where = {"item_id": writing.named("msg_"), "output_index": output_index, "content_index": 0}
     options = writing.request.stream_options or ResponsesStreamOptions()
     yield Piece(events.write("response.content_part.added", **where, part=_part("")))
@@ -271,7 +382,7 @@ def _stream_message(writing: _Writing, events: _Events, output_index: int) -> It
     yield Piece(events.write("response.content_part.done", **where, part=_part(writing.text)))
 
 
-def _stream_arguments(writing: _Writing, events: _Events, output_index: int) -> Iterator[Piece]:
+def _stream_arguments(writing: Writing, events: _Events, output_index: int) -> Iterator[Piece]:
     where = {"item_id": writing.named("fc_"), "output_index": output_index}
     for text, tokens in writing.texts():
         yield Piece(events.write("response.function_call_arguments.delta", **where, delta=text), tokens)
@@ -289,5 +400,8 @@ def input_tokens(call: Call) -> Answer:
     model = resolve(call, request.model, "chat")
     if isinstance(model, Answer):
         return model
-    document = {"input_tokens": _accept(call, request, model).prompt.prompt, "object": "response.input_tokens"}
+    writing = _accept(call, request, model)
+    if isinstance(writing, Answer):
+        return writing
+    document = {"input_tokens": writing.prompt.prompt, "object": "response.input_tokens"}
     return Answer(200, (Piece(body_of(document)),))

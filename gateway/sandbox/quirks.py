@@ -144,7 +144,7 @@ def _perplexity(counted: Counted) -> Json:
     """Deep research names reasoning, citations and searches beside the completion; no total holds them."""
     prompt, completion = counted.prompt.prompt, counted.visible
     usage: Json = {"prompt_tokens": prompt, "completion_tokens": completion, "total_tokens": prompt + completion}
-    if not counted.model.web_search_nanousd:
+    if "web_searches" not in counted.model.rates:
         return {**usage, "search_context_size": "low"}
     return {
         **usage,

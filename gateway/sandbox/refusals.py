@@ -1,6 +1,7 @@
 """Owns how the providers beside OpenAI, Anthropic and Google say no: for each a shape and its own words.
 
-The texts are the real services' where a recording, an SDK or their documentation shows them.
+The texts are the real services' where a recording, an SDK or their documentation shows them; the others are
+approximations.
 """
 
 from collections.abc import Callable

@@ -5,6 +5,7 @@ the head. What two readers could frame differently is refused: an oracle must no
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
 from urllib.parse import parse_qsl, unquote
 
 import httptools
@@ -40,6 +41,11 @@ class Request(msgspec.Struct, frozen=True):
     def target(self) -> str:
         return self.head.split(b" ", 2)[1].decode("latin-1")
 
+    @property
+    def raw_path(self) -> str:
+        """The path as it was sent: an encoded slash is part of a segment."""
+        return self.target.partition("?")[0]
+
 
 class _Head:
     """What httptools calls back with: the target, the header pairs and whether the head is whole."""
@@ -63,9 +69,10 @@ def _parse_head(head: bytes) -> tuple[Request, list[tuple[bytes, bytes]]]:
     found = _Head()
     parser = httptools.HttpRequestParser(found)
     try:
-        parser.feed_data(head)
+        with suppress(httptools.HttpParserUpgrade):  # whoever answers decides; until then it is HTTP
+            parser.feed_data(head)
         url = httptools.parse_url(found.url)
-    except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+    except httptools.HttpParserError as error:
         raise BadRequest(str(error)) from error
     if not found.complete:
         raise BadRequest("the head does not end where its blank line is")

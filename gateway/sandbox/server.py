@@ -11,12 +11,15 @@ from typing import cast
 import msgspec
 
 from gateway.sandbox.bill import MODELS, Bill, Entry
-from gateway.sandbox.call import FROZEN_S, Answer, Call, Piece
+from gateway.sandbox.call import FROZEN_S, Answer, Call, Piece, entry_of
 from gateway.sandbox.controls import PROVIDER_HEADER, Controls, read_controls
-from gateway.sandbox.delivery import Frame, frames
+from gateway.sandbox.delivery import Frame, frames, switching
 from gateway.sandbox.dialects import Dialect, find_dialect
 from gateway.sandbox.request import BadRequest, Request, RequestReader
 from gateway.sandbox.routes import respond
+from gateway.sandbox.socket_session import SocketSession
+from gateway.sandbox.store import Store
+from gateway.sandbox.websocket import accept_of, negotiate
 
 # What GET /_sandbox/requests can show; enough for a test that compares what it sent with what came.
 REQUESTS_KEPT_MAX = 1_000
@@ -44,10 +47,11 @@ class Received(msgspec.Struct, frozen=True):
 
 
 class Plan(msgspec.Struct, frozen=True):
-    """What is to be sent for one request, and the bill's entry for it if it is billed."""
+    """What is to be sent for one request, the bill's entry for it if it is billed, and what comes after a 101."""
 
     frames: Iterator[Frame]
     entry: Entry | None = None
+    socket: SocketSession | None = None
 
 
 class Sandbox:
@@ -56,6 +60,7 @@ class Sandbox:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.bill = Bill()
+        self.store = Store()
         self.received: deque[Received] = deque(maxlen=REQUESTS_KEPT_MAX)
         self.requests_count = 0
         self.connections_count = 0
@@ -96,7 +101,19 @@ class Sandbox:
         else:
             answer = respond(dialect, call, self.options.key_prefixes)
         headers = self._headers(dialect, call, answer)
+        self._bill_settled(answer)
+        if answer.talk:
+            return self._plan_socket(request, call, answer, headers)
         return Plan(frames(answer, call.controls, headers, request.keep_alive), self._open_entry(call, answer))
+
+    def _plan_socket(self, request: Request, call: Call, answer: Answer, headers: tuple[tuple[str, str], ...]) -> Plan:
+        """The head of the handshake, and the session behind it."""
+        assert answer.talk is not None
+        accepted = ("sec-websocket-accept", accept_of(request.headers["sec-websocket-key"]))
+        deflate = negotiate(request) if call.controls.websocket_deflate else None
+        agreed = (("sec-websocket-extensions", deflate.header),) if deflate else ()
+        head = switching(answer, call.controls, (accepted, *agreed, *headers))
+        return Plan(iter((head,)), socket=SocketSession(answer.talk, call, self.bill, deflate))
 
     def _remember(self, request: Request, connection: int) -> None:
         self.requests_count += 1
@@ -107,8 +124,16 @@ class Sandbox:
 
     def _call(self, request: Request, dialect: Dialect, controls: Controls) -> Call:
         self._calls_count += 1
-        created_s = FROZEN_S if controls.frozen else int(self.options.clock_s())
-        return Call(request, controls, dialect.name, created_s=created_s, serial=self._calls_count)
+        now_s = self.options.clock_s()
+        return Call(
+            request,
+            controls,
+            dialect.name,
+            created_s=FROZEN_S if controls.frozen else int(now_s),
+            serial=self._calls_count,
+            now_s=now_s,
+            store=self.store,
+        )
 
     def _headers(self, dialect: Dialect, call: Call, answer: Answer) -> tuple[tuple[str, str], ...]:
         date = ("date", formatdate(call.created_s, usegmt=True))
@@ -121,21 +146,19 @@ class Sandbox:
         """The entry of a charged call. What does not stream was written whole before its first byte: billed at once."""
         if answer.charge is None:
             return None
-        model, prompt, endpoint, bill_id = answer.charge
-        entry = Entry(
-            id=bill_id or call.request_id,
-            mark=call.controls.mark,
-            dialect=call.dialect,
-            endpoint=endpoint,
-            model=model.version,
-            stream=answer.stream,
-            tokens=msgspec.structs.replace(prompt),
-        )
+        entry = entry_of(call, answer.charge, answer.stream)
         if not answer.stream:
             for piece in answer.pieces:
                 entry.count(piece.output, piece.reasoning)
         self.bill.open(entry)
         return entry
+
+    def _bill_settled(self, answer: Answer) -> None:
+        for call, charge, output, reasoning in answer.settled:
+            entry = entry_of(call, charge, stream=False)
+            entry.count(output, reasoning)
+            entry.state = "completed"
+            self.bill.open(entry)
 
     def _own(self, request: Request) -> Answer:
         """The endpoints no provider has: the bill, the requests as received, and a clean slate."""
@@ -154,6 +177,7 @@ class Sandbox:
 
     def reset(self) -> Answer:
         self.bill.reset()
+        self.store.clear()
         self.received.clear()
         self.requests_count = 0
         return _document({"reset": True})
@@ -181,6 +205,7 @@ class Connection(asyncio.Protocol):
         self._reader = RequestReader()
         self._waiting: deque[Request] = deque()
         self._plan: Plan | None = None
+        self._socket: SocketSession | None = None  # from a 101 on
         self._timer: asyncio.Handle | None = None
         self._paused = False
         self._over = False
@@ -196,6 +221,10 @@ class Connection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         if self._over or self._broken:
+            return
+        if self._socket:
+            self._socket.receive(data)
+            self._run()
             return
         try:
             self._waiting.extend(self._reader.feed(data))
@@ -219,6 +248,8 @@ class Connection(asyncio.Protocol):
             self._timer.cancel()
         if self._plan and self._plan.entry and self._plan.entry.state == "open":
             self._plan.entry.state = "client_left"
+        if self._socket:
+            self._socket.lost()
         self._sandbox.connections.discard(self)
 
     def abort(self) -> None:
@@ -227,14 +258,19 @@ class Connection(asyncio.Protocol):
     def _run(self) -> None:
         """Send until there is nothing to send, or a wait, or a client that reads too slowly."""
         while not (self._paused or self._over or self._timer):
-            if self._plan is None and not self._take_request():
+            frame = self._socket.next_frame() if self._socket else self._next_frame()
+            if frame is None:
                 return
-            assert self._plan is not None
-            frame = next(self._plan.frames)
             if frame.wait_ms is None:
                 self._send(frame)
             else:
                 self._timer = self._loop.call_later(frame.wait_ms / 1000, self._wake, frame)
+
+    def _next_frame(self) -> Frame | None:
+        if self._plan is None and not self._take_request():
+            return None
+        assert self._plan is not None
+        return next(self._plan.frames)
 
     def _wake(self, frame: Frame) -> None:
         self._timer = None
@@ -257,8 +293,12 @@ class Connection(asyncio.Protocol):
         return True
 
     def _send(self, frame: Frame) -> None:
-        assert self._plan is not None
         self._transport.write(frame.data)
+        if self._socket:
+            self._socket.sent(frame)
+            self._end(frame)
+            return
+        assert self._plan is not None
         entry = self._plan.entry
         if entry:
             entry.wire_bytes += len(frame.data)
@@ -270,11 +310,16 @@ class Connection(asyncio.Protocol):
     def _finish(self, frame: Frame, entry: Entry | None) -> None:
         if entry:
             entry.state = "completed" if frame.end in ("keep", "close") else "cut"
-        self._plan = None
+        assert self._plan is not None
+        self._socket, self._plan = self._plan.socket, None
         self._answered_count += 1
+        self._end(frame)
+
+    def _end(self, frame: Frame) -> None:
+        """The connection's end, where this frame is one."""
         if frame.end == "stall":
             self._over = True
-        elif frame.end != "keep":
+        elif frame.end in ("close", "cut"):
             self._close()
 
     def _close(self) -> None:

@@ -10,7 +10,8 @@ import msgspec
 from gateway.sandbox.bill import Model, Tokens
 from gateway.sandbox.call import Answer, Call, Charge, Fault, Piece
 from gateway.sandbox.compatible import PROMPT_CONTROLS, Json, answer_json, refuse_ignored, resolve
-from gateway.sandbox.form import Form, audio_ms, read_form
+from gateway.sandbox.form import Form, read_form
+from gateway.sandbox.media import wav_duration_ms
 from gateway.sandbox.openai import event_of
 from gateway.sandbox.refusals import error_event, refuse_fault, refuse_value
 from gateway.sandbox.text import seed_of, write_chunks
@@ -58,8 +59,9 @@ def _listen(call: Call) -> Heard | Answer:
     model = resolve(call, form.text("model"), "transcription")
     if isinstance(model, Answer):
         return model
-    data = form.files["file"].data if "file" in form.files else b""
-    played_ms = audio_ms(data)
+    upload = form.file("file")
+    data = upload.data if upload else b""
+    played_ms = wav_duration_ms(data)
     if played_ms is None:
         return refuse_value(call, "file", "could not process file - is it a valid media file?")
     ignored = refuse_ignored(call, *PROMPT_CONTROLS, "reasoning_tokens")
@@ -69,8 +71,8 @@ def _listen(call: Call) -> Heard | Answer:
 def _form_of(call: Call) -> Form | Answer:
     """The form with what it must have and nothing else, or what is wrong with it."""
     form = read_form(call.request)
-    if form is None:
-        return refuse_fault(call, Fault("json", "", "the body is no multipart form"))
+    if isinstance(form, str):
+        return refuse_fault(call, Fault("json", "", f"the body is no multipart form: {form}"))
     unknown = next(iter(sorted(form.names - _FIELDS[call.dialect])), None)
     if unknown is not None:
         return refuse_fault(call, Fault("unknown", unknown, ""))

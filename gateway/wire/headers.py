@@ -29,9 +29,11 @@ CREDENTIAL_SLOTS = frozenset((b"authorization", b"x-api-key", b"api-key", b"x-go
 OWN_PREFIX = b"x-lensai-"
 # Servers let these replace the method, Google's APIs among them, and so what was judged here.
 METHOD_OVERRIDES = frozenset((b"x-http-method-override", b"x-http-method", b"x-method-override"))
-# Under these names providers send the id they know an answer by: provider_facts §3, §5; Kong's is Mistral's.
+# Under these names providers send the id they know an answer by: provider_facts §3, §5; Kong's is Mistral's,
+# and the last line Cohere's, Together's, DeepSeek's, Moonshot's and Z.AI's.
 REQUEST_ID_HEADERS = (
     b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid", b"x-kong-request-id", b"x-generation-id",
+    b"x-debug-trace-id", b"x-together-traceid", b"x-ds-trace-id", b"msh-request-id", b"x-log-id",
 )  # fmt: skip
 # What meters read of an answer's head: Bedrock's counts and tier, the Azure deployment that answered, and whether
 # it did so in another's stead (provider_facts §1, §3, §4).

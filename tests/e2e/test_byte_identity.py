@@ -21,7 +21,7 @@ from gateway.contract.policy import Mode
 from gateway.providers import PROVIDERS
 from tests.e2e.identity.exchanges import CHAT, COMPLETIONS, EVENTS, EXCHANGES, RESPONSES, Exchange, as_if_asked
 from tests.e2e.identity.replay import Manner, Provider, Seen, decoded, end_to_end, provider
-from tests.golden.recordings import ABSENT, FILE, Recording, recordings
+from tests.golden.recordings import ABSENT, FILE, READERS, Recording, recordings
 from tests.support.gateways import PROVIDER_KEY, gateway_on, port_of, sandbox_upstreams
 from tests.support.processes import running_sandbox
 
@@ -195,7 +195,8 @@ def _asked(upstream: str, target: bytes, request: bytes, body: bytes) -> bytes |
 
 
 def _exchanges(mode: Mode) -> list[Exchange]:
-    exchanges = [replayed(recording, number) for number, recording in enumerate(recordings())]
+    served = [each for each in recordings() if each.endpoint in _TARGETS and each.reader in READERS.values()]
+    exchanges = [replayed(recording, number) for number, recording in enumerate(served) if recording.body]
     # Refused, because they cannot be metered yet.
     exchanges = [each for each in exchanges if not json.loads(each.request).get("background")]
     if mode == "transparent":

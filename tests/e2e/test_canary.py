@@ -17,9 +17,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
+from websockets.typing import Subprotocol
 
 from tests.support.gateways import Gateway, gateway_on, sandbox_upstreams, wait_until
 from tests.support.processes import free_port, running_sandbox
+from tests.unit.gateway.metering.test_media import wav
 
 # Of the files in the data directory, those that hold secrets by design.
 KEEPERS = ("policy.msgpack", "lensai.toml")
@@ -215,7 +219,6 @@ def be_refused(stage: Stage) -> None:
     stage.post(f"/regional/{key}/openai/v1/responses", chat("misplaced"), stage.bearer(), 403)
     stage.post(path, chat("header"), stage.bearer(**{"x-lensai-metadata": new("bad metadata")}), 400)
     stage.post(path, chat("user"), stage.bearer(**{"x-lensai-user": new("long user") * 9}), 400)
-    stage.post(path, chat("background", background=True), stage.bearer(), 403)
 
 
 def be_malformed(stage: Stage) -> None:
@@ -285,8 +288,34 @@ def die(stage: Stage) -> None:
     stage.post("/v1/chat/completions", stage.chat("after"), stage.bearer(**{"x-lensai-metadata": '{"at":"control-9"}'}))
 
 
+def use_forms_and_sockets(stage: Stage) -> None:
+    """A prompt in a form, and a key in the name of a protocol."""
+    fields = {"model": "gpt-4o-transcribe", "prompt": stage.prompt("form")}
+    form = b"".join(
+        b'--b\r\ncontent-disposition: form-data; name="%b"\r\n\r\n%b\r\n' % (name.encode(), text.encode())
+        for name, text in fields.items()
+    )
+    form += b'--b\r\ncontent-disposition: form-data; name="file"; filename="a.wav"\r\n\r\n%b\r\n--b--\r\n' % wav(
+        b"\0" * 96
+    )
+    headers = stage.bearer(**{"content-type": "multipart/form-data; boundary=b"})
+    stage.post("/openai/v1/audio/transcriptions", form, headers)
+    stage.post("/openai/v1/audio/transcriptions", form + b"more", headers, 400)
+    url = f"ws://127.0.0.1:{stage.gateway.port}/openai/v1/realtime?model=gpt-realtime"
+    key = Subprotocol(f"openai-insecure-api-key.{stage.tokens['virtual key']}")
+    with connect(url, subprotocols=[Subprotocol("realtime"), key]) as session:
+        content = [{"type": "input_text", "text": stage.prompt("session")}]
+        item = {"type": "message", "role": "user", "content": content}
+        session.send(json.dumps({"type": "conversation.item.create", "item": item}))
+        session.send(json.dumps({"type": "response.create"}))
+        while json.loads(session.recv())["type"] != "response.done":
+            pass
+    with pytest.raises(InvalidStatus):
+        connect(url, subprotocols=[Subprotocol(f"openai-insecure-api-key.{stage.canaries.new('stray')}")])
+
+
 PATHS: tuple[Callable[[Stage], None], ...] = (
-    succeed, be_refused, be_malformed, meet_broken_providers, misconfigure, die,
+    succeed, use_forms_and_sockets, be_refused, be_malformed, meet_broken_providers, misconfigure, die,
 )  # fmt: skip
 
 

@@ -1,39 +1,20 @@
-"""What each recorded answer of cloud_recordings.py consumed, written a second time and plainly.
+"""What recorded answers of Bedrock, Cohere, Ollama and their like consumed: the part of usage_oracle.py that is theirs.
 
 It works on the parsed usage objects, headers and last objects of a recording and shares no code with the readers
-it judges.
+it judges. None: the answer states nothing.
 """
 
 import json
 from typing import Any
 
 from pricing.usage import Usage
-from tests.golden.cloud_recordings import CloudRecording
+from tests.golden.recordings import Recording
 
 
-def expected(recording: CloudRecording) -> Usage | None:
-    """What the answer reports; None where it reports nothing."""
-    usages = [usage for _, usage in recording.usages]
-    match recording.reader:
-        case "bedrock.converse":
-            return converse(usages[-1]) if usages else None
-        case "bedrock.invoke":
-            return invoke(recording, usages)
-        case "cohere.chat" | "cohere.embed" | "cohere.rerank":
-            return cohere(usages[-1]["billed_units"]) if usages else None
-        case "ollama.chat":
-            return ollama(recording.body)
-        case "ollama.embed":
-            return None
-        case "vertex.predict":
-            return predict(json.loads(recording.body))
-        case "rerank":
-            return Usage(input_text=usages[-1]["total_tokens"])
-        case _:
-            return Usage(input_text=usages[-1]["prompt_tokens"], output_text=usages[-1]["completion_tokens"])
-
-
-def converse(usage: dict[str, Any]) -> Usage:
+def converse(recording: Recording) -> Usage | None:
+    if not recording.usages:
+        return None
+    usage = recording.usages[-1][1]
     read, written = usage.get("cacheReadInputTokens", 0), usage.get("cacheWriteInputTokens", 0)
     assert not usage.get("cacheDetails")
     assert usage["totalTokens"] == usage["inputTokens"] + usage["outputTokens"] + read + written
@@ -45,14 +26,15 @@ def converse(usage: dict[str, Any]) -> Usage:
     )
 
 
-def invoke(recording: CloudRecording, usages: list[Any]) -> Usage | None:
+def invoke(recording: Recording) -> Usage | None:
     """Bedrock's own count; of an Anthropic answer, with the lifetimes of its cache writes."""
     counted = [usage for path, usage in recording.usages if path == "amazon-bedrock-invocationMetrics"]
     if counted:
-        tokens = [counted[-1].get(name, 0) for name in ("inputTokenCount", "outputTokenCount")]
         assert not counted[-1].get("cacheReadInputTokenCount")
         assert not counted[-1].get("cacheWriteInputTokenCount")
-        return Usage(input_text=tokens[0], output_text=tokens[1])
+        return Usage(
+            input_text=counted[-1].get("inputTokenCount", 0), output_text=counted[-1].get("outputTokenCount", 0)
+        )
     if recording.stream:
         # One prompt was refused by a guardrail: the model never ran.
         return Usage()
@@ -61,8 +43,8 @@ def invoke(recording: CloudRecording, usages: list[Any]) -> Usage | None:
     if not any(headers):
         return Usage(rerank_searches=1) if b'"relevance_score"' in recording.body else None
     read_in, out, cache_read, written = (int(value or 0) for value in headers)
-    native = usages[0] if usages and isinstance(usages[0], dict) else {}
-    hour = native.get("cache_creation", {}).get("ephemeral_1h_input_tokens", 0)
+    native: Any = recording.usages[0][1] if recording.usages else None
+    hour = native.get("cache_creation", {}).get("ephemeral_1h_input_tokens", 0) if isinstance(native, dict) else 0
     return Usage(
         input_text=read_in,
         cache_read_text=cache_read,
@@ -72,7 +54,10 @@ def invoke(recording: CloudRecording, usages: list[Any]) -> Usage | None:
     )
 
 
-def cohere(billed: dict[str, Any]) -> Usage:
+def cohere(recording: Recording) -> Usage | None:
+    if not recording.usages:
+        return None
+    billed = recording.usages[-1][1]["billed_units"]
     return Usage(
         input_text=billed.get("input_tokens", 0),
         input_image=billed.get("image_tokens", 0),
@@ -81,13 +66,22 @@ def cohere(billed: dict[str, Any]) -> Usage:
     )
 
 
-def ollama(body: bytes) -> Usage | None:
-    last = json.loads(body.strip().split(b"\n")[-1])
+def ollama(recording: Recording) -> Usage | None:
+    last = json.loads(recording.body.strip().split(b"\n")[-1])
     if "eval_count" not in last:
         return None
     return Usage(input_text=last.get("prompt_eval_count", 0), output_text=last["eval_count"])
 
 
-def predict(answer: dict[str, Any]) -> Usage:
-    counts = [prediction["embeddings"]["statistics"]["token_count"] for prediction in answer["predictions"]]
-    return Usage(input_text=sum(counts))
+def ollama_embeddings(recording: Recording) -> Usage | None:
+    assert b'"prompt_eval_count"' not in recording.body
+    return None
+
+
+def predict(recording: Recording) -> Usage | None:
+    predictions = json.loads(recording.body)["predictions"]
+    return Usage(input_text=sum(one["embeddings"]["statistics"]["token_count"] for one in predictions))
+
+
+def rerank(recording: Recording) -> Usage | None:
+    return Usage(input_text=recording.usages[-1][1]["total_tokens"])

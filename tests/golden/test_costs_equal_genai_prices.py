@@ -124,7 +124,8 @@ def test_no_model_prices_a_unit_without_a_bucket():
 
 
 def test_every_bucket_that_genai_prices_has_a_unit_for_is_compared():
-    assert set(Usage.__struct_fields__) - set(BUCKETS) == {"cache_write_12h", "input_images"}
+    unpriced = {"cache_write_12h", "input_images", "output_images", "trained_tokens"}
+    assert set(Usage.__struct_fields__) - set(BUCKETS) == unpriced
 
 
 def _by_id_alone(provider: Provider) -> Provider:

@@ -123,12 +123,14 @@ async def test_a_gateway_that_died_between_its_claim_and_its_record_gives_the_cl
             assert claims.claim("openai:resp_1", intent.decode(), 1_800_000_000)
             claims.close()
             gateway.kill()
+            client.abort()
             gateway.start()
             client = Wire(*await soon(asyncio.open_connection("127.0.0.1", gateway.port)))
             client.send(asked)
             wire, _ = await there.called()
             wire.send(response("completed", USAGE))
             await client.message()
+            client.close()
             wait_until(lambda: len(gateway.journaled()) == 2, lambda: "no record")
             assert sorted(charges(gateway.journaled())) == [
                 ("held", None, ""),

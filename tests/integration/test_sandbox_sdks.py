@@ -10,13 +10,26 @@ import pytest
 from anthropic.types import Message, MessageTokensCount, RawMessageStreamEvent
 from google import genai
 from google.genai.errors import ClientError
-from openai.types import Completion, CreateEmbeddingResponse, ModerationCreateResponse
+from openai.types import (
+    Batch,
+    Completion,
+    CreateEmbeddingResponse,
+    ImageEditStreamEvent,
+    ImageGenStreamEvent,
+    ImagesResponse,
+    ModerationCreateResponse,
+)
+from openai.types.audio import TranscriptionStreamEvent
 from openai.types.chat import ChatCompletion, ChatCompletionChunk
-from openai.types.responses import Response, ResponseStreamEvent
+from openai.types.realtime import RealtimeServerEvent
+from openai.types.responses import Response, ResponsesServerEvent, ResponseStreamEvent
 from pydantic import TypeAdapter
 
+from tests.support import sdk_calls_openai_realtime
 from tests.support.processes import running_sandbox
 from tests.support.sdk_calls import CALLS, MESSAGES, client
+
+ALL_CALLS = {**CALLS, **sdk_calls_openai_realtime.MORE_CALLS}
 
 KEY = "sandbox-key"
 
@@ -41,6 +54,22 @@ _MODELS: dict[str, Any] = {
     "responses.tool.stream": ResponseStreamEvent,
     "embeddings": CreateEmbeddingResponse,
     "moderations": ModerationCreateResponse,
+    "images": ImagesResponse,
+    "images.dall_e": ImagesResponse,
+    "images.edit": ImagesResponse,
+    "images.variation": ImagesResponse,
+    "images.stream": ImageGenStreamEvent,
+    "images.edit.stream": ImageEditStreamEvent,
+    "transcriptions.stream": TranscriptionStreamEvent,
+    "batches.async": Batch,
+    "responses.background.stream": ResponseStreamEvent,
+    "responses.background.cancel": Response,
+    "realtime": RealtimeServerEvent,
+    "realtime.audio": RealtimeServerEvent,
+    "realtime.async": RealtimeServerEvent,
+    "realtime.error": RealtimeServerEvent,
+    "responses.socket": ResponsesServerEvent,
+    "responses.socket.async": ResponsesServerEvent,
     "messages": Message,
     "messages.stream": RawMessageStreamEvent,
     "messages.thinking.stream": RawMessageStreamEvent,
@@ -49,15 +78,15 @@ _MODELS: dict[str, Any] = {
 }
 
 
-@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("name", ALL_CALLS)
 def test_every_call_is_answered_as_its_models_demand_and_again_the_same(sandbox: str, name: str):
-    told = CALLS[name].run(sandbox, KEY)
+    told = ALL_CALLS[name].run(sandbox, KEY)
 
     assert told
     model = None if name.startswith("azure") else _MODELS.get(name.split(".", 1)[1])
     for item in told if model else ():
         TypeAdapter[Any](model).validate_python(item)
-    assert CALLS[name].run(sandbox, KEY) == told
+    assert ALL_CALLS[name].run(sandbox, KEY) == told
 
 
 def test_a_stream_says_what_the_whole_answer_says(sandbox: str):

@@ -22,7 +22,16 @@ from tests.support.processes import Child
 
 PROVIDER_KEY = "sandbox-key"
 PROJECT = "shop"
-FAMILIES = ("openai", "azure", "anthropic", "gemini")
+AWS_SECRET = "AKIASANDBOX:sandbox-secret-key"
+# The upstreams that one sandbox stands for, by `SdkCall.dialect`, and what their tables hold beside an origin.
+UPSTREAMS: dict[str, str] = {
+    **dict.fromkeys(("openai", "azure", "anthropic", "gemini", "vertex", "mistral", "groq", "cohere", "together"), ""),
+    **dict.fromkeys(("deepseek", "xai", "openrouter", "perplexity", "cerebras", "moonshot", "zai", "voyage"), ""),
+    **dict.fromkeys(("ollama", "vllm"), ""),
+    "llama.cpp": 'provider = "llamacpp"',
+    "bedrock": 'region = "us-east-1"',
+    "anthropic.below": 'provider = "anthropic"\nbase_path = "/anthropic"',
+}
 
 # Short, so that a test does not wait for a landing: a record is in Parquet some 600 ms after its call.
 SETTINGS = {
@@ -222,7 +231,9 @@ def gateway_on(data_dir: Path, upstreams: str, settings: Mapping[str, str] | Non
 def sandbox_upstreams(origin: str, key: str = PROVIDER_KEY) -> str:
     """Policy tables that make one sandbox all the providers."""
     return "\n".join(
-        f'[credentials.{name}]\nsecret = "{key}"\n[upstreams.{name}]\norigin = "{origin}"' for name in FAMILIES
+        f'[credentials."{name}"]\nsecret = "{AWS_SECRET if name == "bedrock" else key}"\n'
+        f'[upstreams."{name}"]\norigin = "{origin}"\n{more}'
+        for name, more in UPSTREAMS.items()
     )
 
 

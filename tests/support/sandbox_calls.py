@@ -3,6 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
+from botocore.eventstream import EventStreamBuffer
+
 from gateway.sandbox import Options, Sandbox
 from gateway.sandbox.bill import Entry
 from gateway.sandbox.request import RequestReader
@@ -28,6 +30,17 @@ class Told(NamedTuple):
         lines = [line for line in self.body.decode().splitlines() if line.startswith("data: ")]
         return [line[6:] if line == "data: [DONE]" else json.loads(line[6:]) for line in lines]
 
+    @property
+    def messages(self) -> list[tuple[str, Any]]:
+        """The type and the payload of each message of a binary event stream, whose checksums are good."""
+        buffer = EventStreamBuffer()
+        buffer.add_data(self.body)
+        read = list[tuple[str, Any]]()
+        for message in buffer:
+            kind = message.headers.get(":event-type") or message.headers[":exception-type"]
+            read.append((kind, json.loads(message.payload)))
+        return read
+
 
 def new_sandbox(**options: Any) -> Sandbox:
     """A sandbox nobody listens on, whose clock stands still."""
@@ -49,6 +62,20 @@ def ask(sandbox: Sandbox, path: str, document: Any = None, method: str = "POST",
         if plan.entry and plan.entry.stream:
             plan.entry.count(frame.output, frame.reasoning)
     return take_apart(b"".join(wire))._replace(entry=plan.entry)
+
+
+def ask_form(sandbox: Sandbox, path: str, *parts: tuple[str, Any], **headers: str) -> Told:
+    """The same for a form: its parts are texts, or bytes for a file, or (filename, bytes)."""
+    body = b"".join(_part(name, value) for name, value in parts) + b"--form--\r\n"
+    return ask(sandbox, path, body, content_type="multipart/form-data; boundary=form", **headers)
+
+
+def _part(name: str, value: Any) -> bytes:
+    if isinstance(value, str):
+        return f'--form\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'.encode()
+    filename, data = value if isinstance(value, tuple) else ("file", value)
+    head = f'--form\r\nContent-Disposition: form-data; name="{name}"; filename="{filename}"\r\n\r\n'
+    return head.encode() + data + b"\r\n"
 
 
 def take_apart(wire: bytes) -> Told:

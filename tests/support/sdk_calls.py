@@ -27,7 +27,7 @@ TOOL_SCHEMA: Any = {"type": "object", "properties": {"text": {"type": "string"}}
 
 
 class SdkCall(NamedTuple):
-    dialect: str  # whose origin `base_url` must be: "openai", "azure", "anthropic" or "gemini"
+    dialect: str  # whose origin `base_url` must be: "openai", "azure", "anthropic", "gemini" …
     run: Callable[[str, str], Transcript]
 
 
@@ -56,31 +56,31 @@ def client(family: str, base_url: str, key: str, asynchronous: bool = False) -> 
     return made_class(api_key=key, max_retries=0, default_headers=FROZEN, **place(base_url))
 
 
-def _register(family: str, name: str, run: Callable[[str, str], Transcript]) -> None:
-    CALLS[f"{family}.{name}"] = SdkCall(family.split(".")[0], run)
+def register(family: str, name: str, run: Callable[[str, str], Transcript], table: dict[str, SdkCall] = CALLS) -> None:
+    table[f"{family}.{name}"] = SdkCall(family.split(".")[0], run)
 
 
-def _call(family: str, name: str) -> Callable[[Any], Any]:
+def call(family: str, name: str, table: dict[str, SdkCall] = CALLS) -> Callable[[Any], Any]:
     """Registers a function that gives, for the SDK's client, an iterable of what the SDK gave."""
 
-    def register(make: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Iterable[Any]]:
+    def decorate(make: Callable[[Any], Iterable[Any]]) -> Callable[[Any], Iterable[Any]]:
         def run(base_url: str, key: str) -> Transcript:
             with client(family, base_url, key) as opened:
-                return [_plain(item) for item in make(opened)]
+                return [plain(item) for item in make(opened)]
 
-        _register(family, name, run)
+        register(family, name, run, table)
         return make
 
-    return register
+    return decorate
 
 
-def _async_call(family: str, name: str) -> Callable[[Any], Any]:
+def async_call(family: str, name: str, table: dict[str, SdkCall] = CALLS) -> Callable[[Any], Any]:
     """Registers an asynchronous generator function of the same kind."""
 
-    def register(make: Callable[[Any], AsyncIterable[Any]]) -> Callable[[Any], AsyncIterable[Any]]:
+    def decorate(make: Callable[[Any], AsyncIterable[Any]]) -> Callable[[Any], AsyncIterable[Any]]:
         async def collect(base_url: str, key: str) -> Transcript:
             async with client(family, base_url, key, asynchronous=True) as opened:
-                return [_plain(item) async for item in make(opened)]
+                return [plain(item) async for item in make(opened)]
 
         def run(base_url: str, key: str) -> Transcript:
             with warnings.catch_warnings():
@@ -88,18 +88,18 @@ def _async_call(family: str, name: str) -> Callable[[Any], Any]:
                 warnings.filterwarnings("ignore", "Inheritance class AiohttpClientSession", DeprecationWarning)
                 return asyncio.run(collect(base_url, key))
 
-        _register(family, name, run)
+        register(family, name, run, table)
         return make
 
-    return register
+    return decorate
 
 
-def _plain(item: Any) -> Any:
-    """What the SDK gave as JSON values. What came with the HTTP answer and not in its body is left out."""
+def plain(item: Any) -> Any:
+    """What the SDK gave as JSON values, true to its models or not. What came beside the body is left out."""
     if isinstance(item, str | float | int):
         return item
     exclude = {"sdk_http_response"} if type(item).__module__.startswith("google.") else None
-    return item.model_dump(mode="json", exclude_unset=True, exclude=exclude)
+    return item.model_dump(mode="json", exclude_unset=True, exclude=exclude, warnings=False)
 
 
 def _tools(**schema: Any) -> Any:
@@ -111,124 +111,124 @@ def _tools(**schema: Any) -> Any:
 _OPENAI_TOOL: Any = [{"type": "function", "function": _tools(parameters=TOOL_SCHEMA)[0]}]
 
 
-@_call("openai", "chat")
-@_call("azure", "chat")
-@_call("azure.v1", "chat")
+@call("openai", "chat")
+@call("azure", "chat")
+@call("azure.v1", "chat")
 def _chat(api: openai.OpenAI) -> Iterable[Any]:
     return [api.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES)]
 
 
-@_call("openai", "chat.stream")
-@_call("azure", "chat.stream")
-@_call("azure.v1", "chat.stream")
+@call("openai", "chat.stream")
+@call("azure", "chat.stream")
+@call("azure.v1", "chat.stream")
 def _chat_stream(api: openai.OpenAI) -> Iterable[Any]:
     return api.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True)
 
 
-@_call("openai", "chat.stream.usage")
-@_call("azure", "chat.stream.usage")
+@call("openai", "chat.stream.usage")
+@call("azure", "chat.stream.usage")
 def _chat_stream_usage(api: openai.OpenAI) -> Iterable[Any]:
     options: Any = {"include_usage": True}
     return api.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True, stream_options=options)
 
 
-@_call("openai", "chat.stream.usage_declined")
+@call("openai", "chat.stream.usage_declined")
 def _chat_stream_usage_declined(api: openai.OpenAI) -> Iterable[Any]:
     options: Any = {"include_usage": False, "include_obfuscation": False}
     return api.chat.completions.create(model="gpt-4o", messages=MESSAGES, stream=True, stream_options=options)
 
 
-@_call("openai", "chat.stream.choices")
+@call("openai", "chat.stream.choices")
 def _chat_stream_choices(api: openai.OpenAI) -> Iterable[Any]:
     return api.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, stream=True, n=3, max_tokens=4)
 
 
-@_call("openai", "chat.tool")
+@call("openai", "chat.tool")
 def _chat_tool(api: openai.OpenAI) -> Iterable[Any]:
     return [
         api.chat.completions.create(model="gpt-4o-mini", messages=MESSAGES, tools=_OPENAI_TOOL, tool_choice="required")
     ]
 
 
-@_call("openai", "chat.tool.stream")
+@call("openai", "chat.tool.stream")
 def _chat_tool_stream(api: openai.OpenAI) -> Iterable[Any]:
     return api.chat.completions.create(
         model="gpt-4o-mini", messages=MESSAGES, tools=_OPENAI_TOOL, tool_choice="required", stream=True
     )
 
 
-@_call("openai", "chat.stream.accumulated")
+@call("openai", "chat.stream.accumulated")
 def _chat_stream_accumulated(api: openai.OpenAI) -> Iterable[Any]:
     with api.chat.completions.stream(model="gpt-4.1-mini", messages=MESSAGES) as stream:
         return [stream.get_final_completion()]
 
 
-@_async_call("openai", "chat.async")
-@_async_call("azure", "chat.async")
+@async_call("openai", "chat.async")
+@async_call("azure", "chat.async")
 async def _chat_async(api: openai.AsyncOpenAI) -> AsyncIterable[Any]:
     yield await api.chat.completions.create(model="gpt-5-mini", messages=MESSAGES, max_completion_tokens=8)
 
 
-@_async_call("openai", "chat.stream.async")
-@_async_call("azure", "chat.stream.async")
+@async_call("openai", "chat.stream.async")
+@async_call("azure", "chat.stream.async")
 async def _chat_stream_async(api: openai.AsyncOpenAI) -> AsyncIterable[Any]:
     async for chunk in await api.chat.completions.create(model="gpt-5-mini", messages=MESSAGES, stream=True):
         yield chunk
 
 
-@_call("openai", "completions")
-@_call("azure", "completions")
+@call("openai", "completions")
+@call("azure", "completions")
 def _completions(api: openai.OpenAI) -> Iterable[Any]:
     return [api.completions.create(model="gpt-3.5-turbo-instruct", prompt=QUESTION)]
 
 
-@_call("openai", "completions.stream")
+@call("openai", "completions.stream")
 def _completions_stream(api: openai.OpenAI) -> Iterable[Any]:
     return api.completions.create(model="gpt-3.5-turbo-instruct", prompt=[QUESTION, "And three that do."], stream=True)
 
 
-@_call("openai", "responses")
-@_call("azure.v1", "responses")
+@call("openai", "responses")
+@call("azure.v1", "responses")
 def _responses(api: openai.OpenAI) -> Iterable[Any]:
     return [api.responses.create(model="gpt-4.1-mini", instructions="Be brief.", input=QUESTION)]
 
 
-@_call("openai", "responses.stream")
-@_call("azure", "responses.stream")
+@call("openai", "responses.stream")
+@call("azure", "responses.stream")
 def _responses_stream(api: openai.OpenAI) -> Iterable[Any]:
     return api.responses.create(model="gpt-4.1-mini", input=MESSAGES, stream=True)
 
 
-@_call("openai", "responses.tool.stream")
+@call("openai", "responses.tool.stream")
 def _responses_tool_stream(api: openai.OpenAI) -> Iterable[Any]:
     tools: Any = [{"type": "function", "strict": False, **_tools(parameters=TOOL_SCHEMA)[0]}]
     return api.responses.create(model="gpt-5-mini", input=QUESTION, tools=tools, tool_choice="required", stream=True)
 
 
-@_async_call("openai", "responses.stream.async")
+@async_call("openai", "responses.stream.async")
 async def _responses_stream_async(api: openai.AsyncOpenAI) -> AsyncIterable[Any]:
     async for event in await api.responses.create(model="gpt-5-mini", input=QUESTION, stream=True):
         yield event
 
 
-@_call("openai", "responses.input_tokens")
+@call("openai", "responses.input_tokens")
 def _input_tokens(api: openai.OpenAI) -> Iterable[Any]:
     return [api.responses.input_tokens.count(model="gpt-5-mini", input=QUESTION)]
 
 
-@_call("openai", "embeddings")
-@_call("azure", "embeddings")
+@call("openai", "embeddings")
+@call("azure", "embeddings")
 def _embeddings(api: openai.OpenAI) -> Iterable[Any]:
     return [api.embeddings.create(model="text-embedding-3-small", input=[QUESTION, "night"], dimensions=16)]
 
 
-@_call("openai", "moderations")
+@call("openai", "moderations")
 def _moderations(api: openai.OpenAI) -> Iterable[Any]:
     return [api.moderations.create(input=QUESTION)]
 
 
-@_call("openai", "models")
-@_call("azure", "models")
+@call("openai", "models")
+@call("azure", "models")
 def _models(api: openai.OpenAI) -> Iterable[Any]:
     return api.models.list()
 
@@ -236,7 +236,7 @@ def _models(api: openai.OpenAI) -> Iterable[Any]:
 # Anthropic.
 
 
-@_call("anthropic", "messages")
+@call("anthropic", "messages")
 def _messages(api: anthropic.Anthropic) -> Iterable[Any]:
     return [
         api.messages.create(
@@ -248,14 +248,14 @@ def _messages(api: anthropic.Anthropic) -> Iterable[Any]:
     ]
 
 
-@_call("anthropic", "messages.stream")
+@call("anthropic", "messages.stream")
 def _messages_stream(api: anthropic.Anthropic) -> Iterable[Any]:
     return api.messages.create(
         model="claude-opus-4-8", max_tokens=8, messages=[{"role": "user", "content": QUESTION}], stream=True
     )
 
 
-@_call("anthropic", "messages.thinking.stream")
+@call("anthropic", "messages.thinking.stream")
 def _messages_thinking_stream(api: anthropic.Anthropic) -> Iterable[Any]:
     return api.messages.create(
         model="claude-haiku-4-5",
@@ -266,7 +266,7 @@ def _messages_thinking_stream(api: anthropic.Anthropic) -> Iterable[Any]:
     )
 
 
-@_call("anthropic", "messages.tool.stream")
+@call("anthropic", "messages.tool.stream")
 def _messages_tool_stream(api: anthropic.Anthropic) -> Iterable[Any]:
     return api.messages.create(
         model="claude-haiku-4-5",
@@ -278,26 +278,26 @@ def _messages_tool_stream(api: anthropic.Anthropic) -> Iterable[Any]:
     )
 
 
-@_call("anthropic", "messages.stream.accumulated")
+@call("anthropic", "messages.stream.accumulated")
 def _messages_accumulated(api: anthropic.Anthropic) -> Iterable[Any]:
     asked: Any = [{"role": "user", "content": QUESTION}]
     with api.messages.stream(model="claude-opus-4-8", max_tokens=64, messages=asked) as stream:
         return [stream.get_final_message()]
 
 
-@_async_call("anthropic", "messages.stream.async")
+@async_call("anthropic", "messages.stream.async")
 async def _messages_stream_async(api: anthropic.AsyncAnthropic) -> AsyncIterable[Any]:
     asked: Any = [{"role": "user", "content": QUESTION}]
     async for event in await api.messages.create(model="claude-haiku-4-5", max_tokens=64, messages=asked, stream=True):
         yield event
 
 
-@_call("anthropic", "messages.count_tokens")
+@call("anthropic", "messages.count_tokens")
 def _count_tokens(api: anthropic.Anthropic) -> Iterable[Any]:
     return [api.messages.count_tokens(model="claude-haiku-4-5", messages=[{"role": "user", "content": QUESTION}])]
 
 
-@_call("anthropic", "models")
+@call("anthropic", "models")
 def _anthropic_models(api: anthropic.Anthropic) -> Iterable[Any]:
     return api.models.list()
 
@@ -305,24 +305,24 @@ def _anthropic_models(api: anthropic.Anthropic) -> Iterable[Any]:
 # Gemini.
 
 
-@_call("gemini", "generate_content")
+@call("gemini", "generate_content")
 def _generate(api: genai.Client) -> Iterable[Any]:
     config = types.GenerateContentConfig(system_instruction="Be brief.", max_output_tokens=9)
     return [api.models.generate_content(model="gemini-2.5-flash", contents=QUESTION, config=config)]
 
 
-@_call("gemini", "generate_content.stream")
+@call("gemini", "generate_content.stream")
 def _generate_stream(api: genai.Client) -> Iterable[Any]:
     return api.models.generate_content_stream(model="gemini-2.5-flash", contents=QUESTION)
 
 
-@_async_call("gemini", "generate_content.stream.async")
+@async_call("gemini", "generate_content.stream.async")
 async def _generate_stream_async(api: Any) -> AsyncIterable[Any]:
     async for chunk in await api.models.generate_content_stream(model="gemini-3.6-flash", contents=QUESTION):
         yield chunk
 
 
-@_call("gemini", "generate_content.tool")
+@call("gemini", "generate_content.tool")
 def _generate_tool(api: genai.Client) -> Iterable[Any]:
     declaration = types.FunctionDeclaration(**_tools(parameters_json_schema=TOOL_SCHEMA)[0])
     calling = types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode.ANY)
@@ -333,17 +333,17 @@ def _generate_tool(api: genai.Client) -> Iterable[Any]:
     return [api.models.generate_content(model="gemini-2.5-flash", contents=QUESTION, config=config)]
 
 
-@_call("gemini", "count_tokens")
+@call("gemini", "count_tokens")
 def _gemini_count_tokens(api: genai.Client) -> Iterable[Any]:
     return [api.models.count_tokens(model="gemini-2.5-flash", contents=QUESTION)]
 
 
-@_call("gemini", "embed_content")
+@call("gemini", "embed_content")
 def _embed_content(api: genai.Client) -> Iterable[Any]:
     config = types.EmbedContentConfig(output_dimensionality=16)
     return [api.models.embed_content(model="gemini-embedding-001", contents=[QUESTION, "night"], config=config)]
 
 
-@_call("gemini", "models")
+@call("gemini", "models")
 def _gemini_models(api: genai.Client) -> Iterable[Any]:
     return api.models.list()

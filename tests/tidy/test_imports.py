@@ -31,7 +31,7 @@ MAY_IMPORT = {
     # Tables and values.
     "gateway.endpoints": (),
     "gateway.providers": ("gateway.endpoints",),
-    "gateway.faults": ("gateway.endpoints", "gateway.wire.http1"),
+    "gateway.faults": ("gateway.endpoints", "gateway.wire"),
     "gateway.request": ("gateway.wire",),
     "gateway.settings": ("gateway.proxy", "gateway.toml_text"),
     "gateway.toml_text": (),

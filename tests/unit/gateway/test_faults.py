@@ -2,7 +2,9 @@
 
 import json
 
+import msgspec
 import pytest
+from botocore.eventstream import EventStreamBuffer
 
 from gateway.faults import CODES, Refusal, render_answer, render_stream_error
 
@@ -90,3 +92,37 @@ def test_a_stream_ends_with_the_provider_s_own_error_event(dialect, endpoint, be
     assert event.startswith(begins)
     assert event.endswith(ends)
     assert event.count(b"data:") == 1
+
+
+def test_a_stream_of_lines_ends_with_a_line():
+    event = render_stream_error(Refusal("upstream_broken", "It broke"), "ollama", "chat", "req_1", lines=True)
+    assert event == b'{"error":"It broke (LensAI request req_1)"}\n'
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"), [("upstream_timeout", "modelTimeoutException"), ("upstream_broken", "internalServerException")]
+)
+def test_a_binary_stream_ends_with_an_exception_that_aws_s_sdk_knows(code, kind):
+    buffer = EventStreamBuffer()
+    buffer.add_data(render_stream_error(Refusal(code, "It broke"), "bedrock", "converse", "req_1"))
+    (message,) = list(buffer)
+    assert message.headers == {
+        ":exception-type": kind, ":content-type": "application/json", ":message-type": "exception",
+    }  # fmt: skip
+    assert message.payload == b'{"message":"It broke (LensAI request req_1)"}'
+
+
+@pytest.mark.parametrize(
+    ("dialect", "body"),
+    [
+        ("bedrock", {"message": "No (LensAI request req_1)"}),
+        ("cohere", {"message": "No (LensAI request req_1)", "id": "req_1"}),
+        ("ollama", {"error": "No (LensAI request req_1)"}),
+        ("voyage", {"detail": "No (LensAI request req_1)"}),
+    ],
+)
+def test_the_other_providers_shapes(dialect, body):
+    answer = render_answer(Refusal("key_scope", "No"), dialect, "req_1", close=False)
+    head, _, text = answer.partition(b"\r\n\r\n")
+    assert msgspec.json.decode(text) == body
+    assert (b"x-amzn-errortype: AccessDeniedException" in head) == (dialect == "bedrock")

@@ -97,3 +97,23 @@ def test_a_body_over_the_copy_limit_is_estimated_from_its_beginning() -> None:
 
     assert not tapped.reading(complete=True).lines
     assert tapped.seen == (BODY, len(BODY) + 1)
+
+
+def test_audio_is_metered_as_it_passes_and_never_kept() -> None:
+    about = About("openai", request=b'{"model":"tts-1","input":"hello"}')
+    spoken = Tap("openai.speech", about, Settings(), streams=False, encoding=b"", strip=False, flags=[])
+    for _ in range(100):
+        spoken.take(b"\xff\xf3" * 5000)
+
+    assert (spoken.copied_bytes, spoken.seen.raw, spoken.seen.bytes_total) == (0, b"", 1_000_000)
+    reading = spoken.reading(complete=False)
+    assert (reading.provenance, reading.lines[0].usage.input_characters) == ("reported", 5)
+
+
+def test_it_says_whether_an_event_of_ours_may_follow() -> None:
+    tapped = tap(streams=True)
+    tapped.take(WORD[:-1])
+    assert not tapped.at_boundary
+    tapped.take(WORD[-1:])
+    assert tapped.at_boundary
+    assert not tap().at_boundary

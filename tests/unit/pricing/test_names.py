@@ -33,6 +33,14 @@ NAMES = Names(providers)
         ("mistral", "mistral-large-2411", "mistral-large", "alias"),
         ("x-ai", "grok-4-latest", "grok-4-0709", "alias"),
         ("groq", "openai/gpt-oss-120b", "openai/gpt-oss-120b", "exact"),
+        (
+            "aws",
+            "us.anthropic.claude-haiku-4-5-20251001-v1:0",
+            "regional.anthropic.claude-haiku-4-5-20251001-v1:0",
+            "alias",
+        ),
+        ("aws", "anthropic.claude-3-haiku-20240307-v1:0", "regional.anthropic.claude-3-haiku-20240307-v1:0", "alias"),
+        ("aws", "eu.amazon.nova-lite-v1:0", "amazon.nova-lite-v1:0", "alias"),
     ],
 )
 def test_what_providers_call_their_models_is_known(provider: str, name: str, model: str, match: str):
@@ -54,6 +62,8 @@ def test_what_providers_call_their_models_is_known(provider: str, name: str, mod
         ("openai", "ft:gpt-4o-2024-whatever"),
         ("openai", "gpt-5-nano-turbo"),
         ("openai", ""),
+        ("aws", "us.amazon.nova-lite-clone-v1:0"),
+        ("aws", "elsewhere.amazon.nova-lite-v1:0"),
         ("openai", "claude-sonnet-4-5"),
         ("no-such-provider", "gpt-4o"),
         ("", "gpt-4o"),

@@ -34,10 +34,12 @@ def test_every_bucket_can_be_given_a_rate():
 
 
 def test_other_buckets_have_the_unit_of_price_lists():
-    rates = rates_of(Override("*", "*", {"web_searches": "10", "input_pages": "4", "input_audio_ms": "3.6"}))
+    stated = {"web_searches": "10", "input_pages": "4", "input_audio_ms": "3.6", "output_images": "0.04"}
+    rates = rates_of(Override("*", "*", stated))
     assert rates["web_searches"] == 10**16
     assert rates["input_pages"] == 4 * 10**15
     assert rates["input_audio_ms"] == 10**12
+    assert rates["output_images"] == 4 * 10**16
     rates = rates_of(Override("*", "*", {"rerank_searches": "2", "input_images": "0.1", "input_pixels": "0.6"}))
     assert rates["rerank_searches"] == 2 * 10**15
     assert rates["input_images"] == 10**14

@@ -22,7 +22,7 @@ def test_tokens_out_include_reasoning():
 
 def test_every_token_bucket_is_in_exactly_one_of_the_totals():
     others = ("web_searches", "file_searches", "input_characters", "input_pages", "input_annotated_pages")
-    others += ("input_messages", "input_audio_ms", "output_audio_ms")
+    others += ("input_messages", "input_audio_ms", "output_audio_ms", "output_images", "trained_tokens")
     others += ("rerank_searches", "input_images", "input_pixels")
     assert ONE_OF_EACH.tokens_in + ONE_OF_EACH.tokens_out == len(Usage.__struct_fields__) - len(others)
 

@@ -5,7 +5,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.metering.counts import COUNT_MAX, Count, WholeNumber, draw, is_stated, text_or_none
+from gateway.metering.counts import (
+    COUNT_MAX,
+    Contradiction,
+    Count,
+    Seconds,
+    WholeNumber,
+    check_total,
+    draw,
+    draw_parts,
+    is_stated,
+    milliseconds,
+    text_or_none,
+)
 
 decode = msgspec.json.Decoder(Count).decode
 
@@ -41,6 +53,41 @@ def test_the_first_pool_gives_first():
     pools = [3, 5]
     assert draw(pools, 4) == [3, 1]
     assert pools == [0, 4]
+
+
+@given(
+    st.lists(st.integers(0, 50), min_size=3, max_size=3), st.integers(0, 200), st.lists(st.integers(0, 60), max_size=3)
+)
+def test_parts_are_drawn_from_their_own_pools_first(pools: list[int], amount: int, parts: list[int]):
+    before = list(pools)
+    taken = draw_parts(pools, amount, parts)
+    assert sum(taken) == min(amount, sum(before))
+    assert [left + part for left, part in zip(pools, taken, strict=True)] == before
+    if sum(parts) <= amount:
+        assert all(took >= min(part, pool) for took, part, pool in zip(taken, parts, before, strict=False))
+
+
+def test_parts_before_the_rest():
+    pools = [10, 10, 10]
+    assert draw_parts(pools, 12, (0, 4)) == [8, 4, 0]
+    assert pools == [2, 6, 10]
+
+
+def test_a_total_that_is_stated_must_agree():
+    check_total(None, 5)
+    check_total(5, 5)
+    with pytest.raises(Contradiction):
+        check_total(4, 5)
+
+
+@pytest.mark.parametrize("text", [b"-0.1", b'"7"', b"1e12", b"NaN", b"null"])
+def test_what_is_no_duration_is_refused(text: bytes):
+    with pytest.raises(msgspec.DecodeError):
+        msgspec.json.decode(text, type=Seconds)
+
+
+def test_seconds_are_rounded_to_milliseconds():
+    assert [milliseconds(seconds) for seconds in (7, 36.709999084472656, 0.0004)] == [7000, 36_710, 0]
 
 
 def test_only_texts_with_something_in_them_are_texts():

@@ -5,11 +5,10 @@ import json
 
 import pytest
 
-from gateway.metering.counts import INPUT_NOT_COUNTED
+from gateway.metering.counts import INPUT_NOT_COUNTED, OUTPUT_ESTIMATED
 from gateway.metering.estimate import (
     ATTACHMENT_ASSUMED,
     ATTACHMENT_TOKENS,
-    OUTPUT_ESTIMATED,
     REASONING_NOT_SEEN,
     estimate,
 )
@@ -17,6 +16,7 @@ from gateway.metering.meter import Seen
 from gateway.metering.reading import Line, Reading
 from gateway.wire.eventstream import encode
 from pricing.usage import Usage
+from tests.unit.gateway.metering.test_media import png, wav
 
 NOTHING = Seen(b"", 0)
 HELLO = {"role": "user", "content": "hello world"}
@@ -64,6 +64,52 @@ def test_an_image_is_the_dearest_image_and_never_its_base64():
     assert found == (3 + 3 + 1 + ATTACHMENT_TOKENS, 0, (ATTACHMENT_ASSUMED,))
 
 
+def data_url(file: bytes) -> str:
+    return "data:application/octet-stream;base64," + base64.b64encode(file).decode()
+
+
+def test_an_image_whose_header_is_read_costs_what_its_size_says():
+    image = {"type": "image_url", "image_url": {"url": data_url(png(512, 512)), "detail": "high"}}
+    found = estimated("openai.chat", "openai/gpt-4o", {"messages": [{"role": "user", "content": [image]}]})
+    assert found == (3 + 3 + 1 + 255, 0, ())
+
+
+@pytest.mark.parametrize("url", ["https://example.com/cat.png", data_url(b"%PDF-1.7" + b"\0" * 600)])
+def test_one_that_lies_elsewhere_or_has_pages_is_assumed(url: str):
+    image = {"type": "image_url", "image_url": {"url": url}}
+    found = estimated("openai.chat", "gpt-4o", {"messages": [{"role": "user", "content": [image]}]})
+    assert found == (3 + 3 + 1 + ATTACHMENT_TOKENS, 0, (ATTACHMENT_ASSUMED,))
+
+
+def test_sound_is_billed_as_sound():
+    part = {"inlineData": {"mimeType": "audio/wav", "data": base64.b64encode(wav(b"\0" * 96_000)).decode()}}
+    request = {"contents": [{"role": "user", "parts": [part]}]}
+    reading = estimate("gemini.generate", "gemini-2.5-flash", json.dumps(request).encode(), NOTHING, Reading())
+    assert reading.lines[0].usage.input_audio == 64
+    assert reading.flags == ()
+
+
+def test_a_text_without_blanks_is_a_text():
+    assert estimated("openai.embeddings", "text-embedding-3-small", {"input": "\u4f60\u597d" * 400})[0] < 1600
+
+
+def test_speech_and_transcriptions_are_estimated_by_their_own_rules():
+    request = json.dumps({"model": "gpt-4o-mini-tts", "input": "hello world"}).encode()
+    reading = estimate("openai.speech", "gpt-4o-mini-tts", request, Seen(b"", 900), Reading())
+    assert (reading.provenance, reading.flags) == ("estimated", (OUTPUT_ESTIMATED,))
+    assert estimate("openai.transcription", "whisper-1", b"no form", NOTHING, Reading()) == Reading()
+
+
+@pytest.mark.parametrize("reader", ["openai.images", "openai.batch", "anthropic.batch", "gemini.live"])
+def test_of_some_answers_a_text_tells_nothing(reader: str):
+    assert estimate(reader, "gpt-4o", b'{"prompt":"hello"}', NOTHING, Reading()) == Reading()
+
+
+def test_what_will_be_told_later_is_not_estimated():
+    deferred = Reading(provenance="deferred", work_id="resp_1")
+    assert estimate("openai.responses", "gpt-5", b'{"input":"hello"}', NOTHING, deferred) == deferred
+
+
 def test_the_output_is_the_text_that_was_seen():
     assert estimated("openai.chat", "gpt-4o", {"messages": []}, said("hello", " world", "!"))[1] == 3
     assert estimated("openai.chat", "gpt-4o", {"messages": []}, said('"content":"x" \\ é'))[1] > 3
@@ -102,6 +148,7 @@ REQUESTS = [
     ("openai.embeddings", {"input": ["hello", "hello world"]}, 3),
     ("openai.responses", {"instructions": "hello", "input": [HELLO]}, 3 + 1 + 3 + 1 + 2),
     ("gemini.embeddings", {"content": {"parts": [{"text": "hello world"}]}}, 2),
+    ("gemini.interactions", {"input": "hello world", "system_instruction": "hello"}, 3 + 2 + 1),
     ("gemini.generate", {"contents": [{"role": "user", "parts": [{"text": "hello"}]}]}, 3 + 3 + 1 + 1),
     ("anthropic.messages", {"system": "hello", "messages": [HELLO], "max_tokens": 9}, 3 + 1 + 3 + 1 + 2),
     ("openai.embeddings", {"inputs": [["hello", "hello world"]]}, 3),
@@ -127,6 +174,7 @@ ANSWERS = [
     ("openai.completions", {"choices": [{"text": "hello world"}]}),
     ("openai.responses", {"type": "response.output_text.delta", "delta": "hello world"}),
     ("anthropic.messages", {"type": "content_block_delta", "delta": {"type": "text_delta", "text": "hello world"}}),
+    ("gemini.interactions", {"event_type": "step.delta", "delta": {"text": "hello world", "type": "text"}}),
     ("gemini.generate", {"candidates": [{"content": {"parts": [{"text": "hello world"}]}}]}),
     ("bedrock.converse", {"contentBlockIndex": 0, "delta": {"text": "hello world"}}),
     ("bedrock.invoke", {"generation": "hello world"}),

@@ -89,3 +89,22 @@ def test_an_unreadable_event_is_flagged_and_changes_nothing_else():
 def test_a_usage_without_its_input_is_never_final():
     half = msgspec.structs.replace(total(7), flags=(INPUT_NOT_COUNTED,))
     assert folded(half).reading(complete=True).provenance == "partial"
+
+
+DEFERRED = Reading(provenance="deferred", work_id="resp_1")
+
+
+def test_work_in_the_background_is_deferred_until_it_states_its_usage():
+    assert folded(DEFERRED, Reading()).reading(complete=False) == DEFERRED
+    ended = msgspec.structs.replace(total(5), provenance="reported", work_id="resp_1")
+    reading = folded(DEFERRED, ended).reading(complete=True)
+    assert (reading.provenance, reading.work_id) == ("reported", "resp_1")
+
+
+def test_work_that_ended_without_a_usage_is_not_deferred_any_more():
+    assert folded(DEFERRED, Reading(work_id="resp_1")).reading(complete=True).provenance == "unknown"
+
+
+def test_a_usage_stays_whatever_is_said_of_the_work_after_it():
+    reading = folded(total(5), DEFERRED).reading(complete=False)
+    assert (output(reading), reading.work_id) == (5, "resp_1")

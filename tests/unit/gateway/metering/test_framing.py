@@ -2,7 +2,18 @@
 
 from gateway.metering.counts import PROVIDER_ERROR
 from gateway.metering.fold import UNREADABLE, LastWins
-from gateway.metering.framing import BODY_TOO_LARGE, EVENT_TOO_LARGE, METER_ERROR, Array, Body, Events, Frames, Lines
+from gateway.metering.framing import (
+    BODY_TOO_LARGE,
+    EVENT_TOO_LARGE,
+    METER_ERROR,
+    Array,
+    Body,
+    Events,
+    Frames,
+    Lines,
+    Opaque,
+    Records,
+)
 from gateway.metering.reading import Line, Reading
 from gateway.wire.eventstream import encode
 from pricing.usage import Usage
@@ -249,3 +260,37 @@ def test_every_framing_knows_where_an_event_of_ours_could_follow():
     body = Body(lambda body: Reading(), 10)
     body.feed(b"{}")
     assert body.at_boundary is False
+
+
+def test_every_line_of_records_is_read_and_the_last_may_lack_its_end():
+    fold = Recorder()
+    records = Records(fold, 100)
+    body = b'{"a":1}\r\n\n{"b":2}\n{"c":3}'
+    assert b"".join(records.feed(body[at : at + 1]) for at in range(len(body))) == body
+    records.reading(complete=True)
+    assert fold.taken == [b'{"a":1}', b'{"b":2}', b'{"c":3}']
+
+
+def test_a_line_too_large_is_skipped_and_the_next_is_read():
+    fold = Recorder()
+    records = Records(fold, 20)
+    for piece in (b'{"a":"' + b"x" * 15, b"x" * 15 + b'"}\n{"b"', b":2}\n"):
+        records.feed(piece)
+    assert records.reading(complete=True).flags == (EVENT_TOO_LARGE,)
+    assert fold.taken == [b'{"b":2}']
+
+
+def test_a_defect_in_records_costs_a_number():
+    records = Records(Broken(), 100)
+    assert records.feed(b'{"a":1}\n') == b'{"a":1}\n'
+    assert records.reading(complete=True).flags == (METER_ERROR,)
+
+
+def test_of_what_is_opaque_only_the_beginning_is_kept():
+    kept: list[bytes] = []
+    opaque = Opaque(lambda beginning: kept.append(beginning) or Reading())
+    for _ in range(100):
+        assert opaque.feed(b"\0" * 1000) == b"\0" * 1000
+    assert opaque.flush() == b""
+    opaque.reading(complete=True)
+    assert kept == [b"\0" * 4096]

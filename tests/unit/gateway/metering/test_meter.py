@@ -10,6 +10,7 @@ from gateway.endpoints import APIS
 from gateway.metering import meter
 from gateway.metering.meter import READERS, Seen, StreamMeter, read_body
 from gateway.metering.reading import About, Reading
+from gateway.metering.sessions import SESSIONS
 from gateway.wire.eventstream import encode
 
 
@@ -228,7 +229,7 @@ def test_a_body_is_final_whatever_its_choices_say():
 
 
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"usage":', b"[1]", b'{"choices":' + b"[" * 10_000])
-@pytest.mark.parametrize("reader", READERS)
+@pytest.mark.parametrize("reader", sorted(set(READERS) - {"openai.speech", "openai.transcription"}))
 def test_a_body_that_is_no_answer_is_unknown_and_flagged(reader: str, body: bytes):
     reading = read_body(reader, About("openai"), body)
     assert (reading.lines, reading.provenance, reading.flags) == ((), "unknown", (meter.BODY_UNREADABLE,))
@@ -251,4 +252,123 @@ def test_text_that_is_none_costs_no_numbers_and_is_no_defect_of_ours(junk: bytes
 
 def test_every_endpoint_that_names_a_reader_has_one():
     named = {row.endpoint.reader for rows in APIS.values() for row in rows if row.endpoint.reader}
-    assert named == set(READERS)
+    assert named == set(READERS) | set(SESSIONS)
+
+
+def test_a_transcription_may_be_any_text_but_broken_json():
+    assert read_body("openai.transcription", About("openai"), b"1\n00:00 --> 00:02\nhello\n") == Reading()
+    assert read_body("openai.transcription", About("openai"), b'{"text":').flags == (meter.BODY_UNREADABLE,)
+
+
+SPEECH = About("openai", request=b'{"model":"tts-1","input":"hello"}')
+SPEECH_EVENTS = About("openai", request=b'{"model":"gpt-4o-mini-tts","input":"hello","stream_format":"sse"}')
+IMAGE_USAGE = {"input_tokens": 9, "output_tokens": 1056, "total_tokens": 1065}
+INTERACTION = {"id": "v1_a", "model": "gemini-3-flash", "status": "in_progress"}
+INTERACTION_USAGE = {"total_input_tokens": 8, "total_output_tokens": 5, "total_tokens": 13}
+BATCH_LINE = {"custom_id": "a", "result": {"type": "succeeded", "message": {**MESSAGE, "usage": {"input_tokens": 50,
+              "output_tokens": 10}}}}  # fmt: skip
+MEDIA = [
+    (
+        "openai.images",
+        About("openai"),
+        sse(
+            {"type": "image_generation.partial_image", "b64_json": "AAAA" * 50},
+            {"type": "image_generation.completed", "b64_json": "AAAA" * 50, "usage": IMAGE_USAGE},
+        ),
+        {"input_text": 9, "output_image": 1056},
+    ),
+    (
+        "openai.transcription",
+        About("openai"),
+        sse(
+            {"type": "transcript.text.delta", "delta": "he"},
+            {"type": "transcript.text.done", "text": "hello", "usage": {"type": "duration", "seconds": 7}},
+        ),
+        {"input_audio_ms": 7000},
+    ),
+    (
+        "openai.speech",
+        SPEECH_EVENTS,
+        sse(
+            {"type": "speech.audio.delta", "audio": "AAAA" * 50},
+            {"type": "speech.audio.done", "usage": {"input_tokens": 2, "output_tokens": 11, "total_tokens": 13}},
+        ),
+        {"input_text": 2, "output_audio": 11},
+    ),
+    ("openai.speech", SPEECH, b"\xff\xf3data: \n\n{}" * 50, {"input_characters": 5}),
+    ("openai.speech", SPEECH, b"{\0[\1 \n\n" * 50, {"input_characters": 5}),
+    (
+        "gemini.interactions",
+        About("gemini", request=b'{"input":"hi"}'),
+        sse(
+            {"event_type": "interaction.created", "interaction": INTERACTION},
+            {"event_type": "step.delta", "delta": {"text": 'say "usage"', "type": "text"}},
+            {"event_type": "interaction.completed",
+             "interaction": {**INTERACTION, "status": "completed", "usage": INTERACTION_USAGE}},
+        ),
+        {"input_text": 8, "output_text": 5},
+    ),
+    (
+        "anthropic.batch",
+        About("anthropic"),
+        b"\n".join(json.dumps(BATCH_LINE).encode() for _ in range(3)),
+        {"input_text": 150, "output_text": 30},
+    ),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reader", "about", "body", "buckets"), MEDIA)
+def test_answers_that_are_no_text_are_read_alike_in_any_chunks_too(
+    reader: str, about: About, body: bytes, buckets: dict[str, int]
+):
+    for pieces in splits(body):
+        stream = StreamMeter(reader, about, strip=False, event_bytes_max=1 << 20, text_bytes_max=1 << 20)
+        assert b"".join(stream.feed(piece) for piece in pieces) + stream.flush() == body
+        reading = stream.finish(complete=True)
+        assert [dict(line.usage.buckets()) for line in reading.lines] == [buckets]
+        assert (reading.provenance, reading.flags) == ("reported", ())
+
+
+@pytest.mark.parametrize(("reader", "about", "body", "buckets"), MEDIA)
+def test_cut_anywhere_they_claim_no_more(reader: str, about: About, body: bytes, buckets: dict[str, int]):
+    for end in range(len(body)):
+        stream = StreamMeter(reader, about, strip=False, event_bytes_max=1 << 20, text_bytes_max=1 << 20)
+        assert stream.feed(body[:end]) + stream.flush() == body[:end]
+        for line in stream.finish(complete=False).lines:
+            assert all(count <= buckets[bucket] for bucket, count in line.usage.buckets())
+
+
+def test_audio_is_counted_and_not_kept():
+    stream = StreamMeter("openai.speech", SPEECH, strip=False, event_bytes_max=1 << 20, text_bytes_max=1 << 20)
+    for _ in range(100):
+        stream.feed(b"\xff\xf3" * 5000)
+    assert stream.seen == Seen(b"", 1_000_000)
+
+
+def test_an_error_in_place_of_audio_costs_nothing():
+    stream = StreamMeter("openai.speech", SPEECH, strip=False, event_bytes_max=1 << 20, text_bytes_max=0)
+    for byte in b'{"error":{"message":"no"}}':
+        stream.feed(bytes((byte,)))
+    assert stream.finish(complete=True).lines == ()
+
+
+def test_a_stream_in_the_background_that_was_left_is_told_of_later():
+    queued = {**RESPONSE, "background": True, "status": "queued"}
+    word = {"type": "response.output_text.delta", "delta": "Hi"}
+    left = sse({"type": "response.created", "response": queued}, *[word] * 9, name="event")
+    ended = sse(
+        {
+            "type": "response.completed",
+            "response": {**queued, "status": "completed", "usage": {"input_tokens": 4, "output_tokens": 2}},
+        },
+        name="event",
+    )
+    reading = metered("openai.responses", "openai", [left], complete=False)[1]
+    assert (reading.lines, reading.provenance, reading.work_id) == ((), "deferred", "resp_1")
+    reading = metered("openai.responses", "openai", [left, ended])[1]
+    assert (reading.provenance, reading.work_id) == ("reported", "resp_1")
+
+
+def test_what_is_large_as_a_rule_is_never_kept():
+    assert {reader for reader in READERS if meter.is_never_kept(reader)} >= {"openai.speech", "anthropic.batch"}
+    assert not meter.is_never_kept("openai.chat")

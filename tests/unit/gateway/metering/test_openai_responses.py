@@ -133,3 +133,32 @@ def test_errors_are_noticed():
     event = {"type": "error", "code": "x", "message": "no", "sequence_number": 1}
     assert read(json.dumps(failed).encode(), "openai").flags == (PROVIDER_ERROR,)
     assert read(json.dumps(event).encode(), "openai").flags == (PROVIDER_ERROR,)
+
+
+@pytest.mark.parametrize("status", ["queued", "in_progress"])
+def test_a_response_in_the_background_is_left_for_later(status: str):
+    reading = read_whole(background=True, status=status, usage=None)
+    assert (reading.lines, reading.provenance, reading.work_id) == ((), "deferred", "resp_1")
+
+
+def test_and_tells_its_usage_once_it_has_ended():
+    reading = read_whole(background=True, status="completed")
+    assert (buckets(reading), reading.provenance, reading.work_id) == ([(None, MAIN)], "reported", "resp_1")
+
+
+@pytest.mark.parametrize("status", ["failed", "cancelled"])
+def test_or_does_not_say_if_it_was_stopped(status: str):
+    reading = read_whole(background=True, status=status, usage=None)
+    assert (reading.provenance, reading.work_id) == ("unknown", "resp_1")
+
+
+@pytest.mark.parametrize("background", [False, None])
+def test_a_response_in_the_foreground_is_no_work_to_be_told_of_again(background: bool | None):
+    reading = read_whole(background=background, status="completed")
+    assert (reading.provenance, reading.work_id) == ("reported", None)
+
+
+def test_a_compaction_is_read_like_a_response():
+    body = {"id": "resp_2", "object": "response.compaction", "output": [], "usage": USAGE}
+    reading = read(json.dumps(body).encode(), "openai")
+    assert (buckets(reading), reading.model, reading.work_id) == ([(None, MAIN)], None, None)

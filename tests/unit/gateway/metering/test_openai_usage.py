@@ -1,9 +1,19 @@
 """Details overlap with their totals; buckets never overlap, and always sum to what the total says."""
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.metering.openai_usage import InputDetails, OutputDetails, input_buckets, output_buckets, overdrawn
+from gateway.metering.counts import Contradiction
+from gateway.metering.openai_usage import (
+    InputDetails,
+    OutputDetails,
+    TokenUsage,
+    input_buckets,
+    output_buckets,
+    overdrawn,
+)
 from pricing.usage import Usage
 
 COUNTS = st.none() | st.integers(0, 100)
@@ -61,3 +71,34 @@ def test_input_buckets_sum_to_the_input(
 def test_output_buckets_sum_to_the_output(total: int, audio: int | None, image: int | None, within: int, beside: int):
     usage = Usage(**output_buckets(total, OutputDetails(audio_tokens=audio, image_tokens=image), within, beside))
     assert usage.tokens_out == total + beside
+
+
+def test_cached_tokens_are_of_the_modality_that_is_stated_and_the_rest_is_text_first():
+    details = msgspec.convert(
+        {"audio_tokens": 60, "image_tokens": 10, "cached_tokens_details": {"audio_tokens": 20, "text_tokens": 5}},
+        InputDetails,
+    )
+    assert non_zero(input_buckets(100, details, 30)) == {
+        "input_text": 20, "input_audio": 40, "input_image": 10, "cache_read_text": 10, "cache_read_audio": 20,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("spelling", ["tokens", "token"])
+def test_details_are_read_in_either_spelling(spelling: str):
+    usage = msgspec.convert(
+        {
+            "input_tokens": 10,
+            f"input_{spelling}_details": {"audio_tokens": 4},
+            "output_tokens": 5,
+            f"output_{spelling}_details": {"audio_tokens": 3},
+            "total_tokens": 15,
+        },
+        TokenUsage,
+    )
+    assert non_zero(usage.buckets()) == {"input_text": 6, "input_audio": 4, "output_text": 2, "output_audio": 3}
+
+
+def test_a_total_that_is_another_is_a_contradiction():
+    with pytest.raises(Contradiction):
+        TokenUsage(input_tokens=1, output_tokens=2, total_tokens=4).buckets()
+    assert TokenUsage(input_tokens=1, output_tokens=2).buckets()["output_text"] == 2

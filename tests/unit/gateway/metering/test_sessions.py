@@ -1,33 +1,50 @@
-"""Each WebSocket API has a meter, and each response its own reading."""
+"""Every socket has a meter, which costs a number at worst and never the socket."""
+
+import pytest
 
 from gateway.endpoints import APIS, WEBSOCKET
-from gateway.metering.reading import About
+from gateway.metering.framing import METER_ERROR
+from gateway.metering.reading import About, Reading
 from gateway.metering.sessions import SESSIONS, session
-
-DONE = b'{"type":"response.done","response":{"id":"r1","usage":{"input_tokens":9,"output_tokens":2,"total_tokens":11}}}'
 
 
 def test_every_socket_has_a_meter():
-    readers = {row.endpoint.reader for rows in APIS.values() for row in rows if row.method == WEBSOCKET}
-    assert readers == set(SESSIONS)
+    named = {row.endpoint.reader for rows in APIS.values() for row in rows if row.method == WEBSOCKET}
+    assert named == set(SESSIONS)
 
 
-def test_a_response_is_open_until_its_usage_is_stated():
-    meter = session("openai.realtime", About("openai"))
-    meter.received(b'{"type":"session.created","session":{"model":"gpt-realtime"}}')
-    assert meter.open == 0
-    assert meter.received(b'{"type":"response.created","response":{"id":"r1"}}') is None
-    assert meter.open == 1
-    reading = meter.received(DONE)
-    assert reading is not None
-    assert (reading.model, reading.response_id, reading.provenance) == ("gpt-realtime", "r1", "reported")
-    assert (reading.lines[0].usage.tokens_in, reading.lines[0].usage.tokens_out) == (9, 2)
-    assert meter.open == 0
+@pytest.mark.parametrize("reader", SESSIONS)
+def test_a_new_session_owes_nothing(reader: str):
+    opened = session(reader, About("openai"))
+    assert (opened.open, opened.pending()) == (0, ())
 
 
-def test_what_is_no_message_of_the_api_is_left_alone():
-    meter = session("openai.realtime", About("openai"))
-    for payload in (b"", b"no json", b"[]", b'{"type":1}', b'{"type":{}}', b'{"type":[]}'):
-        meter.sent(payload)
-        assert meter.received(payload) is None
-    assert meter.open == 0
+@pytest.mark.parametrize("reader", SESSIONS)
+@pytest.mark.parametrize("payload", [b"", b"\0\xff" * 50, b"[" * 100_000, b'{"type":' * 1000, b'"usageMetadata"'])
+def test_no_bytes_raise(reader: str, payload: bytes):
+    opened = session(reader, About("openai"))
+    opened.sent(payload)
+    assert opened.received(payload) is None
+
+
+def test_a_defect_of_ours_is_a_flag(monkeypatch: pytest.MonkeyPatch):
+    class Broken:
+        open = 1
+
+        def __init__(self, about: About) -> None: ...
+
+        def sent(self, payload: bytes) -> None:
+            raise KeyError
+
+        def received(self, payload: bytes) -> Reading | None:
+            raise KeyError
+
+        def pending(self) -> tuple[Reading, ...]:
+            raise KeyError
+
+    monkeypatch.setitem(SESSIONS, "broken", Broken)
+    opened = session("broken", About("openai"))
+    opened.sent(b"{}")
+    assert opened.open == 1
+    assert opened.received(b"{}") == Reading(flags=(METER_ERROR,))
+    assert opened.pending() == (Reading(flags=(METER_ERROR,)),)

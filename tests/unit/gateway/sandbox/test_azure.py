@@ -38,6 +38,28 @@ def test_a_stream_begins_with_the_verdict_on_the_prompt():
     assert usage["usage"]["completion_tokens"] == 16
 
 
+def test_verdicts_may_come_after_the_words():
+    told = azure(more={"stream": True}, x_sandbox_async_filter="true", x_sandbox_tokens="2")
+
+    first, _, *words, finish, verdict, done = told.events
+    assert first["prompt_filter_results"][0]["prompt_index"] == 0
+    assert [word["choices"][0]["content_filter_results"] for word in words] == [{}, {}]
+    said = sum(len(word["choices"][0]["delta"]["content"]) for word in words)
+    (choice,) = verdict["choices"]
+    assert "delta" not in choice
+    assert choice["content_filter_offsets"] == {"check_offset": said, "start_offset": 0, "end_offset": said}
+    assert (finish["choices"][0]["finish_reason"], done) == ("stop", "[DONE]")
+
+
+def test_an_answer_names_its_deployment_and_the_one_it_stands_in_for():
+    assert azure().headers["x-ms-deployment-name"] == "sandbox-deployment"
+    assert azure("/openai/v1/chat/completions", {"model": "gpt-4o"}).headers["x-ms-deployment-name"] == "gpt-4o"
+    spilled = azure(x_sandbox_spillover="standard-one").headers
+    assert spilled["x-ms-deployment-name"] == "standard-one"
+    assert spilled["x-ms-spillover-from-deployment"] == "sandbox-deployment"
+    assert "x-ms-deployment-name" not in azure(more={"tone": 1}).headers
+
+
 def test_v1_names_the_deployment_in_the_body_and_needs_no_version():
     assert azure("/openai/v1/chat/completions", {"model": "sandbox-deployment"}).status == 200
     assert azure("/openai/v1/chat/completions").json["error"]["message"] == "you must provide a model parameter"

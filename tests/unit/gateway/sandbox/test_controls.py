@@ -1,6 +1,6 @@
 import pytest
 
-from gateway.sandbox.controls import Controls, read_controls
+from gateway.sandbox.controls import Controls, misused_on_socket, read_controls
 from tests.support.processes import ROOT
 
 DEFAULTS = Controls(tokens=7, frozen=True)
@@ -38,3 +38,8 @@ def test_every_control_is_documented():
     page = (ROOT / "docs/reference/sandbox.md").read_text()
 
     assert [name for name in Controls.__struct_encode_fields__ if f"| `{name}` |" not in page] == []
+
+
+def test_how_bodies_are_sent_means_nothing_to_a_websocket():
+    assert misused_on_socket({"x-sandbox-framing": "length"}) == "x-sandbox-framing: not for a WebSocket"
+    assert misused_on_socket({"x-sandbox-tokens": "5", "connection": "upgrade"}) == ""

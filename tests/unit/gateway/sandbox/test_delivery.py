@@ -6,7 +6,7 @@ import pytest
 
 from gateway.sandbox.call import Answer, Piece
 from gateway.sandbox.controls import Controls
-from gateway.sandbox.delivery import Frame, frames
+from gateway.sandbox.delivery import Frame, frames, switching
 from tests.support.sandbox_calls import take_apart
 
 PIECES = (Piece(b"one ", 1), Piece(b"two ", 2, 5), Piece(b"three", 3))
@@ -20,6 +20,17 @@ def send(stream: bool = True, keep_alive: bool = True, **controls: object) -> li
 
 def wire(sent: list[Frame]) -> bytes:
     return b"".join(frame.data for frame in sent)
+
+
+def test_a_handshake_has_no_body_and_may_be_late():
+    answer = Answer(101, (), headers=(("sec-websocket-protocol", "realtime"),))
+    frame = switching(answer, Controls(delay_ms=5), HEADERS)
+
+    assert frame.data == (
+        b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\nconnection: Upgrade\r\nx-request-id: r1\r\n"
+        b"sec-websocket-protocol: realtime\r\n\r\n"
+    )
+    assert (frame.wait_ms, frame.end) == (5, "upgrade")
 
 
 def test_a_stream_leaves_piece_by_piece_in_chunks():

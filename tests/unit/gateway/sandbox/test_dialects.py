@@ -1,6 +1,8 @@
+from typing import get_args
+
 import pytest
 
-from gateway.sandbox.controls import Controls
+from gateway.sandbox.controls import Controls, Provider
 from gateway.sandbox.dialects import DIALECTS, find_dialect
 from gateway.sandbox.request import Request, RequestReader
 from tests.support.sandbox_calls import ask, new_sandbox
@@ -18,6 +20,15 @@ from tests.support.sandbox_calls import ask, new_sandbox
         ("/v1beta/models", "", "gemini"),
         ("/v1/messages", "", "anthropic"),
         ("/openai/v1/models", "anthropic-version: 1\r\n", "azure"),
+        ("/model/m/converse", "", "bedrock"),
+        ("/v1/projects/p/locations/l/publishers/google/models/m:predict", "", "vertex"),
+        ("/v1beta1/projects/p/locations/l/publishers/google/models/m:predict", "x-goog-api-key: 1\r\n", "vertex"),
+        ("/anthropic/v1/messages", "", "anthropic"),
+        ("/v1/files", "anthropic-version: 1\r\n", "anthropic"),
+        ("/v1/files", "x-goog-api-key: 1\r\n", "gemini"),
+        ("/v1/files", "", "openai"),
+        ("/upload/v1beta/files", "", "gemini"),
+        ("/v1/interactions", "", "gemini"),
         ("/anything", "", "openai"),
         ("/v1/models/grok-3-mini", "", "xai"),
         ("/v2/chat", "", "cohere"),
@@ -69,6 +80,10 @@ def test_where_paths_are_shared_the_models_name_tells(path: str, model: str, dia
 @pytest.mark.parametrize("body", [b"", b"{", b'{"model":5}', b'{"model":"no"}', b"{\xff", b"\xff"])
 def test_what_names_no_model_of_the_others_is_openais(body: bytes):
     assert find_dialect(post("/v1/chat/completions", body)).name == "openai"
+
+
+def test_every_provider_can_be_asked_for():
+    assert set(get_args(Provider)) == {*DIALECTS, "auto"}
 
 
 @pytest.mark.parametrize("provider", DIALECTS)

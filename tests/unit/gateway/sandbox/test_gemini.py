@@ -74,4 +74,4 @@ def test_models_are_listed_and_retrieved_under_both_versions():
         "embedContent"
     ]
     assert call(path="/v1beta/models/gpt-4o", method="GET").status == 404
-    assert call(path="/v1beta/files", method="GET").json["error"]["status"] == "NOT_FOUND"
+    assert call(path="/v1beta/tunedModels", method="GET").json["error"]["status"] == "NOT_FOUND"

@@ -77,11 +77,24 @@ def test_a_failure_in_the_middle_is_an_event_with_the_next_number():
 
 
 def test_what_the_api_does_not_take_is_refused():
-    assert respond({"background": True}).json["error"]["param"] == "background"
+    assert respond({"background": True, "store": False}).json["error"]["param"] == "background"
+    assert respond({"previous_response_id": "resp_x", "conversation": "conv_x"}).status == 400
+    assert respond({"previous_response_id": "resp_x"}).json["error"]["code"] == "previous_response_not_found"
     assert respond({"stream_options": {"include_obfuscation": False}}).json["error"]["param"] == "stream_options"
     assert respond({"stream": True, "stream_options": {"include_usage": True}}).status == 400
     assert respond({"messages": []}).json["error"]["code"] == "unknown_parameter"
     assert respond({"max_output_tokens": 1}).status == 400
+
+
+def test_a_response_that_continues_another_reads_it_first():
+    sandbox = new_sandbox()
+    asked = {"model": "gpt-5-mini", "input": "eightish"}
+    first = ask(sandbox, "/v1/responses", asked, x_sandbox_tokens="4").json
+    second = ask(sandbox, "/v1/responses", {**asked, "previous_response_id": first["id"]}).json
+
+    assert (first["previous_response_id"], second["previous_response_id"]) == (None, first["id"])
+    assert second["usage"]["input_tokens"] == 5 + 5 + 4
+    assert second["output"] != first["output"]
 
 
 def test_input_tokens_are_counted_for_free():

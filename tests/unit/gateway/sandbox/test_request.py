@@ -17,6 +17,12 @@ def test_a_request_keeps_its_head_as_it_came():
     assert request.keep_alive
 
 
+def test_a_path_is_known_as_it_was_sent_too():
+    (request,) = RequestReader().feed(b"GET /model/a%2Fb/converse?x=1 HTTP/1.1\r\nhost: a\r\n\r\n")
+
+    assert (request.path, request.raw_path) == ("/model/a/b/converse", "/model/a%2Fb/converse")
+
+
 def test_requests_come_whole_however_the_bytes_are_split():
     stream = COUNTED + CHUNKED + BARE + CHUNKED
     whole = list(RequestReader().feed(stream))
@@ -25,6 +31,15 @@ def test_requests_come_whole_however_the_bytes_are_split():
 
     assert [request.body for request in whole] == [b"body", b"body", b"", b"body"]
     assert single == whole
+
+
+@pytest.mark.parametrize("protocol", [b"websocket", b"h2c"])
+def test_a_request_to_upgrade_is_a_request(protocol: bytes):
+    asked = b"GET /v1/realtime HTTP/1.1\r\nhost: a\r\nconnection: Upgrade\r\nupgrade: " + protocol + b"\r\n\r\n"
+    first, second = RequestReader().feed(asked + BARE)
+
+    assert (first.headers["upgrade"], first.path, first.keep_alive) == (protocol.decode(), "/v1/realtime", True)
+    assert second.path == "/v1/models"
 
 
 def test_a_truncated_request_is_not_a_request():

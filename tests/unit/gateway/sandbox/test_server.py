@@ -5,6 +5,8 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect as connect_websocket
+from websockets.exceptions import ConnectionClosedError
 
 from gateway.sandbox import Sandbox, serve
 from gateway.sandbox.server import PIPELINED_MAX
@@ -103,11 +105,66 @@ async def test_requests_are_kept_as_they_came(sandbox: Sandbox, client: Client):
 
 async def test_a_reset_forgets(sandbox: Sandbox, client: Client):
     await client.ask()
+    sandbox.store.shelf("openai", str).put("a", "kept")
     assert (await client.ask(None, "/_sandbox/reset")).json == {"reset": True}
 
     assert (await client.ask(None, "/_sandbox/bill", "GET")).json["totals"]["calls"] == 0
     assert (await client.ask(None, "/_sandbox/requests", "GET")).json["count"] == 0
     assert (await client.ask(None, "/_sandbox/nothing", "GET")).status == 404
+    assert sandbox.store.shelf("openai", str).get("a") is None
+
+
+def socket_to(sandbox: Sandbox, **headers: str) -> Any:
+    """A WebSocket of an independent client."""
+    given = {"authorization": f"Bearer {KEY}", **{name.replace("_", "-"): value for name, value in headers.items()}}
+    uri = f"ws://127.0.0.1:{sandbox.port}/v1/realtime?model=gpt-realtime"
+    return connect_websocket(uri, additional_headers=given, proxy=None)
+
+
+async def read_to_the_end(socket: Any) -> None:
+    while True:
+        await socket.recv()
+
+
+async def test_an_upgraded_connection_is_a_websocket(sandbox: Sandbox):
+    async with socket_to(sandbox, x_sandbox_websocket_deflate="true", x_sandbox_chunk_delay_ms="1") as socket:
+        assert json.loads(await socket.recv())["type"] == "session.created"
+        await socket.send('{"type": "response.create"}')
+        told = [json.loads(await socket.recv())["type"] for _ in range(4)]
+        pong = await socket.ping()
+        await pong
+
+    assert told[0] == "response.created"
+    line = await until_billed(sandbox, "client_left")
+    assert (line["endpoint"], line["id"][:5]) == ("realtime", "resp_")
+
+
+async def test_a_websocket_that_is_cut_or_reset_is_on_the_bill(sandbox: Sandbox):
+    async with socket_to(sandbox, x_sandbox_cut_after_chunks="6") as socket:
+        await socket.send('{"type": "response.create"}')
+        with pytest.raises(ConnectionClosedError):
+            await read_to_the_end(socket)
+    await until_billed(sandbox, "cut")
+
+    async with socket_to(sandbox, x_sandbox_chunk_delay_ms="5", x_sandbox_tokens="10000") as socket:
+        await socket.send('{"type": "response.create"}')
+        for _ in range(8):
+            await socket.recv()
+        socket.transport.abort()
+    await until_billed(sandbox, "client_left")
+
+
+async def test_a_client_that_does_not_read_holds_a_websocket_back(sandbox: Sandbox):
+    async with socket_to(sandbox, x_sandbox_tokens=str(LONG_TOKENS)) as socket:
+        await socket.send('{"type": "response.create"}')
+        assert (await until_billed(sandbox, "open"))["tokens"]["output"] < LONG_TOKENS
+
+
+async def test_a_reset_forgets_what_was_kept(sandbox: Sandbox, client: Client):
+    made = await client.ask({"model": "gpt-4o", "input": "hello"}, "/v1/responses")
+    await client.ask(None, "/_sandbox/reset")
+
+    assert (await client.ask(None, f"/v1/responses/{made.json['id']}", "GET")).status == 404
 
 
 async def test_pipelined_requests_are_answered_in_order(sandbox: Sandbox, client: Client):

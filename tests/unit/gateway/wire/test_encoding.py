@@ -3,6 +3,7 @@ import gzip
 import random
 import subprocess
 import sys
+import weakref
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -350,3 +351,15 @@ def test_no_body_leaves_memory_behind(name, tmp_path):
     assert done.returncode == 0, done.stderr
     # One buffer of 64 KiB that stays behind each time would be 150 MB.
     assert int(done.stdout) < 4 * 1024
+
+
+def test_a_decoder_that_is_given_up_is_freed_at_once():
+    """zstandard's objects take no part in garbage collection: a cycle through one would never be freed."""
+    for encoding in (b"gzip", b"deflate", b"br", b"zstd"):
+        given_up = decoder(encoding)
+        assert given_up is not None
+        freed = weakref.ref(given_up)
+        with contextlib.suppress(DecodeFault):
+            given_up.feed(b"\x28\xb5\x2f\xfd\x60\xd2\xd2")
+        del given_up
+        assert freed() is None, encoding

@@ -1,6 +1,7 @@
 import pytest
 
 from gateway.wire.headers import (
+    REQUEST_ID_HEADERS,
     keeps_alive,
     nominated,
     request_head,
@@ -175,6 +176,11 @@ def test_an_answer_is_passed_on_in_order_and_case_without_what_ends_here():
         b"X-Request-Id: r",
         b"ours: 1",
     ]
+
+
+@pytest.mark.parametrize("name", REQUEST_ID_HEADERS)
+def test_what_a_provider_calls_its_answer_is_read(name: bytes):
+    assert answered(b"Date: now", name + b": 7").values == {name: b"7"}
 
 
 def test_the_length_and_the_encoding_go_with_what_they_told_of():

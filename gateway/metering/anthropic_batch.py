@@ -1,0 +1,89 @@
+"""Owns the reading of the results of a batch of messages: one JSON object a line, and a message in most of them.
+
+Shape is anthropic 2.12.0, types/messages/message_batch_individual_response.py. Here usages are summed: each line is
+a call of its own. The batch's id is in no line, only in the path of the request.
+"""
+
+import msgspec
+
+from gateway.metering import anthropic
+from gateway.metering.reading import About, Line, Reading
+from gateway.wire import jsontext
+from gateway.wire.jsontext import NotJson
+from pricing.usage import Usage
+
+UNREADABLE_RESULT = "result_unreadable"
+MIXED_CONTEXT = "context_mixed"
+
+_TIER = "batch"
+
+
+class _Result(msgspec.Struct, frozen=True, gc=False):
+    message: msgspec.Raw = msgspec.Raw()  # of those that succeeded; the others cost nothing
+
+
+class _Line(msgspec.Struct, frozen=True, gc=False):
+    result: _Result
+
+
+_lines = msgspec.json.Decoder(_Line)
+
+
+def read(payload: bytes, about: About) -> Reading:
+    """Whole results. Raises NotJson or msgspec.ValidationError where no line of them is a result."""
+    results = Results()
+    lines = [line for line in payload.splitlines() if line.strip()]
+    if not lines:
+        raise NotJson("no line")
+    jsontext.decode(_lines, lines[0])
+    for line in lines:
+        results.take(line)
+    return results.reading(complete=True)
+
+
+def fold(about: About) -> "Results":
+    return Results()
+
+
+class Results:
+    """The sum of the lines so far, by model."""
+
+    is_named = True  # there is no name to look for: every line has its own
+
+    def __init__(self) -> None:
+        self._usages: dict[str | None, Usage] = {}  # as many as there are models
+        self._contexts: dict[tuple[tuple[str, str], ...], None] = {}
+        self._flags: dict[str, None] = {}
+
+    def take(self, payload: bytes) -> None:
+        try:
+            message = jsontext.decode(_lines, payload).result.message
+            if message:
+                self._add(anthropic.read(bytes(message), ""))
+        except (NotJson, msgspec.ValidationError):
+            self._flags[UNREADABLE_RESULT] = None
+
+    def _add(self, reading: Reading) -> None:
+        for line in reading.lines:
+            model = line.model or reading.model
+            self._usages[model] = self._usages.get(model, Usage()) + line.usage
+        self._contexts[reading.context] = None
+        self._flags.update(dict.fromkeys(reading.flags))
+
+    def reading(self, complete: bool) -> Reading:
+        """All of it, or nothing yet: results that were not read to their end can be fetched again."""
+        flags = tuple(self._flags)
+        if not complete:
+            return Reading(provenance="deferred", flags=flags)
+        contexts = [context for context in self._contexts if context]
+        if len(self._contexts) > 1:
+            flags += (MIXED_CONTEXT,)
+        return Reading(
+            lines=tuple(Line(usage, model) for model, usage in self._usages.items()),
+            provenance="reported" if self._usages else "unknown",
+            model=next(iter(self._usages), None),
+            service_tier=_TIER,
+            # Once more as a modifier: the tier of an answer is that of its own model's lines alone.
+            context=(("service_tier", _TIER), *(contexts[0] if contexts else ())),
+            flags=flags,
+        )

@@ -1,0 +1,76 @@
+"""Owns the reading of OpenAI's long-running work, as its retrieval tells of it: batches and fine-tuning jobs.
+
+Shapes are openai 3.54.0, types/batch.py and types/fine_tuning/fine_tuning_job.py. Every reading names its work,
+since any number of retrievals tells the same.
+"""
+
+import msgspec
+
+from gateway.metering.counts import INCONSISTENT, Contradiction, Count, is_stated, text_or_none
+from gateway.metering.openai_usage import TokenUsage
+from gateway.metering.reading import About, Line, Reading
+from gateway.wire import jsontext
+from pricing.usage import Usage
+
+# What a batch costs half of the list price by; its answer does not say so.
+_TIER = "batch"
+_BATCH_ENDED = frozenset(("completed", "expired", "cancelled", "failed"))
+_JOB_ENDED = frozenset(("succeeded", "failed", "cancelled"))
+
+
+class _Work(msgspec.Struct, frozen=True, gc=False):
+    id: object = None
+    status: object = None
+    model: object = None
+
+
+class _Batch(_Work, frozen=True, gc=False):
+    usage: msgspec.Raw = msgspec.Raw()  # only of batches made after 2025-09-07
+
+
+class _Job(_Work, frozen=True, gc=False):
+    trained_tokens: Count | None = None
+
+
+_batches = msgspec.json.Decoder(_Batch)
+_jobs = msgspec.json.Decoder(_Job)
+_usages = msgspec.json.Decoder(TokenUsage)
+
+
+def read_batch(payload: bytes, about: About) -> Reading:
+    """One batch. Raises NotJson or msgspec.ValidationError for what is none."""
+    batch = jsontext.decode(_batches, payload)
+    if batch.status not in _BATCH_ENDED:
+        return _unfinished(batch)
+    try:
+        usage = Usage(**jsontext.decode_member(_usages, batch.usage).buckets()) if is_stated(batch.usage) else None
+    except (msgspec.ValidationError, Contradiction):
+        return _ended(batch, None, _TIER, (INCONSISTENT,))
+    return _ended(batch, usage, _TIER)
+
+
+def read_job(payload: bytes, about: About) -> Reading:
+    """One fine-tuning job, on its base model. Raises NotJson or msgspec.ValidationError for what is none."""
+    job = jsontext.decode(_jobs, payload)
+    if job.status not in _JOB_ENDED:
+        return _unfinished(job)
+    return _ended(job, None if job.trained_tokens is None else Usage(trained_tokens=job.trained_tokens))
+
+
+def _unfinished(work: _Work) -> Reading:
+    """Usage is told later, if this is work at all: an error has no status."""
+    work_id = text_or_none(work.id)
+    provenance = "deferred" if work_id and text_or_none(work.status) else "unknown"
+    return Reading(provenance=provenance, model=text_or_none(work.model), work_id=work_id)
+
+
+def _ended(work: _Work, usage: Usage | None, tier: str | None = None, flags: tuple[str, ...] = ()) -> Reading:
+    return Reading(
+        lines=() if usage is None else (Line(usage),),
+        provenance="unknown" if usage is None else "reported",
+        model=text_or_none(work.model),
+        service_tier=tier,
+        response_id=text_or_none(work.id),
+        work_id=text_or_none(work.id),
+        flags=flags,
+    )
