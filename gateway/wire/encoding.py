@@ -17,17 +17,19 @@ DECODED_BYTES_MAX = 64 * 1024 * 1024
 # others more. So a bomb ends after 8 MiB, be there megabytes of noise before it, and an honest body of any size passes.
 REQUEST_GROWTH_MAX = 100
 REQUEST_BURST_BYTES_MAX = 8 * 1024 * 1024
-# Members of one gzip body: senders make one, bgzip one for each 64 KiB. Each costs microseconds, however small.
+# Members of one gzip body, frames of one zstd answer: senders make one, bgzip one for each 64 KiB. Each costs
+# microseconds, however small.
 MEMBERS_MAX = 4096
-# Blocks of one zstd body: each but a flushed one holds 128 KiB (RFC 8878 §3.1.1.2.4), so these are 8 GiB.
-BLOCKS_MAX = 64 * 1024
 # Output is produced in pieces of this size, so that a bomb is noticed after one piece too many.
 _STEP_BYTES = 64 * 1024
 # A request's body is decoded in slices of this size, so that growth is judged where it happens.
 _SLICE_BYTES = 16 * 1024
 # What zlib has to see before it can say that a header is none.
 _ZLIB_HEADER_BYTES = 2
-_ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+# A window above 8 MiB is never needed by an HTTP body: RFC 9659.
+_ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024
+# Four bytes may decode to 128 KiB (a block of one repeated byte, RFC 8878 §3.1.1.2), so this is 4 MiB at most.
+_ZSTD_SLICE_BYTES = 128
 
 _BROTLI_ERROR = cast("type[Exception]", brotli.error)  # pyright: ignore[reportUnknownMemberType]
 
@@ -60,7 +62,7 @@ class _Room:
     def take(self, decoded_bytes: int) -> None:
         self._total -= decoded_bytes
         self._burst -= decoded_bytes
-        if self.left <= 0:
+        if self._total <= 0 or self._burst <= 0:
             raise DecodeFault("it decodes to more than the limit, or grows more than honest bodies do")
 
 
@@ -143,68 +145,74 @@ class _Brotli:
         return out
 
 
-class _Sink:
-    """What zstandard writes to, which is how a bomb is stopped half-way.
+class _Zstandard:
+    """Feeds zstandard's own push decoder, whose output no argument bounds, by slices too short to hold a bomb.
 
-    An object of its own: zstandard's writer takes no part in garbage collection, so that one which wrote to who
-    holds it would never be freed.
+    Not its stream_writer: that calls back, and leaks its buffers where the callback raises, or all of itself where
+    that belongs to who holds the writer, since the garbage collector does not see it (zstandard 0.25).
     """
 
-    def __init__(self, room: _Room) -> None:
-        self.pieces: list[bytes] = []
+    def __init__(self, room: _Room, *, one_frame: bool) -> None:
+        self._decompressor = zstandard.ZstdDecompressor(max_window_size=_ZSTD_WINDOW_BYTES_MAX)
+        self._decoder = self._decompressor.decompressobj(write_size=_STEP_BYTES)
         self._room = room
+        self._frames_left = 0 if one_frame else MEMBERS_MAX
 
-    def write(self, out: bytes) -> int:
-        self._room.take(len(out))
-        self.pieces.append(bytes(out))
-        return len(out)
-
-
-class _Zstandard:
-    def __init__(self, room: _Room) -> None:
-        # A window above 8 MiB is never needed by an HTTP body: RFC 9659.
-        decompressor = zstandard.ZstdDecompressor(max_window_size=8 * 1024 * 1024)
-        self._sink = _Sink(room)
-        self._decoder = decompressor.stream_writer(cast("Any", self._sink), write_size=_STEP_BYTES, closefd=False)
+    @property
+    def finished(self) -> bool:
+        return self._decoder.eof
 
     def feed(self, data: bytes) -> bytes:
+        out: list[bytes] = []
+        at = 0
         try:
-            self._decoder.write(data)
+            while at < len(data):
+                if self._decoder.eof:
+                    self._begin_frame()
+                at += _ZSTD_SLICE_BYTES
+                if text := self._decoder.decompress(data[at - _ZSTD_SLICE_BYTES : at]):
+                    self._room.take(len(text))
+                    out.append(text)
+                if self._decoder.eof:
+                    at = min(at, len(data)) - len(self._decoder.unused_data)
         except zstandard.ZstdError as error:
             raise DecodeFault(str(error)) from None
-        out = b"".join(self._sink.pieces)
-        self._sink.pieces.clear()
-        return out
+        return b"".join(out)
+
+    def _begin_frame(self) -> None:
+        self._frames_left -= 1
+        if self._frames_left < 0:
+            raise DecodeFault("bytes follow its end")
+        self._decoder = self._decompressor.decompressobj(write_size=_STEP_BYTES)
 
 
 def decoder(content_encoding: bytes, bytes_max: int = DECODED_BYTES_MAX) -> Decoder | None:
     """A decoder for one content-encoding; None for an unknown or stacked one."""
-    return _decoder(content_encoding, _Room(bytes_max))
+    return _decoder(content_encoding, _Room(bytes_max), one_frame=False)
 
 
 def decode_request(content_encoding: bytes, body: bytes, bytes_max: int) -> bytes | None:
     """A whole body decoded; None for an unknown or stacked encoding.
 
     Raises DecodeFault for one that ends early, is followed by bytes, or decodes to more than `bytes_max` or to
-    more than an honest one would.
+    more than an honest one would. Of gzip there may be several members, which all readers know; of zstd one frame
+    alone, since many readers stop behind the first.
     """
     room = _Room(bytes_max, REQUEST_BURST_BYTES_MAX)
-    decode = _decoder(content_encoding, room)
+    decode = _decoder(content_encoding, room, one_frame=True)
     if decode is None:
         return None
-    if isinstance(decode, _Zstandard):
-        _check_zstd_frame(body)
     out: list[bytes] = []
     for at in range(0, len(body), _SLICE_BYTES):
         piece = body[at : at + _SLICE_BYTES]
         room.earn(len(piece))
         out.append(decode.feed(piece))
-    if not isinstance(decode, _Zstandard) and not decode.finished:
+    if not decode.finished:
         raise DecodeFault("it ends early")
     return b"".join(out)
 
 
-def _decoder(content_encoding: bytes, room: _Room) -> _Zlib | _Brotli | _Zstandard | None:
+def _decoder(content_encoding: bytes, room: _Room, *, one_frame: bool) -> _Zlib | _Brotli | _Zstandard | None:
     match content_encoding.strip().lower():
         case b"gzip" | b"x-gzip":
             return _Zlib(zlib.MAX_WBITS | 16, room)
@@ -213,28 +221,6 @@ def _decoder(content_encoding: bytes, room: _Room) -> _Zlib | _Brotli | _Zstanda
         case b"br":
             return _Brotli(room)
         case b"zstd":
-            return _Zstandard(room)
+            return _Zstandard(room, one_frame=one_frame)
         case _:
             return None
-
-
-def _check_zstd_frame(body: bytes) -> None:
-    """Raises DecodeFault unless the body is one whole frame: its decoder does not say where it ends.
-
-    RFC 8878 §3.1.1. Several frames, and skippable ones, are legal; but many decoders stop after the first.
-    """
-    try:
-        at = zstandard.frame_header_size(body) if body.startswith(_ZSTD_MAGIC) else 0
-        checksum_bytes = 4 if at and zstandard.get_frame_parameters(body).has_checksum else 0
-    except zstandard.ZstdError as error:
-        raise DecodeFault(str(error)) from None
-    if not at:
-        raise DecodeFault("it is no frame")
-    for _ in range(BLOCKS_MAX):
-        block = int.from_bytes(body[at : at + 3], "little")
-        is_last, is_run, size = block & 1, block & 6 == 2, block >> 3
-        at += 3 + (1 if is_run else size)
-        if is_last or at > len(body):
-            break
-    if at + checksum_bytes != len(body):
-        raise DecodeFault("it ends early, or bytes follow its end")
