@@ -43,9 +43,10 @@ from pricing.overrides import Override
 
 # Deadlines, idle connections, the policy file and the journal's age are looked at this often: one timer for all.
 SWEEP_S = 0.1
-# Client connections looked at in one sweep, half a millisecond's worth: ten thousand idle or slow ones are gone through
-# in a second, without a pause that those who are served would feel.
-SWEPT_MAX = 1000
+# Client connections are looked at in small lots with pauses between them: ten thousand idle or slow ones are gone
+# through in a second, and ending those that are late makes no pause that those who are served would feel.
+SWEPT_AT_ONCE = 50
+SWEPT_PAUSE_S = 0.005
 # As many connections as the kernel may queue between two turns of a busy loop.
 BACKLOG = 2048
 # What the kernel holds for a client that does not take it, beyond what is on its way: without this some megabytes for
@@ -219,12 +220,19 @@ class Server:
             self._policy_swapped()
         if not self._unswept:
             self._unswept = list(self._connections)
-        looked_at, self._unswept = self._unswept[:SWEPT_MAX], self._unswept[SWEPT_MAX:]
-        for connection in looked_at:
-            connection.sweep(now)
+            self._sweep_connections()
         self._pipeline.expire(self.monotonic_ns())
         self._upstreams.sweep(now - self.settings.upstream_idle_timeout_ms / 1000)
         self._pipeline.flush()
+
+    def _sweep_connections(self) -> None:
+        """Looks at the next few, and at the others after a pause."""
+        now = self._loop.time()
+        for connection in self._unswept[-SWEPT_AT_ONCE:]:
+            connection.sweep(now)
+        del self._unswept[-SWEPT_AT_ONCE:]
+        if self._unswept:
+            self._loop.call_later(SWEPT_PAUSE_S, self._sweep_connections)
 
     async def _sync(self) -> None:
         """Makes the journal durable at its interval, on a thread that nothing else can keep busy."""
