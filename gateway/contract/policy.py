@@ -10,6 +10,10 @@ import msgspec
 
 Mode = Literal["transparent", "metered", "guaranteed"]
 OnDisconnect = Literal["drain", "cancel"]
+Unit = Literal["usd", "tokens_in", "tokens_out", "tokens", "requests", "concurrent"]
+Window = Literal["minute", "hour", "day", "week", "month", "total"]
+Action = Literal["block", "alert"]
+Dimension = Literal["org", "project", "key", "user", "team", "model", "provider", "upstream", "route", "tag"]
 
 
 class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -89,17 +93,39 @@ class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ends_at_s: int | None = None
 
 
-class Quota(msgspec.Struct, frozen=True):
-    """Room for budgets and rate limits: not read by this version."""
+class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """So much of a unit, in a window, for a scope: a budget, a rate limit or a limit of calls at a time."""
 
     id: str
+    unit: Unit
+    limit: int | None  # nano-USD where the unit is usd, else a count; None: counted, and never refused
+    window: Window = "month"
+    # What it is of: dimension -> value, or "*" for a counter of its own for each value. {} is everything.
+    scope: dict[Dimension, str] = {}
+    action: Action = "block"
+    thresholds: tuple[int, ...] = (50, 80, 90, 100)  # percent of the limit; each signals once in a window
+    time_zone: str = "UTC"  # whose calendar the window is of; an IANA name
+    values_max: int = 10_000  # counters that a scope with "*" may have in one window; further values are refused
+    # Held, in nano-USD, for a call whose cost has no bound; None: such a call is refused. Of usd alone.
+    ceiling: int | None = None
+    answers_429: bool = False  # refuses with 429 instead of 402, for clients that know nothing else
 
 
-class KillSwitch(msgspec.Struct, frozen=True):
-    """Room for kill switches: not read by this version."""
+class QuotaOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Minutes of grace: another limit for a quota, until then."""
 
-    scope: str
-    reason: str = ""
+    quota_id: str
+    until_s: int
+    limit: int | None = None  # None: nothing is refused until then
+
+
+class KillSwitch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Ends the calls of a scope, those under way too, and admits no new ones."""
+
+    id: str
+    scope: dict[Dimension, str] = {}  # dimension -> value; {} is everything
+    reason: str = ""  # which the caller is told
+    allow: tuple[str, ...] = ()  # names of endpoints, or of x-lensai-route, that stay open
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -114,6 +140,7 @@ class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     credentials: tuple[Credential, ...] = ()
     price_overrides: tuple[PriceOverride, ...] = ()
     quotas: tuple[Quota, ...] = ()
+    quota_overrides: tuple[QuotaOverride, ...] = ()
     kill_switches: tuple[KillSwitch, ...] = ()
 
 

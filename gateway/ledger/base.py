@@ -1,0 +1,80 @@
+"""Owns the words every ledger speaks: holds, shortages, balances, and the protocol that the request path uses.
+
+A counter is one quota in one window, for one value of its scope; its name holds all three, so that a new window is a
+new counter and nothing is ever reset. The promise: settled + held <= limit for every hold that has a limit, at every
+moment. A ledger knows no policy: limits come with each hold, and so change while calls are in flight.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """An amount wanted of a counter, in its unit: nano-USD, tokens or requests."""
+
+    counter: str
+    amount: int
+    limit: int | None  # None: counted, and never refused
+
+
+class Shortage(msgspec.Struct, frozen=True, gc=False):
+    """Why nothing was taken: of this counter there is too little. `available` is at least 0."""
+
+    counter: str
+    wanted: int
+    available: int
+
+
+class Unreachable(msgspec.Struct, frozen=True, gc=False):
+    """Why nothing was taken: the store cannot be asked, and what is held here of this counter does not suffice."""
+
+    counter: str
+
+
+class Balance(msgspec.Struct, frozen=True, gc=False):
+    """What a counter stands at. `leased` is what other processes may spend of it without asking; None: nobody may."""
+
+    settled: int = 0
+    held: int = 0
+    leased: int | None = None
+
+
+class Ledger(Protocol):
+    """One per process. Its methods belong to one thread and take microseconds; only `obtain` waits."""
+
+    @property
+    def seq(self) -> int:
+        """Grows with every settlement; what a checkpoint contains is told by it."""
+        ...
+
+    def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
+        """Takes all of the holds or none. An id that holds already is a bug of the caller's."""
+        ...
+
+    async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
+        """After a shortage: fetches what lies elsewhere. None: it is worth to reserve again."""
+        ...
+
+    def extend(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
+        """Takes more for an id that holds, all or none."""
+        ...
+
+    def held(self, id: str) -> Mapping[str, int]:
+        """What an id holds, by counter; empty where it is unknown or settled."""
+        ...
+
+    def settle(self, id: str, actual: Mapping[str, int]) -> int:
+        """Turns the holds of an id into what was really consumed, which may be more; the seq of it.
+
+        0 where the id holds nothing, and then nothing changes: settling twice is settling once. A counter that is not
+        named in `actual` is given back whole; one that was never held is counted all the same.
+        """
+        ...
+
+    def balance(self, counter: str) -> Balance: ...
+
+    def counters(self) -> Mapping[str, Balance]:
+        """Every counter there is, for a person to look at."""
+        ...

@@ -1,0 +1,103 @@
+"""Owns the arithmetic that all ledgers share: counters in memory, and who holds what of them. Knows no storage.
+
+Where a counter has a lease, that is the limit here, whatever the quota says: the rest of the quota may be spent by
+others. Where it has none, the limit of each hold is.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import msgspec
+
+from gateway.ledger.base import Balance, Hold, Shortage
+
+
+class Counter(msgspec.Struct):
+    """`settled` and `held` are of this process; `lease` is what it may spend, None: all there is."""
+
+    settled: int = 0
+    held: int = 0
+    lease: int | None = None
+
+    def available(self, limit: int | None) -> int | None:
+        """What can still be held, never below 0; None: anything."""
+        if limit is None:
+            return None
+        cap = limit if self.lease is None else min(self.lease, limit)
+        return max(cap - self.settled - self.held, 0)
+
+
+class Counters:
+    """Counters and holds of one process. All or nothing, by one thread."""
+
+    def __init__(self) -> None:
+        self.seq = 0
+        self.by_name: dict[str, Counter] = {}
+        self._held: dict[str, dict[str, int]] = {}  # id -> counter -> amount
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+    def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
+        """Takes all of the holds or none."""
+        assert id not in self._held, "an id holds once"
+        shortage = self.shortage(holds)
+        if shortage is None:
+            self._held[id] = {}
+            self._take(id, holds)
+        return shortage
+
+    def extend(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
+        """Takes more for an id that holds, all or none."""
+        assert id in self._held, "only what holds is extended"
+        shortage = self.shortage(holds)
+        if shortage is None:
+            self._take(id, holds)
+        return shortage
+
+    def shortage(self, holds: Sequence[Hold]) -> Shortage | None:
+        """The first of the holds that does not fit; they name each counter once."""
+        for hold in holds:
+            counter = self.by_name.get(hold.counter) or self._new(hold.counter)
+            available = counter.available(hold.limit)
+            if available is not None and hold.amount > available:
+                return Shortage(hold.counter, hold.amount, available)
+        return None
+
+    def _new(self, name: str) -> Counter:
+        counter = self.by_name[name] = Counter()
+        return counter
+
+    def _take(self, id: str, holds: Sequence[Hold]) -> None:
+        mine = self._held[id]
+        for hold in holds:
+            self.by_name[hold.counter].held += hold.amount
+            mine[hold.counter] = mine.get(hold.counter, 0) + hold.amount
+
+    def held(self, id: str) -> Mapping[str, int]:
+        return self._held.get(id, {})
+
+    def settle(self, id: str, actual: Mapping[str, int]) -> int:
+        """Turns an id's holds into what was consumed; the seq of it, or 0 where it holds nothing."""
+        mine = self._held.pop(id, None)
+        if mine is None:
+            return 0
+        for name, amount in mine.items():
+            self.by_name[name].held -= amount
+        for name, amount in actual.items():
+            self.add(name, amount)
+        self.seq += 1
+        return self.seq
+
+    def add(self, name: str, amount: int) -> None:
+        """Counts what was consumed, held before or not."""
+        (self.by_name.get(name) or self._new(name)).settled += amount
+
+    def balances(self) -> Iterator[tuple[str, Balance]]:
+        for name, counter in self.by_name.items():
+            yield name, Balance(counter.settled, counter.held)
+
+    def forget(self, name: str) -> None:
+        """Drops a counter of a window that is over; kept as long as anything is held of it."""
+        counter = self.by_name.get(name)
+        if counter is not None and not counter.held:
+            del self.by_name[name]

@@ -1,0 +1,61 @@
+"""Owns the windows of quotas: which period a moment lies in, by the calendar of a time zone. Pure; knows no clock.
+
+A period has a name that says its beginning as that zone's people would, `2026-11` or `2026-11-25T22:10+01:00`. Hours
+and minutes bear the offset from UTC, for in autumn one hour of local time comes twice; days and months need none.
+"""
+
+from datetime import UTC, datetime, timedelta
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+Window = Literal["minute", "hour", "day", "week", "month", "total"]
+
+# The end of what has none; far beyond any call, and exact in a double.
+NEVER_S = 2**52
+
+
+class Period(msgspec.Struct, frozen=True, gc=False):
+    """[starts_at_s, ends_at_s) in seconds since the epoch."""
+
+    name: str
+    starts_at_s: int
+    ends_at_s: int
+
+
+def period(window: Window, time_zone: str, at_s: int) -> Period:
+    """The period of a window that a moment lies in. Raises ZoneInfoNotFoundError for a zone that is none."""
+    if window == "total":
+        return Period("total", 0, NEVER_S)
+    local = datetime.fromtimestamp(at_s, ZoneInfo(time_zone))
+    if window in ("minute", "hour"):
+        return _of_the_clock(window, local, at_s)
+    day = local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
+    match window:
+        case "day":
+            return _of_the_calendar(f"{day:%Y-%m-%d}", day, day + timedelta(days=1))
+        case "week":
+            monday = day - timedelta(days=day.weekday())
+            return _of_the_calendar(f"{monday:%G-W%V}", monday, monday + timedelta(days=7))
+        case _:
+            first = day.replace(day=1)
+            return _of_the_calendar(f"{day:%Y-%m}", first, (first + timedelta(days=32)).replace(day=1))
+
+
+def _of_the_clock(window: Window, local: datetime, at_s: int) -> Period:
+    """A minute or an hour: of constant length, and begun where the local clock shows a whole one."""
+    length_s = 60 if window == "minute" else 3600
+    starts_at_s = at_s - (local.second if window == "minute" else local.minute * 60 + local.second)
+    begin = datetime.fromtimestamp(starts_at_s, local.tzinfo)
+    shown = f"{begin:%Y-%m-%dT%H:%M}" if window == "minute" else f"{begin:%Y-%m-%dT%H}"
+    return Period(f"{shown}{begin:%z}", starts_at_s, starts_at_s + length_s)
+
+
+def _of_the_calendar(name: str, begins: datetime, ends: datetime) -> Period:
+    """Local midnights, which daylight saving time may move; arithmetic on them is that of the wall clock."""
+    return Period(name, _seconds(begins), _seconds(ends))
+
+
+def _seconds(local: datetime) -> int:
+    return int(local.astimezone(UTC).timestamp())
