@@ -1,7 +1,7 @@
 """Stage 4: may it pass now. Owns the gate in front of the provider.
 
-Today: work in flight, a draining process, a journal that cannot be written. Kill switches, rate limits
-and budgets enter here, before the intent is journaled.
+Work in flight, a draining process, a journal that cannot be written. Kill switches, rate limits and budgets are
+gateway/enforce.py's.
 """
 
 import msgspec

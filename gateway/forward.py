@@ -10,9 +10,11 @@ import msgspec
 
 from gateway.contract.record import Outcome, Record
 from gateway.endpoints import Dialect
+from gateway.enforce import Admission
 from gateway.examine import Call
 from gateway.faults import Refusal, render_answer, render_stream_error
 from gateway.identify import Caller
+from gateway.metering.flowing import Flow
 from gateway.metering.reading import About
 from gateway.metering.sessions import session
 from gateway.request import Request
@@ -69,6 +71,9 @@ class Owner(Protocol):
     def measured(self, exchange: "Exchange", measured: Measured) -> None:
         """One response of its session is complete."""
 
+    def flowed(self, exchange: "Exchange", tokens_max: int) -> None:
+        """A stream that pays as it goes has brought so much; it may be stopped for that."""
+
     def ended(self, exchange: "Exchange") -> None: ...
 
 
@@ -89,6 +94,10 @@ class Exchange:
         self.intent: Record | None = None
         self.refusal: Refusal | None = None
         self.admitted = False
+        self.waits = False  # for what its quotas hold elsewhere
+        self.admission: Admission | None = None  # None: no quota touches it
+        self.counters: dict[str, int] | None = None  # what they were charged
+        self.ledger_seq = 0
         # As an upstream's Receiver.
         self.payload = b""
         self.websocket = request.websocket
@@ -265,6 +274,9 @@ class Exchange:
             if self._drain_left < 0:
                 self.flags.append("drain_limit")
                 self._cut()
+                return
+        if self.wanted and tap is not None and tap.flow is not None:
+            self.owner.flowed(self, tap.flow.tokens_max)
 
     def _give_up(self) -> None:
         if self._connection is not None:
@@ -398,6 +410,7 @@ class Exchange:
 
     def _tapped(self, route: Route, head: ResponseHead, streams: bool, encoding: bytes) -> Tap:
         assert self.call is not None, "dispatched without a call"
+        pays = self.admission is not None and self.admission.pays_as_it_goes
         return Tap(
             route.endpoint.reader,
             About(route.destination.provider.name, head.values, self.call.text),
@@ -405,6 +418,7 @@ class Exchange:
             streams=streams,
             encoding=encoding,
             strip=self.call.spliced,
+            flow=Flow(route.endpoint.reader) if pays else None,
             flags=self.flags,
         )
 

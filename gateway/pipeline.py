@@ -17,17 +17,20 @@ from gateway.admit import Gate, admit
 from gateway.background import Background
 from gateway.claims import Claims
 from gateway.contract.record import Outcome, Record, encode_record
+from gateway.enforce import Admission, Enforcer, Waiting
 from gateway.examine import examine
 from gateway.examine_socket import examine_handshake
 from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
 from gateway.journal.writer import Journal
+from gateway.ledger.base import Crossed
 from gateway.logs import RequestLog
 from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.outgoing import outgoing_head
 from gateway.policy import PolicyHolder
+from gateway.quotas import Consumed
 from gateway.request import Request
 from gateway.route import Plan, RouteTable
 from gateway.session_tap import Measured
@@ -44,6 +47,8 @@ READ_ON_LOOP_BYTES_MAX = 1024 * 1024
 _OUTCOMES_LOGGED: frozenset[Outcome] = frozenset(("upstream_error", "gateway_error"))
 
 
+# Of a counter's name, in the id of a frame, which has no more room.
+COUNTER_BYTES_MAX = 255
 _BUG = Refusal("gateway_error", "The gateway failed on this request")
 
 
@@ -66,6 +71,7 @@ class Pipeline:
         catalog: Callable[[], Catalog],
         journal: Journal,
         claims: Claims,
+        enforcer: Enforcer,
         upstreams: Upstreams,
         telemetry: Telemetry,
         background: Background,
@@ -83,6 +89,7 @@ class Pipeline:
         self._catalog = catalog
         self._journal = journal
         self._claims = claims
+        self._enforcer = enforcer
         self._upstreams = upstreams
         self._telemetry = telemetry
         self._background = background
@@ -125,8 +132,8 @@ class Pipeline:
     def begin(self, exchange: Exchange) -> None:
         """The request has arrived whole, or is refused already: forwards it once its intent is journaled."""
         try:
-            refusal = exchange.refusal or self._judge_body(exchange)
-            if refusal is None:
+            refusal = exchange.refusal or self._judge_body(exchange) or self._hold(exchange)
+            if refusal is None and not exchange.waits:
                 self._journal_intent(exchange)
         except Exception:
             self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
@@ -165,7 +172,42 @@ class Pipeline:
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
         exchange.responses += 1
+        self._settle_holds(exchange, charge)
         self._write_down(summarize_response(exchange, measured, charge, ended_ns))
+        exchange.counters, exchange.ledger_seq = None, 0
+        self._hold_again(exchange, measured.model)
+
+    def _hold_again(self, exchange: Exchange, model: str) -> None:
+        """A session holds the next of its responses before it is asked for, or ends here."""
+        plan, call = exchange.plan, exchange.call
+        if exchange.admission is None or plan is None or call is None:
+            return
+        at_s = self.now_ns() // 1_000_000_000
+        asked = msgspec.structs.replace(call, model=model)
+        admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
+        if isinstance(admitted, Waiting):
+            admitted = self._enforcer.refusal(admitted.admission, admitted.short, at_s)
+        if isinstance(admitted, Refusal):
+            exchange.admission = None
+            exchange.outcome = "cancelled"
+            exchange.flags.append("budget_cut")
+            exchange.stop(admitted)
+        else:
+            exchange.admission = admitted
+
+    def policy_swapped(self) -> None:
+        """Ends the calls under way that the new policy's kill switches are about."""
+        view = self._policy.current
+        if not view.policy.kill_switches:
+            return
+        for exchange in list(self.live):
+            plan, call = exchange.plan, exchange.call
+            if plan is None or call is None:
+                continue
+            killed = self._enforcer.killed(view, plan.caller, plan.route, call)
+            if killed is not None:
+                exchange.outcome = "cancelled"
+                exchange.stop(killed)
 
     def expire(self, now_ns: int) -> None:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
@@ -215,6 +257,51 @@ class Pipeline:
         exchange.call = call
         return admit(self._gate, journal_accepting=self._journal.accepting)
 
+    def _hold(self, exchange: Exchange) -> Refusal | None:
+        """Takes what the call may need of its quotas; one that does not fit as it is waits, and nobody else for it."""
+        plan, call = exchange.plan, exchange.call
+        assert plan is not None, "judged without a refusal"
+        assert call is not None, "judged without a refusal"
+        killed = self._enforcer.killed(plan.view, plan.caller, plan.route, call)
+        if killed is not None:
+            return killed
+        at_s = exchange.request.arrived_ns // 1_000_000_000
+        admitted = self._enforcer.admit(exchange.id, plan.view, plan.caller, plan.route, call, at_s)
+        if isinstance(admitted, Refusal):
+            return admitted
+        if isinstance(admitted, Waiting):
+            exchange.waits = True
+            self._background.spawn(self._hold_waiting(exchange, admitted), "hold")
+        else:
+            exchange.admission = admitted
+        return None
+
+    async def _hold_waiting(self, exchange: Exchange, waiting: Waiting) -> None:
+        plan, call, at_s = exchange.plan, exchange.call, self.now_ns() // 1_000_000_000
+        assert plan is not None, "judged without a refusal"
+        assert call is not None, "judged without a refusal"
+        try:
+            admitted = await self._enforcer.admit_waiting(exchange.id, waiting, plan.route, call, at_s)
+        except Exception:
+            self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
+            admitted = _BUG
+        exchange.waits = False
+        if isinstance(admitted, Admission):
+            exchange.admission = admitted
+        if not exchange.wanted:  # the client has left meanwhile
+            self._settle_holds(exchange, UNKNOWN)
+            return
+        # Much may have changed while it waited.
+        refusal = self._enforcer.killed(self._policy.current, plan.caller, plan.route, call) or admit(
+            self._gate, journal_accepting=self._journal.accepting
+        )
+        if isinstance(admitted, Refusal):
+            exchange.refuse(admitted)
+        elif refusal is not None:
+            exchange.refuse(refusal)
+        else:
+            self._journal_intent(exchange)
+
     # -- the way there
 
     def _journal_intent(self, exchange: Exchange) -> None:
@@ -235,6 +322,9 @@ class Pipeline:
         self._gate.inflight += 1
         self.live.add(exchange)
         exchange.intent = summarize_intent(exchange)
+        if exchange.admission is not None:
+            held = dict(self._enforcer.ledger.held(exchange.id))
+            exchange.intent = msgspec.structs.replace(exchange.intent, counters=held)
         self._journal.intent(exchange.id.encode(), encode_record(exchange.intent))
         self._outbox.append(exchange)
         self._flush_soon()
@@ -302,7 +392,42 @@ class Pipeline:
         claimed = self._claims.claim(charge.work_id, exchange.id, exchange.request.arrived_ns // 1_000_000_000)
         return charge if claimed else CHARGED_BEFORE
 
+    def flowed(self, exchange: Exchange, tokens_max: int) -> None:
+        """A stream that pays as it goes has brought so much: it holds more, or ends here."""
+        admission, intent = exchange.admission, exchange.intent
+        assert admission is not None, "what pays as it goes was admitted"
+        assert intent is not None, "what streams was journaled"
+        if not admission.runs_out(tokens_max):
+            return
+        at_s = self.now_ns() // 1_000_000_000
+        short = self._enforcer.extend(exchange.id, admission, tokens_max, at_s)
+        if short is None:
+            held = dict(self._enforcer.ledger.held(exchange.id))
+            exchange.intent = msgspec.structs.replace(intent, counters=held)
+            self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
+            self._flush_soon()
+            return
+        exchange.outcome = "cancelled"
+        exchange.flags.append("budget_cut")
+        exchange.stop(self._enforcer.refusal(admission, short, at_s, midstream=True))
+
+    def _settle_holds(self, exchange: Exchange, charge: Charge) -> None:
+        """Charges the counters of a call that has ended, and gives back what it did not need."""
+        admission = exchange.admission
+        if admission is None:
+            return
+        consumed = _consumed(charge) if exchange.dispatches else None
+        exchange.counters, exchange.ledger_seq = self._enforcer.settle(exchange.id, admission, consumed)
+        for crossed in self._enforcer.ledger.crossed():
+            self._signal(crossed)
+
+    def _signal(self, crossed: Crossed) -> None:
+        """Tells whom it concerns, once: in the journal, in the log and by a number."""
+        self._journal.signal(crossed.counter.encode()[:COUNTER_BYTES_MAX], msgspec.msgpack.encode(crossed))
+        self._logger.warning("quota_threshold", extra=msgspec.structs.asdict(crossed))
+
     def _record(self, exchange: Exchange, charge: Charge, ended_ns: int) -> None:
+        self._settle_holds(exchange, charge)
         record = summarize(exchange, charge, ended_ns)
         if record.outcome in _OUTCOMES_LOGGED:
             self._request_log.warn(
@@ -318,6 +443,14 @@ class Pipeline:
         self._journal.final(record.request_id.encode(), encode_record(record))
         self._telemetry.observe(record)
         self._flush_soon()
+
+
+def _consumed(charge: Charge) -> Consumed:
+    reported = charge.provenance in ("reported", "none")
+    usage = charge.usage
+    if usage is None:
+        return Consumed(reported, charge.cost_nanousd, *((0, 0) if charge.provenance == "none" else (None, None)))
+    return Consumed(reported, charge.cost_nanousd, usage.tokens_in, usage.tokens_out)
 
 
 def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:

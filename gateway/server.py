@@ -20,16 +20,20 @@ import uvloop
 from gateway.admin import Admin, heartbeat_check, start_admin
 from gateway.admit import Gate
 from gateway.background import Background
+from gateway.books import Books
 from gateway.claims import Claims
 from gateway.connect import Connector, LookUp, look_up, outbound
 from gateway.connection import ClientConnection
 from gateway.contract.record import decode_record
 from gateway.descriptors import make_room
+from gateway.enforce import Enforcer
 from gateway.faults import GatewayFault, Refusal
 from gateway.heartbeat import Heartbeat
+from gateway.journal.checkpoint import CheckpointDamaged
 from gateway.journal.directory import JournalLocked, NodeFileDamaged
 from gateway.journal.reader import SegmentTooNew, sealed
 from gateway.journal.writer import Journal
+from gateway.ledger.embedded import EmbeddedLedger
 from gateway.logs import RequestLog, logger
 from gateway.pipeline import Clock, Pipeline
 from gateway.policy import PolicyHolder
@@ -80,10 +84,14 @@ class Server:
         self._catalog = self._priced()
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
         self._claims = Claims(data_dir)
-        self._journal = _open_journal(self._journal_dir, settings, self._resolve_open)
+        self._ledger = EmbeddedLedger()
+        books = Books(self._ledger, lambda: self._clock.now_ns() // 1_000_000_000)
+        self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, books)
         self._synced_s = time.monotonic()
         self._gate = Gate(settings.inflight_max)
         self._heartbeat = Heartbeat()
+        # One: what it loads to count tokens exactly is loaded once.
+        self._bounding = ThreadPoolExecutor(1, "bounding")
         self._background = Background(logger)
         self._telemetry = Telemetry(self._probes())
         self._connector = Connector(
@@ -104,6 +112,7 @@ class Server:
             catalog=lambda: self._catalog,
             journal=self._journal,
             claims=self._claims,
+            enforcer=Enforcer(self._ledger, lambda: self._catalog, self._bounding),
             upstreams=self._upstreams,
             telemetry=self._telemetry,
             background=self._background,
@@ -270,7 +279,7 @@ class Server:
             self._claims.release(record.request_id)
         except sqlite3.Error:
             logger.exception("claim_not_released", extra={"request_id": record.request_id})
-        return resolve_open(record)
+        return resolve_open(record, self._ledger.count_open(record.counters) if record.counters else 0)
 
     def reload(self) -> None:
         """Reads the policy and the proxy's files again, changed or not (SIGHUP)."""
@@ -284,6 +293,7 @@ class Server:
     def _policy_swapped(self) -> None:
         self._policy_loaded_s = time.monotonic()
         self._catalog = self._priced()
+        self._pipeline.policy_swapped()
 
     def _priced(self) -> Catalog:
         """The catalog under the policy's overrides, whose scope is the upstream's name."""
@@ -355,7 +365,7 @@ def _listening_at(host: str, port: int, *, shared: bool) -> dict[str, Any]:
     return {"sock": both}
 
 
-def _open_journal(directory: Path, settings: Settings, resolve: Callable[[bytes], bytes]) -> Journal:
+def _open_journal(directory: Path, settings: Settings, resolve: Callable[[bytes], bytes], books: Books) -> Journal:
     try:
         return Journal.open(
             directory,
@@ -364,9 +374,15 @@ def _open_journal(directory: Path, settings: Settings, resolve: Callable[[bytes]
             resolve=resolve,
             segment_bytes_max=settings.segment_bytes_max,
             segment_age_ms=settings.segment_age_ms,
+            books=books,
         )
     except (JournalLocked, NodeFileDamaged, SegmentTooNew) as fault:
         raise GatewayFault(str(fault)) from fault
+    except CheckpointDamaged as fault:
+        raise GatewayFault(
+            f"the ledger's checkpoint in {directory} is damaged ({fault}), so what was spent is not known: restore it "
+            "from a backup, or delete it to count from nothing"
+        ) from fault
     except OSError as fault:
         raise GatewayFault(f"cannot write the journal in {directory}: {fault.strerror}") from fault
 

@@ -63,6 +63,8 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
         upstream_status=exchange.upstream_status,
         upstream_request_id=exchange.upstream_request_id,
         flags=(*exchange.flags, *charge.flags),
+        counters=exchange.counters,
+        ledger_seq=exchange.ledger_seq,
     )
 
 
@@ -85,8 +87,17 @@ def summarize_response(exchange: Exchange, measured: Measured, charge: Charge, e
     )
 
 
-def resolve_open(record: Record) -> bytes:
-    """The final payload of a call that a dead process left open: dispatched, perhaps billed, its usage unknown."""
+def resolve_open(record: Record, ledger_seq: int) -> bytes:
+    """The final payload of a call that a dead process left open: dispatched, perhaps billed, its usage unknown.
+
+    Its counters are charged what it held.
+    """
     return encode_record(
-        msgspec.structs.replace(record, outcome="crashed", provenance="held", flags=(*record.flags, "crashed"))
+        msgspec.structs.replace(
+            record,
+            outcome="crashed",
+            provenance="held",
+            flags=(*record.flags, "crashed"),
+            ledger_seq=ledger_seq,
+        )
     )

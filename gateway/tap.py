@@ -4,6 +4,7 @@ What goes wrong here costs a number and is named in `flags`; only where the clie
 itself does it cost the answer.
 """
 
+from gateway.metering.flowing import Flow
 from gateway.metering.meter import Seen, StreamMeter, is_never_kept, read_body
 from gateway.metering.reading import About, Reading
 from gateway.settings import Settings
@@ -22,10 +23,15 @@ class Tap:
         streams: bool,
         encoding: bytes,
         strip: bool,
+        flow: Flow | None = None,
         flags: list[str],
     ) -> None:
-        """`streams`: read it as it passes; `encoding`: b"" for none; what goes wrong is added to `flags`."""
+        """`streams`: read it as it passes; `encoding`: b"" for none; what goes wrong is added to `flags`.
+
+        `flow` is shown what passes, decoded.
+        """
         self.strips = False
+        self.flow = flow
         self.copied_bytes = 0  # how much `reading` has to read at once
         self._reader, self._about = reader, about
         self._copy_bytes_max = settings.response_copy_bytes_max
@@ -59,12 +65,16 @@ class Tap:
         assert self._meter is not None, "what is stripped is metered"
         if self._decoder is not None:
             data = self._decoder.feed(data)
+        if self.flow is not None:
+            self.flow.feed(data)
         out = self._meter.feed(data) if data else b""
         return out + self._meter.flush() if complete else out
 
     def take(self, data: bytes) -> None:
         """Meters data that the client has been given as it is."""
         if self._blind:
+            if self.flow is not None:  # what cannot be read is counted by its bytes
+                self.flow.tokens_max += len(data)
             return
         if self._decoder is not None:
             try:
@@ -72,6 +82,8 @@ class Tap:
             except DecodeFault:
                 self._lose_sight("undecodable_answer")
                 return
+        if self.flow is not None:
+            self.flow.feed(data)
         if self._meter is not None:
             self._meter.feed(data)
             return

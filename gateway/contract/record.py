@@ -63,6 +63,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=Fals
     flags: tuple[str, ...] = ()  # "client_disconnected", "drained", "retried_stale_connection", "unpriced_model" …
     # The provider's work that the usage is of, where several calls may tell of it: one of them is charged.
     work_id: str = ""
+    # Amounts by counter of the ledger: held in an intent, charged in a final; None where no quota matches.
+    counters: dict[str, int] | None = None
+    ledger_seq: int = 0  # of the final's settlement, which a restart counts once
 
 
 _encoder = msgspec.msgpack.Encoder()

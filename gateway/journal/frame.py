@@ -38,14 +38,18 @@ ID_BYTES_MAX = 255
 
 
 class Kind(enum.IntEnum):
-    """INTENT: a call is about to be dispatched. FINAL: its end. PROBE: written to see whether the disk takes it."""
+    """INTENT: a call is about to be dispatched, or holds more than before; the last one counts. FINAL: its end.
+
+    PROBE: written to see whether the disk takes it. SIGNAL: a threshold was reached; its id is the counter's.
+    """
 
     INTENT = 1
     FINAL = 2
     PROBE = 3
+    SIGNAL = 4
 
 
-INTENT, FINAL, PROBE = int(Kind.INTENT), int(Kind.FINAL), int(Kind.PROBE)
+INTENT, FINAL, PROBE, SIGNAL = int(Kind.INTENT), int(Kind.FINAL), int(Kind.PROBE), int(Kind.SIGNAL)
 
 
 class Frame(NamedTuple):

@@ -5,11 +5,12 @@ segment has its intent and none its final, whatever their order, so the finals t
 the next one before a single old segment is sealed.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway.journal.disk import Disk
-from gateway.journal.frame import FINAL, INTENT, Damage
+from gateway.journal.frame import FINAL, INTENT, Damage, Frame
 from gateway.journal.reader import OPEN, SEALED, SegmentReader
 
 
@@ -31,13 +32,14 @@ class Recovery:
     skipped_bytes: int
 
 
-def survey(directory: Path) -> Survey:
-    """Reads every unsealed segment. Raises SegmentTooNew if a later version wrote one, OSError."""
+def survey(directory: Path, seen: Callable[[Frame], None]) -> Survey:
+    """Reads every unsealed segment and shows each frame. Raises SegmentTooNew if a later version wrote one, OSError."""
     found = Survey()
     ended: set[bytes] = set()
     for path in sorted(directory.glob(f"*{OPEN}")):
         reader = SegmentReader(path)
         for frame in reader.frames():
+            seen(frame)
             if frame.kind == INTENT:
                 found.open_intents[frame.id] = frame.payload
             elif frame.kind == FINAL:

@@ -14,10 +14,12 @@ import os
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
+from gateway.journal import checkpoint
 from gateway.journal.directory import begin_epoch, lock
 from gateway.journal.disk import DISK, Disk
-from gateway.journal.frame import FINAL, INTENT, PROBE, encode, header, peek
+from gateway.journal.frame import FINAL, INTENT, PROBE, SIGNAL, Frame, encode, header, peek
 from gateway.journal.reader import OPEN, SEALED, segment_name
 from gateway.journal.recovery import Recovery, seal_all, survey
 
@@ -45,6 +47,7 @@ class _Segment:
         "offset",
         "path",
         "poisoned",
+        "snapshot",
         "synced_offset",
     )
 
@@ -56,7 +59,43 @@ class _Segment:
         self.synced_offset = 0
         self.first_final_ns: int | None = None
         self.named = False  # its directory entry is durable
+        self.snapshot: Snapshot | None = None  # of what is counted up to its end
         self.poisoned = False  # an fdatasync failed: what the system says of this file is no longer to be believed
+
+
+class Snapshot(Protocol):
+    """What must be kept of finals whose segments may be deleted; `seq` tells one from the next."""
+
+    seq: int
+
+    def encode(self) -> bytes: ...
+
+
+class Books(Protocol):
+    """What is counted from a journal's frames, and must outlive their segments.
+
+    At a start `restore` is given the last checkpoint, if there was one, and `fold` every frame that may not be in it;
+    some of them are. `snapshot` is asked for at the end of each segment, and is durable before that is sealed.
+    """
+
+    def restore(self, checkpoint: bytes | None) -> None: ...
+    def fold(self, frame: Frame) -> None: ...
+    def snapshot(self) -> Snapshot: ...
+
+
+class NoBooks:
+    """Of a journal that nothing is counted from."""
+
+    seq = 0
+
+    def restore(self, checkpoint: bytes | None) -> None: ...
+    def fold(self, frame: Frame) -> None: ...
+
+    def snapshot(self) -> Snapshot:
+        return self
+
+    def encode(self) -> bytes:
+        return b""
 
 
 class Journal:
@@ -83,6 +122,7 @@ class Journal:
         segment_bytes_max: int,
         segment_age_ms: int,
         free_bytes_min: int,
+        books: Books,
         disk: Disk,
     ) -> None:
         self._directory = directory
@@ -91,9 +131,11 @@ class Journal:
         self._segment_bytes_max = segment_bytes_max
         self._segment_age_ns = segment_age_ms * 1_000_000
         self._free_bytes_min = free_bytes_min
+        self._books = books
+        self._checkpoint_seq = 0
         self._disk = disk
         self._queue: list[bytes] = []
-        self._intent_queued = False
+        self._fresh: set[bytes] = set()  # ids of intents queued, whose calls wait
         self._final_queued = False
         self._open: dict[bytes, bytes] = {}  # id -> intent frame
         self._number = 0
@@ -114,13 +156,15 @@ class Journal:
         segment_bytes_max: int,
         segment_age_ms: int,
         free_bytes_min: int = FREE_BYTES_MIN,
+        books: Books | None = None,
         disk: Disk = DISK,
     ) -> "Journal":
         """Locks the directory, ends the calls a dead process left open, and starts a new segment.
 
-        `resolve` turns such a call's intent payload into its final payload, and must not raise. `node_id` names
-        a directory that has no name yet. A segment is rotated when it is `segment_bytes_max` long or its first
-        final is `segment_age_ms` old. Raises JournalLocked, NodeFileDamaged, SegmentTooNew, OSError.
+        `resolve` turns such a call's intent payload into its final payload, and must not raise; it is asked when the
+        books have seen all frames. `node_id` names a directory that has no name yet. A segment is rotated when it is
+        `segment_bytes_max` long or its first final is `segment_age_ms` old. Raises JournalLocked, NodeFileDamaged,
+        SegmentTooNew, CheckpointDamaged, OSError.
         """
         directory.mkdir(parents=True, exist_ok=True)
         held = lock(directory)
@@ -133,6 +177,7 @@ class Journal:
                 segment_bytes_max=segment_bytes_max,
                 segment_age_ms=segment_age_ms,
                 free_bytes_min=free_bytes_min,
+                books=books or NoBooks(),
                 disk=disk,
             )
             journal._recover(now_ns, resolve)
@@ -142,11 +187,13 @@ class Journal:
         return journal
 
     def _recover(self, now_ns: int, resolve: Callable[[bytes], bytes]) -> None:
-        found = survey(self._directory)
+        self._books.restore(checkpoint.read(self._directory))
+        found = survey(self._directory, self._books.fold)
         for id, payload in found.open_intents.items():
             self.final(id, resolve(payload))
         self._segment = self._create(now_ns)
         self._sync_segment(self._segment)
+        self._keep(self._books.snapshot())
         self.recovery = seal_all(found, self._disk, self._directory)
         self.segments_sealed += self.recovery.segments
         self._check_space()
@@ -158,7 +205,7 @@ class Journal:
         frame = encode(INTENT, id, payload)
         self._open[id] = frame
         self._queue.append(frame)
-        self._intent_queued = True
+        self._fresh.add(id)
 
     def final(self, id: bytes, payload: bytes) -> None:
         """Queues a call's end, which is written however long the disk refuses. Needs no intent before it."""
@@ -168,6 +215,16 @@ class Journal:
             return
         self._queue.append(encode(FINAL, id, payload))
         self._final_queued = True
+
+    def again(self, id: bytes, payload: bytes) -> None:
+        """Queues an open call's intent anew: it holds more than the one before said."""
+        frame = encode(INTENT, id, payload)
+        self._open[id] = frame
+        self._queue.append(frame)
+
+    def signal(self, id: bytes, payload: bytes) -> None:
+        """Queues a signal, which is written as surely as the finals that stand before it."""
+        self._queue.append(encode(SIGNAL, id, payload))
 
     @property
     def pending(self) -> bool:
@@ -241,7 +298,8 @@ class Journal:
 
     def _forget_queue(self) -> None:
         self._queue.clear()
-        self._intent_queued = self._final_queued = False
+        self._fresh.clear()
+        self._final_queued = False
 
     def _note_written(self, segment: _Segment, frames: int, size_bytes: int, now_ns: int) -> None:
         self.frames_written += frames
@@ -272,19 +330,19 @@ class Journal:
         self._retry_at_ns = now_ns + WRITE_RETRY_MS * 1_000_000
 
     def _refuse_intents(self) -> tuple[bytes, ...]:
-        if not self._intent_queued:
+        if not self._fresh:
             return ()
-        self._intent_queued = False
         refused: list[bytes] = []
         kept: list[bytes] = []
         for frame in self._queue:
             kind, id = peek(frame)
-            if kind == INTENT:
+            if kind == INTENT and id in self._fresh:
                 refused.append(id)
                 self._open.pop(id, None)
             else:
                 kept.append(frame)
         self._queue = kept
+        self._fresh.clear()
         return tuple(refused)
 
     def _check_space(self) -> None:
@@ -316,6 +374,7 @@ class Journal:
             return
         # In this order: `sync` reads them in the other, and so never takes the current one for retired.
         old, self._segment = self._segment, segment
+        old.snapshot = self._books.snapshot()
         self._retired.append(old)
         self._check_space()
 
@@ -380,11 +439,19 @@ class Journal:
     def _seal(self, old: _Segment) -> None:
         if not old.poisoned:
             self._sync_segment(old)
+        if old.snapshot is not None:
+            self._keep(old.snapshot)
         # A poisoned segment is sealed as it is: if the disk lost any of it, the lake counts the damage.
         self._disk.rename(old.path, old.path.with_suffix(SEALED))
         self._retired.remove(old)
         self.segments_sealed += 1
         self._disk.close(old.descriptor)
+
+    def _keep(self, snapshot: Snapshot) -> None:
+        """Writes a checkpoint, unless the last one says the same. Raises OSError."""
+        if snapshot.seq > self._checkpoint_seq:
+            checkpoint.write(self._directory, snapshot.encode(), self._disk)
+            self._checkpoint_seq = snapshot.seq
 
     def close(self, now_ns: int) -> int:
         """Flushes, syncs, seals and unlocks. Returns the number of frames the disk did not take.
@@ -394,6 +461,7 @@ class Journal:
         self._retry_at_ns = 0
         self.flush(now_ns)
         if self.sync() and not self._open and not self._queue:
+            self._segment.snapshot = self._books.snapshot()
             self._retired.append(self._segment)
             self.sync()
         else:

@@ -97,6 +97,10 @@ def _more(usages: Values) -> Values:
     ]
 
 
+def _rows(maps: Values) -> Values:
+    return [None if one is None else list(one.items()) for one in maps]
+
+
 _TEXT, _COUNT, _LIST = pa.string(), pa.int64(), pa.list_(pa.string())
 
 COLUMNS: tuple[Column, ...] = (
@@ -138,6 +142,8 @@ COLUMNS: tuple[Column, ...] = (
     Column("work_id", _TEXT, "work_id", _or_none),
     *(Column(name, _COUNT, "buckets", _bucket(name)) for name in BUCKETS),
     Column("buckets_more", pa.map_(_TEXT, _COUNT), "buckets", _more),
+    Column("counters", pa.map_(_TEXT, _COUNT), "counters", _rows),
+    Column("ledger_seq", _COUNT, "ledger_seq", _or_none),
 )
 
 SCHEMA = pa.schema([(column.name, column.type) for column in COLUMNS])

@@ -10,6 +10,8 @@ from typing import Protocol
 
 import msgspec
 
+from gateway.ledger.window import NEVER_S
+
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """An amount wanted of a counter, in its unit: nano-USD, tokens or requests."""
@@ -17,6 +19,21 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     counter: str
     amount: int
     limit: int | None  # None: counted, and never refused
+    thresholds: tuple[int, ...] = ()  # percent of the limit, ascending; each is told of once
+    whole: int | None = None  # the limit that thresholds are percent of, where `limit` is not it; None: as `limit`
+    ends_at_s: int = NEVER_S  # of the counter's window: later it may be forgotten
+
+
+class Crossed(msgspec.Struct, frozen=True, gc=False):
+    """A counter's settled amount has reached so many percent of its limit, for the first time."""
+
+    counter: str
+    percent: int
+    settled: int
+    limit: int
+
+
+decode_crossed = msgspec.msgpack.Decoder(Crossed).decode
 
 
 class Shortage(msgspec.Struct, frozen=True, gc=False):
@@ -74,6 +91,10 @@ class Ledger(Protocol):
         ...
 
     def balance(self, counter: str) -> Balance: ...
+
+    def crossed(self) -> Sequence[Crossed]:
+        """The thresholds reached since this was last asked."""
+        ...
 
     def counters(self) -> Mapping[str, Balance]:
         """Every counter there is, for a person to look at."""

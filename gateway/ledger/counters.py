@@ -4,11 +4,12 @@ Where a counter has a lease, that is the limit here, whatever the quota says: th
 others. Where it has none, the limit of each hold is.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import Balance, Hold, Shortage
+from gateway.ledger.base import Crossed, Hold, Shortage
+from gateway.ledger.window import NEVER_S
 
 
 class Counter(msgspec.Struct):
@@ -17,6 +18,11 @@ class Counter(msgspec.Struct):
     settled: int = 0
     held: int = 0
     lease: int | None = None
+    # As the last hold said.
+    thresholds: tuple[int, ...] = ()
+    whole: int | None = None
+    ends_at_s: int = NEVER_S
+    told: int = 0  # the highest threshold that was told of, in percent
 
     def available(self, limit: int | None) -> int | None:
         """What can still be held, never below 0; None: anything."""
@@ -70,7 +76,10 @@ class Counters:
     def _take(self, id: str, holds: Sequence[Hold]) -> None:
         mine = self._held[id]
         for hold in holds:
-            self.by_name[hold.counter].held += hold.amount
+            counter = self.by_name[hold.counter]
+            counter.held += hold.amount
+            counter.thresholds, counter.ends_at_s = hold.thresholds, hold.ends_at_s
+            counter.whole = hold.limit if hold.whole is None else hold.whole
             mine[hold.counter] = mine.get(hold.counter, 0) + hold.amount
 
     def held(self, id: str) -> Mapping[str, int]:
@@ -92,12 +101,20 @@ class Counters:
         """Counts what was consumed, held before or not."""
         (self.by_name.get(name) or self._new(name)).settled += amount
 
-    def balances(self) -> Iterator[tuple[str, Balance]]:
-        for name, counter in self.by_name.items():
-            yield name, Balance(counter.settled, counter.held)
+    def newly_reached(self, name: str) -> Crossed | None:
+        """The highest threshold that a counter has reached and not told of yet, which it has told of then."""
+        counter = self.by_name[name]
+        if not counter.whole or not counter.thresholds:
+            return None
+        reached = counter.settled * 100 // counter.whole
+        percent = max((one for one in counter.thresholds if counter.told < one <= reached), default=0)
+        if not percent:
+            return None
+        counter.told = percent
+        return Crossed(name, percent, counter.settled, counter.whole)
 
-    def forget(self, name: str) -> None:
-        """Drops a counter of a window that is over; kept as long as anything is held of it."""
-        counter = self.by_name.get(name)
-        if counter is not None and not counter.held:
+    def forget_ended(self, before_s: int) -> None:
+        """Drops the counters of windows that ended before then, but for those of which something is held."""
+        ended = [name for name, one in self.by_name.items() if one.ends_at_s < before_s and not one.held]
+        for name in ended:
             del self.by_name[name]

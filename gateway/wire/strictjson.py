@@ -63,7 +63,9 @@ def check(text: bytes) -> Malformed | None:
 
 def _check_value(text: bytes, value: dict[str, Any]) -> Malformed | None:
     # Go's encoding/json, behind which many servers stand, takes `Model` and `ſtream` for `model` and `stream`.
-    if len({*map(str.casefold, value)}) < len(value):
+    # Names in small letters, as every API has them, differ in more than their case.
+    names = "".join(value)
+    if not (names.isascii() and names.islower()) and len({*map(str.casefold, value)}) < len(value):
         return Malformed("Two members of the request body differ in the case of their names alone")
     try:
         _packed.encode(value)  # knows no integer beyond 64 bits, and is the fastest way to look at all of them

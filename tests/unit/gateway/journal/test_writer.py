@@ -6,11 +6,15 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from gateway.journal import checkpoint
+from gateway.journal.checkpoint import FILE_NAME
 from gateway.journal.disk import Disk
+from gateway.journal.frame import INTENT, SIGNAL
 from gateway.journal.reader import sealed
 from gateway.journal.writer import QUEUE_FRAMES_MAX, RETIRED_MAX, SYNC_RETRY_MS, WRITE_RETRY_MS
 
@@ -445,3 +449,124 @@ def test_disk_that_is_really_full_loses_no_end_of_an_admitted_call(
     again.close(0)
     assert again.recovery.calls_resolved > 1000  # all but a few ends that had room
     assert sorted(id for id, _ in sealed_finals(tmp_path / "roomy").elements()) == sorted(admitted)
+
+
+class Sums:
+    """Books that add up what finals say; a snapshot is numbered by how many it has."""
+
+    def __init__(self) -> None:
+        self.restored: bytes | None = None
+        self.folded: list[tuple[int, bytes]] = []
+        self.count = 0
+
+    def restore(self, checkpoint: bytes | None) -> None:
+        self.restored = checkpoint
+
+    def fold(self, frame: Any) -> None:
+        self.folded.append((frame.kind, frame.payload))
+
+    def snapshot(self) -> Any:
+        count = self.count
+        return SimpleNamespace(seq=count, encode=lambda: b"%d" % count)
+
+
+def test_what_is_counted_is_durable_before_its_segment_is_sealed(tmp_path: Path, open_journal: Any) -> None:
+    order: list[str] = []
+
+    class Watched(SickDisk):
+        def rename(self, source: Path, target: Path) -> None:  # type: ignore[override]
+            order.append(target.name if target.name == FILE_NAME else target.suffix)
+            super().rename(source, target)
+
+    books = Sums()
+    journal = open_journal(tmp_path, books=books, disk=Watched())
+    journal.final(b"a", b"one")
+    books.count = 1
+    journal.flush(0)
+    journal.flush(1_000_000_000)  # its age: the segment is rotated
+    journal.final(b"b", b"two")
+    books.count = 2
+    journal.flush(1_000_000_001)
+    assert journal.sync()
+
+    # The second final is in the new segment, and in the next checkpoint.
+    assert order[-2:] == [FILE_NAME, ".seg"]
+    assert checkpoint.read(tmp_path) == b"1"
+
+
+def test_a_start_restores_the_checkpoint_and_folds_what_is_not_sealed(tmp_path: Path, open_journal: Any) -> None:
+    books = Sums()
+    journal = open_journal(tmp_path, books=books)
+    journal.final(b"a", b"one")
+    books.count = 1
+    journal.intent(b"b", b"begun")
+    journal.flush(0)
+    journal.flush(1_000_000_000)
+    journal.sync()
+    journal.again(b"b", b"extended")
+    journal.signal(b"counter", b"half")
+    journal.flush(1_000_000_001)
+    os.close(journal._held)  # the process is gone
+
+    after = Sums()
+    open_journal(tmp_path, books=after)
+
+    assert after.restored == b"1"
+    assert after.folded == [(INTENT, b"begun"), (INTENT, b"extended"), (SIGNAL, b"half")]
+
+
+def test_an_extended_call_that_died_is_ended_as_it_was_extended(
+    tmp_path: Path, open_journal: Any, sealed_finals: Any
+) -> None:
+    journal = open_journal(tmp_path)
+    journal.intent(b"a", b"begun")
+    journal.flush(0)
+    journal.again(b"a", b"extended")
+    journal.flush(0)
+    os.close(journal._held)  # the process is gone
+
+    open_journal(tmp_path).close(0)
+
+    assert sealed_finals(tmp_path) == {(b"a", b"held:extended"): 1}
+
+
+def test_a_refused_write_gives_back_intents_and_not_extensions(journal: Any, disk: SickDisk) -> None:
+    journal.intent(b"old", b"begun")
+    journal.flush(0)
+    disk.sick["write"] = errno.EIO
+    journal.again(b"old", b"extended")
+    journal.intent(b"new", b"begun")
+
+    assert journal.flush(0) == (b"new",)
+    assert journal.open_calls == 1
+
+
+def test_a_segment_whose_checkpoint_cannot_be_written_is_not_sealed(
+    tmp_path: Path, disk: SickDisk, open_journal: Any
+) -> None:
+    books = Sums()
+    journal = open_journal(tmp_path, books=books, disk=disk)
+    journal.final(b"a", b"one")
+    books.count = 1
+    journal.flush(0)
+    journal.flush(1_000_000_000)
+    disk.sick["rename"] = errno.EIO
+
+    assert not journal.sync()
+    assert not journal.accepting
+    assert len(unsealed(tmp_path)) == 2
+    disk.sick.clear()
+    assert journal.sync()
+    assert checkpoint.read(tmp_path) == b"1"
+
+
+def test_an_orderly_end_leaves_everything_in_the_checkpoint(tmp_path: Path, open_journal: Any) -> None:
+    books = Sums()
+    journal = open_journal(tmp_path, books=books)
+    journal.final(b"a", b"one")
+    books.count = 1
+    journal.close(0)
+
+    after = Sums()
+    open_journal(tmp_path, books=after)
+    assert (after.restored, after.folded) == (b"1", [])

@@ -1,0 +1,232 @@
+"""Owns the enforcing of quotas: what a call holds before it is sent, how a stream pays as it goes, what is settled.
+
+One reserve takes all that a call may need of every counter, or nothing. The cheap bound is tried first; where it does
+not fit, a tighter one is counted on a thread, and what other processes hold unused is fetched, before anybody is
+refused. Knows no bytes of the wire.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor
+
+import msgspec
+from pricing.bound import Unbounded
+
+from gateway import quota_words
+from gateway.examine import Call
+from gateway.faults import Refusal
+from gateway.identify import Caller
+from gateway.kill_switch import KillSwitches, refusal_of
+from gateway.ledger.base import Hold, Ledger, Shortage, Unreachable
+from gateway.ledger.window import NEVER_S
+from gateway.policy import PolicyView
+from gateway.quota_words import Counted
+from gateway.quotas import Consumed, Due, Most, QuotaTable, charged
+from gateway.route import Route
+from gateway.worst_case import WorstCase, tighten, worst_case
+from pricing.catalog import Catalog
+
+# A stream without an output cap holds its full maximum where that is at most this part of each limit: it never pays
+# again, and costs nothing to watch. Else it pays by slices.
+AMPLE = 32
+# Output tokens of one slice: half a minute of a fast model, so that a stream extends its hold a few times a minute.
+SLICE_TOKENS = 2048
+# A stream asks for the next slice when it has this many tokens left: what a provider may have written, and we not yet
+# read, when the stream is cut.
+LEAD_TOKENS = 1024
+# How long a call waits for what other processes hold unused.
+OBTAIN_TIMEOUT_S = 0.25
+
+
+class Admission(msgspec.Struct, gc=False):
+    """What a call was let through with. `tokens_out` is how much output its holds allow."""
+
+    table: QuotaTable
+    dues: tuple[Due, ...]
+    worst: WorstCase | None = None
+    ceiling_nanousd: int | None = None  # held because the cost has no bound
+    tokens_out: int = 0
+    pays_as_it_goes: bool = False
+
+    def runs_out(self, tokens_seen: int) -> bool:
+        """Whether a stream that has brought so much needs more than it holds before long."""
+        worst = self.worst
+        return worst is not None and self.tokens_out < min(tokens_seen + LEAD_TOKENS, worst.tokens_out)
+
+    def most(self, tokens_out: int) -> Most:
+        """The most that a call of so much output consumes."""
+        worst = self.worst
+        if worst is None:
+            return Most(nanousd=self.ceiling_nanousd or 0)
+        return Most(worst.bound.nanousd(tokens_out), worst.tokens_in, tokens_out)
+
+
+class Waiting(msgspec.Struct, frozen=True):
+    """A call that does not fit by what is known here and now."""
+
+    admission: Admission
+    short: Shortage
+
+
+class Enforcer:
+    """The quotas in force and the ledger they are kept in. One per process."""
+
+    def __init__(self, ledger: Ledger, catalog: Callable[[], Catalog], thread: Executor) -> None:
+        self.ledger = ledger
+        self._catalog = catalog
+        self._thread = thread
+        self._view: PolicyView | None = None
+        self._table: QuotaTable
+        self._kill_switches: KillSwitches
+
+    def _follow(self, view: PolicyView) -> None:
+        """Makes the quotas and kill switches of a policy ready when it comes into force."""
+        if self._view is not view:
+            self._view = view
+            self._table, self._kill_switches = QuotaTable(view.policy), KillSwitches(view.policy)
+
+    def table(self, view: PolicyView) -> QuotaTable:
+        """The quotas of a policy."""
+        self._follow(view)
+        return self._table
+
+    def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
+        """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
+        self._follow(view)
+        switch = self._kill_switches.find(caller, route, call.model)
+        return None if switch is None else refusal_of(switch)
+
+    # -- before a call is sent
+
+    def admit(
+        self, id: str, view: PolicyView, caller: Caller, route: Route, call: Call, at_s: int
+    ) -> Admission | Waiting | Refusal | None:
+        """What the call holds from now on; why it does not; or None where no quota touches it."""
+        table = self.table(view)
+        if not table:
+            return None
+        dues = table.due(caller, route, call, at_s)
+        if not dues:
+            return None
+        admission = self._bounded(table, dues, route, call, at_s)
+        if isinstance(admission, Refusal):
+            return admission
+        short = self._reserve(id, admission, at_s)
+        return admission if short is None else Waiting(admission, short)
+
+    def _bounded(
+        self, table: QuotaTable, dues: tuple[Due, ...], route: Route, call: Call, at_s: int
+    ) -> Admission | Refusal:
+        bounded = [due for due in dues if due.needs_bound]
+        if not bounded:
+            return Admission(table, dues)
+        worst = worst_case(call, route, self._catalog(), at_s)
+        if not isinstance(worst, Unbounded):
+            admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
+            if worst.open_ended and not self._ample(admission, at_s):
+                admission.pays_as_it_goes = True
+                admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
+            return admission
+        without = next((due for due in bounded if due.quota.ceiling is None), None)
+        if without is not None:
+            counted = _counted(table, without, at_s)
+            return (
+                quota_words.unpriced(counted, call.model)
+                if worst.unpriced
+                else quota_words.unbounded(counted, worst.reason)
+            )
+        return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in bounded))
+
+    def _ample(self, admission: Admission, at_s: int) -> bool:
+        return all(hold.limit is None or hold.amount * AMPLE <= hold.limit for hold in self._holds(admission, at_s))
+
+    def _holds(self, admission: Admission, at_s: int) -> tuple[Hold, ...]:
+        return admission.table.holds(admission.dues, admission.most(admission.tokens_out), at_s)
+
+    def _reserve(self, id: str, admission: Admission, at_s: int) -> Shortage | None:
+        return self.ledger.reserve(id, self._holds(admission, at_s))
+
+    async def admit_waiting(
+        self, id: str, waiting: Waiting, route: Route, call: Call, at_s: int
+    ) -> Admission | Refusal:
+        """The same call by its exact bound, and with what lies elsewhere."""
+        admission = waiting.admission
+        if admission.worst is not None:
+            loop = asyncio.get_running_loop()
+            admission.worst = await loop.run_in_executor(self._thread, tighten, admission.worst, call, route)
+            admission.tokens_out = min(admission.tokens_out, admission.worst.tokens_out)
+        short = self._reserve(id, admission, at_s)
+        if short is None:
+            return admission
+        obtained = await self.ledger.obtain(self._holds(admission, at_s), OBTAIN_TIMEOUT_S)
+        if obtained is None:
+            obtained = self._reserve(id, admission, at_s)
+        return admission if obtained is None else self.refusal(admission, obtained, at_s)
+
+    def affordable_tokens(self, admission: Admission, at_s: int) -> int:
+        """How much output fits into every counter now; the input included, it may be none."""
+        fewest, most = 0, admission.tokens_out
+        while fewest < most:
+            tokens = (fewest + most + 1) // 2
+            holds = admission.table.holds(admission.dues, admission.most(tokens), at_s)
+            if self._fits(holds):
+                fewest = tokens
+            else:
+                most = tokens - 1
+        return fewest
+
+    def _fits(self, holds: Sequence[Hold]) -> bool:
+        for hold in holds:
+            if hold.limit is not None:
+                balance = self.ledger.balance(hold.counter)
+                if balance.settled + balance.held + hold.amount > hold.limit:
+                    return False
+        return True
+
+    # -- while it streams
+
+    def extend(self, id: str, admission: Admission, tokens_seen: int, at_s: int) -> Shortage | None:
+        """Holds what a stream needs to go on, before it has used up what it holds."""
+        worst = admission.worst
+        assert worst is not None, "only what has a bound is paid as it goes"
+        tokens_out = min(tokens_seen + LEAD_TOKENS + SLICE_TOKENS, worst.tokens_out)
+        before, after = admission.most(admission.tokens_out), admission.most(tokens_out)
+        more = Most(after.nanousd - before.nanousd, 0, tokens_out - admission.tokens_out)
+        holds = [
+            hold
+            for due, hold in zip(admission.dues, admission.table.holds(admission.dues, more, at_s), strict=True)
+            if due.needs_bound
+        ]
+        short = self.ledger.extend(id, holds)
+        if short is None:
+            admission.tokens_out = tokens_out
+        return short
+
+    # -- at its end
+
+    def settle(self, id: str, admission: Admission, consumed: Consumed | None) -> tuple[dict[str, int], int]:
+        """What every counter was charged, and the number of it; `consumed` None: the call was never sent."""
+        if consumed is None:
+            return {}, self.ledger.settle(id, {})
+        amounts = charged(admission.dues, self.ledger.held(id), consumed)
+        return amounts, self.ledger.settle(id, amounts)
+
+    def held(self, id: str) -> Mapping[str, int]:
+        return self.ledger.held(id)
+
+    def refusal(
+        self, admission: Admission, short: Shortage | Unreachable, at_s: int, *, midstream: bool = False
+    ) -> Refusal:
+        """What was hit, how much of it is left, and when there is more."""
+        due = next(due for due in admission.dues if due.counter == short.counter)
+        counted = _counted(admission.table, due, at_s)
+        if isinstance(short, Unreachable):
+            return quota_words.unreachable(counted)
+        if midstream:
+            return quota_words.ran_out(counted, wanted=short.wanted, remaining=short.available)
+        return quota_words.too_little(counted, wanted=short.wanted, remaining=short.available, now_s=at_s)
+
+
+def _counted(table: QuotaTable, due: Due, at_s: int) -> Counted:
+    resets_at_s = None if due.period.ends_at_s == NEVER_S else due.period.ends_at_s
+    return Counted(due.quota, dict(due.scope), table.limit(due, at_s), resets_at_s)

@@ -1,0 +1,140 @@
+"""Owns EmbeddedLedger: all of every counter is in this process's memory, and what was settled is in its journal.
+
+Each settlement has a number, which the journal's final frame bears with what it charged. A checkpoint holds the sums up
+to one number; a start takes the newest and folds in the finals above it, each number once. What was held by calls that
+a dead process left open counts as spent: the journal ends them with their holds. Does no I/O.
+"""
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from gateway.ledger.base import Balance, Crossed, Hold, Shortage, Unreachable
+from gateway.ledger.counters import Counter, Counters
+from gateway.ledger.window import NEVER_S
+
+FORMAT = 1
+# A late settlement belongs to its window: counters stay for this long after it, longer than any call lasts.
+KEPT_S = 48 * 3600
+# Folded from a final alone, a counter does not say when its window ends: the longest window, and the above.
+_UNKNOWN_END_S = 33 * 24 * 3600
+
+
+class _Row(msgspec.Struct, array_like=True, frozen=True):
+    settled: int
+    told: int
+    ends_at_s: int
+
+
+class _Checkpoint(msgspec.Struct, array_like=True, frozen=True):
+    format: int
+    seq: int
+    rows: dict[str, _Row]
+
+
+class CheckpointUnusable(Exception):
+    """It is damaged, or of a later version. Without it nobody knows what was spent."""
+
+
+class Snapshot:
+    """The sums at one moment, cheap to take; `encode` takes a microsecond for each counter, on any thread."""
+
+    def __init__(self, seq: int, counters: Mapping[str, Counter]) -> None:
+        self.seq = seq
+        self._rows = {name: (one.settled, one.told, one.ends_at_s) for name, one in counters.items()}
+
+    def encode(self) -> bytes:
+        return msgspec.msgpack.encode((FORMAT, self.seq, self._rows))
+
+
+class EmbeddedLedger:
+    """A Ledger of one process. `restore`, `fold` and `count_open` at the start, in this order; then the protocol's."""
+
+    def __init__(self) -> None:
+        self._counters = Counters()
+        self._crossed: list[Crossed] = []
+        self._folded: set[int] = set()
+        self._unknown_end_s = NEVER_S
+        self._checkpoint_seq = 0
+        self.held = self._counters.held
+        self.extend = self._counters.extend
+        self.reserve = self._counters.reserve
+
+    # -- at a start
+
+    def restore(self, checkpoint: bytes | None, now_s: int) -> None:
+        """`checkpoint` is what a snapshot encoded last, None at the first start. Raises CheckpointUnusable."""
+        self._unknown_end_s = now_s + _UNKNOWN_END_S
+        if checkpoint is None:
+            return
+        try:
+            loaded = msgspec.msgpack.decode(checkpoint, type=_Checkpoint)
+        except msgspec.MsgspecError as fault:
+            raise CheckpointUnusable(str(fault)) from None
+        if loaded.format != FORMAT:
+            raise CheckpointUnusable(f"format {loaded.format}; this version reads {FORMAT}")
+        self._counters.seq = self._checkpoint_seq = loaded.seq
+        for name, row in loaded.rows.items():
+            self._counters.by_name[name] = Counter(row.settled, told=row.told, ends_at_s=row.ends_at_s)
+
+    def fold(self, seq: int, charged: Mapping[str, int]) -> None:
+        """Takes in what a final frame says was charged, unless the checkpoint, or a frame before, has it already."""
+        if seq <= self._checkpoint_seq or seq in self._folded:
+            return
+        self._folded.add(seq)
+        self._counters.seq = max(self._counters.seq, seq)
+        self._count(charged)
+
+    def told(self, counter: str, percent: int) -> None:
+        """A signal frame says that a threshold was told of."""
+        one = self._counters.by_name.setdefault(counter, Counter(ends_at_s=self._unknown_end_s))
+        one.told = max(one.told, percent)
+
+    def count_open(self, held: Mapping[str, int]) -> int:
+        """Counts what a call held that died with its process; the seq of it."""
+        self._count(held)
+        self._counters.seq += 1
+        return self._counters.seq
+
+    def _count(self, charged: Mapping[str, int]) -> None:
+        for name, amount in charged.items():
+            if name not in self._counters.by_name:
+                ends_at_s = NEVER_S if name.partition("|")[0].endswith("@total") else self._unknown_end_s
+                self._counters.by_name[name] = Counter(ends_at_s=ends_at_s)
+            self._counters.add(name, amount)
+
+    # -- the protocol
+
+    @property
+    def seq(self) -> int:
+        return self._counters.seq
+
+    async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
+        """Nothing lies elsewhere: the shortage, if it is still there."""
+        return self._counters.shortage(holds)
+
+    def settle(self, id: str, actual: Mapping[str, int]) -> int:
+        seq = self._counters.settle(id, actual)
+        if seq:
+            for name in actual:
+                if (crossed := self._counters.newly_reached(name)) is not None:
+                    self._crossed.append(crossed)
+        return seq
+
+    def crossed(self) -> Sequence[Crossed]:
+        crossed, self._crossed = self._crossed, []
+        return crossed
+
+    def balance(self, counter: str) -> Balance:
+        one = self._counters.by_name.get(counter)
+        return Balance() if one is None else Balance(one.settled, one.held)
+
+    def counters(self) -> Mapping[str, Balance]:
+        return {name: Balance(one.settled, one.held) for name, one in self._counters.by_name.items()}
+
+    # -- now and then
+
+    def snapshot(self, now_s: int) -> Snapshot:
+        """What the next start needs beside the finals that come later. Forgets what is long over."""
+        self._counters.forget_ended(now_s - KEPT_S)
+        return Snapshot(self._counters.seq, self._counters.by_name)

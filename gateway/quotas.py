@@ -1,0 +1,216 @@
+"""Owns which counters a call touches, how much of each it may need, and what it is charged at the end. Pure.
+
+A call touches every quota whose scope it lies in. Of a quota that blocks, the most that the call can consume is held
+until it has ended; of one that only tells, nothing is, and what was consumed is counted then.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import product
+
+import msgspec
+
+from gateway.contract.policy import Dimension, Policy, Quota, QuotaOverride, Unit
+from gateway.examine import Call
+from gateway.identify import Caller
+from gateway.ledger.base import Hold
+from gateway.ledger.window import NEVER_S, Period, period
+from gateway.route import Route
+
+# What the amount of a hold is counted in, for quotas that need to know how much a call may consume.
+BOUNDED_UNITS = frozenset(("usd", "tokens_in", "tokens_out", "tokens"))
+# The period of calls at a time.
+_NOW = Period("now", 0, NEVER_S)
+_DIMENSIONS: tuple[Dimension, ...] = (
+    "org", "project", "key", "user", "team", "model", "provider", "upstream", "route", "tag",
+)  # fmt: skip
+
+
+class Most(msgspec.Struct, frozen=True, gc=False):
+    """The most that a call can consume."""
+
+    nanousd: int = 0
+    tokens_in: int = 0
+    tokens_out: int = 0
+
+
+class Due(msgspec.Struct, frozen=True, gc=False):
+    """One counter that a call touches."""
+
+    quota: Quota
+    counter: str
+    period: Period
+    scope: tuple[tuple[Dimension, str], ...] = ()  # as it is counted
+
+    @property
+    def blocks(self) -> bool:
+        return self.quota.action == "block" and self.quota.limit is not None
+
+    @property
+    def needs_bound(self) -> bool:
+        """Whether what the call may consume must be known before it is let through."""
+        return self.blocks and self.quota.unit in BOUNDED_UNITS
+
+
+class _Ready:
+    """A quota and the period it is in."""
+
+    def __init__(self, quota: Quota) -> None:
+        self.quota = quota
+        scope = quota.scope
+        self.fixed: tuple[tuple[Dimension, str], ...] = tuple(
+            (name, scope[name]) for name in _DIMENSIONS if scope.get(name, "*") != "*"
+        )
+        self.varying: tuple[Dimension, ...] = tuple(name for name in _DIMENSIONS if scope.get(name) == "*")
+        self._period = _NOW if quota.unit == "concurrent" else Period("", 0, 0)
+
+    def period(self, at_s: int) -> Period:
+        """That of a moment. It is remembered, for the next call comes in the same one as a rule."""
+        if not self._period.starts_at_s <= at_s < self._period.ends_at_s:
+            self._period = period(self.quota.window, self.quota.time_zone, at_s)
+        return self._period
+
+
+class QuotaTable:
+    """The quotas of one policy, made ready."""
+
+    def __init__(self, policy: Policy) -> None:
+        self._overrides = {override.quota_id: override for override in policy.quota_overrides}
+        everywhere = [_Ready(quota) for quota in policy.quotas if quota.scope.get("project", "*") == "*"]
+        self._elsewhere = everywhere
+        self._by_project = {
+            project.id: [
+                *everywhere,
+                *(_Ready(quota) for quota in policy.quotas if quota.scope.get("project", "*") == project.id),
+            ]
+            for project in policy.projects
+        }
+        self.quotas: Mapping[str, Quota] = {quota.id: quota for quota in policy.quotas}
+
+    def __bool__(self) -> bool:
+        return bool(self.quotas)
+
+    def due(self, caller: Caller, route: Route, call: Call, at_s: int) -> tuple[Due, ...]:
+        """The counters of every quota in whose scope the call lies, one for each value that it has of a "*"."""
+        quotas = self._by_project.get(caller.project.id, self._elsewhere)
+        if not quotas:
+            return ()
+        values = _values(caller, route, call)
+        return tuple(due for ready in quotas for due in _due(ready, values, at_s))
+
+    def limit(self, due: Due, at_s: int) -> int | None:
+        """What refuses now; None: nothing does."""
+        if not due.blocks:
+            return None
+        override = self._override(due.quota, at_s)
+        return due.quota.limit if override is None else override.limit
+
+    def _override(self, quota: Quota, at_s: int) -> QuotaOverride | None:
+        override = self._overrides.get(quota.id)
+        return override if override is not None and at_s < override.until_s else None
+
+    def holds(self, dues: Sequence[Due], most: Most, at_s: int) -> tuple[Hold, ...]:
+        """What is to be held of each; of those that only tell, nothing but the call itself."""
+        return tuple(
+            Hold(
+                due.counter,
+                _amount(due.quota, most) if due.blocks or due.quota.unit == "concurrent" else 0,
+                self.limit(due, at_s),
+                due.quota.thresholds,
+                due.quota.limit,
+                due.period.ends_at_s,
+            )
+            for due in dues
+        )
+
+
+def _values(caller: Caller, route: Route, call: Call) -> dict[Dimension, tuple[str, ...]]:
+    """What a call is, in each dimension. What its caller chooses to say comes beside what the key, the path or the
+    policy say, never instead: no header takes a call out of a quota.
+    """
+    destination, key = route.destination, caller.key
+    mapped = destination.upstream.models.get(call.model, call.model)
+    named_route = caller.route or route.endpoint.name
+    return {
+        "org": (caller.project.org_id,),
+        "project": (caller.project.id,),
+        "key": (caller.key.id,),
+        "user": _both(call.user_id, key.user_id),
+        "team": _both(caller.team, key.team),
+        "model": _both(call.model, mapped),
+        "provider": (destination.provider.name,),
+        "upstream": (destination.upstream.name,),
+        "route": _both(named_route, route.endpoint.name),
+        "tag": caller.tags,
+    }
+
+
+def _both(said: str, known: str) -> tuple[str, ...]:
+    return (said,) if said == known or not known else (said, known)
+
+
+def _due(ready: _Ready, values: Mapping[Dimension, tuple[str, ...]], at_s: int) -> Iterator[Due]:
+    for name, value in ready.fixed:
+        if value not in values[name]:
+            return
+    now = ready.period(at_s)
+    stem = f"{ready.quota.id}@{now.name}"
+    if not ready.varying:
+        yield Due(ready.quota, stem, now, ready.fixed)
+        return
+    for varied in product(*(values[name] for name in ready.varying)):
+        scope = tuple(zip(ready.varying, varied, strict=True))
+        suffix = "".join(f"|{name}={value}" for name, value in scope)
+        yield Due(ready.quota, stem + suffix, now, ready.fixed + scope)
+
+
+def _amount(quota: Quota, most: Most) -> int:
+    match quota.unit:
+        case "usd":
+            return most.nanousd
+        case "tokens_in":
+            return most.tokens_in
+        case "tokens_out":
+            return most.tokens_out
+        case "tokens":
+            return most.tokens_in + most.tokens_out
+        case _:
+            return 1
+
+
+class Consumed(msgspec.Struct, frozen=True, gc=False):
+    """What a call consumed. `reported` by the provider, or known to be nothing; else it is a guess, or None."""
+
+    reported: bool
+    nanousd: int | None = None
+    tokens_in: int | None = None
+    tokens_out: int | None = None
+
+
+def charged(dues: Sequence[Due], held: Mapping[str, int], consumed: Consumed) -> dict[str, int]:
+    """What each counter is charged for a call that was sent. What nobody reported counts as it was held.
+
+    A guess may be too low, and a hold is not: where a quota blocks, only the provider's own word gives back.
+    """
+    return {
+        due.counter: _charged(due.quota.unit, consumed, held.get(due.counter, 0), trusts=not due.blocks) for due in dues
+    }
+
+
+def _charged(unit: Unit, consumed: Consumed, held: int, *, trusts: bool) -> int:
+    match unit:
+        case "usd":
+            amount = consumed.nanousd
+        case "tokens_in":
+            amount = consumed.tokens_in
+        case "tokens_out":
+            amount = consumed.tokens_out
+        case "tokens":
+            both = consumed.tokens_in, consumed.tokens_out
+            amount = None if both[0] is None or both[1] is None else both[0] + both[1]
+        case "requests":
+            return 1
+        case "concurrent":
+            return 0
+    if amount is None or not (consumed.reported or trusts):
+        return held if amount is None else max(held, amount)
+    return amount

@@ -1,0 +1,70 @@
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from gateway.ledger.window import NEVER_S, Period, Window, period
+
+
+def at(text: str) -> int:
+    return int(datetime.fromisoformat(text).timestamp())
+
+
+@pytest.mark.parametrize(
+    ("window", "zone", "moment", "name", "starts", "ends"),
+    [
+        ("month", "UTC", "2026-11-25T22:10:05Z", "2026-11", "2026-11-01T00:00Z", "2026-12-01T00:00Z"),
+        ("month", "UTC", "2026-12-31T23:59:59Z", "2026-12", "2026-12-01T00:00Z", "2027-01-01T00:00Z"),
+        ("month", "UTC", "2028-02-29T12:00:00Z", "2028-02", "2028-02-01T00:00Z", "2028-03-01T00:00Z"),
+        ("month", "America/New_York", "2026-12-01T03:00Z", "2026-11", "2026-11-01T00-04", "2026-12-01T00-05"),
+        ("month", "Asia/Tokyo", "2026-11-30T15:00Z", "2026-12", "2026-12-01T00+09", "2027-01-01T00+09"),
+        ("day", "Europe/Berlin", "2026-03-29T12:00+02:00", "2026-03-29", "2026-03-29T00+01", "2026-03-30T00+02"),
+        ("day", "Europe/Berlin", "2026-10-25T12:00+01:00", "2026-10-25", "2026-10-25T00+02", "2026-10-26T00+01"),
+        ("day", "UTC", "2028-02-29T23:59:59Z", "2028-02-29", "2028-02-29T00:00Z", "2028-03-01T00:00Z"),
+        ("week", "UTC", "2027-01-01T12:00Z", "2026-W53", "2026-12-28T00:00Z", "2027-01-04T00:00Z"),
+        ("week", "Europe/Berlin", "2026-03-29T12:00+02:00", "2026-W13", "2026-03-23T00+01", "2026-03-30T00+02"),
+        ("hour", "Asia/Kolkata", "2026-11-25T22:10Z", "2026-11-26T03+0530", "2026-11-25T21:30Z", "2026-11-25T22:30Z"),
+        ("minute", "UTC", "2026-11-25T22:10:05Z", "2026-11-25T22:10+0000", "2026-11-25T22:10Z", "2026-11-25T22:11Z"),
+    ],
+)  # fmt: skip
+def test_a_window_begins_and_ends_by_the_calendar_of_its_zone(
+    window: Window, zone: str, moment: str, name: str, starts: str, ends: str
+):
+    assert period(window, zone, at(moment)) == Period(name, at(starts), at(ends))
+
+
+def test_a_total_never_ends():
+    assert period("total", "UTC", at("2026-11-25T00:00+00:00")) == Period("total", 0, NEVER_S)
+
+
+def test_the_hour_that_comes_twice_in_autumn_is_two_hours():
+    first = period("hour", "Europe/Berlin", at("2026-10-25T00:30+00:00"))
+    second = period("hour", "Europe/Berlin", at("2026-10-25T01:30+00:00"))
+
+    assert (first.name, second.name) == ("2026-10-25T02+0200", "2026-10-25T02+0100")
+    assert first.ends_at_s == second.starts_at_s
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Pacific/Auckland"])
+@pytest.mark.parametrize("window", ["minute", "hour", "day", "week", "month"])
+def test_every_moment_lies_in_one_period_and_periods_touch(window: Window, zone: str):
+    moment = datetime(2026, 1, 1, tzinfo=UTC)
+    while moment < datetime(2027, 1, 2, tzinfo=UTC):
+        at_s = int(moment.timestamp())
+        found = period(window, zone, at_s)
+        assert found.starts_at_s <= at_s < found.ends_at_s
+        assert period(window, zone, found.starts_at_s) == found
+        assert period(window, zone, found.ends_at_s - 1) == found
+        following = period(window, zone, found.ends_at_s)
+        assert following.starts_at_s == found.ends_at_s
+        assert following.name != found.name
+        moment += timedelta(hours=7, minutes=13)
+
+
+def test_a_day_in_which_midnight_does_not_exist_begins_with_its_first_moment():
+    # Santiago's clocks went from 24:00 to 01:00 on 2026-09-06.
+    found = period("day", "America/Santiago", at("2026-09-06T12:00-03:00"))
+
+    begins = datetime.fromtimestamp(found.starts_at_s, ZoneInfo("America/Santiago"))
+    assert begins.date().isoformat() == "2026-09-06"
+    assert found == period("day", "America/Santiago", found.starts_at_s)

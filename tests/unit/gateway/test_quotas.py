@@ -1,0 +1,155 @@
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.contract.policy import Quota, QuotaOverride
+from gateway.examine import Call
+from gateway.ledger.base import Hold
+from gateway.quotas import Consumed, Due, Most, QuotaTable, charged
+from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
+
+PATH = "/openai/v1/chat/completions"
+BODY = b'{"model":"gpt-4o-mini","messages":[]}'
+KEY = 'user_id = "zoe"\nteam = "core"\ntags = ["prod"]'
+MONTH = "2027-01"
+
+
+def quota(id: str = "q", **fields: Any) -> Quota:
+    return Quota(**{"id": id, "unit": "usd", "limit": 100} | fields)
+
+
+def table_of(*quotas: Quota, overrides: tuple[QuotaOverride, ...] = ()) -> QuotaTable:
+    policy = view_of(key=KEY).policy
+    return QuotaTable(msgspec.structs.replace(policy, quotas=quotas, quota_overrides=overrides))
+
+
+def dues(table: QuotaTable, *lines: bytes, model: str = "gpt-4o-mini", user_id: str = "zoe") -> tuple[Due, ...]:
+    view, request = view_of(key=KEY), request_of(PATH, BODY, *lines)
+    caller = caller_of(request, view)
+    call = Call(model, False, caller.user_id if lines else user_id, BODY, False, BODY)
+    return table.due(caller, route_of(request, view), call, NOW_S)
+
+
+def counters(found: tuple[Due, ...]) -> list[str]:
+    return [due.counter for due in found]
+
+
+@pytest.mark.parametrize(
+    ("scope", "matches"),
+    [
+        ({}, True),
+        ({"project": "acme"}, True),
+        ({"project": "other"}, False),
+        ({"org": "default", "provider": "openai", "upstream": "openai"}, True),
+        ({"provider": "anthropic"}, False),
+        ({"model": "gpt-4o-mini"}, True),
+        ({"model": "gpt-4o"}, False),
+        ({"user": "zoe"}, True),
+        ({"user": "max"}, False),
+        ({"team": "core", "tag": "prod"}, True),
+        ({"tag": "test"}, False),
+        ({"route": "chat.completions"}, True),
+        ({"route": "embeddings"}, False),
+    ],
+)
+def test_a_quota_is_due_for_the_calls_in_its_scope(scope: dict[str, str], matches: bool):
+    project = view_of(key=KEY).policy.projects[0].id
+    scope = {name: project if value == "acme" else value for name, value in scope.items()}
+
+    assert counters(dues(table_of(quota(scope=scope)))) == ([f"q@{MONTH}"] if matches else [])
+
+
+def test_each_value_of_a_star_has_a_counter_of_its_own():
+    table = table_of(quota(scope={"user": "*", "model": "*"}))
+
+    assert counters(dues(table)) == [f"q@{MONTH}|user=zoe|model=gpt-4o-mini"]
+    assert dues(table)[0].scope == (("user", "zoe"), ("model", "gpt-4o-mini"))
+
+
+def test_every_tag_counts():
+    found = dues(table_of(quota(scope={"tag": "*"})), b"x-lensai-tags: prod, night")
+
+    assert counters(found) == [f"q@{MONTH}|tag=prod", f"q@{MONTH}|tag=night"]
+
+
+def test_what_a_caller_says_comes_beside_what_its_key_says():
+    """Case 67: a header narrows, and never takes a call out of a quota."""
+    table = table_of(
+        quota("each", scope={"user": "*"}), quota("zoe", scope={"user": "zoe"}), quota("c", scope={"team": "core"})
+    )
+
+    found = dues(table, b"x-lensai-user: max", b"x-lensai-team: other")
+
+    assert counters(found) == [f"each@{MONTH}|user=max", f"each@{MONTH}|user=zoe", f"zoe@{MONTH}", f"c@{MONTH}"]
+
+
+def test_calls_at_a_time_have_no_window():
+    found = dues(table_of(quota(unit="concurrent", window="total")))
+
+    assert counters(found) == ["q@now"]
+
+
+def test_a_window_begins_a_new_counter():
+    """Case 49."""
+    table = table_of(quota(window="minute", unit="requests"))
+    request, view = request_of(PATH, BODY), view_of(key=KEY)
+    call = Call("gpt-4o-mini", False, "zoe", BODY, False, BODY)
+
+    def at(at_s: int) -> str:
+        return table.due(caller_of(request, view), route_of(request, view), call, at_s)[0].counter
+
+    assert at(NOW_S) == at(NOW_S + 59) == "q@2027-01-15T08:00+0000"
+    assert at(NOW_S + 60) == "q@2027-01-15T08:01+0000"
+    assert at(NOW_S) == "q@2027-01-15T08:00+0000"
+
+
+@pytest.mark.parametrize(
+    ("unit", "amount"),
+    [("usd", 70), ("tokens_in", 20), ("tokens_out", 30), ("tokens", 50), ("requests", 1), ("concurrent", 1)],
+)
+def test_what_blocks_holds_the_most_and_what_only_tells_holds_nothing(unit: Any, amount: int):
+    table = table_of(
+        quota("hard", unit=unit), quota("soft", unit=unit, action="alert"), quota("free", unit=unit, limit=None)
+    )
+    found = dues(table)
+
+    hard, soft, free = table.holds(found, Most(70, 20, 30), NOW_S)
+
+    assert hard == Hold(found[0].counter, amount, 100, (50, 80, 90, 100), 100, found[0].period.ends_at_s)
+    assert (soft.amount, soft.limit, soft.whole) == (1 if unit == "concurrent" else 0, None, 100)
+    assert (free.limit, free.whole) == (None, None)
+
+
+def test_minutes_of_grace_change_the_limit_and_then_end():
+    overrides = (QuotaOverride("more", NOW_S + 60, 500), QuotaOverride("all", NOW_S + 60))
+    table = table_of(quota("more"), quota("all"), overrides=overrides)
+    found = dues(table)
+
+    assert [table.limit(due, NOW_S) for due in found] == [500, None]
+    assert [table.limit(due, NOW_S + 60) for due in found] == [100, 100]
+
+
+HELD = {"usd": 90, "tokens_in": 80, "tokens_out": 70, "tokens": 60}
+
+
+@pytest.mark.parametrize(
+    ("consumed", "hard", "soft"),
+    [
+        (Consumed(True, 5, 2, 3), [5, 2, 3, 5, 1, 0], [5, 2, 3, 5, 1, 0]),
+        # A guess may be too low: only what it exceeds of the hold counts. Where nothing blocks, it is as good as any.
+        (Consumed(False, 5, 2, 3), [90, 80, 70, 60, 1, 0], [5, 2, 3, 5, 1, 0]),
+        (Consumed(False, 95, 85, 75), [95, 85, 75, 160, 1, 0], [95, 85, 75, 160, 1, 0]),
+        # Unknown is not zero.
+        (Consumed(False), [90, 80, 70, 60, 1, 0], [0, 0, 0, 0, 1, 0]),
+        (Consumed(True, None, 2, 3), [90, 2, 3, 5, 1, 0], [0, 2, 3, 5, 1, 0]),
+        # More than was held is recorded as it is.
+        (Consumed(True, 500, 2, 3), [500, 2, 3, 5, 1, 0], [500, 2, 3, 5, 1, 0]),
+    ],
+)
+def test_what_nobody_reported_counts_as_it_was_held(consumed: Consumed, hard: list[int], soft: list[int]):
+    units: list[Any] = ["usd", "tokens_in", "tokens_out", "tokens", "requests", "concurrent"]
+    for action, expected in (("block", hard), ("alert", soft)):
+        found = dues(table_of(*(quota(unit, unit=unit, action=action) for unit in units)))
+        held = {due.counter: HELD.get(due.quota.unit, 1) if action == "block" else 0 for due in found}
+        assert list(charged(found, held, consumed).values()) == expected
