@@ -40,13 +40,16 @@ MAY_IMPORT = {
     "gateway.private_file": (),
     "gateway.signing": (),
     "gateway.claims": (),
+    "gateway.problems": (),
+    "gateway.quota_rules": ("gateway.contract.policy", "gateway.problems", "gateway.providers"),
+    "gateway.quota_toml": ("gateway.contract.policy", "gateway.quota_rules", "gateway.toml_text", "pricing.money"),
     "gateway.policy_rules": (
-        "gateway.contract.policy", "gateway.endpoints", "gateway.providers", "gateway.proxy", "gateway.wire.headers",
-        "pricing.overrides",
+        "gateway.contract.policy", "gateway.endpoints", "gateway.problems", "gateway.providers", "gateway.proxy",
+        "gateway.quota_rules", "gateway.wire.headers", "pricing.overrides",
     ),
     "gateway.policy_toml": (
-        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.tls_files",
-        "gateway.toml_text",
+        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.quota_rules",
+        "gateway.quota_toml", "gateway.tls_files", "gateway.toml_text",
     ),
     "gateway.policy": (
         "gateway.contract.policy", "gateway.policy_rules", "gateway.policy_toml", "gateway.private_file",
