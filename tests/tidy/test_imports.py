@@ -31,7 +31,8 @@ MAY_IMPORT = {
     # Tables and values.
     "gateway.endpoints": (),
     "gateway.providers": ("gateway.endpoints",),
-    "gateway.faults": ("gateway.endpoints", "gateway.wire"),
+    "gateway.faults": ("gateway.endpoints", "gateway.wire", "pricing.money"),
+    "gateway.quota_words": ("gateway.contract.policy", "gateway.faults", "pricing.money"),
     "gateway.request": ("gateway.wire",),
     "gateway.settings": ("gateway.proxy", "gateway.toml_text"),
     "gateway.toml_text": (),
@@ -56,6 +57,7 @@ MAY_IMPORT = {
     ),
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
+    "gateway.kill_switch": (*VALUES, *STAGES[:2]),
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),
     "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
