@@ -4,11 +4,15 @@ A refusal is a value. Exceptions here name whose fault something was. Shapes and
 provider_facts §6: each SDK raises its own class and retries only what is worth a retry.
 """
 
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+
 import msgspec
 
 from gateway.endpoints import METHODS, Dialect
 from gateway.wire import eventstream
 from gateway.wire.http1 import REASONS
+from pricing.money import usd
 
 
 class GatewayFault(Exception):
@@ -31,6 +35,8 @@ _UNAUTHENTICATED = ("invalid_request_error", "authentication_error", "UNAUTHENTI
 _FORBIDDEN = ("invalid_request_error", "permission_error", "PERMISSION_DENIED")
 _UNAVAILABLE = ("server_error", "api_error", "UNAVAILABLE")
 _TIMEOUT = ("server_error", "timeout_error", "DEADLINE_EXCEEDED")
+_SPENT = ("insufficient_quota", "billing_error", "RESOURCE_EXHAUSTED")
+_THROTTLED = ("rate_limit_error", "rate_limit_error", "RESOURCE_EXHAUSTED")
 
 CODES: dict[str, Code] = {
     "malformed_request": Code(400, *_INVALID, "The HTTP request is malformed or ambiguous; the connection is closed."),
@@ -42,6 +48,12 @@ CODES: dict[str, Code] = {
     "missing_credential": Code(
         401, *_UNAUTHENTICATED, "The policy has no provider key for this upstream and the client sent none of its own."
     ),
+    "budget_exceeded": Code(
+        402, *_SPENT, "A budget has too little left for what the call may cost; 429 where the quota says `answers_429`."
+    ),
+    "budget_exhausted_midstream": Code(
+        402, *_SPENT, "A budget ran out under a stream, which ends here; what it has said so far is charged."
+    ),
     "key_scope": Code(403, *_FORBIDDEN, "The key may not use this upstream, endpoint or model."),
     "endpoint_not_metered": Code(
         403, *_FORBIDDEN, "The gateway cannot meter this endpoint, and never forwards what it cannot meter."
@@ -50,6 +62,16 @@ CODES: dict[str, Code] = {
         403, *_FORBIDDEN, "The operation lists what every project on the upstream's credential has stored there."
     ),
     "resource_not_allowed": Code(403, *_FORBIDDEN, "The Azure resource is not in the upstream's list."),
+    "kill_switch": Code(403, *_FORBIDDEN, "A kill switch of the policy ends such calls; the message has its reason."),
+    "unbounded_cost": Code(
+        403, *_FORBIDDEN, "Nothing bounds what the call may cost, and a budget that blocks has no ceiling for it."
+    ),
+    "unpriced_model": Code(403, *_FORBIDDEN, "The model has no price, so that no budget can hold for it."),
+    "scope_values_exceeded": Code(
+        403,
+        *_FORBIDDEN,
+        "A quota counts as many users, tags or other values in this window as its `values_max` allows.",
+    ),
     "unknown_upstream": Code(
         404, "invalid_request_error", "not_found_error", "NOT_FOUND", "The path names no upstream of the policy."
     ),
@@ -60,6 +82,13 @@ CODES: dict[str, Code] = {
     ),
     "unsupported_encoding": Code(415, *_INVALID, "The body's content-encoding is not gzip, deflate, br or zstd."),
     "header_too_large": Code(431, *_INVALID, "Over header_bytes_max or header_count_max."),
+    "rate_limited": Code(
+        429,
+        *_THROTTLED,
+        "A limit of requests, tokens or calls at a time is reached. Not to be retried where the answer "
+        "says `x-should-retry: false`: the window is then a long one, or the call too large for it.",
+        retryable=True,
+    ),
     "gateway_error": Code(500, *_UNAVAILABLE, "The gateway failed; its log names the request id.", retryable=True),
     "upstream_unreachable": Code(502, *_UNAVAILABLE, "No connection to the provider could be made.", retryable=True),
     "upstream_broken": Code(
@@ -68,6 +97,12 @@ CODES: dict[str, Code] = {
     "overloaded": Code(503, *_UNAVAILABLE, "A limit of the gateway on work in flight is reached.", retryable=True),
     "journal_unavailable": Code(
         503, *_UNAVAILABLE, "The journal cannot be written, so calls could not be accounted for.", retryable=True
+    ),
+    "ledger_unavailable": Code(
+        503,
+        *_UNAVAILABLE,
+        "The ledger of a budget that blocks cannot be asked, and nothing is lent to this gateway.",
+        retryable=True,
     ),
     "shutting_down": Code(
         503, *_UNAVAILABLE, "The gateway is draining; another one should take the call.", retryable=True
@@ -97,10 +132,41 @@ _AWS_ERRORS = {
 # And in the midst of a stream: the members of ConverseStreamOutput and ResponseStream there.
 _AWS_STREAM_ERRORS = {
     400: "validationException",
+    402: "throttlingException",  # "exceeding the account quotas": the nearest member there is
+    403: "validationException",
     429: "throttlingException",
     503: "serviceUnavailableException",
     504: "modelTimeoutException",
 }
+
+
+class QuotaHit(msgspec.Struct, frozen=True):
+    """The counter that stood in the way. Amounts are nano-USD where the unit is usd, else counts; None: unknown."""
+
+    quota: str
+    unit: str
+    window: str
+    scope: Mapping[str, str] = {}  # dimension -> value, as it was counted
+    limit: int | None = None
+    wanted: int | None = None
+    remaining: int | None = None
+    resets_at_s: int | None = None  # None: never
+
+    def details(self) -> dict[str, object]:
+        """The hit for programs: money as decimal USD, moments as RFC 3339."""
+        return {
+            "quota": self.quota,
+            "unit": self.unit,
+            "window": self.window,
+            "scope": dict(self.scope),
+            "limit": self.amount(self.limit),
+            "wanted": self.amount(self.wanted),
+            "remaining": self.amount(self.remaining),
+            "resets_at": None if self.resets_at_s is None else rfc3339(self.resets_at_s),
+        }
+
+    def amount(self, amount: int | None) -> str | int | None:
+        return f"{usd(amount):f}" if amount is not None and self.unit == "usd" else amount
 
 
 class Refusal(msgspec.Struct, frozen=True):
@@ -109,34 +175,58 @@ class Refusal(msgspec.Struct, frozen=True):
     code: str
     message: str
     retry_after_s: int | None = None
+    hit: QuotaHit | None = None
+    as_429: bool = False  # for clients that know no other status of a budget
+    retry: bool | None = None  # whether a retry may help; None: as the code says
 
     @property
     def status(self) -> int:
-        return CODES[self.code].status
+        return 429 if self.as_429 else CODES[self.code].status
+
+    @property
+    def retryable(self) -> bool:
+        return CODES[self.code].retryable if self.retry is None else self.retry
+
+
+def rfc3339(at_s: int) -> str:
+    """UTC, to the second: 2027-02-01T00:00:00Z."""
+    return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close: bool) -> bytes:
     """A whole HTTP answer of a refusal, in the error shape of the dialect's provider."""
-    row = CODES[refusal.code]
+    status, row = refusal.status, CODES[refusal.code]
     body = msgspec.json.encode(_shape(refusal, row, dialect, request_id))
     lines = [
-        b"HTTP/1.1 %d %b\r\n" % (row.status, REASONS.get(row.status, b"")),
+        b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"")),
         b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body),
     ]
-    if not row.retryable:
+    if not refusal.retryable:
         # The Stainless SDKs retry 408, 409, 429 and 5xx unless told not to.
         lines.append(b"x-should-retry: false\r\n")
     if dialect == "bedrock":
+        # By the code's own status: a budget is no throttling that boto3 should wait out, whatever it is answered with.
         lines.append(b"x-amzn-errortype: %b\r\n" % _AWS_ERRORS.get(row.status, "InternalServerException").encode())
-    if row.status == 405:
+    if status == 405:
         lines.append(b"allow: %b\r\n" % ", ".join(METHODS).encode())  # RFC 9110 §15.5.6
     if refusal.retry_after_s is not None:
         lines.append(b"retry-after: %d\r\n" % refusal.retry_after_s)
+    if refusal.hit is not None:
+        lines.extend(_hit_lines(refusal.hit))
     if request_id:
         lines.append(b"x-lensai-request-id: %b\r\n" % request_id.encode())
     if close:
         lines.append(b"connection: close\r\n")
     return b"%b\r\n%b" % (b"".join(lines), body)
+
+
+def _hit_lines(hit: QuotaHit) -> Iterator[bytes]:
+    """What was hit, where no shape need leave room for it. Ids are plain names; what callers chose is in no header."""
+    yield b"x-lensai-quota: %b\r\n" % hit.quota.encode()
+    if hit.remaining is not None:
+        yield b"x-lensai-quota-remaining: %b\r\n" % str(hit.amount(hit.remaining)).encode()
+    if hit.resets_at_s is not None:
+        yield b"x-lensai-quota-reset: %b\r\n" % rfc3339(hit.resets_at_s).encode()
 
 
 def render_stream_error(
@@ -146,6 +236,7 @@ def render_stream_error(
     row = CODES[refusal.code]
     if endpoint == "responses":
         body = {"type": "error", "code": refusal.code, "message": refusal.message, "param": None, "sequence_number": 0}
+        body |= _extra(refusal)
         return b"event: error\ndata: " + msgspec.json.encode(body) + b"\n\n"
     body = msgspec.json.encode(_shape(refusal, row, dialect, request_id))
     if dialect == "bedrock":
@@ -172,10 +263,30 @@ def _shape(refusal: Refusal, row: Code, dialect: Dialect, request_id: str) -> di
             error: dict[str, object] = {
                 "type": row.anthropic,
                 "message": message,
-                "details": {"error_code": refusal.code},
+                "details": {"error_code": refusal.code} | _extra(refusal),
             }
             return {"type": "error", "error": error, "request_id": request_id}
         case "gemini":
-            return {"error": {"code": row.status, "message": message, "status": row.google}}
+            named = {"code": refusal.status, "message": message, "status": row.google}
+            return {
+                "error": named if refusal.hit is None else named | {"details": [_error_info(refusal.code, refusal.hit)]}
+            }
         case "openai" | "azure":
-            return {"error": {"message": message, "type": row.openai, "param": None, "code": refusal.code}}
+            named = {"message": message, "type": row.openai, "param": None, "code": refusal.code}
+            return {"error": named | _extra(refusal)}
+
+
+def _extra(refusal: Refusal) -> dict[str, object]:
+    """A member of our own, where a shape leaves room for one."""
+    return {} if refusal.hit is None else {"lensai": refusal.hit.details()}
+
+
+def _error_info(code: str, hit: QuotaHit) -> dict[str, object]:
+    """google.rpc.ErrorInfo (google/rpc/error_details.proto): its metadata are texts."""
+    details = hit.details() | {"scope": ",".join(f"{name}={value}" for name, value in hit.scope.items())}
+    return {
+        "@type": "type.googleapis.com/google.rpc.ErrorInfo",
+        "reason": code.upper(),
+        "domain": "lensai",
+        "metadata": {name: str(value) for name, value in details.items() if value is not None},
+    }

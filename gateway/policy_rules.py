@@ -6,23 +6,19 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 from gateway import proxy as proxies
+from gateway import quota_rules
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
 from gateway.endpoints import ENDPOINT_NAMES
+from gateway.problems import Fields, Path, Problem, listed, missing, name_faults
 from gateway.providers import PROVIDERS
 from gateway.wire.headers import CREDENTIAL_SLOTS, HOP_BY_HOP, OWN_PREFIX
 from pricing.overrides import Override
-
-Path = tuple[str | int, ...]  # ("upstreams", "groq", "origin"), ("keys", 0, "sha256")
-Problem = tuple[Path, str]  # where, and what is wrong with what to do about it
-Fields = Iterator[tuple[str, str]]  # a field of one row, and what is wrong with it
 
 # What a request's first path segment may be without naming an upstream: /k/<token>/… and a bare /v1/….
 RESERVED_NAMES = frozenset(("k", "v1"))
 # Enough to recognise a key by (`lk-` and five characters), too little to be one.
 PREFIX_CHARS_MAX = 12
 
-# 64 characters hold a UUID or a DNS label; names are in every record, metric and path.
-_NAME = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _HOST = r"(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[(?P<literal>[0-9A-Fa-f:.]+)\])"
 _ORIGIN = re.compile(rf"https?://(?:\{{resource\}}\.)?{_HOST}(?::(?P<port>[0-9]{{1,5}}))?")
@@ -66,6 +62,7 @@ def problems(policy: Policy) -> Iterator[Problem]:
     for path, fields in rows:
         for field, message in fields:
             yield (*path, field) if field else path, message
+    yield from quota_rules.problems(policy)
 
 
 def _twice(table: str, names: Iterable[str]) -> Iterator[Problem]:
@@ -87,22 +84,22 @@ def _keys_twice(keys: tuple[Key, ...]) -> Iterator[Problem]:
 
 
 def _project(project: Project) -> Fields:
-    yield from _name("", project.id)
-    yield from _name("org_id", project.org_id)
+    yield from name_faults("", project.id)
+    yield from name_faults("org_id", project.org_id)
 
 
 def _credential(credential: Credential) -> Fields:
-    yield from _name("", credential.id)
+    yield from name_faults("", credential.id)
     if not _SECRET.fullmatch(credential.secret):
         yield "secret", "empty, or holds characters that no header can carry; set it again"
 
 
 def _upstream(upstream: Upstream, names: _Names) -> Fields:
-    yield from _name("", upstream.name)
+    yield from name_faults("", upstream.name)
     if upstream.name in RESERVED_NAMES:
         yield "", f"{upstream.name!r} means something else as the start of a path; choose another name"
     if upstream.provider not in PROVIDERS:
-        yield "provider", f"unknown {upstream.provider!r}; use one of {_list(PROVIDERS)}"
+        yield "provider", f"unknown {upstream.provider!r}; use one of {listed(PROVIDERS)}"
     yield from _address(upstream)
     yield from _resources(upstream)
     if upstream.provider in PROVIDERS and PROVIDERS[upstream.provider].signs and not upstream.region:
@@ -110,7 +107,7 @@ def _upstream(upstream: Upstream, names: _Names) -> Fields:
     if upstream.region and not _DNS_LABEL.fullmatch(upstream.region):
         yield "region", f"{upstream.region!r} is not a region's name; write it like us-east-1"
     if upstream.credential_id and upstream.credential_id not in names.credentials:
-        yield "credential_id", _missing("credentials", upstream.credential_id, names.credentials)
+        yield "credential_id", missing("credentials", upstream.credential_id, names.credentials)
     yield from _proxy(upstream, names)
     yield from _client_certificate(upstream)
     yield from _headers(upstream.headers)
@@ -157,7 +154,7 @@ def _proxy(upstream: Upstream, names: _Names) -> Fields:
 def _proxy_credential(id: str, names: _Names, *, named: bool) -> Fields:
     credential = names.credentials.get(id)
     if credential is None:
-        yield "proxy_credential_id", _missing("credentials", id, names.credentials)
+        yield "proxy_credential_id", missing("credentials", id, names.credentials)
     elif not named:
         yield (
             "proxy_credential_id",
@@ -207,7 +204,7 @@ def _headers(headers: tuple[tuple[str, str], ...]) -> Fields:
 
 
 def _key(key: Key, names: _Names) -> Fields:
-    yield from _name("id", key.id)
+    yield from name_faults("id", key.id)
     # A wrong sha256 is not repeated in the message: it may be the key itself, pasted in error.
     if not _SHA256.fullmatch(key.sha256):
         yield "sha256", "not 64 lower-case hexadecimal digits; `lensai keys create` writes it"
@@ -216,32 +213,19 @@ def _key(key: Key, names: _Names) -> Fields:
     if key.mode == "guaranteed":
         yield "mode", 'guaranteed needs budgets, which this version does not have; use "metered"'
     if key.project_id not in names.projects:
-        yield "project_id", _missing("projects", key.project_id, names.projects)
+        yield "project_id", missing("projects", key.project_id, names.projects)
     for name in key.upstreams or ():
         if name not in names.upstreams:
-            yield "upstreams", _missing("upstreams", name, names.upstreams)
+            yield "upstreams", missing("upstreams", name, names.upstreams)
     for name in key.endpoints or ():
         if name not in ENDPOINT_NAMES:
-            yield "endpoints", f"unknown {name!r}; use some of {_list(ENDPOINT_NAMES)}"
+            yield "endpoints", f"unknown {name!r}; use some of {listed(ENDPOINT_NAMES)}"
 
 
 def _price(price: PriceOverride, names: _Names) -> Fields:
     if price.upstream != "*" and price.upstream not in names.upstreams:
-        yield "upstream", _missing("upstreams", price.upstream, names.upstreams)
+        yield "upstream", missing("upstreams", price.upstream, names.upstreams)
     try:
         Override(price.upstream, price.model, price.rates, price.multiplier, price.starts_at_s, price.ends_at_s)
     except ValueError as fault:
         yield "", str(fault)
-
-
-def _name(field: str, name: str) -> Fields:
-    if not _NAME.fullmatch(name):
-        yield field, f"{name!r} is not a name; use up to 64 of a-z, 0-9, '.', '_' and '-', with a letter or digit first"
-
-
-def _missing(table: str, name: str, known: Iterable[str]) -> str:
-    return f"there is no {name!r} in {table}; add it, or use one of {_list(known) or 'none so far'}"
-
-
-def _list(names: Iterable[str]) -> str:
-    return ", ".join(sorted(names))

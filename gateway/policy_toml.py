@@ -1,7 +1,7 @@
 """Owns the TOML form of a Policy: its tables, its defaults, and errors that name the line.
 
-The fields are those of gateway/contract/policy.py, with three spellings made for people: times are TOML
-date-times (`expires_at` for `expires_at_s`), headers are a table, prices may be numbers.
+The fields are those of gateway/contract/policy.py, with spellings made for people: times are TOML date-times
+(`expires_at` for `expires_at_s`), headers are a table, prices may be numbers, limits of money are `limit_usd`.
 """
 
 import difflib
@@ -13,8 +13,19 @@ from typing import Any, Literal, TypeVar, cast, get_args, get_origin
 
 import msgspec
 
-from gateway import policy_rules, tls_files, toml_text
-from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
+from gateway import policy_rules, quota_rules, quota_toml, tls_files, toml_text
+from gateway.contract.policy import (
+    Credential,
+    Key,
+    KillSwitch,
+    Policy,
+    PriceOverride,
+    Project,
+    Quota,
+    QuotaOverride,
+    Unit,
+    Upstream,
+)
 from gateway.providers import PROVIDERS, Provider
 
 # The provider of an upstream whose name is no provider's.
@@ -23,7 +34,10 @@ GENERIC_PROVIDER = "openai-compatible"
 _REGION_VARIABLES = ("AWS_REGION", "AWS_DEFAULT_REGION")
 _REGION_DEFAULT = "us-east-1"
 
-_TABLES = ("settings", "projects", "upstreams", "credentials", "keys", "price_overrides")
+_TABLES = (
+    "settings", "projects", "upstreams", "credentials", "keys", "price_overrides",
+    "quotas", "quota_overrides", "kill_switches",
+)  # fmt: skip
 _SECRET_SOURCES = ("env", "file", "secret")
 # Fields of an upstream that name files, relative to that of the policy.
 _TLS_FILES = ("ca_file", "client_cert_file", "client_key_file", "proxy_ca_file")
@@ -47,7 +61,7 @@ def compile_policy(text: str, environ: Mapping[str, str], *, source: str, direct
     """
     tables = _Tables(text, source)
     policy = _Compiler(tables, environ, directory).policy()
-    tables.raise_problems(also=_judged(policy, unread=[path for path, _ in tables.problems]))
+    tables.raise_problems(also=_judged(policy_rules.problems(policy), tables))
     return policy
 
 
@@ -62,10 +76,26 @@ def read_callers(text: str, *, source: str) -> tuple[tuple[Project, ...], tuple[
     return callers
 
 
-def _judged(policy: Policy, unread: list[policy_rules.Path]) -> Iterator[policy_rules.Problem]:
+def read_limits(text: str, *, source: str) -> Policy:
+    """Of a TOML text, who may spend what: quotas, overrides, kill switches, and the names they refer to.
+
+    Reads no secret: of upstreams there are the names alone, and no credentials. Raises `PolicyError` if the limits
+    must not be served.
+    """
+    tables = _Tables(text, source)
+    names = {row.name for row in PROVIDERS.values() if row.origin} | {name for name, _ in tables.named("upstreams")}
+    upstreams = tuple(Upstream(name, "", "") for name in sorted(names))
+    policy = Policy(source=source, projects=_projects(tables), keys=_keys(tables), upstreams=upstreams)
+    policy = msgspec.structs.replace(policy, **_limits(tables))
+    tables.raise_problems(also=_judged(quota_rules.problems(policy), tables))
+    return policy
+
+
+def _judged(found: Iterable[policy_rules.Problem], tables: "_Tables") -> Iterator[policy_rules.Problem]:
     """The broken rules, as the text spells their places; neither a place that was unread nor what holds one."""
-    for path, message in policy_rules.problems(policy):
-        spelled = (*path[:2], *(_spelling(str(field)) for field in path[2:]))
+    unread = [path for path, _ in tables.problems]
+    for path, message in found:
+        spelled = tables.spelled.get(path) or (*path[:2], *(_spelling(str(field)) for field in path[2:]))
         if not any(place[: len(spelled)] == spelled for place in unread):
             yield spelled, message
 
@@ -76,6 +106,7 @@ class _Tables:
     def __init__(self, text: str, source: str) -> None:
         self.source = source
         self.problems: list[policy_rules.Problem] = []
+        self.spelled: dict[policy_rules.Path, policy_rules.Path] = {}  # where a field goes by a name of its own here
         self._text = text
         try:
             self._document = toml_text.parse(text)
@@ -119,19 +150,26 @@ class _Tables:
             if spelling not in fields:
                 self.report((*path, spelling), f"no such field; the nearest is {_nearest(spelling, fields)}")
                 continue
+            field = fields[spelling]
+            if spelling != field.name:
+                self.spelled[(*path, field.name)] = (*path, spelling)
             try:
-                values[fields[spelling].name] = _value(spelling, value, fields[spelling].type)
+                values[field.name] = _value(spelling, value, field.type)
             except (ValueError, msgspec.ValidationError) as fault:
                 self.report((*path, spelling), str(fault))
         for spelling, field in fields.items():
             if field.required and field.name not in values:
-                values[field.name] = ""  # every field without a default is a text
-                if spelling not in table:
-                    self.report((*path, spelling), "is missing; add it")
+                values[field.name] = _stand_in(field.type)
+                if not any(fields[other].name == field.name for other in table if other in fields):
+                    self.report((*path, spelling), _MISSING.get(spelling, "is missing; add it"))
         return kind(**values)
 
     def report(self, path: policy_rules.Path, message: str) -> None:
         self.problems.append((path, message))
+
+    def report_all(self, path: policy_rules.Path, faults: Iterable[tuple[str, str]]) -> None:
+        for field, message in faults:
+            self.report((*path, field), message)
 
 
 def _projects(tables: _Tables) -> tuple[Project, ...]:
@@ -144,6 +182,28 @@ def _keys(tables: _Tables) -> tuple[Key, ...]:
 
 def _prices(tables: _Tables) -> tuple[PriceOverride, ...]:
     return tuple(tables.row(PriceOverride, path, table) for path, table in tables.listed("price_overrides"))
+
+
+def _limits(tables: _Tables) -> dict[str, Any]:
+    """The policy's fields of quotas, overrides and kill switches."""
+    quotas = tuple(_quota(tables, path, table) for path, table in tables.listed("quotas"))
+    units = {quota.id: quota.unit for quota in quotas}
+    overrides: list[QuotaOverride] = []
+    for path, table in tables.listed("quota_overrides"):
+        overrides.append(row := tables.row(QuotaOverride, path, table))
+        if row.quota_id in units:
+            tables.report_all(path, quota_toml.limit_faults(table, units[row.quota_id]))
+    switches = tuple(tables.row(KillSwitch, path, table) for path, table in tables.listed("kill_switches"))
+    return {"quotas": quotas, "quota_overrides": tuple(overrides), "kill_switches": switches}
+
+
+def _quota(tables: _Tables, path: policy_rules.Path, table: _Table) -> Quota:
+    if table.get("unit") == "concurrent":
+        table = {"window": "total"} | table  # the usual month would be none of theirs
+    quota = tables.row(Quota, path, table)
+    if table.get("unit") in get_args(Unit):
+        tables.report_all(path, quota_toml.limit_faults(table, quota.unit))
+    return quota
 
 
 class _Compiler:
@@ -172,6 +232,7 @@ class _Compiler:
             upstreams=upstreams,
             credentials=(*self._own.values(), *(row for row in self._from_environment.values() if row.id in used)),
             price_overrides=_prices(self._tables),
+            **_limits(self._tables),
         )
 
     def _credential(self, name: str, table: _Table) -> Credential:
@@ -259,6 +320,13 @@ def _value(spelling: str, value: object, hint: Any) -> Any:
     return msgspec.convert(read(value) if read else value, hint)
 
 
+def _stand_in(hint: Any) -> object:
+    """What a field without a default is while it cannot be read, so that the rules can judge the rest."""
+    if get_origin(hint) is Literal:
+        return get_args(hint)[0]
+    return "" if hint is str else None
+
+
 def _instant(value: object) -> object:
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError("must be a time with its zone, unquoted, such as 2027-01-31T00:00:00Z")
@@ -289,7 +357,19 @@ _READERS: dict[str, Callable[[object], object]] = {
     "headers": _pairs,
     "rates": _rates,
     "multiplier": _decimal,
+    "until": _instant,
+    "limit": quota_toml.read_limit,
+    "limit_usd": quota_toml.read_limit_usd,
+    "ceiling_usd": quota_toml.read_usd,
+    "scope": quota_toml.read_scope,
 }
+
+# Where they have another name than the struct's; the first is the one to suggest.
+_SPELLINGS: Mapping[type[msgspec.Struct], Mapping[str, tuple[str, ...]]] = {
+    Quota: {"limit": ("limit_usd", "limit"), "ceiling": ("ceiling_usd",)},
+    QuotaOverride: {"limit": ("limit_usd", "limit"), "quota_id": ("quota",), "until_s": ("until",)},
+}
+_MISSING = {"limit_usd": quota_toml.MISSING_LIMIT}
 
 
 def _spelling(field: str) -> str:
@@ -299,8 +379,12 @@ def _spelling(field: str) -> str:
 
 # By TOML name. Asking msgspec for each row would take most of the time a large file takes.
 _FIELDS: Mapping[type[msgspec.Struct], Mapping[str, msgspec.structs.FieldInfo]] = {
-    kind: {_spelling(field.name): field for field in msgspec.structs.fields(kind)}
-    for kind in (Project, Key, Upstream, PriceOverride)
+    kind: {
+        spelling: field
+        for field in msgspec.structs.fields(kind)
+        for spelling in _SPELLINGS.get(kind, {}).get(field.name, (_spelling(field.name),))
+    }
+    for kind in (Project, Key, Upstream, PriceOverride, Quota, QuotaOverride, KillSwitch)
 }
 
 

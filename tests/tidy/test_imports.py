@@ -31,7 +31,8 @@ MAY_IMPORT = {
     # Tables and values.
     "gateway.endpoints": (),
     "gateway.providers": ("gateway.endpoints",),
-    "gateway.faults": ("gateway.endpoints", "gateway.wire"),
+    "gateway.faults": ("gateway.endpoints", "gateway.wire", "pricing.money"),
+    "gateway.quota_words": ("gateway.contract.policy", "gateway.faults", "pricing.money"),
     "gateway.request": ("gateway.wire",),
     "gateway.settings": ("gateway.proxy", "gateway.toml_text"),
     "gateway.toml_text": (),
@@ -40,19 +41,23 @@ MAY_IMPORT = {
     "gateway.private_file": (),
     "gateway.signing": (),
     "gateway.claims": (),
+    "gateway.problems": (),
+    "gateway.quota_rules": ("gateway.contract.policy", "gateway.problems", "gateway.providers"),
+    "gateway.quota_toml": ("gateway.contract.policy", "gateway.quota_rules", "gateway.toml_text", "pricing.money"),
     "gateway.policy_rules": (
-        "gateway.contract.policy", "gateway.endpoints", "gateway.providers", "gateway.proxy", "gateway.wire.headers",
-        "pricing.overrides",
+        "gateway.contract.policy", "gateway.endpoints", "gateway.problems", "gateway.providers", "gateway.proxy",
+        "gateway.quota_rules", "gateway.wire.headers", "pricing.overrides",
     ),
     "gateway.policy_toml": (
-        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.tls_files",
-        "gateway.toml_text",
+        "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.quota_rules",
+        "gateway.quota_toml", "gateway.tls_files", "gateway.toml_text",
     ),
     "gateway.policy": (
         "gateway.contract.policy", "gateway.policy_rules", "gateway.policy_toml", "gateway.private_file",
     ),
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
+    "gateway.kill_switch": (*VALUES, *STAGES[:2]),
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),
     "gateway.session_tap": (*VALUES, "gateway.examine_socket"),

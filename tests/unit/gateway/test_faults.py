@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
-from gateway.faults import CODES, Refusal, render_answer, render_stream_error
+from gateway.faults import CODES, QuotaHit, Refusal, render_answer, render_stream_error, rfc3339
 
 DIALECTS = ("openai", "azure", "anthropic", "gemini")
 BAD_KEY = Refusal("invalid_key", "This key is unknown")
@@ -100,7 +100,13 @@ def test_a_stream_of_lines_ends_with_a_line():
 
 
 @pytest.mark.parametrize(
-    ("code", "kind"), [("upstream_timeout", "modelTimeoutException"), ("upstream_broken", "internalServerException")]
+    ("code", "kind"),
+    [
+        ("upstream_timeout", "modelTimeoutException"),
+        ("upstream_broken", "internalServerException"),
+        ("budget_exhausted_midstream", "throttlingException"),
+        ("kill_switch", "validationException"),
+    ],
 )
 def test_a_binary_stream_ends_with_an_exception_that_aws_s_sdk_knows(code, kind):
     buffer = EventStreamBuffer()
@@ -126,3 +132,83 @@ def test_the_other_providers_shapes(dialect, body):
     head, _, text = answer.partition(b"\r\n\r\n")
     assert msgspec.json.decode(text) == body
     assert (b"x-amzn-errortype: AccessDeniedException" in head) == (dialect == "bedrock")
+
+
+HIT = QuotaHit("users", "usd", "month", {"user": "Zoë\r\n"}, 25 * 10**9, 310_000_000, 120_000_000, 1_800_000_000)
+SPENT = Refusal("budget_exceeded", "Spent", hit=HIT)
+DETAILS = {
+    "quota": "users", "unit": "usd", "window": "month", "scope": {"user": "Zoë\r\n"}, "limit": "25.000000000",
+    "wanted": "0.310000000", "remaining": "0.120000000", "resets_at": "2027-01-15T08:00:00Z",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("dialect", ["openai", "azure", "anthropic", "gemini", "bedrock", "cohere", "ollama", "voyage"])
+def test_a_quota_that_was_hit_is_named_in_headers_of_every_dialect(dialect):
+    lines, _ = answer(SPENT, dialect)
+    assert lines[0] == "HTTP/1.1 402 Payment Required"
+    assert [line for line in lines if line.startswith("x-lensai-quota")] == [
+        "x-lensai-quota: users",
+        "x-lensai-quota-remaining: 0.120000000",
+        "x-lensai-quota-reset: 2027-01-15T08:00:00Z",
+    ]
+    assert "x-should-retry: false" in lines
+    assert not any(line.startswith("retry-after") for line in lines)
+
+
+def test_its_details_stand_where_the_shape_leaves_room():
+    openai = answer(SPENT, "openai")[1]["error"]
+    assert (openai["type"], openai["code"], openai["lensai"]) == ("insufficient_quota", "budget_exceeded", DETAILS)
+    anthropic = answer(SPENT, "anthropic")[1]["error"]
+    assert anthropic["type"] == "billing_error"
+    assert anthropic["details"] == {"error_code": "budget_exceeded", "lensai": DETAILS}
+    google = answer(SPENT, "gemini")[1]["error"]
+    assert (google["code"], google["status"]) == (402, "RESOURCE_EXHAUSTED")
+    (info,) = google["details"]
+    assert (info["reason"], info["domain"]) == ("BUDGET_EXCEEDED", "lensai")
+    assert info["metadata"] == DETAILS | {"scope": "user=Zoë\r\n"}
+
+
+def test_what_is_not_known_of_a_quota_is_null_and_in_no_header():
+    hit = QuotaHit("at-once", "concurrent", "total", limit=8)
+    lines, body = answer(Refusal("rate_limited", "Full", 1, hit), "openai")
+    details = body["error"]["lensai"]
+    assert (details["limit"], details["remaining"], details["resets_at"]) == (8, None, None)
+    assert [line for line in lines if line.startswith("x-lensai-quota")] == ["x-lensai-quota: at-once"]
+    (info,) = answer(Refusal("rate_limited", "Full", 1, hit), "gemini")[1]["error"]["details"]
+    assert info["metadata"] == {"quota": "at-once", "unit": "concurrent", "window": "total", "scope": "", "limit": "8"}
+
+
+def test_a_budget_for_clients_that_know_429_alone_is_not_retried_either():
+    refusal = Refusal("budget_exceeded", "Spent", hit=HIT, as_429=True)
+    lines, body = answer(refusal, "openai")
+    assert (lines[0], refusal.status) == ("HTTP/1.1 429 Too Many Requests", 429)
+    assert "x-should-retry: false" in lines
+    assert not any(line.startswith("retry-after") for line in lines)
+    assert body["error"]["type"] == "insufficient_quota"
+    assert answer(refusal, "gemini")[1]["error"]["code"] == 429
+    assert "x-amzn-errortype: ServiceQuotaExceededException" in answer(refusal, "bedrock")[0]
+
+
+def test_a_rate_limit_is_retried_unless_waiting_does_not_help():
+    lines, _ = answer(Refusal("rate_limited", "Wait", 7), "openai")
+    assert (lines[0], "retry-after: 7" in lines) == ("HTTP/1.1 429 Too Many Requests", True)
+    assert "x-should-retry: false" not in lines
+    assert "x-should-retry: false" in answer(Refusal("rate_limited", "Too large", retry=False), "openai")[0]
+
+
+@pytest.mark.parametrize(
+    ("dialect", "endpoint", "where"),
+    [
+        ("openai", "chat.completions", lambda body: body["error"]["lensai"]),
+        ("openai", "responses", lambda body: body["lensai"]),
+        ("anthropic", "messages", lambda body: body["error"]["details"]["lensai"]),
+    ],
+)
+def test_a_stream_that_ends_for_a_budget_says_the_same(dialect, endpoint, where):
+    refusal = Refusal("budget_exhausted_midstream", "Spent", hit=HIT)
+    event = render_stream_error(refusal, dialect, endpoint, "req_1")
+    assert where(json.loads(event.partition(b"data: ")[2])) == DETAILS
+
+
+def test_moments_are_utc_to_the_second():
+    assert rfc3339(0) == "1970-01-01T00:00:00Z"

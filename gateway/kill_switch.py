@@ -1,0 +1,79 @@
+"""Owns which calls a kill switch ends. Pure: who calls, where to and for which model go in, the switch comes out.
+
+A caller chooses some of what is said of a call (x-lensai-user, -team, -route), so those dimensions match what the key
+or the endpoint says as well: no header gets a call out of a switch.
+"""
+
+from collections.abc import Callable, Collection, Mapping
+
+import msgspec
+
+from gateway.contract.policy import Dimension, KillSwitch, Policy
+from gateway.faults import Refusal
+from gateway.identify import Caller
+from gateway.route import Route
+
+_Values = Callable[[Caller, Route, str], Collection[str]]
+
+
+def _models(_caller: Caller, route: Route, model: str) -> Collection[str]:
+    return (model, route.destination.upstream.models.get(model, ""))
+
+
+# What a call is, in each dimension. An empty value is none: no scope names it.
+_VALUES: Mapping[Dimension, _Values] = {
+    "org": lambda caller, _route, _model: (caller.project.org_id,),
+    "project": lambda caller, _route, _model: (caller.project.id,),
+    "key": lambda caller, _route, _model: (caller.key.id,),
+    "user": lambda caller, _route, _model: (caller.user_id, caller.key.user_id),
+    "team": lambda caller, _route, _model: (caller.team, caller.key.team),
+    "model": _models,
+    "provider": lambda _caller, route, _model: (route.destination.provider.name,),
+    "upstream": lambda _caller, route, _model: (route.destination.upstream.name,),
+    "route": lambda caller, route, _model: (caller.route, route.endpoint.name),
+    "tag": lambda caller, _route, _model: caller.tags,
+}
+
+
+class _Switch(msgspec.Struct, frozen=True):
+    """A kill switch, ready to be asked."""
+
+    row: KillSwitch
+    allowed: frozenset[str]
+    scope: tuple[tuple[_Values, str], ...]
+
+    def ends(self, caller: Caller, route: Route, model: str) -> bool:
+        if route.endpoint.name in self.allowed or caller.route in self.allowed:
+            return False
+        return all(value in values(caller, route, model) for values, value in self.scope)
+
+
+class KillSwitches:
+    """The kill switches of one policy; made once for it."""
+
+    __slots__ = ("_switches",)
+
+    def __init__(self, policy: Policy) -> None:
+        self._switches = tuple(
+            _Switch(row, frozenset(row.allow), tuple((_VALUES[name], value) for name, value in row.scope.items()))
+            for row in policy.kill_switches
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._switches)
+
+    def find(self, caller: Caller, route: Route, model: str) -> KillSwitch | None:
+        """The first switch that ends such a call; `model` is as requested, "" while it is not known."""
+        for switch in self._switches:
+            if switch.ends(caller, route, model):
+                return switch.row
+        return None
+
+
+def refusal_of(switch: KillSwitch) -> Refusal:
+    """What the calls that a switch ends are answered."""
+    reason = f": {switch.reason}" if switch.reason else ""
+    return Refusal(
+        "kill_switch",
+        f"The kill switch {switch.id!r} ends such calls{reason}. Whoever runs this gateway opens it again",
+    )

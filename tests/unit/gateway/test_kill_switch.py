@@ -1,0 +1,88 @@
+import pytest
+
+from gateway.contract.policy import KillSwitch, Policy
+from gateway.identify import Caller
+from gateway.kill_switch import KillSwitches, refusal_of
+from gateway.route import Route
+from tests.support.stages import caller_of, request_of, route_of, view_of
+
+UPSTREAM = '[credentials.c]\nsecret = "s"\n[upstreams.openai]\ncredential_id = "c"\nmodels = { prod = "gpt-4o" }'
+VIEW = view_of(UPSTREAM, 'user_id = "agent-7"\nteam = "red"\ntags = ["batch"]')
+
+
+def call(*lines: bytes) -> tuple[Caller, Route]:
+    request = request_of("/v1/chat/completions", b"{}", *lines)
+    return caller_of(request, VIEW), route_of(request, VIEW)
+
+
+def ends(scope: dict[str, str], *lines: bytes, model: str = "prod", allow: tuple[str, ...] = ()) -> bool:
+    caller, route = call(*lines)
+    switch = KillSwitch("stop", scope, allow=allow)  # type: ignore[arg-type]
+    found = KillSwitches(Policy(kill_switches=(switch,))).find(caller, route, model)
+    assert found in (None, switch)
+    return found is not None
+
+
+def test_where_there_is_none_every_call_passes():
+    switches = KillSwitches(Policy())
+    assert switches.find(*call(), "prod") is None
+    assert not switches
+
+
+def test_a_switch_without_a_scope_ends_everything():
+    assert ends({})
+    assert KillSwitches(Policy(kill_switches=(KillSwitch("stop"),)))
+
+
+@pytest.mark.parametrize(
+    ("dimension", "value"),
+    [
+        ("org", "default"), ("project", "web"), ("key", "test"), ("user", "agent-7"), ("team", "red"),
+        ("model", "prod"), ("model", "gpt-4o"), ("provider", "openai"), ("upstream", "openai"), ("route", "chat.completions"),
+        ("tag", "batch"),
+    ],
+)  # fmt: skip
+def test_each_dimension_is_matched_exactly(dimension: str, value: str):
+    assert ends({dimension: value})
+    assert not ends({dimension: value + "x"})
+
+
+def test_every_dimension_of_a_scope_must_match():
+    assert ends({"team": "red", "model": "prod"})
+    assert not ends({"team": "red", "model": "other"})
+
+
+@pytest.mark.parametrize(
+    ("dimension", "header", "own"),
+    [("user", b"x-lensai-user", "agent-7"), ("team", b"x-lensai-team", "red"),
+     ("route", b"x-lensai-route", "chat.completions"), ("tag", b"x-lensai-tags", "batch")],
+)  # fmt: skip
+def test_a_header_gets_a_call_into_a_switch_and_never_out_of_it(dimension: str, header: bytes, own: str):
+    claimed = header + b": somebody-else"
+    assert ends({dimension: "somebody-else"}, claimed)
+    assert ends({dimension: own}, claimed)
+
+
+def test_a_model_that_is_not_known_yet_is_no_model():
+    assert not ends({"model": "prod"}, model="")
+
+
+def test_endpoints_and_routes_may_stay_open():
+    assert not ends({}, allow=("models", "chat.completions"))
+    assert not ends({}, b"x-lensai-route: health", allow=("health",))
+    assert ends({}, b"x-lensai-route: other", allow=("health",))
+
+
+def test_the_first_switch_that_ends_a_call_is_told():
+    rows = (KillSwitch("a", {"team": "blue"}), KillSwitch("b", {"team": "red"}), KillSwitch("c"))
+    assert KillSwitches(Policy(kill_switches=rows)).find(*call(), "prod") is rows[1]
+
+
+def test_its_refusal_says_why_and_is_not_retried():
+    refusal = refusal_of(KillSwitch("stop", reason="the invoice is being looked at"))
+    assert (refusal.code, refusal.status, refusal.retryable) == ("kill_switch", 403, False)
+    assert refusal.message == (
+        "The kill switch 'stop' ends such calls: the invoice is being looked at."
+        " Whoever runs this gateway opens it again"
+    )
+    assert "such calls. Whoever" in refusal_of(KillSwitch("stop")).message

@@ -1,0 +1,94 @@
+import pytest
+
+from gateway.contract.policy import Quota
+from gateway.faults import QuotaHit
+from gateway.quota_words import Counted, ran_out, too_little, too_many_values, unbounded, unpriced, unreachable
+
+NOW_S = 1_800_000_000
+USD = 10**9
+BUDGET = Counted(Quota("web", "usd", 500 * USD, "month"), {"project": "web"}, 500 * USD, NOW_S + 86_400)
+
+
+def limit(unit: str, limit: int = 10, resets_in_s: int | None = 7) -> Counted:
+    quota = Quota("fast", unit, limit, "minute")  # type: ignore[arg-type]
+    return Counted(quota, {}, limit, None if resets_in_s is None else NOW_S + resets_in_s)
+
+
+def test_a_spent_budget_is_402_and_says_what_when_and_how_much():
+    refusal = too_little(BUDGET, wanted=310_000_000, remaining=120_000_000, now_s=NOW_S)
+    assert (refusal.code, refusal.status, refusal.retryable, refusal.retry_after_s) == (
+        "budget_exceeded",
+        402,
+        False,
+        None,
+    )
+    assert refusal.message == (
+        "The budget 'web' (usd a month, project=web) has 0.12 USD left of 500.00 USD, and the call may cost up to"
+        " 0.31 USD; it is full again at 2027-01-16T08:00:00Z. Ask for less output, or have the budget raised"
+    )
+    assert refusal.hit == QuotaHit(
+        "web", "usd", "month", {"project": "web"}, 500 * USD, 310_000_000, 120_000_000, NOW_S + 86_400
+    )
+
+
+def test_it_is_429_where_the_quota_says_so_and_never_to_be_retried():
+    quota = Quota("web", "usd", USD, answers_429=True)
+    refusal = too_little(Counted(quota, {}, USD, NOW_S + 5), wanted=2, remaining=1, now_s=NOW_S)
+    assert (refusal.status, refusal.retryable, refusal.retry_after_s) == (429, False, None)
+
+
+def test_a_stream_that_runs_out_is_told_in_the_same_words():
+    refusal = ran_out(BUDGET, wanted=1, remaining=0)
+    assert (refusal.code, refusal.status) == ("budget_exhausted_midstream", 402)
+    assert "has 0.00 USD left of 500.00 USD, and the stream needs another 0.000000001 USD;" in refusal.message
+
+
+@pytest.mark.parametrize("unit", ["requests", "tokens", "tokens_in", "tokens_out"])
+def test_a_rate_limit_says_how_long_to_wait(unit: str):
+    refusal = too_little(limit(unit), wanted=3, remaining=1, now_s=NOW_S)
+    assert (refusal.code, refusal.status, refusal.retryable, refusal.retry_after_s) == ("rate_limited", 429, True, 7)
+
+
+def test_calls_at_a_time_are_worth_a_retry_at_once():
+    refusal = too_little(limit("concurrent", resets_in_s=None), wanted=1, remaining=0, now_s=NOW_S)
+    assert (refusal.retryable, refusal.retry_after_s) == (True, 1)
+    assert refusal.message == (
+        "The limit 'fast' (concurrent) has 0 calls at a time left of 10 calls at a time, and the call needs 1"
+        " calls at a time"
+    )
+
+
+@pytest.mark.parametrize(
+    ("resets_in_s", "wait_s"), [(0, 1), (1, 1), (60, 60), (61, None), (86_400, None), (None, None)]
+)
+def test_nobody_is_told_to_wait_longer_than_a_minute(resets_in_s: int | None, wait_s: int | None):
+    refusal = too_little(limit("requests", resets_in_s=resets_in_s), wanted=1, remaining=0, now_s=NOW_S)
+    assert (refusal.retry_after_s, refusal.retryable) == (wait_s, wait_s is not None)
+
+
+def test_a_call_that_is_larger_than_the_limit_is_not_worth_a_retry():
+    assert not too_little(limit("tokens"), wanted=11, remaining=10, now_s=NOW_S).retryable
+    assert not too_little(limit("concurrent", limit=0), wanted=1, remaining=0, now_s=NOW_S).retryable
+
+
+def test_what_cannot_be_bounded_names_the_cure():
+    refusal = unbounded(BUDGET, "a file whose size is not known")
+    assert (refusal.code, refusal.status) == ("unbounded_cost", 403)
+    assert "(a file whose size is not known)" in refusal.message
+    assert "ceiling_usd" in refusal.message
+    refusal = unpriced(BUDGET, "mystery-1")
+    assert (refusal.code, refusal.status, refusal.retryable) == ("unpriced_model", 403, False)
+    assert "'mystery-1' has no price" in refusal.message
+    assert "[[price_overrides]]" in refusal.message
+
+
+def test_values_beyond_the_bound_are_refused():
+    refusal = too_many_values(Counted(Quota("users", "usd", USD, scope={"user": "*"}, values_max=7), {"user": "zoe"}))
+    assert (refusal.code, refusal.status, refusal.retryable) == ("scope_values_exceeded", 403, False)
+    assert "'users' (usd a month, user=zoe) counts 7 values" in refusal.message
+
+
+def test_a_ledger_that_cannot_be_asked_is_worth_a_retry():
+    refusal = unreachable(Counted(Quota("all", "usd", USD, "total")))
+    assert (refusal.code, refusal.status, refusal.retryable) == ("ledger_unavailable", 503, True)
+    assert "'all' (usd in all)" in refusal.message
