@@ -1,8 +1,8 @@
 """Owns Limits: how many tokens a model takes in and puts out at most, as its provider publishes it. Knows no prices.
 
-data/model_limits.json was trimmed on 2026-11-23 from `model_prices_and_context_window_backup.json` of the litellm 1.109.1
-wheel (MIT): provider, as genai-prices calls it -> model -> [most input tokens, most output tokens], null where it says
-nothing. Where a model stands there more than once (for regions, or two APIs of one provider), the larger number is kept.
+data/model_limits.json was trimmed on 2026-11-23 from `model_prices_and_context_window_backup.json` of litellm 1.109.1
+(MIT): provider, as genai-prices calls it -> model -> [most input tokens, most output tokens], null where it says
+nothing. Of a model that stands there more than once (for regions, or two APIs of one provider) the larger is kept.
 """
 
 from collections.abc import Iterable, Mapping
