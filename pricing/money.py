@@ -25,6 +25,11 @@ def round_attousd(amount_attousd: AttoUSD) -> int:
     return quotient
 
 
+def ceil_attousd(amount_attousd: AttoUSD) -> int:
+    """Nano-USD for an exact atto-USD amount, rounded up: for bounds, which what is paid must never exceed."""
+    return -(-amount_attousd // ATTOUSD_PER_NANOUSD)
+
+
 def usd(amount_nanousd: int) -> Decimal:
     """The same amount in USD, exactly: nine decimals, as Parquet's decimal(18,9) holds it."""
     return Decimal(amount_nanousd).scaleb(-9)

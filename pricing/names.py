@@ -111,7 +111,7 @@ class _Spelled:
         return self._models.get(name) or self._snapshot(name)
 
     def _snapshot(self, name: str) -> Resolved | None:
-        candidates = {each for stem in _stems(self._provider.id, name) for each in self._stems.get(stem, ())}
+        candidates = {each for stem in stems(self._provider.id, name) for each in self._stems.get(stem, ())}
         # The provider's clauses have the last word: gpt-4o-2024-05-13 is not gpt-4o. find_model keeps no cache.
         model = self._provider.find_model(name) if candidates else None
         if model is None or model.id not in candidates or not _holds_there(self._provider.id, model, name):
@@ -128,7 +128,7 @@ def _own_stems(provider: str, model: str) -> Iterator[str]:
         yield _REVISIONS[0].sub("", bare)
 
 
-def _stems(provider: str, name: str) -> Iterator[str]:
+def stems(provider: str, name: str) -> Iterator[str]:
     """The name, and what is left of it as endings are peeled off; at Bedrock, without its geography as well."""
     is_bedrock = provider == _BEDROCK
     for stem in (name, _GEOGRAPHY.sub("", name)) if is_bedrock else (name,):

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pricing.money import ATTOUSD_PER_NANOUSD, nanousd, round_attousd, usd
+from pricing.money import ATTOUSD_PER_NANOUSD, ceil_attousd, nanousd, round_attousd, usd
 
 HALF = ATTOUSD_PER_NANOUSD // 2
 
@@ -37,3 +37,11 @@ def test_usd_and_nanousd_are_inverse(amount_nanousd: int):
 def test_what_is_no_whole_amount_of_nanousd_is_refused(amount: str):
     with pytest.raises(ValueError, match=r"not an amount of money|fraction of a nano-USD"):
         nanousd(Decimal(amount))
+
+
+@pytest.mark.parametrize(
+    ("attousd", "expected"),
+    [(0, 0), (1, 1), (ATTOUSD_PER_NANOUSD, 1), (ATTOUSD_PER_NANOUSD + 1, 2), (Fraction(1, 3), 1)],
+)
+def test_a_bound_is_rounded_up(attousd: int | Fraction, expected: int):
+    assert ceil_attousd(attousd) == expected
