@@ -13,6 +13,7 @@ import msgspec
 from pricing.bound import Unbounded
 
 from gateway import quota_words
+from gateway.cap import lower_cap
 from gateway.examine import Call
 from gateway.faults import Refusal
 from gateway.identify import Caller
@@ -34,6 +35,9 @@ SLICE_TOKENS = 2048
 # A stream asks for the next slice when it has this many tokens left: what a provider may have written, and we not yet
 # read, when the stream is cut.
 LEAD_TOKENS = 1024
+# A counter's name with the longest values that callers may choose in four dimensions; it is the id of a frame.
+COUNTER_CHARS_MAX = 640
+_NO_NAMES: set[str] = set()
 # How long a call waits for what other processes hold unused.
 OBTAIN_TIMEOUT_S = 0.25
 
@@ -47,6 +51,7 @@ class Admission(msgspec.Struct, gc=False):
     ceiling_nanousd: int | None = None  # held because the cost has no bound
     tokens_out: int = 0
     pays_as_it_goes: bool = False
+    body: bytes | None = None  # to be sent instead of the call's: its output cap is lower
 
     def runs_out(self, tokens_seen: int) -> bool:
         """Whether a stream that has brought so much needs more than it holds before long."""
@@ -68,11 +73,58 @@ class Waiting(msgspec.Struct, frozen=True):
     short: Shortage
 
 
+class Cardinality:
+    """How many counters each quota has in its window: callers choose some of their names, and none may fill the memory.
+
+    Names are told apart as long as there is room for them; after that only those known before are let through.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._known: dict[str, tuple[str, set[str]]] = {}  # quota -> its period, its counters
+
+    def admits(self, due: Due) -> bool:
+        """Whether the counter is known, or there is room for it, which it then takes."""
+        if len(due.counter) > COUNTER_CHARS_MAX:
+            return False
+        period, names = self._known.get(due.quota.id, ("", _NO_NAMES))
+        if due.counter in names:
+            return True
+        is_full = len(names) >= due.quota.values_max
+        if period != due.period.name or (is_full and due.quota.unit == "concurrent"):
+            # A first look, another window, or calls at a time that have ended meanwhile: counted anew.
+            names = self._there(due)
+            self._known[due.quota.id] = (due.period.name, names)
+        if due.counter not in names and len(names) >= due.quota.values_max:
+            return False
+        names.add(due.counter)
+        return True
+
+    def _there(self, due: Due) -> set[str]:
+        stem = f"{due.quota.id}@{due.period.name}|"
+        return {
+            name
+            for name, balance in self._ledger.counters().items()
+            if name.startswith(stem) and (balance.held or due.quota.unit != "concurrent")
+        }
+
+
+# Each of several workers would let through all of a budget.
+_NEEDS_STORE = Refusal(
+    "ledger_unavailable",
+    "Budgets that block need one ledger for all workers: set ledger_url to a Redis or Valkey, or workers to 1",
+    retry=False,
+)
+
+
 class Enforcer:
     """The quotas in force and the ledger they are kept in. One per process."""
 
-    def __init__(self, ledger: Ledger, catalog: Callable[[], Catalog], thread: Executor) -> None:
+    def __init__(self, ledger: Ledger, catalog: Callable[[], Catalog], thread: Executor, *, alone: bool) -> None:
+        """`alone`: no other process serves the same calls with a ledger of its own."""
         self.ledger = ledger
+        self._alone = alone
+        self._cardinality = Cardinality(ledger)
         self._catalog = catalog
         self._thread = thread
         self._view: PolicyView | None = None
@@ -108,14 +160,22 @@ class Enforcer:
         dues = table.due(caller, route, call, at_s)
         if not dues:
             return None
-        admission = self._bounded(table, dues, route, call, at_s)
+        if not self._alone and any(due.blocks for due in dues):
+            return _NEEDS_STORE
+        unknown = [due for due in dues if due.varies and not self._cardinality.admits(due)]
+        if unknown:
+            blocking = next((due for due in unknown if due.blocks), None)
+            if blocking is not None:
+                return quota_words.too_many_values(_counted(table, blocking, at_s))
+            dues = tuple(due for due in dues if due not in unknown)
+        admission = self._bounded(table, dues, route, call, at_s, guaranteed=caller.key.mode == "guaranteed")
         if isinstance(admission, Refusal):
             return admission
         short = self._reserve(id, admission, at_s)
         return admission if short is None else Waiting(admission, short)
 
     def _bounded(
-        self, table: QuotaTable, dues: tuple[Due, ...], route: Route, call: Call, at_s: int
+        self, table: QuotaTable, dues: tuple[Due, ...], route: Route, call: Call, at_s: int, *, guaranteed: bool
     ) -> Admission | Refusal:
         bounded = [due for due in dues if due.needs_bound]
         if not bounded:
@@ -123,18 +183,13 @@ class Enforcer:
         worst = worst_case(call, route, self._catalog(), at_s)
         if not isinstance(worst, Unbounded):
             admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
-            if worst.open_ended and not self._ample(admission, at_s):
+            if worst.open_ended and not guaranteed and not self._ample(admission, at_s):
                 admission.pays_as_it_goes = True
                 admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
             return admission
         without = next((due for due in bounded if due.quota.ceiling is None), None)
         if without is not None:
-            counted = _counted(table, without, at_s)
-            return (
-                quota_words.unpriced(counted, call.model)
-                if worst.unpriced
-                else quota_words.unbounded(counted, worst.reason)
-            )
+            return quota_words.unbounded(_counted(table, without, at_s), worst.reason)
         return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in bounded))
 
     def _ample(self, admission: Admission, at_s: int) -> bool:
@@ -147,41 +202,45 @@ class Enforcer:
         return self.ledger.reserve(id, self._holds(admission, at_s))
 
     async def admit_waiting(
-        self, id: str, waiting: Waiting, route: Route, call: Call, at_s: int
+        self, id: str, waiting: Waiting, route: Route, call: Call, at_s: int, *, guaranteed: bool
     ) -> Admission | Refusal:
-        """The same call by its exact bound, and with what lies elsewhere."""
+        """The same call by its exact bound, with what lies elsewhere and, if it is `guaranteed`, with a lower cap."""
         admission = waiting.admission
         if admission.worst is not None:
             loop = asyncio.get_running_loop()
-            admission.worst = await loop.run_in_executor(self._thread, tighten, admission.worst, call, route)
-            admission.tokens_out = min(admission.tokens_out, admission.worst.tokens_out)
+            worst = await loop.run_in_executor(self._thread, tighten, admission.worst, call, route)
+            admission.worst, admission.tokens_out = worst, min(admission.tokens_out, worst.tokens_out)
         short = self._reserve(id, admission, at_s)
         if short is None:
             return admission
         obtained = await self.ledger.obtain(self._holds(admission, at_s), OBTAIN_TIMEOUT_S)
         if obtained is None:
             obtained = self._reserve(id, admission, at_s)
-        return admission if obtained is None else self.refusal(admission, obtained, at_s)
+        if obtained is None:
+            return admission
+        if guaranteed and isinstance(obtained, Shortage) and admission.worst is not None:
+            if self._lowered(id, admission, obtained, route, call, at_s):
+                return admission
+        return self.refusal(admission, obtained, at_s)
 
-    def affordable_tokens(self, admission: Admission, at_s: int) -> int:
-        """How much output fits into every counter now; the input included, it may be none."""
-        fewest, most = 0, admission.tokens_out
-        while fewest < most:
-            tokens = (fewest + most + 1) // 2
-            holds = admission.table.holds(admission.dues, admission.most(tokens), at_s)
-            if self._fits(holds):
-                fewest = tokens
-            else:
-                most = tokens - 1
-        return fewest
+    def _lowered(self, id: str, admission: Admission, short: Shortage, route: Route, call: Call, at_s: int) -> bool:
+        """Lets a call write no more than every counter affords, by the cap in its body; whether it holds that now.
 
-    def _fits(self, holds: Sequence[Hold]) -> bool:
-        for hold in holds:
-            if hold.limit is not None:
-                balance = self.ledger.balance(hold.counter)
-                if balance.settled + balance.held + hold.amount > hold.limit:
-                    return False
-        return True
+        Each round fits one more counter, so there are as many as counters at most.
+        """
+        if call.text is not call.body and not call.spliced:
+            return False  # in an encoding: its bytes are the client's
+        for _ in admission.dues:
+            tokens = _affordable(admission, short, at_s)
+            lowered = lower_cap(route.endpoint.reader, route.destination.provider.name, call.body, tokens)
+            if lowered is None:
+                return False
+            admission.tokens_out, admission.body = tokens, lowered
+            again = self._reserve(id, admission, at_s)
+            if again is None:
+                return True
+            short = again
+        return False
 
     # -- while it streams
 
@@ -225,6 +284,17 @@ class Enforcer:
         if midstream:
             return quota_words.ran_out(counted, wanted=short.wanted, remaining=short.available)
         return quota_words.too_little(counted, wanted=short.wanted, remaining=short.available, now_s=at_s)
+
+
+def _affordable(admission: Admission, short: Shortage, at_s: int) -> int:
+    """How much output fits into what is left of a counter; the input included, it may be none."""
+    due = next(due for due in admission.dues if due.counter == short.counter)
+    fewest, most = 0, admission.tokens_out - 1
+    while fewest < most:
+        tokens = (fewest + most + 1) // 2
+        [hold] = admission.table.holds((due,), admission.most(tokens), at_s)
+        fewest, most = (tokens, most) if hold.amount <= short.available else (fewest, tokens - 1)
+    return fewest
 
 
 def _counted(table: QuotaTable, due: Due, at_s: int) -> Counted:

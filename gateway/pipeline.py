@@ -281,13 +281,18 @@ class Pipeline:
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
         try:
-            admitted = await self._enforcer.admit_waiting(exchange.id, waiting, plan.route, call, at_s)
+            admitted = await self._enforcer.admit_waiting(
+                exchange.id, waiting, plan.route, call, at_s, guaranteed=plan.caller.key.mode == "guaranteed"
+            )
         except Exception:
             self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
             admitted = _BUG
         exchange.waits = False
         if isinstance(admitted, Admission):
             exchange.admission = admitted
+            if admitted.body is not None:
+                exchange.call = msgspec.structs.replace(call, body=admitted.body)
+                exchange.flags.append("output_capped")
         if not exchange.wanted:  # the client has left meanwhile
             self._settle_holds(exchange, UNKNOWN)
             return

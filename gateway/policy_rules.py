@@ -210,8 +210,6 @@ def _key(key: Key, names: _Names) -> Fields:
         yield "sha256", "not 64 lower-case hexadecimal digits; `lensai keys create` writes it"
     if len(key.prefix) > PREFIX_CHARS_MAX:
         yield "prefix", f"longer than {PREFIX_CHARS_MAX} characters, which gives too much of the key away; shorten it"
-    if key.mode == "guaranteed":
-        yield "mode", 'guaranteed needs budgets, which this version does not have; use "metered"'
     if key.project_id not in names.projects:
         yield "project_id", missing("projects", key.project_id, names.projects)
     for name in key.upstreams or ():

@@ -46,6 +46,11 @@ class Due(msgspec.Struct, frozen=True, gc=False):
         return self.quota.action == "block" and self.quota.limit is not None
 
     @property
+    def varies(self) -> bool:
+        """Whether callers choose some of its counter's name."""
+        return "|" in self.counter
+
+    @property
     def needs_bound(self) -> bool:
         """Whether what the call may consume must be known before it is let through."""
         return self.blocks and self.quota.unit in BOUNDED_UNITS

@@ -84,8 +84,8 @@ class Server:
         self._catalog = self._priced()
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
         self._claims = Claims(data_dir)
-        self._ledger = EmbeddedLedger()
-        books = Books(self._ledger, lambda: self._clock.now_ns() // 1_000_000_000)
+        self.ledger = EmbeddedLedger()
+        books = Books(self.ledger, lambda: self._clock.now_ns() // 1_000_000_000)
         self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, books)
         self._synced_s = time.monotonic()
         self._gate = Gate(settings.inflight_max)
@@ -112,7 +112,7 @@ class Server:
             catalog=lambda: self._catalog,
             journal=self._journal,
             claims=self._claims,
-            enforcer=Enforcer(self._ledger, lambda: self._catalog, self._bounding),
+            enforcer=Enforcer(self.ledger, lambda: self._catalog, self._bounding, alone=settings.workers == 1),
             upstreams=self._upstreams,
             telemetry=self._telemetry,
             background=self._background,
@@ -279,7 +279,7 @@ class Server:
             self._claims.release(record.request_id)
         except sqlite3.Error:
             logger.exception("claim_not_released", extra={"request_id": record.request_id})
-        return resolve_open(record, self._ledger.count_open(record.counters) if record.counters else 0)
+        return resolve_open(record, self.ledger.count_open(record.counters) if record.counters else 0)
 
     def reload(self) -> None:
         """Reads the policy and the proxy's files again, changed or not (SIGHUP)."""

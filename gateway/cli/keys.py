@@ -183,7 +183,7 @@ def _parser() -> argparse.ArgumentParser:
     create = commands.add_parser("create", help="make a key and show it once")
     create.add_argument("--project", required=True, help="id of the project that pays, as in [projects.<id>]")
     create.add_argument("--name", default="", help="what people call it")
-    create.add_argument("--mode", default="metered", choices=[mode for mode in get_args(Mode) if mode != "guaranteed"])
+    create.add_argument("--mode", default="metered", choices=get_args(Mode))
     create.add_argument("--expires", default="", help=f"{_EXPIRY_FORMS}; default never")
     commands.add_parser("list", help="show every key, without its token")
     revoke = commands.add_parser("revoke", help="refuse a key from now on")

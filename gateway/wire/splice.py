@@ -1,6 +1,6 @@
-"""Owns the one change made to bodies: asking for `stream_options.include_usage`, and undoing what that caused.
+"""Owns the changes made to bodies: asking for `stream_options.include_usage`, undoing what that caused, setting a cap.
 
-Both are edits of the text that leave every other byte alone. What the option causes is recorded in
+All are edits of the text that leave every other byte alone. What the option causes is recorded in
 provider_facts section 2: on OpenAI, Azure and their like every other chunk gains `"usage":null`; on
 all that honour it, one extra chunk with `"choices":[]` carries the usage. A usage object on a chunk
 with choices was never seen to be caused by the option: such providers send it unasked.
@@ -83,6 +83,33 @@ def _asking(body: bytes, options: Member) -> bytes:
     if asked:
         return text
     return b'{"include_usage":true' + (b"," if siblings else b"") + text[1:]
+
+
+def set_number(body: bytes, path: tuple[str, ...], number: int) -> bytes:
+    """The body, an object, with that number at a path of members; objects that are missing on the way are added.
+
+    Where a member on the way is no object, it is replaced by one.
+    """
+    name, *rest = path
+    brace = body.index(b"{") + 1
+    member = next((one for one in jsontext.members(body) if one.key == name), None)
+    if member is None:
+        comma = b"" if _EMPTY.match(body) else b","
+        return b"".join((body[:brace], _nested(path, number), comma, body[brace:]))
+    value = body[member.value : member.end]
+    if not rest:
+        new = b"%d" % number
+    elif value.startswith(b"{"):
+        new = set_number(value, tuple(rest), number)
+    else:
+        new = b"{" + _nested(tuple(rest), number) + b"}"
+    return b"".join((body[: member.value], new, body[member.end :]))
+
+
+def _nested(path: tuple[str, ...], number: int) -> bytes:
+    """`"a":{"b":7}` for the path a, b."""
+    opening = b":{".join(b'"%b"' % name.encode() for name in path)
+    return b"%b:%d%b" % (opening, number, b"}" * (len(path) - 1))
 
 
 def strip_nulls(block: bytes) -> bytes:

@@ -63,10 +63,6 @@ def test_a_key_pasted_for_its_hash_is_not_repeated():
     assert ("keys", 0, "prefix") in found(keys=(replace(KEY, prefix=token),))
 
 
-def test_a_promise_that_is_not_kept_is_not_taken():
-    assert "needs budgets" in found(keys=(replace(KEY, mode="guaranteed"),))["keys", 0, "mode"]
-
-
 @pytest.mark.parametrize("secret", ["", "two words", "line\nbreak", "nul\0", "é"])
 def test_a_secret_must_fit_a_header_and_is_not_repeated(secret: str):
     message = found(credentials=(Credential("groq", secret),))["credentials", "groq", "secret"]

@@ -139,7 +139,7 @@ def test_line_ends_and_permissions_stay(config: Path):
 
 
 @pytest.mark.parametrize(
-    "words", [(), ("create",), ("revoke",), ("create", "--project", "web", "--mode", "guaranteed")]
+    "words", [(), ("create",), ("revoke",), ("create", "--project", "web", "--mode", "unheard-of")]
 )
 def test_words_that_are_not_understood_end_the_command(
     config: Path, words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
