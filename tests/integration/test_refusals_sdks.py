@@ -1,10 +1,12 @@
 """Official SDKs meet refusals: each raises the class its users catch, and asks once where a retry cannot help."""
 
+import contextlib
+import json
+import shutil
 import subprocess
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 import anthropic
@@ -22,7 +24,7 @@ from gateway.endpoints import Dialect
 from gateway.faults import Refusal, render_answer, render_stream_error
 from gateway.kill_switch import refusal_of
 from gateway.quota_words import Counted, ran_out, too_little, too_many_values, unbounded, unpriced, unreachable
-from tests.support.node_calls import FOLDER, INSTALL_COMMAND, installed
+from tests.support.node_calls import FOLDER, INSTALL_COMMAND, TIMEOUT_S, installed
 
 NOW_S = 1_800_000_000
 USD = 10**9
@@ -128,29 +130,33 @@ def ask_anthropic(url: str, **more: Any) -> Any:
 
 
 def ask_gemini(url: str) -> Any:
-    client = genai.Client(api_key="lk-x", http_options=types.HttpOptions(base_url=url))
-    return client.models.generate_content(model="m", contents="Hello")
+    with genai.Client(api_key="lk-x", http_options=types.HttpOptions(base_url=url)) as client:
+        return client.models.generate_content(model="m", contents="Hello")
 
 
 def stream_gemini(url: str) -> Any:
-    client = genai.Client(api_key="lk-x", http_options=types.HttpOptions(base_url=url))
-    return list(client.models.generate_content_stream(model="m", contents="Hello"))
+    with genai.Client(api_key="lk-x", http_options=types.HttpOptions(base_url=url)) as client:
+        return list(client.models.generate_content_stream(model="m", contents="Hello"))
 
 
 def bedrock(url: str) -> Any:
-    return boto3.client(
+    client = boto3.client(
         "bedrock-runtime", endpoint_url=url, region_name="us-east-1", aws_access_key_id="lk-x",
         aws_secret_access_key="x", config=Config(retries={"mode": "standard"}),
     )  # fmt: skip
+    return contextlib.closing(client)
 
 
 def ask_bedrock(url: str) -> Any:
-    return bedrock(url).converse(modelId="m", messages=[{"role": "user", "content": [{"text": "Hello"}]}])
+    with bedrock(url) as client:
+        return client.converse(modelId="m", messages=[{"role": "user", "content": [{"text": "Hello"}]}])
 
 
 def stream_bedrock(url: str) -> Any:
-    answer = bedrock(url).converse_stream(modelId="m", messages=[{"role": "user", "content": [{"text": "Hello"}]}])
-    return list(answer["stream"])
+    with bedrock(url) as client:
+        answer = client.converse_stream(modelId="m", messages=[{"role": "user", "content": [{"text": "Hello"}]}])
+        with contextlib.closing(answer["stream"]) as events:
+            return list(events)
 
 
 STAINLESS: dict[str, tuple[Any, Dialect, Callable[..., Any]]] = {
@@ -159,6 +165,8 @@ STAINLESS: dict[str, tuple[Any, Dialect, Callable[..., Any]]] = {
     "anthropic": (anthropic, "anthropic", ask_anthropic),
 }
 CLASSES = {402: "APIStatusError", 403: "PermissionDeniedError", 429: "RateLimitError", 503: "InternalServerError"}
+# Where a Node SDK names it otherwise.
+NODE_CLASSES = {("openai", 402): "APIError", ("@anthropic-ai/sdk", 402): "PaymentRequiredError"}
 
 
 @pytest.mark.parametrize("name", FINAL)
@@ -248,26 +256,38 @@ def test_a_stream_that_ends_for_a_budget_is_not_asked_for_again(gateway: Gateway
     assert gateway.requests == 6
 
 
-NODE = """
-const [module, url, stream] = process.argv.slice(2);
-const SDK = (await import(module)).default;
-const client = new SDK({ apiKey: "lk-x", baseURL: module === "openai" ? url + "/v1" : url });
-const create = module === "openai" ? client.chat.completions : client.messages;
-try {
-  const asked = { model: "m", max_tokens: 9, messages: [{ role: "user", content: "Hello" }], stream: stream === "stream" };
-  const answer = await create.create(asked);
-  if (stream === "stream") for await (const _ of answer);
-  console.log("no error");
-} catch (error) {
-  console.log(error.constructor.name, error.status ?? "-", error.message.includes("needs") || error.message.includes("ends"));
-}
-"""
+NEEDS_NODE = pytest.mark.skipif(not shutil.which("node") or not installed(), reason=f"needs Node and {INSTALL_COMMAND}")
+NODE: dict[str, Dialect] = {"openai": "openai", "@anthropic-ai/sdk": "anthropic"}
 
 
-def node(module: str, url: str, *words: str) -> str:
+def node(module: str, url: str, how: str) -> dict[str, Any]:
+    """What the Node SDK threw."""
     ran = subprocess.run(
-        ["node", "--input-type=module", "-e", NODE, "--", module, url, *words],
-        cwd=FOLDER, capture_output=True, text=True, timeout=60, check=False,
+        ["node", "refusals.mjs", module, url, how],
+        cwd=FOLDER, capture_output=True, text=True, timeout=TIMEOUT_S, check=False,
     )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
-    return ran.stdout.strip()
+    return json.loads(ran.stdout)
+
+
+@NEEDS_NODE
+@pytest.mark.parametrize("name", ["budget", "budget_as_429", "kill_switch"])
+@pytest.mark.parametrize("module", NODE)
+def test_node_s_sdks_raise_their_class_after_one_request(gateway: Gateway, module: str, name: str) -> None:
+    status, refusal = FINAL[name]
+    gateway.refuse(refusal, NODE[module])
+    thrown = node(module, gateway.url, "whole")
+    assert (thrown["status"], gateway.requests) == (status, 1)
+    assert thrown["name"] == NODE_CLASSES.get((module, status), CLASSES[status])
+    assert thrown["quota"] == (refusal.hit.quota if refusal.hit else None)
+    assert refusal.message in thrown["message"]
+
+
+@NEEDS_NODE
+@pytest.mark.parametrize("module", NODE)
+def test_node_s_sdks_end_a_stream_with_the_same_words(gateway: Gateway, module: str) -> None:
+    gateway.begin_and_end(MIDSTREAM, NODE[module], "chat.completions" if module == "openai" else "messages")
+    thrown = node(module, gateway.url, "stream")
+    assert thrown["name"] != "none"
+    assert "the stream needs another" in thrown["message"]
+    assert gateway.requests == 1

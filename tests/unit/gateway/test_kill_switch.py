@@ -38,8 +38,8 @@ def test_a_switch_without_a_scope_ends_everything():
     ("dimension", "value"),
     [
         ("org", "default"), ("project", "web"), ("key", "test"), ("user", "agent-7"), ("team", "red"),
-        ("model", "prod"), ("model", "gpt-4o"), ("provider", "openai"), ("upstream", "openai"), ("route", "chat.completions"),
-        ("tag", "batch"),
+        ("model", "prod"), ("model", "gpt-4o"), ("provider", "openai"), ("upstream", "openai"),
+        ("route", "chat.completions"), ("tag", "batch"),
     ],
 )  # fmt: skip
 def test_each_dimension_is_matched_exactly(dimension: str, value: str):
