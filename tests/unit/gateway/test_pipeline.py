@@ -58,7 +58,8 @@ UNRECORDED = {
 # The others need a provider, a clock or a disk: their tests are here and in the tests named like their sources.
 REFUSED_ELSEWHERE = {
     "request_timeout", "gateway_error", "upstream_broken", "overloaded", "journal_unavailable", "shutting_down",
-    "upstream_timeout", "shared_credential",
+    "upstream_timeout", "shared_credential", "budget_exceeded", "budget_exhausted_midstream", "kill_switch",
+    "ledger_unavailable", "rate_limited", "scope_values_exceeded", "unbounded_cost", "unpriced_model",
 }  # fmt: skip
 
 

@@ -67,6 +67,7 @@ async def test_a_route_may_be_named_by_the_caller(tmp_path):
 
 def test_a_call_left_open_by_a_crash_is_held_and_its_cost_unknown():
     intent = Record(request_id="r", ts_ns=1, key_id="k", model="m", flags=("kept",))
-    final = decode_record(resolve_open(intent))
-    assert final == msgspec.structs.replace(intent, outcome="crashed", provenance="held", flags=("kept", "crashed"))
+    final = decode_record(resolve_open(intent, 7))
+    flags = ("kept", "crashed")
+    assert final == msgspec.structs.replace(intent, outcome="crashed", provenance="held", flags=flags, ledger_seq=7)
     assert (final.cost_nanousd, final.tokens_in) == (None, None)
