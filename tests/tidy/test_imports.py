@@ -58,20 +58,34 @@ MAY_IMPORT = {
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     "gateway.kill_switch": (*VALUES, *STAGES[:2]),
+    # What quotas ask of a call before it is sent, and how they answer.
+    "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.worst_case"),
+    "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window"),
+    "gateway.cap": VALUES,
+    "gateway.enforce": (
+        *VALUES, *STAGES[:3], "gateway.cap", "gateway.kill_switch", "gateway.ledger.base", "gateway.ledger.window",
+        "gateway.quota_words", "gateway.quotas", "gateway.worst_case",
+    ),
+    "gateway.books": (
+        "gateway.contract.record", "gateway.faults", "gateway.journal.frame", "gateway.ledger.base",
+        "gateway.ledger.embedded",
+    ),
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),
     "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
     "gateway.tunnel": (*VALUES, "gateway.examine_socket", "gateway.session_tap"),
     "gateway.forward": (
-        *VALUES, *STAGES[:5], "gateway.session_tap", "gateway.tap", "gateway.tunnel", "gateway.upstream",
+        *VALUES, *STAGES[:5], "gateway.enforce", "gateway.session_tap", "gateway.tap", "gateway.tunnel",
+        "gateway.upstream",
     ),
     "gateway.summarize": (*VALUES, *STAGES[:7], "gateway.session_tap"),
     "gateway.connect": (*VALUES, "gateway.blocking", "gateway.route"),
     "gateway.upstream": (*VALUES, "gateway.background", "gateway.connect", "gateway.route"),
     "gateway.connection": (*VALUES, "gateway.forward", "gateway.route", "gateway.tunnel"),
     "gateway.pipeline": (
-        *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.examine_socket", "gateway.journal.writer",
-        "gateway.logs", "gateway.session_tap", "gateway.telemetry", "gateway.upstream",
+        *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.enforce", "gateway.examine_socket",
+        "gateway.journal.writer", "gateway.ledger.base", "gateway.logs", "gateway.quotas", "gateway.session_tap",
+        "gateway.telemetry", "gateway.upstream",
     ),
     # What is seen from outside.
     "gateway.background": (),
