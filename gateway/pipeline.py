@@ -262,6 +262,8 @@ class Pipeline:
         plan, call = exchange.plan, exchange.call
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
+        if self._enforcer.idle(plan.view):
+            return None
         killed = self._enforcer.killed(plan.view, plan.caller, plan.route, call)
         if killed is not None:
             return killed
