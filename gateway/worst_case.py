@@ -207,9 +207,10 @@ def _of_model(
     if isinstance(prices, Unbounded):
         return prices
     limits = _limits(destination.provider.catalog, model, prices[0])
+    used = _used(asked, call, route, model, limits)
     cases: list[tuple[Most, Price]] = []
     for price in prices:
-        most = _most(asked, call, route, model, limits, price)
+        most = _most_at(price, used, asked)
         if isinstance(most, Unbounded):
             return most
         cases.append((most, price))
@@ -310,33 +311,33 @@ def _limits(provider: str, model: str, price: Price) -> Limits:
 # --- How much of it
 
 
-def _most(asked: Asked, call: Call, route: Route, model: str, limits: Limits, price: Price) -> Most | Unbounded:
-    by_rate = _by_rate(asked, price)
-    if isinstance(by_rate, Unbounded | Most):
-        return by_rate
-    if asked.parts.opaque and price.rates[_HEARD] is not None:
-        return Unbounded(f"{_shown(model)} bills what it hears by its length, which the request does not tell")
+def _used(asked: Asked, call: Call, route: Route, model: str, limits: Limits) -> Most | Unbounded:
+    """The most it can use, where tokens are billed."""
     tokens_in = _tokens_in(asked, call, model, limits)
     tokens_out = _tokens_out(asked, route, model, limits)
     if isinstance(tokens_in, Unbounded):
         return tokens_in
     if isinstance(tokens_out, Unbounded):
         return tokens_out
-    output_buckets = ("output_reasoning", "output_citation", *asked.output_buckets)
-    return Most(tokens_in, tokens_out, _input_buckets(asked, call, route), output_buckets, by_rate)
+    outputs = ("output_reasoning", "output_citation", *asked.output_buckets)
+    fees = asked.tooling.fees
+    other = asked.other if fees == _NOTHING else fees + asked.other
+    return Most(tokens_in, tokens_out, _input_buckets(asked, call, route), outputs, other)
 
 
 _HEARD, _READ = BUCKETS.index("input_audio_ms"), BUCKETS.index("input_text")
+_NOTHING = Usage()
 
 
-def _by_rate(asked: Asked, price: Price) -> Usage | Most | Unbounded:
-    """What is used besides tokens; Most, where the model has no rates for tokens and so bills nothing but that."""
-    fees = asked.tooling.fees
+def _most_at(price: Price, used: Most | Unbounded, asked: Asked) -> Most | Unbounded:
+    """The most that is used of what a price is of; where it has no rate for tokens, none of them are billed."""
+    if asked.parts.opaque and price.rates[_HEARD] is not None:
+        return Unbounded(f"{_shown(price.model)} bills what it hears by its length, which the request does not tell")
     if not asked.by_rate:
-        return fees + asked.other
+        return used
     rated = {bucket: count for bucket, count in asked.other.buckets() if price.rates[BUCKETS.index(bucket)] is not None}
     if price.rates[_READ] is not None:
-        return Usage(**rated)
+        return used if isinstance(used, Unbounded) else replace(used, other=Usage(**rated))
     if rated:
         return Most(0, 0, other=Usage(**rated))
     return Unbounded(

@@ -56,7 +56,7 @@ class Body(NamedTuple):
 Reader = Callable[[Body], Asked | Unbounded]
 
 
-def cap_of(*declared: object) -> int | None | Unbounded:
+def cap_of(*declared: object) -> int | Unbounded | None:
     """The largest of the declared caps. One below 1 caps nothing; one that is no whole number may mean anything."""
     largest: int | None = None
     for value in declared:
@@ -82,7 +82,7 @@ def answers_of(*numbers: object) -> int | Unbounded:
 
 
 def asked_of(
-    cap: int | None | Unbounded, answers: int | Unbounded, tooling: Tooling | Unbounded, base: Asked
+    cap: int | Unbounded | None, answers: int | Unbounded, tooling: Tooling | Unbounded, base: Asked
 ) -> Asked | Unbounded:
     """`base` with what was declared, unless one of them has no bound."""
     if isinstance(cap, Unbounded):

@@ -103,7 +103,7 @@ def chat(sent: Body) -> Asked | Unbounded:
     )
 
 
-def _chat_cap(body: _Chat, provider: str) -> int | None | Unbounded:
+def _chat_cap(body: _Chat, provider: str) -> int | Unbounded | None:
     """The largest cap, if there is one that the provider keeps to: others are passed over in silence, or refused."""
     kept = body.max_completion_tokens if provider in _KEEPS_COMPLETION_CAP else None
     largest = cap_of(body.max_tokens, body.max_completion_tokens, body.max_output_tokens)
