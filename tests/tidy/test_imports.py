@@ -57,6 +57,7 @@ MAY_IMPORT = {
     ),
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
+<<<<<<< HEAD
     "gateway.kill_switch": (*VALUES, *STAGES[:2]),
     # What quotas ask of a call before it is sent, and how they answer.
     "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.worst_case"),
@@ -70,6 +71,11 @@ MAY_IMPORT = {
         "gateway.contract.record", "gateway.faults", "gateway.journal.frame", "gateway.ledger.base",
         "gateway.ledger.embedded",
     ),
+=======
+    # What a call can cost at most, between examine and admit.
+    "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
+    "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds"),
+>>>>>>> bounds
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),
     "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
@@ -105,7 +111,10 @@ MAY_IMPORT = {
 ROOTS = ("gateway.__main__", "gateway.cli", "gateway.server")
 
 SANS_IO = frozenset({"asyncio", "time", "os", "socket", "threading", "subprocess"})
-NEVER_IMPORTS = {"gateway.wire": SANS_IO, "gateway.metering": SANS_IO, "pricing": SANS_IO}
+NEVER_IMPORTS = {
+    "gateway.wire": SANS_IO, "gateway.metering": SANS_IO, "gateway.bounds": SANS_IO, "gateway.worst_case": SANS_IO,
+    "pricing": SANS_IO,
+}  # fmt: skip
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
