@@ -32,6 +32,9 @@ MAY_IMPORT = {
     "gateway.endpoints": (),
     "gateway.providers": ("gateway.endpoints",),
     "gateway.faults": ("gateway.endpoints", "gateway.wire", "pricing.money"),
+    "gateway.budgets_page": (
+        "gateway.contract.policy", "gateway.faults", "gateway.ledger", "gateway.quota_rules", "pricing.money",
+    ),
     "gateway.quota_words": ("gateway.contract.policy", "gateway.faults", "pricing.money"),
     "gateway.request": ("gateway.wire",),
     "gateway.settings": ("gateway.proxy", "gateway.toml_text"),
