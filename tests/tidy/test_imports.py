@@ -60,10 +60,11 @@ MAY_IMPORT = {
     ),
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
-<<<<<<< HEAD
+    # What a call can cost at most, between examine and admit.
+    "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
+    "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds"),
     "gateway.kill_switch": (*VALUES, *STAGES[:2]),
     # What quotas ask of a call before it is sent, and how they answer.
-    "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.worst_case"),
     "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window"),
     "gateway.cap": VALUES,
     "gateway.enforce": (
@@ -74,11 +75,6 @@ MAY_IMPORT = {
         "gateway.contract.record", "gateway.faults", "gateway.journal.frame", "gateway.ledger.base",
         "gateway.ledger.embedded",
     ),
-=======
-    # What a call can cost at most, between examine and admit.
-    "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
-    "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds"),
->>>>>>> bounds
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),
     "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
