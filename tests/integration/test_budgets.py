@@ -28,9 +28,10 @@ from tests.support.data_plane import (
 )
 
 MODEL = "gpt-4o-mini-2024-07-18"
-# 0.15 and 0.60 USD per million: 150 and 600 nano-USD a token.
+# 0.15 and 0.60 USD per million: 150 and 600 nano-USD a token. It may be served at priority, for 250 and 1000, and what
+# is written around a prompt is taken for 512 tokens at most.
 CHAT = b'{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}'
-HELD_NANOUSD = len(CHAT) * 150 + 100 * 600
+HELD_NANOUSD = (len(CHAT) + 512) * 250 + 100 * 1000
 STREAM = b'{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Hi"}]}'
 COST_NANOUSD = 10 * 150 + 5 * 600
 
