@@ -322,7 +322,7 @@ def test_58_of_models_that_may_answer_the_dearest_is_reserved():
 
 def test_every_reader_of_a_body_has_an_estimator_or_is_refused():
     readers = {row.endpoint.reader for rows in APIS.values() for row in rows if not row.endpoint.retrieves} - {""}
-    assert readers == set(stage._READERS)
+    assert readers == set(stage.READERS)
 
 
 @pytest.mark.parametrize("text", [b"", b"[]", b"{", b'{"messages":', b"null"])
