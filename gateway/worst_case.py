@@ -25,7 +25,7 @@ from pricing.limits import Limits, find_limits
 from pricing.rates import BUCKETS
 from pricing.usage import Usage
 
-_READERS: dict[str, Reader] = {
+READERS: dict[str, Reader] = {
     "openai.chat": chat.chat,
     "openai.completions": chat.chat,
     "openai.responses": chat.responses,
@@ -190,7 +190,7 @@ def _unmetered(route: Route) -> WorstCase | Unbounded:
 def _asked(call: Call, route: Route, model: str) -> Asked | Unbounded:
     if _ACTS_UNASKED.fullmatch(model.lower()):
         return Unbounded(f"{_shown(model)} searches or calls tools by itself, as often as it likes")
-    reader = _READERS.get(route.endpoint.reader)
+    reader = READERS.get(route.endpoint.reader)
     if reader is None:
         return Unbounded(f"nothing bounds what {route.endpoint.name} costs")
     try:
