@@ -48,7 +48,9 @@ def heartbeat_check(age_s: Callable[[], float]) -> Check:
     return check
 
 
-def admin_app(*, registry: CollectorRegistry, health: Check, ready: Check, pages: Pages = NO_PAGES) -> "WSGIApplication":
+def admin_app(
+    *, registry: CollectorRegistry, health: Check, ready: Check, pages: Pages = NO_PAGES
+) -> "WSGIApplication":
     """The listener's own three pages and the further ones. Any other path is 404, any method but GET 405."""
     apps: dict[str, WSGIApplication] = {
         **{path: _page_app(page) for path, page in pages.items()},

@@ -71,7 +71,7 @@ def _rows(quota: Quota, limit: int | None, counters: Mapping[str, Balance], now_
     each = [dimension for dimension in get_args(Dimension) if quota.scope.get(dimension) == EACH]
     found = {key: balance for key, balance in counters.items() if key == counter or key.startswith(f"{counter}|")}
     for key, balance in sorted(found.items(), key=_by_spent) or [(counter, Balance())]:
-        scope = {dimension: value for dimension, value in quota.scope.items()} | _values(key[len(counter) :], each)
+        scope: dict[str, str] = {**quota.scope, **_values(key[len(counter) :], each)}
         yield BudgetRow(
             quota.id,
             quota.unit,

@@ -144,8 +144,8 @@ _ROWS = (
         "lensai_quota_soft_failures_total",
         "counter",
         ("quota", "reason"),
-        "Calls let through that a quota could not or would not stop: `over_alert` (its action is `alert`), `unbounded`, "
-        "`unpriced`, `ledger_unavailable`.",
+        "Calls let through that a quota could not or would not stop: `over_alert` (its action is `alert`), "
+        "`unbounded`, `unpriced`, `ledger_unavailable`.",
         probed=True,
     ),
     Metric("lensai_event_loop_lag_seconds", "gauge", (), "The latest the event loop woke recently.", probed=True),
