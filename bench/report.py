@@ -70,7 +70,7 @@ def _cpu_table(results: Sequence[Rounds]) -> str:
         for target, measurement in result.rounds[0].items():
             if measurement.cpu_ns is not None:
                 rows.append(_cpu_row(result, target))
-    return _table(("scenario", "through", "CPU µs", "per", "kernel", "× nginx", "least to greatest"), rows)
+    return table(("scenario", "through", "CPU µs", "per", "kernel", "× nginx", "least to greatest"), rows)
 
 
 def _cpu_row(result: Rounds, target: str) -> list[str]:
@@ -98,7 +98,7 @@ def _latency_table(result: Rounds) -> str:
             if spread:
                 rows.append([says, target, *_percentiles(spread), *_added(result, target, measure)])
     heads = (result.scenario.name, "through", "p50", "p90", "p99", "p99.9", "adds at p50", "adds at p99")
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 _MEASURES = {"ttft": "TTFT, µs", "total": "total, µs", "travel": "event travel, µs", "gap": "between events, µs"}
@@ -115,9 +115,9 @@ def _added(result: Rounds, target: str, measure: str) -> list[str]:
     return [f"{result.added_us(target, 'direct', measure, percentile):+.0f}" for percentile in ("p50_us", "p99_us")]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first two columns are words, the others numbers. Empty without rows."""
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 2) -> str:
+    """A Markdown table; the first `words` columns are words, the others numbers. Empty without rows."""
     if not rows:
         return ""
-    rules = ["---" if column < 2 else "---:" for column in range(len(heads))]
+    rules = ["---" if column < words else "---:" for column in range(len(heads))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rules, *rows))

@@ -9,19 +9,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import uvloop
 
-from bench import hotspots, report, scenarios, targets
+from bench import hotspots, report, results, scenarios, targets
 from bench.cpu import machine
 from bench.samples import Samples
 from bench.scenarios import Measurement, Scenario
 from bench.targets import Target
-
-_OUT = Path(__file__).parent / "out"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -57,14 +54,13 @@ async def _measure_rounds(scenario: Scenario, compared: Sequence[Target], plan: 
 
 
 async def _measure_all(plan: Plan, direct: Target, proxies: Sequence[Target]) -> report.Run:
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    facts, results = machine(), list[report.Rounds]()
+    started, facts, measured = results.now(), machine(), list[report.Rounds]()
     for scenario in plan.scenarios:
         print(f"… {scenario.name}", file=sys.stderr)
         # Without a proxy there is no CPU to count, only a latency to compare with.
         compared = proxies if scenario.rate is None else [direct, *proxies]
-        results.append(await _measure_rounds(scenario, compared, plan))
-    return report.Run(started, facts, results)
+        measured.append(await _measure_rounds(scenario, compared, plan))
+    return report.Run(started, facts, measured)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
@@ -103,13 +99,6 @@ _INSTALL = {
 }
 
 
-def _save(run: report.Run) -> Path:
-    _OUT.mkdir(exist_ok=True)
-    path = _OUT / f"{run.started[:19].replace(':', '')}Z.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(run)))
-    return path
-
-
 def _compare(plan: Plan, names: Sequence[str], against: Path | None, directory: Path, stack: ExitStack) -> int:
     direct = stack.enter_context(targets.provider())
     proxies = [stack.enter_context(_STARTS[name](direct.port, directory)) for name in names]
@@ -117,7 +106,7 @@ def _compare(plan: Plan, names: Sequence[str], against: Path | None, directory: 
         proxies.append(stack.enter_context(targets.gateway(direct.port, directory, "before", against)))
     run = uvloop.run(_measure_all(plan, direct, proxies))
     print(report.markdown(run))
-    print(f"Written to {_save(run)}", file=sys.stderr)
+    print(f"Written to {results.save(run, run.started)}", file=sys.stderr)
     return 1 if any(result.errors() for result in run.results) else 0
 
 

@@ -26,6 +26,7 @@ _PEER_START_TIMEOUT_S = 60.0
 # The gateway drains when asked to stop; idle, it has nothing to drain.
 _STOP_TIMEOUT_S = 10.0
 
+POLICY_FILE = "lensai.toml"
 TRANSPARENT_TOKEN = "lsk-bench-transparent-0123456789abcdef"
 METERED_TOKEN = "lsk-bench-metered-0123456789abcdef0123"
 
@@ -67,22 +68,56 @@ def nginx(upstream_port: int, directory: Path) -> Generator[Target]:
 
 @contextmanager
 def gateway(
-    upstream_port: int, directory: Path, name: str = "gateway", source: Path | None = None
+    upstream_port: int,
+    directory: Path,
+    name: str = "gateway",
+    source: Path | None = None,
+    *,
+    quotas: str = "",
+    ledger_url: str = "",
 ) -> Generator[Target]:
-    """The gateway with default settings; only places are chosen: ports, directory, policy.
+    """The gateway with default settings; only places are chosen: ports, directory, policy, and its quotas in TOML.
 
-    `source` is the root of another checkout to run; None is this one.
+    `source` is the root of another checkout to run; None is this one. `ledger_url` "": the embedded ledger.
     """
     port, home = _free_port(), directory / name
     home.mkdir()
-    (home / "lensai.toml").write_text(policy_text(upstream_port))
+    (home / POLICY_FILE).write_text(policy_text(upstream_port) + quotas)
     environ = {
         "LENSAI_DATA_DIR": str(home),
         "LENSAI_LISTEN_PORT": str(port),
         "LENSAI_ADMIN_PORT": "0",
     }
+    if ledger_url:
+        environ["LENSAI_LEDGER_URL"] = ledger_url
     with running([sys.executable, "-m", "gateway", "gateway"], port, home / "log", environ, source) as pid:
         yield Target(name, port, "/openai/v1/chat/completions", "/openai/v1/chat/completions", pid)
+
+
+@contextmanager
+def with_quotas(upstream_port: int, directory: Path) -> Generator[Target]:
+    """The gateway with three quotas that every call is held and charged in, and none ever refuses."""
+    with gateway(upstream_port, directory, "quotas", quotas=QUOTAS) as target:
+        yield target
+
+
+@contextmanager
+def with_leases(upstream_port: int, directory: Path) -> Generator[Target]:
+    """The same with its ledger in a Redis of its own, as several gateways would share it."""
+    with (
+        redis(directory) as ledger_url,
+        gateway(upstream_port, directory, "leases", quotas=QUOTAS, ledger_url=ledger_url) as target,
+    ):
+        yield target
+
+
+@contextmanager
+def redis(directory: Path) -> Generator[str]:
+    """The URL of a Redis that keeps nothing on disk."""
+    port = _free_port()
+    command = ["redis-server", "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
+    with running(command, port, directory / "redis-log"):
+        yield f"redis://{HOST}:{port}/0"
 
 
 @contextmanager
@@ -156,6 +191,27 @@ id = "{mode}"
 project_id = "bench"
 mode = "{mode}"
 sha256 = "{sha256}"
+user_id = "bench"
+"""
+# A budget of the project, a rate limit of each key, a budget of each user: what a key usually has.
+QUOTAS = """\
+[[quotas]]
+id = "project-month"
+unit = "usd"
+limit_usd = 1000000
+scope = { project = "bench" }
+[[quotas]]
+id = "key-minute"
+unit = "requests"
+limit = 1000000000
+window = "minute"
+scope = { key = "*" }
+[[quotas]]
+id = "user-day"
+unit = "usd"
+limit_usd = 1000000
+window = "day"
+scope = { user = "*" }
 """
 
 
