@@ -8,6 +8,9 @@ import msgspec
 from bench.samples import Spread
 from bench.scenarios import Measurement, Scenario, Spreads
 
+# Gateways that differ from the target `gateway` in one thing.
+VARIANTS = ("before", "quotas", "leases")
+
 
 class Rounds(msgspec.Struct, frozen=True):
     """One scenario: per round, each target's measurement by name; and each target's latencies over all rounds."""
@@ -56,7 +59,7 @@ def markdown(run: Run) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in run.machine.items())
     cpu = [result for result in run.results if result.scenario.rate is None]
     latency = [result for result in run.results if result.scenario.rate is not None]
-    parts = [f"{run.started}, {facts}", _cpu_table(cpu), *map(_latency_table, latency)]
+    parts = [f"{run.started}, {facts}", _cpu_table(cpu), _overhead_table(cpu), *map(_latency_table, latency)]
     errors = sum(result.errors() for result in run.results)
     if errors:
         parts.append(f"**Invalid: {errors} calls failed.**")
@@ -87,6 +90,20 @@ def _cpu_row(result: Rounds, target: str) -> list[str]:
         ratio,
         extremes,
     ]
+
+
+def _overhead_table(results: Sequence[Rounds]) -> str:
+    """What more CPU each variant of the gateway takes than the plain one, in percent."""
+    rows: list[list[str]] = []
+    for result in results:
+        if "gateway" not in result.rounds[0]:
+            continue
+        for target in VARIANTS:
+            if target in result.rounds[0]:
+                percents = [100 * (ratio - 1) for ratio in result.ratios(target, "gateway")]
+                extremes = f"{min(percents):+.1f} to {max(percents):+.1f}"
+                rows.append([result.scenario.name, target, f"**{median(percents):+.1f}**", extremes])
+    return table(("scenario", "through", "% over gateway", "least to greatest"), rows)
 
 
 def _latency_table(result: Rounds) -> str:
