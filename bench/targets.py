@@ -121,14 +121,30 @@ def redis(directory: Path) -> Generator[str]:
 
 
 @contextmanager
-def litellm(upstream_port: int, directory: Path) -> Generator[Target]:
-    """LiteLLM's proxy, one worker, nothing but a model and a master key; from whatever environment PATH finds it in."""
+def sandbox(*options: str) -> Generator[Target]:
+    """The simulated provider that keeps a bill, at /_sandbox/bill; `options` are those of `lensai sandbox`."""
+    port = _free_port()
+    command = [sys.executable, "-m", "gateway.sandbox", "--port", str(port), "--accept-key", "sk-bench-", *options]
+    with running(command, port, Path(os.devnull)):
+        yield Target("sandbox", port, "/v1/chat/completions", "/v1/chat/completions", None)
+
+
+@contextmanager
+def litellm(
+    upstream_port: int, directory: Path, *, program: str = "litellm", budget_usd: str = ""
+) -> Generator[Target]:
+    """LiteLLM's proxy, one worker, nothing but a model, a master key and, if it is given, a budget of the provider.
+
+    `program` is found on PATH, whatever environment it is in.
+    """
     port, home = _free_port(), directory / "litellm"
     home.mkdir()
-    (home / "config.yaml").write_text(_LITELLM_CONFIG.format(host=HOST, upstream_port=upstream_port, model=MODEL))
+    config = _LITELLM_CONFIG.format(host=HOST, upstream_port=upstream_port, model=MODEL)
+    config += _LITELLM_BUDGET.format(budget_usd=budget_usd) if budget_usd else ""
+    (home / "config.yaml").write_text(config)
     # Its prices from its own package, so that it starts without the network.
     environ = {"LITELLM_MASTER_KEY": METERED_TOKEN, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    command = ["litellm", "--config", "config.yaml", "--host", HOST, "--port", str(port), "--num_workers", "1"]
+    command = [program, "--config", "config.yaml", "--host", HOST, "--port", str(port), "--num_workers", "1"]
     with running(command, port, home / "log", environ, home, _PEER_START_TIMEOUT_S) as pid:
         yield Target("litellm", port, "/v1/chat/completions", "/v1/chat/completions", pid)
 
@@ -175,6 +191,15 @@ model_list:
       model: openai/{model}
       api_base: http://{host}:{upstream_port}/v1
       api_key: sk-bench-0123456789abcdef
+"""
+# What it offers without a database. It would call again by itself where the provider fails; nothing here does.
+_LITELLM_BUDGET = """\
+router_settings:
+  num_retries: 0
+  provider_budget_config:
+    openai:
+      budget_limit: {budget_usd}
+      time_period: 1d
 """
 _POLICY = """\
 [projects.bench]
