@@ -1,4 +1,4 @@
-"""Every recorded call, judged by its request as it would be before it is forwarded: what it then cost is within that."""
+"""Every recorded call, judged by its request as before it is forwarded: what it then cost is within that."""
 
 import msgspec
 import pytest
