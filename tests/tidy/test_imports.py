@@ -69,7 +69,11 @@ MAY_IMPORT = {
     "gateway.cap": VALUES,
     "gateway.enforce": (
         *VALUES, *STAGES[:3], "gateway.cap", "gateway.kill_switch", "gateway.ledger.base", "gateway.ledger.window",
-        "gateway.quota_words", "gateway.quotas", "gateway.worst_case",
+        "gateway.quota_numbers", "gateway.quota_words", "gateway.quotas", "gateway.worst_case",
+    ),
+    "gateway.quota_numbers": (
+        "gateway.budgets_page", "gateway.contract.policy", "gateway.faults", "gateway.ledger.base",
+        "gateway.ledger.window", "pricing.money",
     ),
     "gateway.books": (
         "gateway.contract.record", "gateway.faults", "gateway.journal.frame", "gateway.ledger.base",
