@@ -1,7 +1,7 @@
 """Owns the ledger of several nodes: reserve and settle in memory, leases fetched, reported and given back beside it.
 
 The request path touches `Leases` alone. `obtain` asks the store where a lease does not suffice; `agent`, a coroutine
-that its caller runs, does the rest. Clock, sleep, store and disk are arguments, so that a simulation can drive all of it.
+that its caller runs, does the rest. Store, disk, sleep and a monotonic clock are arguments: a simulation drives it all.
 """
 
 import asyncio
@@ -84,7 +84,7 @@ class RedisLedger:
         self._attests = 0  # the fence under which everything is stated
         self._roster_version, self._roster, self._live = 0, (), (identity.node,)
         self._remembers = 0  # the roster version that is on disk
-        self._open = False
+        self.open = False  # whether the store may grant to this node
         self.fenced = False  # another process has this identity: nothing is granted any more
         self._save_turn = asyncio.Lock()
         self._saves_wanted = self._saves_done = 0
@@ -149,10 +149,10 @@ class RedisLedger:
     async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
         """Fetches what is missing. None: it fits now, if it is reserved before anything else is awaited."""
         until_s = self._clock() + timeout_s
-        self._leases.touch(holds, self._clock())
         self._waiters += 1
         waiter = self._waiters
         since: dict[str, int] = {}
+        self._leases.touch(holds, self._clock())
         self._leases.wait(waiter, holds)
         try:
             while (short := self._counters.shortage(holds)) is not None:
@@ -162,6 +162,7 @@ class RedisLedger:
                 refused = await self._fetch(hold, waiter, since, until_s)
                 if refused is not None:
                     return refused
+                self._leases.touch(holds, self._clock())
             return None
         finally:
             self._leases.wait_no_more(waiter, holds)
@@ -173,14 +174,14 @@ class RedisLedger:
         """One step towards a hold. None: look again whether it fits."""
         name = hold.counter
         if self._leases.hopeless(hold):
-            return self._leases.shortage(hold, 0)
+            return self._leases.shortage(hold, self._leases.free(hold))
         left_s = until_s - self._clock()
         if name in self._under_way:
             if left_s <= 0:
                 return Unreachable(name)
             await self._under_way[name].wait()  # bounded by the store's timeout
             return None
-        if not self._open:
+        if not self.open:
             return await self._closed(name, left_s)
         try:
             answer = await self._sync(name, need=self._leases.need(hold), since=since.get(name, EVER))
@@ -229,7 +230,7 @@ class RedisLedger:
         done = self._under_way[name] = asyncio.Event()
         self._leases.unreported.add(name)  # until it is answered
         try:
-            run = self._run if self._open else ""
+            run = self._run if self.open else ""
             said = self._leases.statement(
                 name,
                 run,
@@ -254,15 +255,15 @@ class RedisLedger:
         if said.asks and answer.status == "ok" and answer.claim > said.claim:
             await self._remember()  # first on disk, then spent
         self._granted.discard(said.counter)
-        if self._leases.accept(said, answer, self._run if self._open else ""):
+        if self._leases.accept(said, answer, self._run if self.open else ""):
             self._granted.add(said.counter)
         self._leases.stated(said, answer, self._run)
 
     def _note_run(self, answer: Answer) -> None:
         if answer.status == "fenced":
-            self.fenced, self._open = True, False
+            self.fenced, self.open = True, False
         elif answer.run != self._run:
-            self._open = False  # the next beat tells which fence this server has
+            self.open = False  # the next beat tells which fence this server has
 
     async def _remember(self) -> None:
         """Writes the checkpoint; who comes while one is written shares the next. Raises StoreDown."""
@@ -334,7 +335,7 @@ class RedisLedger:
         )
         fence = await self._store.beat(said)
         if fence.status == "fenced":
-            self.fenced, self._open = True, False
+            self.fenced, self.open = True, False
             return ()
         await self._follow(fence)
         return fence.lacked
@@ -348,7 +349,7 @@ class RedisLedger:
             self._attests = self._remembers = self._roster_version = 0
             self._leases.restate()
         self._live = fence.live
-        self._open = fence.open and self._attests == self._fence
+        self.open = fence.open and self._attests == self._fence
         if fence.roster_version > self._roster_version:
             self._roster_version, self._roster = fence.roster_version, fence.roster
         if self._remembers != self._roster_version:

@@ -35,6 +35,7 @@ class Lease(msgspec.Struct):
     others_spent: int = 0
     others_claim: int = 0
     recalled: bool = False
+    lowered: bool = False  # the limit was, and the claims of all nodes may still be above it
     heard: frozenset[int] = frozenset()  # percents passed on
     waiting: dict[int, int] = {}  # who waits for it -> how much each wants to hold
 
@@ -51,15 +52,20 @@ class Leases:
         self.keep = keep  # claims of an earlier start count as spent
 
     def touch(self, holds: Sequence[Hold], now_s: float) -> None:
-        """Makes the leases that are missing, and takes slack back that was granted under a higher limit."""
+        """Makes the leases that are missing, and takes slack back that was granted under a higher limit.
+
+        What is given back of calls then is no slack either, until all claims are known to be within the lower limit.
+        """
         for hold in holds:
             lease = self.by_name.get(hold.counter) or self._new(hold.counter)
             lease.touched_at_s = now_s
-            if hold.limit is None or hold.limit == lease.limit:
+            if hold.limit is None:
                 continue
             if lease.limit is not None and hold.limit < lease.limit:
-                self._lower(hold.counter, 0)
+                lease.lowered = True
             lease.limit = hold.limit
+            if lease.lowered:
+                self._lower(hold.counter, 0)
 
     def _new(self, name: str) -> Lease:
         lease = self.by_name[name] = Lease()
@@ -155,6 +161,13 @@ class Leases:
         limit = min(hold.limit or 0, AMOUNT_MAX)
         return counter.settled + counter.held + hold.amount > limit
 
+    def free(self, hold: Hold) -> int:
+        """What nobody claims of a counter, as far as this node has heard."""
+        lease = self.by_name[hold.counter]
+        counter = self.counters.by_name[hold.counter]
+        mine = max(counter.lease or 0, counter.settled + counter.held)
+        return (_exact(hold.limit) or 0) - mine - lease.others_claim
+
     def statement(
         self,
         name: str,
@@ -187,7 +200,7 @@ class Leases:
             need=min(need, AMOUNT_MAX),
             want=min(max(need, wanted), AMOUNT_MAX) if need else 0,
             more=more,
-            limit=None if lease.limit is None else min(max(lease.limit, 0), AMOUNT_MAX),
+            limit=_exact(lease.limit),
             live=live,
             since=since,
             marks=_marks(watch),
@@ -202,9 +215,11 @@ class Leases:
         """
         name = said.counter
         lease = self.by_name.get(name)
-        if lease is None or answer.status != "ok":
-            if lease is not None:
-                lease.seq = max(lease.seq, answer.seq)
+        if lease is None:
+            self.unreported.discard(name)
+            return ()
+        if answer.status != "ok":
+            lease.seq = max(lease.seq, answer.seq)
             return ()
         unknown = answer.spent - said.spent
         if unknown > 0:  # spent by an earlier start of this node, or before it was forgotten here
@@ -216,6 +231,8 @@ class Leases:
         lease.others_spent = answer.all_spent - answer.spent
         lease.others_claim = answer.all_claims - answer.claim
         lease.recalled = answer.recalled
+        if said.limit is not None and said.limit == _exact(lease.limit) and answer.all_claims <= said.limit:
+            lease.lowered = False
         new = tuple(percent for percent in answer.marks if percent not in lease.heard)
         lease.heard |= set(new)
         counter = self.counters.by_name.get(name)
@@ -234,7 +251,7 @@ class Leases:
         granted = answer.claim - max(said.claim, answer.spent)
         if answer.status != "ok" or granted <= 0:
             return 0
-        lower = lease.limit is not None and said.limit is not None and lease.limit < said.limit
+        lower = lease.lowered or (lease.limit or 0) < (said.limit or 0)
         if said.run != run or answer.run != run or lower:
             self.unreported.add(said.counter)  # the store has it as ours, and is told that it is not
             return 0
@@ -282,6 +299,11 @@ class Leases:
         self.counters.forget(name)
         self.by_name.pop(name, None)
         return True
+
+
+def _exact(limit: int | None) -> int | None:
+    """A limit as the store can count it; lower where it is beyond all counting."""
+    return None if limit is None else min(max(limit, 0), AMOUNT_MAX)
 
 
 def _marks(watch: Watch | None) -> tuple[tuple[int, int], ...]:

@@ -1,4 +1,4 @@
-"""Owns an event loop whose time is virtual and whose order is drawn from a seed: asyncio's tasks run on it unchanged."""
+"""Owns an event loop whose time is virtual and whose order a seed draws: asyncio's tasks run on it unchanged."""
 
 import asyncio
 import heapq

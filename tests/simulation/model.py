@@ -57,7 +57,10 @@ def _grant(stored: Hash, said: Statement, now_ms: int) -> None:
         stored["demand"] = str(now_ms + DEMAND_MS)
     elif not (recalled and said.need == 0):
         portion = said.need if recalled else max(said.want, free // (SLICES * said.live))
-        stored[field] = str(claim + min(free, portion, AMOUNT_MAX - claim))
+        granted = min(free, portion, AMOUNT_MAX - claim)
+        stored[field] = str(claim + granted)
+        if granted > 0:
+            stored[f"gave:{said.node}"] = "0"
 
 
 def _marks(stored: Hash, said: Statement) -> tuple[int, ...]:

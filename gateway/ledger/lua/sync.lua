@@ -136,6 +136,9 @@ if run == server_run and limit and (want > 0 or more) then
     local granted = math.min(free, slice, EXACT_MAX - claim)
     claim = claim + granted
     set('claim:' .. node, text(claim))
+    if granted > 0 then
+      set('gave:' .. node, '0') -- a slice may be more than the need
+    end
   end
 end
 
