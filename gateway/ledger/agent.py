@@ -85,6 +85,7 @@ class RedisLedger:
         self._roster_version, self._roster, self._live = 0, (), (identity.node,)
         self._remembers = 0  # the roster version that is on disk
         self.open = False  # whether the store may grant to this node
+        self._left = False
         self.fenced = False  # another process has this identity: nothing is granted any more
         self._save_turn = asyncio.Lock()
         self._saves_wanted = self._saves_done = 0
@@ -296,8 +297,8 @@ class RedisLedger:
     # Beside the request path
 
     async def agent(self) -> None:
-        """Beats, reports, fetches ahead and gives back, until it is cancelled."""
-        while not self.fenced:
+        """Beats, reports, fetches ahead and gives back, until it is cancelled or the node has left."""
+        while not (self.fenced or self._left):
             await self.step()
             await self._sleep(POLL_S)
 
@@ -333,6 +334,8 @@ class RedisLedger:
             roster=self._roster,
             lacks=tuple(sorted({name for name in self._lacks.values() if "\n" not in name})),
         )
+        if self._left:
+            return ()
         fence = await self._store.beat(said)
         if fence.status == "fenced":
             self.fenced, self.open = True, False
@@ -349,7 +352,7 @@ class RedisLedger:
             self._attests = self._remembers = self._roster_version = 0
             self._leases.restate()
         self._live = fence.live
-        self.open = fence.open and self._attests == self._fence
+        self.open = fence.open and self._attests == self._fence and not self._left
         if fence.roster_version > self._roster_version:
             self._roster_version, self._roster = fence.roster_version, fence.roster
         if self._remembers != self._roster_version:
@@ -396,12 +399,17 @@ class RedisLedger:
                     raise outcome
 
     async def leave(self) -> bool:
-        """Gives everything back and goes off the roster; whether it worked. Nothing may be held any more."""
+        """Gives everything back and goes off the roster; whether it worked. Nothing is granted to it from here on.
+
+        For the end of a process whose calls have all settled; one that may return with its disk need not leave.
+        """
+        self._left = True
         try:
             for name in self._leases.by_name:
                 self._leases.give(name)
             await self._sync_all(list(self._leases.by_name))
             await self._remember()
+            self.open = False
             return await self._store.leave(self._identity.node, self._identity.epoch)
         except StoreDown:
             return False

@@ -15,7 +15,7 @@ from gateway.ledger.base import Hold
 from gateway.ledger.leases import Watch
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.node import Node, asyncio_sleep
-from tests.simulation.server import Network, Server
+from tests.simulation.server import TIMEOUT_S, Network, Server
 
 SHARED, SECOND, COUNTED = "tokens@2026-11", "calls@2026-11", "seen@2026-11"
 PERCENTS = (50, 100)
@@ -228,7 +228,8 @@ class Schedule:
             node.network.cut = node.network.faulty = False
             if not node.alive:
                 node.start()
-        self.loop.run(self.loop.time() + 5 * POLL_S)  # a clock that jumped makes everybody look dead for a beat
+        # A clock that jumped makes everybody look dead for a beat, which may have to wait for one that was lost.
+        self.loop.run(self.loop.time() + 5 * POLL_S + (TIMEOUT_S if self.plan.network else 0))
 
     def _finish(self) -> None:
         """Callers end, spending is reported, slack is given back."""
