@@ -89,6 +89,7 @@ class RedisLedger:
         self.fenced = False  # another process has this identity: nothing is granted any more
         self._save_turn = asyncio.Lock()
         self._saves_wanted = self._saves_done = 0
+        self._writes: set[asyncio.Future[None]] = set()
         if restored is not None:
             self._recall_checkpoint(restored, complete=complete)
 
@@ -213,7 +214,7 @@ class RedisLedger:
         free = min(hold.limit or 0, EVER) - answer.all_claims
         if left_s <= 0 or not set(answer.pending) & set(self._live):
             return self._leases.shortage(hold, free)
-        if waiter not in self._lacks:
+        if self._lacks.get(waiter) != name:
             self._lacks[waiter] = name
             try:
                 await self._beat()
@@ -268,6 +269,12 @@ class RedisLedger:
 
     async def _remember(self) -> None:
         """Writes the checkpoint; who comes while one is written shares the next. Raises StoreDown."""
+        write = asyncio.ensure_future(self._write())
+        self._writes.add(write)
+        write.add_done_callback(self._writes.discard)
+        await asyncio.shield(write)  # a caller who leaves must not leave two writes to one file
+
+    async def _write(self) -> None:
         self._saves_wanted += 1
         mine = self._saves_wanted
         async with self._save_turn:

@@ -108,7 +108,8 @@ def beat(stored: Hash, said: Beat, run: str, now_ms: int) -> Fence:
     """beat.lua."""
     node, known_epoch = said.node, _number(stored, f"epoch:{said.node}")
     taken = known_epoch == said.epoch and stored.get(f"nonce:{node}") != said.nonce
-    if known_epoch > said.epoch or taken:
+    left = int(stored.get(f"left:{node}", "-1")) >= said.epoch
+    if left or known_epoch > said.epoch or taken:
         return Fence("fenced", run, _number(stored, "fence"), False, _number(stored, "roster"))
     if stored.get("run") != run:
         stored["run"], stored["fence"] = run, str(_number(stored, "fence") + 1)
@@ -131,7 +132,9 @@ def _write_node(stored: Hash, said: Beat, run: str, now_ms: int) -> None:
     newcomer = f"epoch:{node}" not in stored and said.fence == 0
     attests = fence if newcomer else said.attests
     for name in (node, *said.roster):
-        _enlist(stored, name)
+        if name == node or f"left:{name}" not in stored:
+            _enlist(stored, name)
+    stored.pop(f"left:{node}", None)
     stored[f"epoch:{node}"], stored[f"nonce:{node}"], stored[f"beat:{node}"] = str(said.epoch), said.nonce, str(now_ms)
     stored[f"attests:{node}"] = str(max(attests, _number(stored, f"attests:{node}")))
     remembers = said.run == run and said.fence == fence
@@ -161,4 +164,5 @@ def leave(stored: Hash, node: str, epoch: int) -> bool:
     for field in ("epoch", "nonce", "beat", "attests", "joined", "knows"):
         stored.pop(f"{field}:{node}", None)
     stored["roster"] = str(_number(stored, "roster") + 1)
+    stored[f"left:{node}"] = str(known_epoch)
     return True

@@ -10,9 +10,9 @@
 --          9 roster: names it remembers, separated by newlines   10 lacks: counters, separated by newlines
 -- Units    times in ms of the server's clock
 -- Fields   run, fence, roster (its version), and of each node: epoch: nonce: beat: attests: joined: knows:<node>;
---          lacks:<counter>: until when
+--          lacks:<counter>: until when; left:<node>: the epoch of a node that went, see leave.lua
 -- Returns  {status, run_id, fence, open 0|1, roster version, {roster}, {live nodes}, {counters lacked}}
---          status: ok; fenced: another process has this identity
+--          status: ok; fenced: another process has this identity, or this one has left
 -- Example  a and b attested fence 3 on server r1, which is replaced by r2. a beats with run r1, fence 3: the hash that
 --          r2 has says r1, so the fence becomes 4 and nothing is granted: {ok, r2, 4, 0, 2, {a, b}, {a, b}, {}}.
 --          Once a and b have beaten with attests 4: {ok, r2, 4, 1, 2, {a, b}, {a, b}, {}}.
@@ -52,7 +52,8 @@ local now_ms = tonumber(clock[1]) * 1000 + math.floor(tonumber(clock[2]) / 1000)
 local server_run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 
 local known_epoch = number('epoch:' .. node)
-if known_epoch > epoch or (known_epoch == epoch and stored['nonce:' .. node] ~= nonce) then
+local left = stored['left:' .. node] ~= nil and number('left:' .. node) >= epoch
+if left or known_epoch > epoch or (known_epoch == epoch and stored['nonce:' .. node] ~= nonce) then
   return { 'fenced', server_run, number('fence'), 0, number('roster'), {}, {}, {} }
 end
 
@@ -66,7 +67,7 @@ if fence > number('fence') or (fence == number('fence') and run ~= server_run) t
 end
 
 local function enlist(name)
-  if stored['epoch:' .. name] == nil then
+  if stored['epoch:' .. name] == nil and (name == node or stored['left:' .. name] == nil) then
     set('roster', text(number('roster') + 1))
     set('joined:' .. name, stored['roster'])
     set('epoch:' .. name, '0')
@@ -80,6 +81,10 @@ if newcomer then
 end
 for name in string.gmatch(ARGV[9], '[^\n]+') do
   enlist(name)
+end
+if stored['left:' .. node] then
+  stored['left:' .. node] = nil
+  redis.call('HDEL', KEYS[1], 'left:' .. node)
 end
 set('epoch:' .. node, text(epoch))
 set('nonce:' .. node, nonce)
