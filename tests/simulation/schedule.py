@@ -229,7 +229,8 @@ class Schedule:
             if not node.alive:
                 node.start()
         # A clock that jumped makes everybody look dead for a beat, which may have to wait for one that was lost.
-        self.loop.run(self.loop.time() + 5 * POLL_S + (TIMEOUT_S if self.plan.network else 0))
+        waits = self.plan.network or self.plan.faults > 0
+        self.loop.run(self.loop.time() + 5 * POLL_S + (TIMEOUT_S if waits else 0))
 
     def _finish(self) -> None:
         """Callers end, spending is reported, slack is given back."""
