@@ -45,3 +45,19 @@ def test_a_process_that_does_not_come_up_says_why(tmp_path: Path) -> None:
 def test_the_gateways_policy_compiles() -> None:
     policy = compile_policy(targets.policy_text(8000), {}, source="bench")
     assert {key.mode for key in policy.keys} == {"metered", "transparent"}
+
+
+def test_every_metered_call_is_in_each_of_the_quotas_and_none_refuses() -> None:
+    policy = compile_policy(targets.policy_text(8000) + targets.QUOTAS, {}, source="bench")
+    assert [quota.unit for quota in policy.quotas] == ["usd", "requests", "usd"]
+    assert all(quota.limit is not None and quota.limit >= 10**9 for quota in policy.quotas)
+    assert all(key.user_id for key in policy.keys)
+
+
+async def test_the_sandbox_bills_a_call(tmp_path: Path) -> None:
+    with targets.sandbox("--tokens", "5") as provider:
+        request = exchange.json_request(f"{HOST}:{provider.port}", provider.json_path, "sk-bench-x")
+        async with Fleet(HOST, provider.port, connections=1) as fleet:
+            samples = await fleet.closed_loop([request], duration_s=0.001)
+    assert samples.calls >= 1
+    assert samples.errors == 0
