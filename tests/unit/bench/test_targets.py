@@ -3,6 +3,7 @@ import shutil
 import socket
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -34,6 +35,15 @@ async def test_nginx_forwards_to_the_provider(tmp_path: Path) -> None:
         assert proxy.pid is not None
     with pytest.raises(ProcessLookupError):
         os.kill(proxy.pid, 0)
+
+
+@pytest.mark.skipif(
+    not shutil.which("redis-server"), reason="not run: redis-server is missing (apt-get install redis-server)"
+)
+def test_redis_answers_at_its_url(tmp_path: Path) -> None:
+    with targets.redis(tmp_path) as url, socket.create_connection((HOST, urlsplit(url).port or 0)) as client:
+        client.sendall(b"PING\r\n")
+        assert client.recv(64) == b"+PONG\r\n"
 
 
 def test_a_process_that_does_not_come_up_says_why(tmp_path: Path) -> None:
