@@ -5,6 +5,7 @@ not come (a cache, a flexible tier) is never counted on.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 import msgspec
 from msgspec.structs import replace
@@ -13,6 +14,7 @@ from pricing.money import AttoUSD, ceil_attousd
 from pricing.rates import BUCKETS, Price, Rates
 from pricing.usage import Usage
 
+_NO_USAGE = Usage()
 _PLACE = {bucket: place for place, bucket in enumerate(BUCKETS)}
 
 
@@ -57,13 +59,19 @@ NOTHING = Bound(0)
 def bound(most: Most, prices: Sequence[Price]) -> Bound | Unbounded:
     """The bound of a call that may be billed at any of the prices, of which there is at least one."""
     assert prices, "a call without a price has no bound"
+    inputs = _input_places(most.input_buckets) if most.tokens_in else ()
+    outputs = _places(("output_text", *most.output_buckets)) if most.tokens_out else ()
     total = NOTHING
     for price in prices:
+        other = () if most.other == _NO_USAGE else tuple(_billed(most.other, price).buckets())
+        places = (*inputs, *outputs, *(_PLACE[bucket] for bucket, _ in other))
         for rates in _reachable(price, most.tokens_in):
-            fault = _fault(rates, most, price)
+            fault = _fault(rates, places, price)
             if fault is not None:
                 return fault
-            total = total | _at(rates, most, price)
+            input_attousd = most.tokens_in * _dearest(rates, inputs)
+            other_attousd = sum(count * (rates[_PLACE[bucket]] or 0) for bucket, count in other)
+            total |= Bound(price.per_call_attousd + input_attousd + other_attousd, _dearest(rates, outputs))
     return total
 
 
@@ -75,38 +83,33 @@ def _reachable(price: Price, tokens_in: int) -> Iterator[Rates]:
             yield rates
 
 
-def _fault(rates: Rates, most: Most, price: Price) -> Unbounded | None:
+def _fault(rates: Rates, places: tuple[int, ...], price: Price) -> Unbounded | None:
     """What may be billed and has no rate, or one below zero, which says that it varies."""
-    for bucket in (*_inputs(most), *_outputs(most), *(bucket for bucket, _ in most.other.buckets())):
-        rate = rates[_PLACE[bucket]]
+    for place in places:
+        rate = rates[place]
         if rate is None:
-            return Unbounded(f"{price.model!r} has no price for {bucket}: state a rate in price_overrides")
+            return Unbounded(f"{price.model!r} has no price for {BUCKETS[place]}: state a rate in price_overrides")
         if rate < 0:
             return Unbounded(f"the price of {price.model!r} varies: state a rate in price_overrides")
     return None
 
 
-def _at(rates: Rates, most: Most, price: Price) -> Bound:
-    input_attousd = most.tokens_in * _dearest(rates, _inputs(most))
-    other_attousd = sum(count * (rates[_PLACE[bucket]] or 0) for bucket, count in _billed(most.other, price).buckets())
-    return Bound(price.per_call_attousd + input_attousd + other_attousd, _dearest(rates, _outputs(most)))
-
-
-def _inputs(most: Most) -> tuple[str, ...]:
-    """Every bucket that input may be billed as; each modality may come from a cache."""
-    if not most.tokens_in:
-        return ()
-    buckets = ("input_text", *most.input_buckets)
+# The same few combinations of buckets are asked for by every call: some for each API, with and without attachments.
+@lru_cache(maxsize=256)
+def _input_places(named: tuple[str, ...]) -> tuple[int, ...]:
+    """The rates of every bucket that input may be billed as; each modality may come from a cache."""
+    buckets = ("input_text", *named)
     cached = (bucket.replace("input_", "cache_read_") for bucket in buckets if bucket.startswith("input_"))
-    return (*buckets, *cached)
+    return _places((*buckets, *cached))
 
 
-def _outputs(most: Most) -> tuple[str, ...]:
-    return ("output_text", *most.output_buckets) if most.tokens_out else ()
+@lru_cache(maxsize=256)
+def _places(buckets: tuple[str, ...]) -> tuple[int, ...]:
+    return tuple(_PLACE[bucket] for bucket in buckets)
 
 
-def _dearest(rates: Rates, buckets: tuple[str, ...]) -> AttoUSD:
-    return max((rates[_PLACE[bucket]] or 0 for bucket in buckets), default=0)
+def _dearest(rates: Rates, places: tuple[int, ...]) -> AttoUSD:
+    return max([rates[place] or 0 for place in places], default=0)
 
 
 def _billed(usage: Usage, price: Price) -> Usage:
