@@ -17,6 +17,7 @@ from pricing.usage import Usage
 # Of rates and buckets that occur together: models in use, times ways to ask them. A few hundred bytes each.
 SHAPES_MAX = 4096
 
+_NO_USAGE = Usage()
 _PLACE = {bucket: place for place, bucket in enumerate(BUCKETS)}
 
 
@@ -67,7 +68,7 @@ def bound(most: Most, prices: Sequence[Price]) -> Bound | Unbounded:
     for price in prices:
         for rates in _reachable(price, most.tokens_in):
             into, out = _dearest(rates, inputs), _dearest(rates, outputs)
-            other = _other(rates, most.other, price)
+            other = _other(rates, most.other, price) if most.other != _NO_USAGE else 0
             if isinstance(into, _NoRate) or isinstance(out, _NoRate) or isinstance(other, _NoRate):
                 return _unbounded((into, out, other), price)
             total = total | Bound(price.per_call_attousd + most.tokens_in * into + other, out)
