@@ -18,13 +18,13 @@ from gateway.background import Background
 from gateway.claims import Claims
 from gateway.contract.record import Outcome, Record, encode_record
 from gateway.enforce import Admission, Enforcer, Waiting
-from gateway.examine import examine
+from gateway.examine import Call, examine
 from gateway.examine_socket import examine_handshake
 from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
 from gateway.journal.writer import Journal
-from gateway.ledger.base import Crossed
+from gateway.ledger.base import Crossed, Shortage
 from gateway.logs import RequestLog
 from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
@@ -32,7 +32,7 @@ from gateway.outgoing import outgoing_head
 from gateway.policy import PolicyHolder, PolicyView
 from gateway.quotas import Consumed
 from gateway.request import Request
-from gateway.route import Plan, RouteTable
+from gateway.route import Plan, Route, RouteTable
 from gateway.session_tap import Measured
 from gateway.settings import Settings
 from gateway.settle import CHARGED_BEFORE, FREE, UNKNOWN, Charge, settle
@@ -195,15 +195,33 @@ class Pipeline:
         at_s = self.now_ns() // 1_000_000_000
         asked = msgspec.structs.replace(call, model=model)
         admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
+        exchange.admission = None
         if isinstance(admitted, Waiting):
-            admitted = self._enforcer.refusal(admitted.admission, admitted.short, at_s)
+            self._background.spawn(self._hold_again_waiting(exchange, admitted, plan.route, asked, at_s), "hold")
+        else:
+            self._go_on(exchange, admitted)
+
+    async def _hold_again_waiting(
+        self, exchange: Exchange, waiting: Waiting, route: Route, asked: Call, at_s: int
+    ) -> None:
+        admitted = await self._enforcer.admit_waiting(exchange.id, waiting, route, asked, at_s, guaranteed=False)
+        self._go_on(exchange, admitted)
+        if not exchange.wanted:  # it has ended meanwhile
+            self._settle_holds(exchange, FREE)
+
+    def _go_on(self, exchange: Exchange, admitted: Admission | Refusal | None) -> None:
+        """With what a session holds for its next response; or it ends."""
         if isinstance(admitted, Refusal):
-            exchange.admission = None
-            exchange.outcome = "cancelled"
-            exchange.flags.append("budget_cut")
-            exchange.stop(admitted)
+            self._cut_off(exchange, admitted)
         else:
             exchange.admission = admitted
+
+    def _cut_off(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Ends a call under way that its budget does not carry any further."""
+        if exchange.wanted:
+            exchange.outcome = "cancelled"
+            exchange.flags.append("budget_cut")
+            exchange.stop(refusal)
 
     def policy_swapped(self) -> None:
         """Ends the calls under way that the new policy's kill switches are about.
@@ -244,6 +262,7 @@ class Pipeline:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
         for exchange in [exchange for exchange in self.live if exchange.deadline_ns < now_ns]:
             exchange.expire()
+        self._tell_crossed()
 
     def flush(self) -> None:
         """Writes the journal, then sends what waited for it."""
@@ -432,22 +451,38 @@ class Pipeline:
 
     def flowed(self, exchange: Exchange, tokens_max: int) -> None:
         """A stream that pays as it goes has brought so much: it holds more, or ends here."""
-        admission, intent = exchange.admission, exchange.intent
+        admission = exchange.admission
         assert admission is not None, "what pays as it goes was admitted"
-        assert intent is not None, "what streams was journaled"
         if not admission.runs_out(tokens_max):
             return
         at_s = self.now_ns() // 1_000_000_000
-        short = self._enforcer.extend(exchange.id, admission, tokens_max, at_s)
-        if short is None:
-            held = dict(self._enforcer.ledger.held(exchange.id))
-            exchange.intent = msgspec.structs.replace(intent, counters=held)
-            self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
-            self._flush_soon()
+        if exchange.waits:
+            if tokens_max > admission.tokens_out:  # what it waits for comes too late
+                short = Shortage(admission.dues[0].counter, tokens_max - admission.tokens_out, 0)
+                self._cut_off(exchange, self._enforcer.refusal(admission, short, at_s, midstream=True))
             return
-        exchange.outcome = "cancelled"
-        exchange.flags.append("budget_cut")
-        exchange.stop(self._enforcer.refusal(admission, short, at_s, midstream=True))
+        if self._enforcer.extend(exchange.id, admission, tokens_max, at_s) is None:
+            self._journal_extension(exchange)
+        else:
+            exchange.waits = True
+            self._background.spawn(self._extend_waiting(exchange, admission, tokens_max, at_s), "extend")
+
+    async def _extend_waiting(self, exchange: Exchange, admission: Admission, tokens_max: int, at_s: int) -> None:
+        short = await self._enforcer.extend_waiting(exchange.id, admission, tokens_max, at_s)
+        exchange.waits = False
+        if not exchange.wanted:
+            return
+        if short is None:
+            self._journal_extension(exchange)
+        else:
+            self._cut_off(exchange, self._enforcer.refusal(admission, short, at_s, midstream=True))
+
+    def _journal_extension(self, exchange: Exchange) -> None:
+        assert exchange.intent is not None, "what streams was journaled"
+        held = dict(self._enforcer.ledger.held(exchange.id))
+        exchange.intent = msgspec.structs.replace(exchange.intent, counters=held)
+        self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
+        self._flush_soon()
 
     def _settle_holds(self, exchange: Exchange, charge: Charge) -> None:
         """Charges the counters of a call that has ended, and gives back what it did not need."""
@@ -456,6 +491,9 @@ class Pipeline:
             return
         consumed = _consumed(charge) if exchange.dispatches else None
         exchange.counters, exchange.ledger_seq = self._enforcer.settle(exchange.id, admission, consumed)
+        self._tell_crossed()
+
+    def _tell_crossed(self) -> None:
         for crossed in self._enforcer.ledger.crossed():
             self._enforcer.numbers.told(crossed)
             self._signal(crossed)
