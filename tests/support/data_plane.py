@@ -263,7 +263,7 @@ class _Listening(logging.Handler):
         self.failures: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage() == "listening":
+        if record.getMessage() == "listening" and not self.ports.done():
             self.ports.set_result((record.__dict__["port"], record.__dict__["admin_port"]))
         if record.levelno >= logging.ERROR and not record.getMessage().startswith("journal"):
             self.failures.append(logging.Formatter().format(record))
