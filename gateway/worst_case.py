@@ -1,28 +1,434 @@
-"""Stub until merged."""
+"""Between examine and admit: the most a call can cost. Call, Route, Catalog -> WorstCase | Unbounded.
+
+Owns how what a body asks for, its model's limits and the prices that may hold become one bound. Every choice that the
+provider has is taken as the dearest one; what nothing bounds is Unbounded, in words that name the way out. No I/O, no
+clock. What a bound rests on: docs/internals/bounds.md.
+"""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from typing import cast
 
 import msgspec
-from pricing.bound import Bound, Unbounded
+from msgspec.structs import replace
+
+from gateway.bounds import bedrock, chat, media
+from gateway.bounds.asked import Asked, Body, Reader
+from gateway.examine import Call
+from gateway.metering import attachments, estimate, tokens
+from gateway.route import Destination, Route
+from gateway.wire import jsontext
+from pricing.bound import NOTHING, Bound, Most, Unbounded, bound
+from pricing.catalog import Catalog, Context, Price, Unpriced
+from pricing.limits import Limits, find_limits
+from pricing.rates import BUCKETS
+from pricing.usage import Usage
+
+READERS: dict[str, Reader] = {
+    "openai.chat": chat.chat,
+    "openai.completions": chat.chat,
+    "openai.responses": chat.responses,
+    "anthropic.messages": chat.messages,
+    "gemini.generate": chat.gemini,
+    "gemini.interactions": chat.interaction,
+    "cohere.chat": chat.cohere,
+    "ollama.chat": chat.ollama,
+    "bedrock.converse": bedrock.converse,
+    "bedrock.invoke": bedrock.invoke,
+    "openai.embeddings": media.embeddings,
+    "gemini.embeddings": media.embeddings,
+    "cohere.embed": media.embeddings,
+    "ollama.embed": media.embeddings,
+    "vertex.predict": media.predict,
+    "rerank": media.rerank,
+    "cohere.rerank": media.cohere_rerank,
+    "openai.speech": media.speech,
+    "openai.transcription": media.transcription,
+    "openai.images": media.images,
+    "mistral.ocr": media.ocr,
+    "openai.realtime": media.session,
+    "openai.responses_socket": chat.responses_event,
+    "gemini.live": media.session,
+}
+
+# Instructions that models come with: at most 65 tokens were seen in recorded prompts (gpt-oss); schemas of answers
+# took up to 115 beside their text.
+TEMPLATE_TOKENS = 512
+# An image costs no more than its formula's maximum; formulas were measured, so some is added, in percent.
+_IMAGE_PERCENT = 125
+
+# Operations that are free themselves and begin what is billed later, by the end of their path.
+_BEGINS = (
+    ("batches", b"/batches", "a batch is billed after its call has ended: send its requests one by one"),
+    ("messages.batches", b"/batches", "a batch is billed after its call has ended: send its requests one by one"),
+    ("fine_tuning", b"/jobs", "training is billed after its call has ended, and has no bound"),
+)
+_STORAGE = "storage_billed_apart"
+# Whose models search by themselves, or call tools: Perplexity's and OpenAI's research, OpenAI's in the chat API, Groq's
+# systems, OpenRouter's variants that search and its routers.
+_ACTS_UNASKED = re.compile(
+    r"(.*/)?(.*deep-research.*|.*-search-(preview|api).*|compound.*|.*:online|openrouter/.*|auto)"
+)
+# Whose reasoning may stand beside what the cap is on (docs/internals/metering.md, "What departs from OpenAI's shape").
+_REASONS_BESIDE = frozenset({"xai", "perplexity"})
+# Models that put out nothing but what they show, unless asked to think: their streams can be paid as they flow.
+_SHOWS_ALL = re.compile(
+    r"gpt-(3\.5|35|4)|chatgpt-4o|claude-(3|instant|v?2|(haiku|sonnet|opus)-4)|(meta-)?llama|(mistral|ministral|codestral)"
+    r"|command-r|gemma|nova-(micro|lite|pro)|titan|grok.*non-reasoning"
+)
+
+# Modifiers of a price that may hold though the request names none: OpenAI's and Azure's projects may have a tier of
+# their own, workspaces of Anthropic a region, and at Vertex AI a header names the tier.
+_UNNAMED: dict[str, dict[str, tuple[str, ...]]] = {
+    "openai": {"service_tier": ("priority",)},
+    "azure": {"service_tier": ("priority",)},
+    "anthropic": {"inference_geo": ("us",)},
+    "vertex": {"service_tier": ("priority",)},
+}
+_LEAVES_OPEN = frozenset({"auto"})
+
+# Who writes to a cache only when told to; the others may always.
+_WRITES_WHEN_TOLD = frozenset({"anthropic.messages", "bedrock.converse", "bedrock.invoke"})
+_WRITES = ("cache_write", "cache_write_30m")
+_ATTACHED = ("input_audio", "input_image", "input_video")
+
+# Whose vocabularies and templates were compared with recorded prompts (docs/internals/metering.md, "Estimates").
+_COUNTED_AT = frozenset({"openai", "azure"})
+_COUNTED = re.compile(r"gpt-(3\.5|35|4|5)(?!\d)|chatgpt-4o|o[134]\b|text-embedding-")
+# Around a text, a member and a value of a prompt: the most that any rendering of it was seen to put there, doubled.
+_TEXT_TOKENS = 8
 
 
-class WorstCase(msgspec.Struct):
+class WorstCase(msgspec.Struct, frozen=True, gc=False):
+    """The most a call can use and cost. `bound.nanousd(tokens_out)` is the whole of it."""
+
     tokens_in: int
     tokens_out: int
-    open_ended: bool
     bound: Bound
+    # It streams, names no cap and hides nothing: what it puts out may be paid as it flows.
+    open_ended: bool = False
+    flags: tuple[str, ...] = ()
+    # What `tighten` starts from: the tokens that stand for the bytes of the body (0: it cannot be tightened), and what
+    # may be used at each price.
+    text_tokens: int = 0
+    cases: tuple[tuple[Most, Price], ...] = ()
+
+    @property
+    def nanousd(self) -> int:
+        """The most it can cost, in nano-USD."""
+        return self.bound.nanousd(self.tokens_out)
 
 
-def worst_case(call, route, catalog, at_s):
-    import json
+FREE = WorstCase(0, 0, NOTHING)
 
-    body = json.loads(call.text or b"{}")
-    cap = body.get("max_tokens") or 16384
-    return WorstCase(
-        len(call.text),
-        cap,
-        bool(call.stream and "max_tokens" not in body),
-        Bound(len(call.text) * 150_000_000_000, 600_000_000_000),
+# Flags: why a bound is far from what such calls cost as a rule.
+WHOLE_CONTEXT = "whole_context_assumed"
+MODEL_MAXIMUM = "model_maximum_assumed"
+
+
+def worst_case(call: Call, route: Route, catalog: Catalog, at_s: int) -> WorstCase | Unbounded:
+    """The most a call can cost at the prices of that second, or why nothing bounds it."""
+    endpoint, destination = route.endpoint, route.destination
+    if not endpoint.reader:
+        return _unmetered(route)
+    if endpoint.retrieves:
+        return FREE  # the call that began the work is the one that is judged
+    model, mapped = _priced_model(call.model, destination)
+    asked = _asked(call, route, model)
+    if isinstance(asked, Unbounded):
+        return asked
+    models = ((model, mapped), *(_priced_model(name, destination) for name in asked.models))
+    total: WorstCase | None = None
+    for name, is_mapped in models:
+        found = _of_model(name, is_mapped, asked, call, route, catalog, at_s)
+        if isinstance(found, Unbounded):
+            return found
+        total = found if total is None else _either(total, found)
+    assert total is not None
+    return total
+
+
+def tighten(worst: WorstCase, call: Call, route: Route) -> WorstCase:
+    """The same with the tokens of the text counted, where its tokenizer is known; else unchanged.
+
+    Takes milliseconds, and half a second at first: call it off the event loop.
+    """
+    name = _family(_priced_model(call.model, route.destination)[0])
+    if not worst.text_tokens or route.destination.provider.name not in _COUNTED_AT or not _COUNTED.match(name):
+        return worst
+    encoding = next(row for row in estimate.TOKENIZERS if row.names.match(name)).encoding
+    try:
+        saved = worst.text_tokens - _counted(jsontext.decode(_any_json, call.text), encoding)
+    except (jsontext.NotJson, RecursionError):
+        return worst
+    if saved <= 0:
+        return worst
+    cases = tuple((replace(most, tokens_in=most.tokens_in - saved), price) for most, price in worst.cases)
+    tighter = _bound(cases)
+    assert isinstance(tighter, Bound), "fewer tokens have a bound where more of them had one"
+    return replace(
+        worst,
+        tokens_in=worst.tokens_in - saved,
+        bound=tighter,
+        text_tokens=worst.text_tokens - saved,
+        cases=cases,
     )
 
 
-def tighten(worst, call, route):
-    return worst
+def _unmetered(route: Route) -> WorstCase | Unbounded:
+    """Nothing, for what is free; but some of that begins what is not."""
+    endpoint, path = route.endpoint, route.target.partition(b"?")[0]
+    if endpoint.flag == _STORAGE:
+        return Unbounded("what is stored is billed by the day, without a bound")
+    for name, ending, reason in _BEGINS:
+        if endpoint.name == name and path.endswith(ending):
+            return Unbounded(reason)
+    return FREE
+
+
+def _asked(call: Call, route: Route, model: str) -> Asked | Unbounded:
+    if _ACTS_UNASKED.fullmatch(model.lower()):
+        return Unbounded(f"{_shown(model)} searches or calls tools by itself, as often as it likes")
+    reader = READERS.get(route.endpoint.reader)
+    if reader is None:
+        return Unbounded(f"nothing bounds what {route.endpoint.name} costs")
+    try:
+        return reader(Body(call.text, route.destination.provider.name, model))
+    except (jsontext.NotJson, msgspec.ValidationError, RecursionError):
+        return Unbounded("the body cannot be read as a request of its API")
+
+
+def _of_model(
+    model: str, mapped: bool, asked: Asked, call: Call, route: Route, catalog: Catalog, at_s: int
+) -> WorstCase | Unbounded:
+    destination = route.destination
+    prices = _prices(model, mapped, asked, destination, catalog, at_s)
+    if isinstance(prices, Unbounded):
+        return prices
+    limits = _limits(destination.provider.catalog, model, prices[0])
+    used = _used(asked, call, route, model, limits)
+    cases: list[tuple[Most, Price]] = []
+    for price in prices:
+        most = _most_at(price, used, asked)
+        if isinstance(most, Unbounded):
+            return most
+        cases.append((most, price))
+    total = _bound(tuple(cases))
+    if isinstance(total, Unbounded):
+        return total
+    whole = _whole_context(asked, model)
+    uncapped = asked.cap is None and asked.puts_out
+    return WorstCase(
+        max(most.tokens_in for most, _ in cases),
+        max(most.tokens_out for most, _ in cases),
+        total,
+        call.stream and uncapped and not asked.reasons and _SHOWS_ALL.match(_family(model)) is not None,
+        (WHOLE_CONTEXT,) * whole + (MODEL_MAXIMUM,) * uncapped,
+        0 if whole or asked.parts.images or asked.more_in or asked.by_rate else len(call.text),
+        tuple(cases),
+    )
+
+
+def _either(left: WorstCase, right: WorstCase) -> WorstCase:
+    """The worst of both, of which one will come."""
+    return WorstCase(
+        max(left.tokens_in, right.tokens_in),
+        max(left.tokens_out, right.tokens_out),
+        left.bound | right.bound,
+        left.open_ended and right.open_ended,
+        tuple(dict.fromkeys((*left.flags, *right.flags))),
+    )
+
+
+def _bound(cases: tuple[tuple[Most, Price], ...]) -> Bound | Unbounded:
+    total = NOTHING
+    for most, price in cases:
+        found = bound(most, (price,))
+        if isinstance(found, Unbounded):
+            return found
+        total = total | found
+    return total
+
+
+# --- Which model, at which prices
+
+
+def _priced_model(requested: str, destination: Destination) -> tuple[str, bool]:
+    """The model that settle.py prices if the answer names the one that was asked for, and whether a map named it."""
+    named = destination.upstream.models.get(requested)
+    if named:
+        return named, True
+    return (requested.rpartition("/")[2] if requested.startswith("arn:") else requested), False
+
+
+def _prices(
+    model: str, mapped: bool, asked: Asked, destination: Destination, catalog: Catalog, at_s: int
+) -> list[Price] | Unbounded:
+    """Every price that may hold, the usual one first."""
+    upstream, provider = destination.upstream, destination.provider
+    if not model or not model.isascii() or not model.isprintable() or " " in model:
+        return Unbounded(f"{_shown(model)} has no price: name a model exactly as its provider does")
+    if provider.name == "azure" and not mapped:
+        # A deployment may be called after another model than the one it is of.
+        return Unbounded(
+            f"the deployment {_shown(model)} has no price: name its model in upstreams.{upstream.name}.models"
+        )
+    found: list[Price] = []
+    for context, is_named in _contexts(provider.name, asked.modifiers):
+        price = catalog.find(provider.catalog, model, at_s, context, scope=upstream.name, mapped=mapped)
+        if isinstance(price, Price):
+            found.append(price)
+        elif is_named:
+            return _unpriced(price, model, context, upstream.name)
+    return found
+
+
+def _unpriced(price: Unpriced, model: str, context: Context, upstream: str) -> Unbounded:
+    where = " at " + ", ".join(f"{name} {_shown(value)}" for name, value in context) if context else ""
+    return Unbounded(
+        f"{_shown(model)} has no price{where} ({price.reason}): state its rates in price_overrides, or the model that"
+        f" it stands for in upstreams.{upstream}.models"
+    )
+
+
+def _contexts(provider: str, modifiers: Context) -> Iterator[tuple[Context, bool]]:
+    """The contexts that may hold, and whether one must have a price: the usual one, and what the request names."""
+    named = {name: value for name, value in modifiers if value.lower() not in _LEAVES_OPEN}
+    unnamed = {name: values for name, values in _UNNAMED.get(provider, {}).items() if name not in named}
+    choices = [[None, (name, value, True)] for name, value in named.items()]
+    choices += [[None, *((name, value, False) for value in values)] for name, values in unnamed.items()]
+    for choice in product(*choices):
+        chosen = [each for each in choice if each is not None]
+        yield tuple((name, value) for name, value, _ in chosen), all(is_named for _, _, is_named in chosen)
+
+
+def _limits(provider: str, model: str, price: Price) -> Limits:
+    """The model's limits, by its own name or by that of the model whose price it has."""
+    return find_limits(provider, model) or find_limits(provider, price.model) or Limits(None, None)
+
+
+# --- How much of it
+
+
+def _used(asked: Asked, call: Call, route: Route, model: str, limits: Limits) -> Most | Unbounded:
+    """The most it can use, where tokens are billed."""
+    tokens_in = _tokens_in(asked, call, model, limits)
+    tokens_out = _tokens_out(asked, route, model, limits)
+    if isinstance(tokens_in, Unbounded):
+        return tokens_in
+    if isinstance(tokens_out, Unbounded):
+        return tokens_out
+    outputs = ("output_reasoning", "output_citation", *asked.output_buckets)
+    fees = asked.tooling.fees
+    other = asked.other if fees == _NOTHING else fees + asked.other
+    return Most(tokens_in, tokens_out, _input_buckets(asked, call, route), outputs, other)
+
+
+_HEARD, _READ = BUCKETS.index("input_audio_ms"), BUCKETS.index("input_text")
+_NOTHING = Usage()
+
+
+def _most_at(price: Price, used: Most | Unbounded, asked: Asked) -> Most | Unbounded:
+    """The most that is used of what a price is of; where it has no rate for tokens, none of them are billed."""
+    if asked.parts.opaque and price.rates[_HEARD] is not None:
+        return Unbounded(f"{_shown(price.model)} bills what it hears by its length, which the request does not tell")
+    if not asked.by_rate:
+        return used
+    rated = {bucket: count for bucket, count in asked.other.buckets() if price.rates[BUCKETS.index(bucket)] is not None}
+    if price.rates[_READ] is not None:
+        return used if isinstance(used, Unbounded) else replace(used, other=Usage(**rated))
+    if rated:
+        return Most(0, 0, other=Usage(**rated))
+    return Unbounded(
+        f"{_shown(price.model)} has no rate for {', '.join(bucket for bucket, _ in asked.other.buckets())}"
+    )
+
+
+def _tokens_in(asked: Asked, call: Call, model: str, limits: Limits) -> int | Unbounded:
+    """No byte makes more than one token, in vocabularies that are made of bytes or fall back on them."""
+    text = len(call.text) - asked.parts.image_characters
+    own = text + TEMPLATE_TOKENS + asked.tooling.tokens + asked.more_in
+    if not _whole_context(asked, model):
+        each = attachments.largest_image(_family(model)) or 0
+        return own + asked.parts.images * tokens.scale(each, _IMAGE_PERCENT, 100)
+    if limits.input_tokens_max is None:
+        return Unbounded(
+            f"nothing is known of how much {_shown(model)} can read, and what is stored, fetched or attached may be as"
+            " much: send text alone"
+        )
+    # Each use of a tool makes the model read everything once more.
+    return limits.input_tokens_max * (asked.tooling.uses + 1)
+
+
+def _whole_context(asked: Asked, model: str) -> bool:
+    """Whether nothing but the model's limit bounds what it reads."""
+    parts = asked.parts
+    unknown_image = bool(parts.images) and attachments.largest_image(_family(model)) is None
+    return asked.whole_context or parts.opaque or unknown_image or bool(asked.tooling.uses)
+
+
+def _tokens_out(asked: Asked, route: Route, model: str, limits: Limits) -> int | Unbounded:
+    if not asked.puts_out:
+        return 0
+    cap, limit = asked.cap, limits.output_tokens_max
+    beside = route.destination.provider.name in _REASONS_BESIDE and "non-reasoning" not in model
+    if limit is None and (cap is None or beside):
+        return Unbounded(
+            f"nothing is known of how much {_shown(model)} can put out: cap its output tokens, if its API lets you"
+        )
+    one = min(each for each in (cap, limit) if each is not None)
+    hidden = (limit or 0) if beside and cap is not None else 0
+    return (one + hidden) * asked.answers * (asked.tooling.uses + 1) + asked.more_out
+
+
+def _input_buckets(asked: Asked, call: Call, route: Route) -> tuple[str, ...]:
+    """What the input may be billed as besides text. A word in escapes may be any word."""
+    if not asked.puts_out:
+        return ()
+    escaped = b"\\u" in call.text
+    told = escaped or b"cache" in call.text
+    writes = _WRITES if told or route.endpoint.reader not in _WRITES_WHEN_TOLD else ()
+    writes += ("cache_write_5m",) * told + ("cache_write_1h",) * (told and (escaped or b"1h" in call.text))
+    writes += ("cache_write_12h",) * asked.cached_12h
+    attached = _ATTACHED if asked.parts.opaque or asked.whole_context else ("input_image",) * bool(asked.parts.images)
+    return (*writes, *attached)
+
+
+# --- Counting
+
+
+_any_json = msgspec.json.Decoder(object)
+
+
+def _counted(value: object, encoding: str) -> int:
+    """Tokens of a body at most: of all its texts, names and numbers, and around each what a rendering may put there."""
+    total = 0
+    pending = [value]
+    while pending:
+        top = pending.pop()
+        total += _TEXT_TOKENS
+        if isinstance(top, dict):
+            members = cast("dict[str, object]", top)
+            pending.extend(members)
+            pending.extend(members.values())
+        elif isinstance(top, list):
+            pending.extend(cast("list[object]", top))
+        elif isinstance(top, str):
+            total += tokens.count(top, encoding)
+        else:
+            total += len(str(top))
+    return total
+
+
+_PLACES = re.compile(r"^(?:[a-z-]+\.)+")
+
+
+def _family(model: str) -> str:
+    """A name as tables of families have it: without its maker, and at Bedrock its place, in front."""
+    return _PLACES.sub("", model.rpartition("/")[2].lower())
+
+
+def _shown(name: str) -> str:
+    """A name that a client sent, fit to be shown."""
+    return repr(name[:64]) if name.isprintable() else "this model"

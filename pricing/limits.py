@@ -22,7 +22,7 @@ class Limits(msgspec.Struct, frozen=True, gc=False):
 
 _Table = dict[str, Limits]
 
-# Whose models a provider resells under the same names, and with the same limits where it states none of its own.
+# Whose models a provider resells under the same names. Lists of resellers lag behind, so the larger limit holds.
 _RESELLS: Mapping[str, tuple[str, ...]] = {"azure": ("openai",)}
 
 
@@ -32,11 +32,9 @@ def find_limits(provider: str, model: str) -> Limits | None:
     A name without a date whose snapshots alone are listed has the largest of theirs: which of them it means, changes.
     """
     name = model.lower()
-    for seller in (provider, *_RESELLS.get(provider, ())):
-        found = _EXACT.get(seller, {}).get(name) or _by_stem(seller, name)
-        if found is not None:
-            return found
-    return None
+    sellers = (provider, *_RESELLS.get(provider, ()))
+    found = [limits for seller in sellers if (limits := _EXACT.get(seller, {}).get(name) or _by_stem(seller, name))]
+    return _largest(found) if found else None
 
 
 def _by_stem(provider: str, name: str) -> Limits | None:

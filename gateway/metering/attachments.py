@@ -33,12 +33,20 @@ class _Patches(NamedTuple):
     most_high: int = 0  # where the request asks for detail "high"
     edge: int = 0
 
+    @property
+    def largest(self) -> int:
+        return tokens.scale(max(self.most, self.most_high), self.percent, 100)
+
 
 class _Tiles(NamedTuple):
     """OpenAI's older models: fit into 2048 pixels, the shorter side to 768, then tiles of 512."""
 
     base: int
     tile: int
+
+    @property
+    def largest(self) -> int:
+        return self.base + self.tile * ceil(2048 / 512) * ceil(768 / 512)
 
 
 class _Crops(NamedTuple):
@@ -49,6 +57,11 @@ class _Crops(NamedTuple):
 
     tokens: int
     edge_whole: int = 0
+
+    @property
+    def largest(self) -> int:
+        """0 where crops make it grow with the image."""
+        return 0 if self.edge_whole else self.tokens
 
 
 # OpenAI's `detail: low` gives the model a picture of 512 pixels (developers.openai.com/api/docs/guides/images-vision).
@@ -93,16 +106,17 @@ class _Family(NamedTuple):
     names: re.Pattern[str]
     image: Callable[[Size, str], int]
     sound_per_s: int = 0
+    largest_image: int = 0  # of any image; 0: they have no limit
 
 
 def _family(names: str, rule: _Patches | _Tiles | _Crops, sound_per_s: int = 0) -> _Family:
     match rule:
         case _Patches():
-            return _Family(re.compile(names), partial(_patches, rule), sound_per_s)
+            return _Family(re.compile(names), partial(_patches, rule), sound_per_s, rule.largest)
         case _Tiles():
-            return _Family(re.compile(names), partial(_tiles, rule), sound_per_s)
+            return _Family(re.compile(names), partial(_tiles, rule), sound_per_s, rule.largest)
         case _Crops():
-            return _Family(re.compile(names), partial(_crops, rule), sound_per_s)
+            return _Family(re.compile(names), partial(_crops, rule), sound_per_s, rule.largest)
 
 
 # OpenAI's models hear ten tokens a second: 26, 27 and 30 of them in recorded speech of 2.7 to 3.1 s.
@@ -144,7 +158,7 @@ class Tokens(NamedTuple):
 
 def cost(attachment: Attachment, model: str) -> Tokens | None:
     """Tokens of an attachment to a model, named in lower case and without its maker; None where that is not known."""
-    family = next((row for row in _FAMILIES if row.names.match(model)), None)
+    family = _family_of(model)
     media = _media(attachment.text)
     if family is None or media is None:
         return None
@@ -154,6 +168,16 @@ def cost(attachment: Attachment, model: str) -> Tokens | None:
         case Sound():
             heard = tokens.scale(family.sound_per_s, media.milliseconds, 1000)
             return Tokens(audio=heard) if family.sound_per_s else None
+
+
+def largest_image(model: str) -> int | None:
+    """What the largest image costs a model, named as for `cost`; None where that is not known, or has no limit."""
+    family = _family_of(model)
+    return family.largest_image or None if family else None
+
+
+def _family_of(model: str) -> _Family | None:
+    return next((row for row in _FAMILIES if row.names.match(model)), None)
 
 
 def _media(text: str) -> Media | None:

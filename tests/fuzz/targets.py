@@ -7,7 +7,7 @@ declare, loses or changes a byte, or disagrees with a second reading.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from tests.fuzz import metering, policy, seeds, wire
+from tests.fuzz import bounds, metering, policy, seeds, wire
 
 
 class Target(NamedTuple):
@@ -32,6 +32,7 @@ TARGETS: dict[str, Target] = {
     "metering.stream": Target(metering.stream, seeds.answers),
     "metering.body": Target(metering.body, seeds.answers),
     "metering.socket": Target(metering.socket, seeds.socket_messages),
+    "bounds.bodies": Target(bounds.bodies, seeds.json_texts),
     "policy.toml": Target(policy.toml, seeds.policies),
     "policy.msgpack": Target(policy.msgpack, seeds.packed_policies),
 }

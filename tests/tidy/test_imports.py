@@ -58,6 +58,9 @@ MAY_IMPORT = {
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     "gateway.kill_switch": (*VALUES, *STAGES[:2]),
+    # What a call can cost at most, between examine and admit.
+    "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
+    "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds"),
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),
     "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
@@ -91,7 +94,10 @@ MAY_IMPORT = {
 ROOTS = ("gateway.__main__", "gateway.cli", "gateway.server")
 
 SANS_IO = frozenset({"asyncio", "time", "os", "socket", "threading", "subprocess"})
-NEVER_IMPORTS = {"gateway.wire": SANS_IO, "gateway.metering": SANS_IO, "pricing": SANS_IO}
+NEVER_IMPORTS = {
+    "gateway.wire": SANS_IO, "gateway.metering": SANS_IO, "gateway.bounds": SANS_IO, "gateway.worst_case": SANS_IO,
+    "pricing": SANS_IO,
+}  # fmt: skip
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {

@@ -31,8 +31,10 @@ def test_a_model_listed_twice_has_the_larger_limit():
     assert find_limits("google", "gemini-2.5-pro") == Limits(1_048_576, 65_536)
 
 
-def test_a_reseller_s_model_has_the_limits_of_its_maker_where_it_has_none_of_its_own():
+def test_a_reseller_s_model_has_the_limits_of_its_maker_where_those_are_larger():
     assert find_limits("azure", "gpt-5-chat-latest") == find_limits("openai", "gpt-5-chat-latest")
+    # 32,000 in Azure's list.
+    assert find_limits("azure", "gpt-realtime-2.1") == Limits(128_000, 32_000)
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,11 @@
 """Attachments: found in the requests of every dialect, and counted by the formulas that were measured."""
 
 import base64
+from itertools import product
 
 import pytest
 
-from gateway.metering.attachments import Attachment, Tokens, cost, leaves
+from gateway.metering.attachments import Attachment, Tokens, cost, largest_image, leaves
 from tests.unit.gateway.metering.test_media import jpeg, png, wav
 
 
@@ -135,3 +136,19 @@ def test_depth_costs_no_stack():
     for _ in range(50_000):
         value = [value]
     assert list(leaves(value)) == [DATA]
+
+
+@pytest.mark.parametrize("model", ["gpt-4o", "gpt-4o-mini", "gpt-4.1-nano", "o4-mini", "gpt-6-sol", "claude-opus-4-8"])
+def test_no_image_costs_more_than_the_largest(model: str):
+    sides = (1, 511, 512, 513, 768, 769, 2048, 2049, 8000, 16_000)
+    most = largest_image(model)
+    assert most
+    for width, height, detail in product(sides, sides, ("", "low", "high", "original")):
+        picture = "data:image/png;base64," + base64.b64encode(png(width, height)).decode()
+        found = cost(Attachment(picture, detail), model)
+        assert found is None or found.text <= most
+
+
+def test_images_that_are_cropped_or_of_unknown_models_have_no_largest():
+    assert [largest_image(model) for model in ("gemini-2.5-pro", "llama-3")] == [None, None]
+    assert largest_image("gemini-3-pro") == 1120

@@ -1,0 +1,106 @@
+"""Owns what a prompt holds besides text: how many images, and whether anything in it has a size that nobody can tell.
+
+Every API marks what is no text by a `type`, or by the name of a member. What is marked by a word that stands in no
+table here may be anything, so that a new kind of attachment is never taken for text.
+"""
+
+from collections.abc import Iterator
+from typing import cast
+
+import msgspec
+
+# Content of these types is what its bytes say, or was written by the model and comes back as it was: openai 3.54.0
+# (types/chat, types/responses), anthropic 2.12.0 (types/beta), cohere 7.3.
+_PLAIN = frozenset(
+    {
+        "text", "input_text", "output_text", "refusal", "message", "summary_text", "reasoning_text", "reasoning",
+        "thinking", "redacted_thinking", "function", "function_call", "function_call_output", "custom_tool_call",
+        "custom_tool_call_output", "custom", "tool_use", "tool_result", "tool_call", "tool-call", "server_tool_use",
+        "web_search_tool_result", "web_search_result", "web_search_call", "search", "search_result", "url_citation",
+        "web_search_result_location", "search_result_location", "char_location", "content_block_location",
+        "tool_reference", "ephemeral", "computer_call", "computer_call_output", "local_shell_call",
+        "local_shell_call_output", "apply_patch_call", "apply_patch_call_output", "user_input", "model_output",
+    }
+)  # fmt: skip
+_IMAGES = frozenset({"image", "image_url", "input_image", "computer_screenshot"})
+# Members without a type beside them that hold what is no text: Gemini's, in both spellings, and Bedrock Converse's.
+_DATA = frozenset({"inlineData", "inline_data"})
+_OPAQUE = frozenset({"fileData", "file_data", "document", "video", "audio", "videoMetadata", "video_metadata"})
+# Where the data of an image stand, or the way to it; a text beside them is a text.
+_HOLDERS = ("image_url", "source", "image", "url", "data", "bytes", "inlineData", "inline_data")
+# What a tool was called with, or answered: JSON that the model reads as text, whatever its members are called.
+_AS_TEXT = frozenset({"input", "args", "arguments", "response", "json"})
+
+
+class Parts(msgspec.Struct, frozen=True, gc=False):
+    """What is no text: `image_characters` of the request are the data of its images, which no model reads as text."""
+
+    images: int = 0
+    image_characters: int = 0
+    opaque: bool = False  # something whose size nobody can tell: a document, a sound, what is behind a file's id
+
+    def __add__(self, other: "Parts") -> "Parts":
+        return Parts(
+            self.images + other.images,
+            self.image_characters + other.image_characters,
+            self.opaque or other.opaque,
+        )
+
+
+_NONE = Parts()
+
+
+def parts_of(value: object) -> Parts:
+    """What the messages or the input of a request hold besides text, however deep."""
+    found = _NONE
+    pending = [value]
+    while pending:
+        top = pending.pop()
+        if isinstance(top, dict):
+            members = cast("dict[str, object]", top)
+            own = _own(members)
+            if own is None:
+                pending.extend(member for name, member in members.items() if name not in _AS_TEXT)
+            else:
+                found = found + own
+        elif isinstance(top, list):
+            pending.extend(cast("list[object]", top))
+    return found
+
+
+def images_of(value: object) -> Parts:
+    """The images of a list that holds nothing else, in base64 or as data URLs."""
+    items = cast("list[object]", value) if isinstance(value, list) else []
+    return Parts(len(items), sum(len(item) for item in items if isinstance(item, str)))
+
+
+def _own(members: dict[str, object]) -> Parts | None:
+    """What an object is besides text; None: it is none, or holds what has to be looked at."""
+    kind = members.get("type")
+    if isinstance(kind, str) and kind not in _PLAIN:
+        return _image(members) if kind in _IMAGES else Parts(opaque=True)
+    if not _OPAQUE.isdisjoint(members):
+        return Parts(opaque=any(members[name] is not None for name in _OPAQUE.intersection(members)))
+    for name in _DATA.intersection(members):
+        return _inline(members, members[name])
+    return _image(members) if isinstance(members.get("image"), dict) else None
+
+
+def _inline(members: dict[str, object], data: object) -> Parts:
+    held = cast("dict[str, object]", data) if isinstance(data, dict) else {}
+    kind = held.get("mimeType") or held.get("mime_type")
+    is_image = isinstance(kind, str) and kind.lower().startswith("image/")
+    return _image(members) if is_image else Parts(opaque=True)
+
+
+def _image(members: dict[str, object]) -> Parts:
+    return Parts(1, sum(map(len, _held(members))))
+
+
+def _held(members: dict[str, object]) -> Iterator[str]:
+    for name in _HOLDERS:
+        value = members.get(name)
+        if isinstance(value, str):
+            yield value
+        elif isinstance(value, dict):
+            yield from _held(cast("dict[str, object]", value))

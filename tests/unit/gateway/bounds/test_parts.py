@@ -1,0 +1,90 @@
+import pytest
+
+from gateway.bounds.parts import Parts, images_of, parts_of
+
+URL = "data:image/png;base64,AAAA"
+OPAQUE = Parts(opaque=True)
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "image_url", "image_url": {"url": URL, "detail": "high"}},
+        {"type": "image_url", "image_url": URL},
+        {"type": "input_image", "image_url": URL},
+        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": URL}},
+        {"inlineData": {"mimeType": "image/png", "data": URL}},
+        {"inline_data": {"mime_type": "IMAGE/PNG", "data": URL}},
+        {"image": {"format": "png", "source": {"bytes": URL}}},
+        {"type": "tool_result", "content": [{"type": "image", "source": {"type": "base64", "data": URL}}]},
+        {
+            "functionResponse": {
+                "name": "f",
+                "response": {},
+                "parts": [{"inlineData": {"mimeType": "image/png", "data": URL}}],
+            }
+        },
+    ],
+)
+def test_an_image_is_found_wherever_an_api_has_it_and_its_data_is_no_text(part):
+    message = {"role": "user", "content": [part, {"type": "text", "text": "what is it?"}]}
+    found = parts_of([message])
+    assert (found.images, found.opaque) == (1, False)
+    assert len(URL) <= found.image_characters <= len(URL) + len("base64")
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        {"type": "input_file", "file_id": "file-1"},
+        {"type": "file", "file": {"file_data": "AAAA"}},
+        {"type": "input_audio", "input_audio": {"data": "AAAA"}},
+        {"type": "document", "source": {"type": "url", "url": "https://example.com"}},
+        {"type": "container_upload", "file_id": "file-1"},
+        {"type": "item_reference", "id": "msg_1"},
+        {"type": "video_url", "video_url": {"url": "https://example.com"}},
+        {"type": "brand_new"},
+        {"fileData": {"fileUri": "https://example.com", "mimeType": "image/png"}},
+        {"file_data": {"file_uri": "https://example.com"}},
+        {"inlineData": {"mimeType": "application/pdf", "data": "AAAA"}},
+        {"inlineData": {"data": "AAAA"}},
+        {"document": {"format": "pdf", "source": {"bytes": "AAAA"}}},
+        {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://a/b"}}}},
+        {"role": "assistant", "audio": {"id": "audio_1"}},
+    ],
+)
+def test_what_has_a_size_that_nobody_can_tell_is_opaque(part):
+    assert parts_of([{"role": "user", "content": [part]}]) == OPAQUE
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        None,
+        "text",
+        [{"role": "user", "content": "image_url"}],
+        [{"role": "assistant", "content": None, "audio": None}],
+        [{"type": "function_call", "arguments": '{"type":"file"}'}],
+        [{"type": "tool_use", "input": {"type": "document", "source": {"type": "base64", "data": "A" * 99}}}],
+        [{"functionCall": {"name": "f", "args": {"inlineData": {"mimeType": "image/png", "data": "A" * 99}}}}],
+        [{"toolResult": {"content": [{"json": {"image": {"source": {"bytes": "A" * 99}}}}]}}],
+    ],
+)
+def test_texts_and_what_tools_were_called_with_are_text(value):
+    assert parts_of(value) == Parts()
+
+
+def test_a_list_of_images_holds_nothing_else():
+    assert images_of(["AAAA", "AA", 7]) == Parts(images=3, image_characters=6)
+    assert images_of("AAAA") == Parts()
+
+
+def test_parts_add_up():
+    assert Parts(1, 2) + Parts(3, 4, True) == Parts(4, 6, True)
+
+
+def test_depth_is_no_recursion():
+    value: object = "a"
+    for _ in range(100_000):
+        value = [value]
+    assert parts_of(value) == Parts()
