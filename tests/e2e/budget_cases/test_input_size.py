@@ -52,6 +52,10 @@ CHARGED = [
         9, "pdf-in-base64",
         claude(messages=seen(document(type="base64", media_type="application/pdf", data=PDF))), MESSAGES, 200_000 * 1000,
     ),
+    Charged(
+        9, "sound", chat(messages=seen({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}})),
+        least=128_000 * 150,
+    ),
     Charged(10, "tools-and-system", chat(tools=TOOLS, max_tokens=20), least=6000 * 150),
     Charged(10, "schema", chat(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {
         "type": "object", "description": LONG}}}, max_tokens=20), least=2000 * 150),
@@ -72,7 +76,8 @@ CHARGED = [
     Charged(14, "none-named", chat(max_tokens=100), least=100 * 600 * 5 // 3),
 ]  # fmt: skip
 DENIED = [
-    Denied(9, "sound", chat(messages=seen({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}}))),
+    Denied(8, "image-for-an-embedding", {"model": "embed-v4.0", "images": ["data:image/png;base64,AA=="]}, "/cohere/v2/embed"),
+    Denied(14, "fast", {"model": "claude-opus-4-6", "max_tokens": 10, "messages": HI, "speed": "fast"}, MESSAGES),
 ]
 
 
@@ -96,8 +101,6 @@ HELD = [
     ("08-file-by-id", "openai", RESPONSES,
      respond(input=[{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}], max_output_tokens=9),
      272_000 * 250),
-    ("14-fast", "anthropic", MESSAGES,
-     {"model": "claude-opus-4-6", "max_tokens": 10, "messages": HI, "speed": "fast"}, 10 * 150_000),
     ("14-region", "anthropic", MESSAGES,
      {"model": "claude-opus-4-6", "max_tokens": 1000, "messages": HI, "inference_geo": "us"}, 1000 * 27_500),
 ]  # fmt: skip

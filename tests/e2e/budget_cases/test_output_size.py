@@ -89,9 +89,9 @@ async def test_04_a_cap_above_what_the_model_can_is_forwarded_as_it_is_and_held_
 
 
 async def test_06_sound_that_may_be_put_out_is_held_at_its_own_rate(tmp_path):
-    """20 USD a million tokens of sound against 0.60 of text."""
-    body = {"model": "gpt-4o-mini-audio-preview", "messages": HI, "max_tokens": 100, "modalities": ["text", "audio"]}
+    """64 USD a million tokens of sound against 10 of text."""
+    body = {"model": "gpt-audio", "messages": HI, "max_tokens": 100, "modalities": ["text", "audio"]}
     async with before_provider(tmp_path) as stage:
         message = await stage.told(CHAT, body, answer(b"{}", status=400))
         assert message.status == 400
-        assert stage.held_at_most() >= 100 * 20_000
+        assert stage.held_at_most() >= 100 * 64_000
