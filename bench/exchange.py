@@ -109,10 +109,10 @@ def answer_fields(number: int) -> bytes:
     return (_ANSWER_FIELDS % varying).encode()
 
 
-def _body(variant: int, *, stream: bool, ask_usage: bool) -> bytes:
+def _body(variant: int, *, stream: bool = False, ask_usage: bool = False, max_tokens: int = 256) -> bytes:
     question = _QUESTION + " Thank you very much!"[:variant]
     messages = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": question}]
-    body: dict[str, object] = {"messages": messages, "model": MODEL, "max_tokens": 256, "temperature": 0.2}
+    body: dict[str, object] = {"messages": messages, "model": MODEL, "max_tokens": max_tokens, "temperature": 0.2}
     if stream:
         body["stream"] = True
     if ask_usage:
@@ -126,9 +126,9 @@ def _request(host: str, path: str, token: str, extra: tuple[tuple[str, str], ...
     return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
 
 
-def json_request(host: str, path: str, token: str, variant: int = 0) -> bytes:
+def json_request(host: str, path: str, token: str, variant: int = 0, *, max_tokens: int = 256) -> bytes:
     """One whole HTTP/1.1 request for an answer in one piece, head and ~0.9 KB of body."""
-    return _request(host, path, token, (), _body(variant, stream=False, ask_usage=False))
+    return _request(host, path, token, (), _body(variant, max_tokens=max_tokens))
 
 
 def stream_request(

@@ -31,6 +31,7 @@ class Connection(asyncio.Protocol):
         self.samples = Samples()
         self.on_free: Callable[[Connection], None] = lambda _: None
         self.closed = False
+        self.status = 0  # of the last answer; 0: it broke
         self._busy = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -38,7 +39,7 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
 
     def send(self, request: bytes, due_ns: int) -> None:
-        self._due_ns, self._busy = due_ns, True
+        self._due_ns, self._busy, self.status = due_ns, True, 0
         self._first_ns = self._content_ns = 0
         self._partial = b""
         self._transport.write(request)
@@ -70,7 +71,8 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         samples = self.samples
         samples.calls += 1
-        if self._parser.get_status_code() != 200:
+        self.status = self._parser.get_status_code()
+        if self.status != 200:
             samples.errors += 1
         samples.ttft.add(self._first_ns - self._due_ns)
         samples.total.add(self._now_ns - self._due_ns)

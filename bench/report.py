@@ -8,6 +8,9 @@ import msgspec
 from bench.samples import Spread
 from bench.scenarios import Measurement, Scenario, Spreads
 
+# Gateways that differ from the target `gateway` in one thing.
+VARIANTS = ("before", "quotas", "leases")
+
 
 class Rounds(msgspec.Struct, frozen=True):
     """One scenario: per round, each target's measurement by name; and each target's latencies over all rounds."""
@@ -56,7 +59,7 @@ def markdown(run: Run) -> str:
     facts = ", ".join(f"{name} {value}" for name, value in run.machine.items())
     cpu = [result for result in run.results if result.scenario.rate is None]
     latency = [result for result in run.results if result.scenario.rate is not None]
-    parts = [f"{run.started}, {facts}", _cpu_table(cpu), *map(_latency_table, latency)]
+    parts = [f"{run.started}, {facts}", _cpu_table(cpu), _overhead_table(cpu), *map(_latency_table, latency)]
     errors = sum(result.errors() for result in run.results)
     if errors:
         parts.append(f"**Invalid: {errors} calls failed.**")
@@ -70,7 +73,7 @@ def _cpu_table(results: Sequence[Rounds]) -> str:
         for target, measurement in result.rounds[0].items():
             if measurement.cpu_ns is not None:
                 rows.append(_cpu_row(result, target))
-    return _table(("scenario", "through", "CPU µs", "per", "kernel", "× nginx", "least to greatest"), rows)
+    return table(("scenario", "through", "CPU µs", "per", "kernel", "× nginx", "least to greatest"), rows)
 
 
 def _cpu_row(result: Rounds, target: str) -> list[str]:
@@ -89,6 +92,20 @@ def _cpu_row(result: Rounds, target: str) -> list[str]:
     ]
 
 
+def _overhead_table(results: Sequence[Rounds]) -> str:
+    """What more CPU each variant of the gateway takes than the plain one, in percent."""
+    rows: list[list[str]] = []
+    for result in results:
+        if "gateway" not in result.rounds[0]:
+            continue
+        for target in VARIANTS:
+            if target in result.rounds[0]:
+                percents = [100 * (ratio - 1) for ratio in result.ratios(target, "gateway")]
+                extremes = f"{min(percents):+.1f} to {max(percents):+.1f}"
+                rows.append([result.scenario.name, target, f"**{median(percents):+.1f}**", extremes])
+    return table(("scenario", "through", "% over gateway", "least to greatest"), rows)
+
+
 def _latency_table(result: Rounds) -> str:
     """Percentiles of each target over all rounds, and what each adds to `direct`."""
     rows: list[list[str]] = []
@@ -98,7 +115,7 @@ def _latency_table(result: Rounds) -> str:
             if spread:
                 rows.append([says, target, *_percentiles(spread), *_added(result, target, measure)])
     heads = (result.scenario.name, "through", "p50", "p90", "p99", "p99.9", "adds at p50", "adds at p99")
-    return _table(heads, rows)
+    return table(heads, rows)
 
 
 _MEASURES = {"ttft": "TTFT, µs", "total": "total, µs", "travel": "event travel, µs", "gap": "between events, µs"}
@@ -115,9 +132,9 @@ def _added(result: Rounds, target: str, measure: str) -> list[str]:
     return [f"{result.added_us(target, 'direct', measure, percentile):+.0f}" for percentile in ("p50_us", "p99_us")]
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A Markdown table; the first two columns are words, the others numbers. Empty without rows."""
+def table(heads: Sequence[str], rows: Sequence[Sequence[str]], words: int = 2) -> str:
+    """A Markdown table; the first `words` columns are words, the others numbers. Empty without rows."""
     if not rows:
         return ""
-    rules = ["---" if column < 2 else "---:" for column in range(len(heads))]
+    rules = ["---" if column < words else "---:" for column in range(len(heads))]
     return "\n".join("| " + " | ".join(cells) + " |" for cells in (heads, rules, *rows))

@@ -9,19 +9,16 @@ import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import uvloop
 
-from bench import hotspots, report, scenarios, targets
+from bench import hotspots, report, results, scenarios, targets
 from bench.cpu import machine
 from bench.samples import Samples
 from bench.scenarios import Measurement, Scenario
 from bench.targets import Target
-
-_OUT = Path(__file__).parent / "out"
 
 
 class Plan(msgspec.Struct, frozen=True):
@@ -57,57 +54,63 @@ async def _measure_rounds(scenario: Scenario, compared: Sequence[Target], plan: 
 
 
 async def _measure_all(plan: Plan, direct: Target, proxies: Sequence[Target]) -> report.Run:
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    facts, results = machine(), list[report.Rounds]()
+    started, facts, measured = results.now(), machine(), list[report.Rounds]()
     for scenario in plan.scenarios:
         print(f"… {scenario.name}", file=sys.stderr)
         # Without a proxy there is no CPU to count, only a latency to compare with.
         compared = proxies if scenario.rate is None else [direct, *proxies]
-        results.append(await _measure_rounds(scenario, compared, plan))
-    return report.Run(started, facts, results)
+        measured.append(await _measure_rounds(scenario, compared, plan))
+    return report.Run(started, facts, measured)
 
 
 def _options(arguments: Sequence[str]) -> argparse.Namespace:
     options = argparse.ArgumentParser(prog="python -m bench", description="CPU and latency beside nginx.")
     options.add_argument("--quick", action="store_true", help="under a minute: fewer scenarios, shorter rounds")
-    options.add_argument("--only", default="", help="scenarios whose name contains this text")
-    options.add_argument("--proxies", default="nginx,gateway", help="which to run, by commas (default: both)")
+    options.add_argument("--only", action="append", help="scenarios whose name contains this text; may be repeated")
+    options.add_argument(
+        "--proxies",
+        default="nginx,gateway",
+        help="which to run, by commas: nginx, gateway; with quotas, too: quotas, leases (default: %(default)s)",
+    )
     options.add_argument("--peers", action="store_true", help="LiteLLM's proxy too, if PATH has one")
     options.add_argument("--against", type=Path, help="the root of another checkout, whose gateway runs as `before`")
     options.add_argument("--rounds", type=int, help="rounds of each scenario")
-    options.add_argument("--profile", action="store_true", help="show where the gateway's time goes (needs --only)")
+    options.add_argument("--profile", action="store_true", help="where the time of the last proxy goes (needs --only)")
     return options.parse_args(arguments)
 
 
 def _plan(options: argparse.Namespace) -> Plan:
     plan = _QUICK if options.quick else _FULL
-    chosen = tuple(scenario for scenario in plan.scenarios if options.only in scenario.name)
+    texts: list[str] = options.only or [""]
+    chosen = tuple(scenario for scenario in plan.scenarios if any(text in scenario.name for text in texts))
     if not chosen:
-        raise SystemExit(f"no scenario has {options.only!r} in its name")
+        raise SystemExit(f"no scenario has {' or '.join(map(repr, texts))} in its name")
     return msgspec.structs.replace(plan, scenarios=chosen, rounds=options.rounds or plan.rounds)
 
 
 def _proxies(options: argparse.Namespace) -> list[str]:
-    """The proxies asked for that are installed; the program of each, but ours, has its name."""
+    """The proxies asked for whose programs are installed."""
     names = options.proxies.split(",") + (["litellm"] if options.peers else [])
-    missing = [name for name in names if name != "gateway" and not targets.is_installed(name)]
+    missing = [name for name in names if name in _NEEDS and not targets.is_installed(_NEEDS[name][0])]
     for name in missing:
-        print(f"not run: {name} is not on PATH ({_INSTALL[name]})", file=sys.stderr)
+        program, install = _NEEDS[name]
+        print(f"not run: {name}, {program} is not on PATH ({install})", file=sys.stderr)
     return [name for name in names if name not in missing]
 
 
-_STARTS = {"nginx": targets.nginx, "gateway": targets.gateway, "litellm": targets.litellm}
-_INSTALL = {
-    "nginx": "apt-get install nginx-light",
-    "litellm": "pip install 'litellm[proxy]' in an environment of its own",
+_STARTS = {
+    "nginx": targets.nginx,
+    "gateway": targets.gateway,
+    "quotas": targets.with_quotas,
+    "leases": targets.with_leases,
+    "litellm": targets.litellm,
 }
-
-
-def _save(run: report.Run) -> Path:
-    _OUT.mkdir(exist_ok=True)
-    path = _OUT / f"{run.started[:19].replace(':', '')}Z.json"
-    path.write_bytes(msgspec.json.format(msgspec.json.encode(run)))
-    return path
+# The program of each that is not ours alone, and how to install it.
+_NEEDS = {
+    "nginx": ("nginx", "apt-get install nginx-light"),
+    "leases": ("redis-server", "apt-get install redis-server"),
+    "litellm": ("litellm", "pip install 'litellm[proxy]' in an environment of its own"),
+}
 
 
 def _compare(plan: Plan, names: Sequence[str], against: Path | None, directory: Path, stack: ExitStack) -> int:
@@ -117,13 +120,13 @@ def _compare(plan: Plan, names: Sequence[str], against: Path | None, directory: 
         proxies.append(stack.enter_context(targets.gateway(direct.port, directory, "before", against)))
     run = uvloop.run(_measure_all(plan, direct, proxies))
     print(report.markdown(run))
-    print(f"Written to {_save(run)}", file=sys.stderr)
+    print(f"Written to {results.save(run, run.started)}", file=sys.stderr)
     return 1 if any(result.errors() for result in run.results) else 0
 
 
-def _profile(scenario: Scenario, directory: Path, stack: ExitStack) -> int:
+def _profile(scenario: Scenario, name: str, directory: Path, stack: ExitStack) -> int:
     direct = stack.enter_context(targets.provider())
-    gateway = stack.enter_context(targets.gateway(direct.port, directory))
+    gateway = stack.enter_context(_STARTS[name](direct.port, directory))
     print(uvloop.run(hotspots.profile(gateway, scenario, directory)))
     return 0
 
@@ -137,5 +140,5 @@ def main(arguments: Sequence[str]) -> int:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lensai-bench-")))
         if options.profile:
-            return _profile(plan.scenarios[0], directory, stack)
+            return _profile(plan.scenarios[0], _proxies(options)[-1], directory, stack)
         return _compare(plan, _proxies(options), options.against, directory, stack)

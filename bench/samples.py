@@ -16,6 +16,7 @@ class Spread(msgspec.Struct, frozen=True):
     p90_us: float
     p99_us: float
     p999_us: float | None
+    max_us: float
 
 
 class Times:
@@ -40,7 +41,7 @@ class Times:
         def at(permille: int) -> float:
             return ordered[max(0, -(-permille * count // 1000) - 1)] / 1000
 
-        return Spread(count, at(500), at(900), at(990), at(999) if count >= _P999_SAMPLES_MIN else None)
+        return Spread(count, at(500), at(900), at(990), at(999) if count >= _P999_SAMPLES_MIN else None, at(1000))
 
 
 class Samples:

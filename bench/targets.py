@@ -26,6 +26,7 @@ _PEER_START_TIMEOUT_S = 60.0
 # The gateway drains when asked to stop; idle, it has nothing to drain.
 _STOP_TIMEOUT_S = 10.0
 
+POLICY_FILE = "lensai.toml"
 TRANSPARENT_TOKEN = "lsk-bench-transparent-0123456789abcdef"
 METERED_TOKEN = "lsk-bench-metered-0123456789abcdef0123"
 
@@ -67,33 +68,83 @@ def nginx(upstream_port: int, directory: Path) -> Generator[Target]:
 
 @contextmanager
 def gateway(
-    upstream_port: int, directory: Path, name: str = "gateway", source: Path | None = None
+    upstream_port: int,
+    directory: Path,
+    name: str = "gateway",
+    source: Path | None = None,
+    *,
+    quotas: str = "",
+    ledger_url: str = "",
 ) -> Generator[Target]:
-    """The gateway with default settings; only places are chosen: ports, directory, policy.
+    """The gateway with default settings; only places are chosen: ports, directory, policy, and its quotas in TOML.
 
-    `source` is the root of another checkout to run; None is this one.
+    `source` is the root of another checkout to run; None is this one. `ledger_url` "": the embedded ledger.
     """
     port, home = _free_port(), directory / name
     home.mkdir()
-    (home / "lensai.toml").write_text(policy_text(upstream_port))
+    (home / POLICY_FILE).write_text(policy_text(upstream_port) + quotas)
     environ = {
         "LENSAI_DATA_DIR": str(home),
         "LENSAI_LISTEN_PORT": str(port),
         "LENSAI_ADMIN_PORT": "0",
     }
+    if ledger_url:
+        environ["LENSAI_LEDGER_URL"] = ledger_url
     with running([sys.executable, "-m", "gateway", "gateway"], port, home / "log", environ, source) as pid:
         yield Target(name, port, "/openai/v1/chat/completions", "/openai/v1/chat/completions", pid)
 
 
 @contextmanager
-def litellm(upstream_port: int, directory: Path) -> Generator[Target]:
-    """LiteLLM's proxy, one worker, nothing but a model and a master key; from whatever environment PATH finds it in."""
+def with_quotas(upstream_port: int, directory: Path) -> Generator[Target]:
+    """The gateway with three quotas that every call is held and charged in, and none ever refuses."""
+    with gateway(upstream_port, directory, "quotas", quotas=QUOTAS) as target:
+        yield target
+
+
+@contextmanager
+def with_leases(upstream_port: int, directory: Path) -> Generator[Target]:
+    """The same with its ledger in a Redis of its own, as several gateways would share it."""
+    with (
+        redis(directory) as ledger_url,
+        gateway(upstream_port, directory, "leases", quotas=QUOTAS, ledger_url=ledger_url) as target,
+    ):
+        yield target
+
+
+@contextmanager
+def redis(directory: Path) -> Generator[str]:
+    """The URL of a Redis that keeps nothing on disk."""
+    port = _free_port()
+    command = ["redis-server", "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
+    with running(command, port, directory / "redis-log"):
+        yield f"redis://{HOST}:{port}/0"
+
+
+@contextmanager
+def sandbox(*options: str) -> Generator[Target]:
+    """The simulated provider that keeps a bill, at /_sandbox/bill; `options` are those of `lensai sandbox`."""
+    port = _free_port()
+    command = [sys.executable, "-m", "gateway.sandbox", "--port", str(port), "--accept-key", "sk-bench-", *options]
+    with running(command, port, Path(os.devnull)):
+        yield Target("sandbox", port, "/v1/chat/completions", "/v1/chat/completions", None)
+
+
+@contextmanager
+def litellm(
+    upstream_port: int, directory: Path, *, program: str = "litellm", budget_usd: str = ""
+) -> Generator[Target]:
+    """LiteLLM's proxy, one worker, nothing but a model, a master key and, if it is given, a budget of the provider.
+
+    `program` is found on PATH, whatever environment it is in.
+    """
     port, home = _free_port(), directory / "litellm"
     home.mkdir()
-    (home / "config.yaml").write_text(_LITELLM_CONFIG.format(host=HOST, upstream_port=upstream_port, model=MODEL))
+    config = _LITELLM_CONFIG.format(host=HOST, upstream_port=upstream_port, model=MODEL)
+    config += _LITELLM_BUDGET.format(budget_usd=budget_usd) if budget_usd else ""
+    (home / "config.yaml").write_text(config)
     # Its prices from its own package, so that it starts without the network.
     environ = {"LITELLM_MASTER_KEY": METERED_TOKEN, "LITELLM_LOCAL_MODEL_COST_MAP": "True"}
-    command = ["litellm", "--config", "config.yaml", "--host", HOST, "--port", str(port), "--num_workers", "1"]
+    command = [program, "--config", "config.yaml", "--host", HOST, "--port", str(port), "--num_workers", "1"]
     with running(command, port, home / "log", environ, home, _PEER_START_TIMEOUT_S) as pid:
         yield Target("litellm", port, "/v1/chat/completions", "/v1/chat/completions", pid)
 
@@ -141,6 +192,15 @@ model_list:
       api_base: http://{host}:{upstream_port}/v1
       api_key: sk-bench-0123456789abcdef
 """
+# What it offers without a database. It would call again by itself where the provider fails; nothing here does.
+_LITELLM_BUDGET = """\
+router_settings:
+  num_retries: 0
+  provider_budget_config:
+    openai:
+      budget_limit: {budget_usd}
+      time_period: 1d
+"""
 _POLICY = """\
 [projects.bench]
 [credentials.provider]
@@ -156,6 +216,27 @@ id = "{mode}"
 project_id = "bench"
 mode = "{mode}"
 sha256 = "{sha256}"
+user_id = "bench"
+"""
+# A budget of the project, a rate limit of each key, a budget of each user: what a key usually has.
+QUOTAS = """\
+[[quotas]]
+id = "project-month"
+unit = "usd"
+limit_usd = 1000000
+scope = { project = "bench" }
+[[quotas]]
+id = "key-minute"
+unit = "requests"
+limit = 1000000000
+window = "minute"
+scope = { key = "*" }
+[[quotas]]
+id = "user-day"
+unit = "usd"
+limit_usd = 1000000
+window = "day"
+scope = { user = "*" }
 """
 
 

@@ -130,6 +130,24 @@ def _keys(words: Sequence[str]) -> int:
     return run_keys(words, config_path(os.environ), int(time.time()))
 
 
+def _budgets(words: Sequence[str]) -> int:
+    from gateway.cli.budgets import run_budgets
+
+    return run_budgets(words, _settings(os.environ), config_path(os.environ), int(time.time()))
+
+
+def _kill(words: Sequence[str]) -> int:
+    from gateway.cli.kill import run_kill
+
+    return run_kill(words, config_path(os.environ))
+
+
+def _explain(words: Sequence[str]) -> int:
+    from gateway.cli.explain import main as explain
+
+    return explain(words, _settings(os.environ))
+
+
 def _supervise(settings: Settings, *others: Stage) -> int:
     """The workers, and behind them the others, which are stopped once all workers have ended."""
     workers = {f"gateway-{n}": ("gateway", "--worker", str(n)) for n in range(settings.workers)}
@@ -184,6 +202,9 @@ _COMMANDS = {
     "gateway": _Command("the data plane alone", _gateway),
     "lake": _Command("lands finished journal segments as Parquet", _lake),
     "keys": _Command("create, list and revoke keys", _keys),
+    "budgets": _Command("what is left of every quota; minutes of grace for one", _budgets),
+    "kill": _Command("end the calls of a scope and admit no more, until released", _kill),
+    "explain": _Command("why a call was refused, or what it was charged and how that comes", _explain),
     "tail": _Command("a live table of calls", _tail),
     "sandbox": _Command("a simulated provider with a bill of its own", _sandbox),
     "demo": _Command("all of it at once, for a minute, without any provider's key", _demo),

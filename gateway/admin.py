@@ -1,4 +1,4 @@
-"""Owns the admin listener: /healthz, /readyz and /metrics on a socket and threads of their own.
+"""Owns the admin listener: /healthz, /readyz, /metrics and further pages on a socket and threads of their own.
 
 It answers while the event loop is stalled or full, because that is when it is asked. It says only what
 its callers' checks say, and it never sees a request of the proxy.
@@ -9,6 +9,7 @@ import socketserver
 import sys
 import threading
 from collections.abc import Callable, Iterable, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer
 
@@ -22,6 +23,10 @@ if TYPE_CHECKING:
 
 # What is wrong, by subject: {"policy": "none loaded"}; empty when all is well.
 Check = Callable[[], Mapping[str, str]]
+
+# JSON, made at each request and on a thread of the listener's; by path.
+Pages = Mapping[str, Callable[[], bytes]]
+NO_PAGES: Pages = MappingProxyType({})
 
 # A heartbeat comes every quarter of a second; a loop this late serves nobody, and a restart is due.
 HEARTBEAT_AGE_S_MAX = 10.0
@@ -43,9 +48,12 @@ def heartbeat_check(age_s: Callable[[], float]) -> Check:
     return check
 
 
-def admin_app(*, registry: CollectorRegistry, health: Check, ready: Check) -> "WSGIApplication":
-    """The listener's three pages. Any other path is 404, any method but GET 405."""
-    pages: dict[str, WSGIApplication] = {
+def admin_app(
+    *, registry: CollectorRegistry, health: Check, ready: Check, pages: Pages = NO_PAGES
+) -> "WSGIApplication":
+    """The listener's own three pages and the further ones. Any other path is 404, any method but GET 405."""
+    apps: dict[str, WSGIApplication] = {
+        **{path: _page_app(page) for path, page in pages.items()},
         "/healthz": _check_app(health),
         "/readyz": _check_app(ready),
         "/metrics": make_wsgi_app(registry),
@@ -54,7 +62,7 @@ def admin_app(*, registry: CollectorRegistry, health: Check, ready: Check) -> "W
     refused = _answer_app("405 Method Not Allowed", ("Allow", "GET"))
 
     def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
-        page = pages.get(environ["PATH_INFO"], absent)
+        page = apps.get(environ["PATH_INFO"], absent)
         return (page if environ["REQUEST_METHOD"] == "GET" else refused)(environ, start_response)
 
     return app
@@ -67,6 +75,15 @@ def _check_app(check: Check) -> "WSGIApplication":
         wrong = dict(check())
         start_response("503 Service Unavailable" if wrong else "200 OK", [("Content-Type", "application/json")])
         return [msgspec.json.encode({"ok": not wrong, "wrong": wrong}) + b"\n"]
+
+    return app
+
+
+def _page_app(page: Callable[[], bytes]) -> "WSGIApplication":
+    def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
+        content = page()
+        start_response("200 OK", [("Content-Type", "application/json")])
+        return [content]
 
     return app
 
@@ -138,7 +155,9 @@ class Admin:
         self._server.server_close()
 
 
-def start_admin(host: str, port: int, *, registry: CollectorRegistry, health: Check, ready: Check) -> Admin:
+def start_admin(
+    host: str, port: int, *, registry: CollectorRegistry, health: Check, ready: Check, pages: Pages = NO_PAGES
+) -> Admin:
     """Listens at once; port 0 takes a free one. Raises OSError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return Admin(_Server((host, port), family, admin_app(registry=registry, health=health, ready=ready)))
+    return Admin(_Server((host, port), family, admin_app(registry=registry, health=health, ready=ready, pages=pages)))

@@ -142,6 +142,11 @@ class Enforcer:
         self._follow(view)
         return self._table
 
+    def idle(self, view: PolicyView) -> bool:
+        """Whether a policy has nothing to enforce."""
+        self._follow(view)
+        return not self._table and not self._kill_switches
+
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
         self._follow(view)

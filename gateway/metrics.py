@@ -102,6 +102,52 @@ _ROWS = (
     Metric("lensai_policy_version", "gauge", (), "Version of the policy being served.", probed=True),
     Metric("lensai_policy_age_seconds", "gauge", (), "Time since that policy was loaded.", probed=True),
     Metric("lensai_policy_refused", "gauge", (), "1 while the file is bad and an older policy is served.", probed=True),
+    Metric(
+        "lensai_quota_limit",
+        "gauge",
+        ("quota", "unit"),
+        "What a quota allows now, overrides included, in its unit (USD, tokens, requests, calls). Not shown of one "
+        "without a limit.",
+        probed=True,
+    ),
+    Metric(
+        "lensai_quota_settled",
+        "gauge",
+        ("quota", "unit"),
+        "What calls that ended have consumed of it in this window. Of a scope with `*`, here and below, that of the "
+        "value which has consumed most.",
+        probed=True,
+    ),
+    Metric("lensai_quota_held", "gauge", ("quota", "unit"), "What calls under way hold of it.", probed=True),
+    Metric(
+        "lensai_quota_leased",
+        "gauge",
+        ("quota", "unit"),
+        "What of it other gateways may spend without asking. Not shown where none may.",
+        probed=True,
+    ),
+    Metric(
+        "lensai_quota_denials_total",
+        "counter",
+        ("quota", "code"),
+        "Calls and streams that a quota refused or ended, by reason code.",
+        probed=True,
+    ),
+    Metric(
+        "lensai_quota_thresholds_total",
+        "counter",
+        ("quota", "threshold"),
+        "Thresholds that were reached, each once in a window for each counter. `threshold` is per cent.",
+        probed=True,
+    ),
+    Metric(
+        "lensai_quota_soft_failures_total",
+        "counter",
+        ("quota", "reason"),
+        "Calls let through that a quota could not or would not stop: `over_alert` (its action is `alert`), "
+        "`unbounded`, `unpriced`, `ledger_unavailable`.",
+        probed=True,
+    ),
     Metric("lensai_event_loop_lag_seconds", "gauge", (), "The latest the event loop woke recently.", probed=True),
 )
 METRICS = {row.name: row for row in _ROWS}

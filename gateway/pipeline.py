@@ -29,7 +29,7 @@ from gateway.logs import RequestLog
 from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.outgoing import outgoing_head
-from gateway.policy import PolicyHolder
+from gateway.policy import PolicyHolder, PolicyView
 from gateway.quotas import Consumed
 from gateway.request import Request
 from gateway.route import Plan, RouteTable
@@ -43,6 +43,8 @@ from pricing.catalog import Catalog
 
 # Reading an answer of this size takes about a millisecond: a larger one is read on a thread.
 READ_ON_LOOP_BYTES_MAX = 1024 * 1024
+# Of many calls that end at once, so many are settled in a turn of the event loop: about a millisecond.
+SETTLED_AT_ONCE = 16
 # What an operator has to know of each call, within the limits of RequestLog.
 _OUTCOMES_LOGGED: frozenset[Outcome] = frozenset(("upstream_error", "gateway_error"))
 
@@ -99,6 +101,7 @@ class Pipeline:
         # One: a vocabulary takes a second and 75 MB to load, and is loaded once.
         self._thread = ThreadPoolExecutor(1, "metering")
         self._outbox: list[Exchange] = []
+        self._cut: list[tuple[Exchange, int]] | None = None  # ended by the switches being obeyed now, and when
         self._flush_scheduled = False
         # Unique across restarts and nodes without a clock: 64 random bits, then a count.
         self._id_prefix = f"req_{secrets.token_hex(8)}"
@@ -151,6 +154,13 @@ class Pipeline:
             self._telemetry.observe(_stranger(exchange.id, exchange.request.arrived_ns, exchange.refusal))
             return
         ended_ns = self.monotonic_ns()
+        if self._cut is not None:
+            self._cut.append((exchange, ended_ns))
+            return
+        self._conclude(exchange, ended_ns)
+
+    def _conclude(self, exchange: Exchange, ended_ns: int) -> None:
+        """Settles and records a call that ended then, here or from a thread."""
         try:
             charge = self._known_charge(exchange) or self._read_charge(exchange, ended_ns)
         except Exception:  # the record must be written whatever happens
@@ -196,10 +206,24 @@ class Pipeline:
             exchange.admission = admitted
 
     def policy_swapped(self) -> None:
-        """Ends the calls under way that the new policy's kill switches are about."""
+        """Ends the calls under way that the new policy's kill switches are about.
+
+        All are cut before any is settled: reading what a cut stream brought takes as long as cutting it, and estimating
+        the rest of it, on a thread, takes the interpreter away from this one.
+        """
         view = self._policy.current
         if not view.policy.kill_switches:
             return
+        cut: list[tuple[Exchange, int]] = []
+        self._cut = cut
+        try:
+            self._obey_kill_switches(view)
+        finally:
+            self._cut = None
+        if cut:
+            self._background.spawn(self._settle_cut(cut), "settle_cut")
+
+    def _obey_kill_switches(self, view: PolicyView) -> None:
         for exchange in list(self.live):
             plan, call = exchange.plan, exchange.call
             if plan is None or call is None:
@@ -208,6 +232,13 @@ class Pipeline:
             if killed is not None:
                 exchange.outcome = "cancelled"
                 exchange.stop(killed)
+
+    async def _settle_cut(self, cut: list[tuple[Exchange, int]]) -> None:
+        """A few in a turn, the first of them when the connections of all have been closed."""
+        for number, (exchange, ended_ns) in enumerate(cut):
+            if number % SETTLED_AT_ONCE == 0:
+                await asyncio.sleep(0)
+            self._conclude(exchange, ended_ns)
 
     def expire(self, now_ns: int) -> None:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
@@ -262,6 +293,8 @@ class Pipeline:
         plan, call = exchange.plan, exchange.call
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
+        if self._enforcer.idle(plan.view):
+            return None
         killed = self._enforcer.killed(plan.view, plan.caller, plan.route, call)
         if killed is not None:
             return killed

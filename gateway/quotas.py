@@ -18,6 +18,8 @@ from gateway.route import Route
 
 # What the amount of a hold is counted in, for quotas that need to know how much a call may consume.
 BOUNDED_UNITS = frozenset(("usd", "tokens_in", "tokens_out", "tokens"))
+# Calls alike in everything that quotas are of, whose counters are remembered: some 2 KB each.
+ALIKE_MAX = 4096
 # The period of calls at a time.
 _NOW = Period("now", 0, NEVER_S)
 _DIMENSIONS: tuple[Dimension, ...] = (
@@ -39,21 +41,10 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     quota: Quota
     counter: str
     period: Period
-    scope: tuple[tuple[Dimension, str], ...] = ()  # as it is counted
-
-    @property
-    def blocks(self) -> bool:
-        return self.quota.action == "block" and self.quota.limit is not None
-
-    @property
-    def varies(self) -> bool:
-        """Whether callers choose some of its counter's name."""
-        return "|" in self.counter
-
-    @property
-    def needs_bound(self) -> bool:
-        """Whether what the call may consume must be known before it is let through."""
-        return self.blocks and self.quota.unit in BOUNDED_UNITS
+    scope: tuple[tuple[Dimension, str], ...]  # as it is counted
+    blocks: bool
+    needs_bound: bool  # what the call may consume must be known before it is let through
+    varies: bool  # callers choose some of its counter's name
 
 
 class _Ready:
@@ -61,6 +52,8 @@ class _Ready:
 
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
+        self.blocks = quota.action == "block" and quota.limit is not None
+        self.needs_bound = self.blocks and quota.unit in BOUNDED_UNITS
         scope = quota.scope
         self.fixed: tuple[tuple[Dimension, str], ...] = tuple(
             (name, scope[name]) for name in _DIMENSIONS if scope.get(name, "*") != "*"
@@ -73,6 +66,14 @@ class _Ready:
         if not self._period.starts_at_s <= at_s < self._period.ends_at_s:
             self._period = period(self.quota.window, self.quota.time_zone, at_s)
         return self._period
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """The counters of calls that are alike, and the time in which they are these."""
+
+    dues: tuple[Due, ...]
+    starts_at_s: int
+    ends_at_s: int
 
 
 class QuotaTable:
@@ -90,17 +91,32 @@ class QuotaTable:
             for project in policy.projects
         }
         self.quotas: Mapping[str, Quota] = {quota.id: quota for quota in policy.quotas}
+        self._found: dict[tuple[object, ...], _Found] = {}
 
     def __bool__(self) -> bool:
         return bool(self.quotas)
 
     def due(self, caller: Caller, route: Route, call: Call, at_s: int) -> tuple[Due, ...]:
         """The counters of every quota in whose scope the call lies, one for each value that it has of a "*"."""
+        alike = (
+            caller.key.id, caller.team, caller.route, caller.tags,
+            call.user_id, call.model, route.endpoint.name, route.destination.upstream.name,
+        )  # fmt: skip
+        found = self._found.get(alike)
+        if found is None or not found.starts_at_s <= at_s < found.ends_at_s:
+            found = self._find(caller, route, call, at_s)
+            if len(self._found) >= ALIKE_MAX:
+                self._found.clear()
+            self._found[alike] = found
+        return found.dues
+
+    def _find(self, caller: Caller, route: Route, call: Call, at_s: int) -> _Found:
         quotas = self._by_project.get(caller.project.id, self._elsewhere)
-        if not quotas:
-            return ()
         values = _values(caller, route, call)
-        return tuple(due for ready in quotas for due in _due(ready, values, at_s))
+        dues = tuple(due for ready in quotas for due in _due(ready, values, at_s))
+        # A quota that is not due now is not due later: its scope, not its window, says so.
+        starts_at_s = max((due.period.starts_at_s for due in dues), default=0)
+        return _Found(dues, starts_at_s, min((due.period.ends_at_s for due in dues), default=NEVER_S))
 
     def limit(self, due: Due, at_s: int) -> int | None:
         """What refuses now; None: nothing does."""
@@ -160,12 +176,13 @@ def _due(ready: _Ready, values: Mapping[Dimension, tuple[str, ...]], at_s: int) 
     now = ready.period(at_s)
     stem = f"{ready.quota.id}@{now.name}"
     if not ready.varying:
-        yield Due(ready.quota, stem, now, ready.fixed)
+        yield Due(ready.quota, stem, now, ready.fixed, ready.blocks, ready.needs_bound, varies=False)
         return
     for varied in product(*(values[name] for name in ready.varying)):
         scope = tuple(zip(ready.varying, varied, strict=True))
         suffix = "".join(f"|{name}={value}" for name, value in scope)
-        yield Due(ready.quota, stem + suffix, now, ready.fixed + scope)
+        counted = ready.fixed + scope
+        yield Due(ready.quota, stem + suffix, now, counted, ready.blocks, ready.needs_bound, varies=True)
 
 
 def _amount(quota: Quota, most: Most) -> int:

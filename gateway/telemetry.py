@@ -23,7 +23,8 @@ MODELS_MAX = 1_000
 CELLS_MAX = 10_000
 OTHER = "other"
 
-Probe = Callable[[], float | None]  # None: not known now, and not shown
+# None: not known now, and not shown. Of a metric with labels, values by those.
+Probe = Callable[[], float | Mapping[tuple[str, ...], float] | None]
 _CellId = tuple[str, str, str, str, str, int, str]
 _Samples = Counter[tuple[str, ...]]
 
@@ -194,7 +195,10 @@ def _histogram(name: str, sums: Mapping[tuple[str, ...], list[int]], bounds_us: 
     return family
 
 
-def _probed(name: str, value: float) -> Family:
-    if METRICS[name].kind == "counter":
-        return CounterMetricFamily(name.removesuffix("_total"), METRICS[name].help, value=value)
-    return GaugeMetricFamily(name, METRICS[name].help, value=value)
+def _probed(name: str, value: float | Mapping[tuple[str, ...], float]) -> Family:
+    metric = METRICS[name]
+    make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
+    family = make(name.removesuffix("_total"), metric.help, labels=metric.labels)
+    for labels, sample in sorted(value.items()) if isinstance(value, Mapping) else [((), value)]:
+        family.add_metric(labels, sample)
+    return family

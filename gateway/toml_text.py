@@ -47,6 +47,7 @@ class Lines:
         self._array_sizes: dict[Path, int] = {}
         prefix: Path = ()
         opened = _Span()
+        self._lines = text.count("\n") + 1
         # Not splitlines: a line separator of Unicode ends no line of TOML.
         for number, line in enumerate(text.split("\n"), start=1):
             if opened.closed and (header := _HEADER.match(line)):
@@ -63,6 +64,12 @@ class Lines:
         while path and path not in self._line_at:
             path = path[:-1]
         return self._line_at.get(path, 1)
+
+    def span(self, path: Path) -> tuple[int, int]:
+        """A table's first line, and the line of what follows it: the next table, or one beyond the text."""
+        begin = self[path]
+        after = [line for other, line in self._line_at.items() if other[: len(path)] != path and line > begin]
+        return begin, min(after, default=self._lines + 1)
 
     def __contains__(self, path: Path) -> bool:
         """Whether the path has a line of its own."""

@@ -107,6 +107,8 @@ class Counters:
         if not counter.whole or not counter.thresholds:
             return None
         reached = counter.settled * 100 // counter.whole
+        if reached <= counter.told or reached < counter.thresholds[0]:
+            return None
         percent = max((one for one in counter.thresholds if counter.told < one <= reached), default=0)
         if not percent:
             return None

@@ -32,6 +32,9 @@ MAY_IMPORT = {
     "gateway.endpoints": (),
     "gateway.providers": ("gateway.endpoints",),
     "gateway.faults": ("gateway.endpoints", "gateway.wire", "pricing.money"),
+    "gateway.budgets_page": (
+        "gateway.contract.policy", "gateway.faults", "gateway.ledger", "gateway.quota_rules", "pricing.money",
+    ),
     "gateway.quota_words": ("gateway.contract.policy", "gateway.faults", "pricing.money"),
     "gateway.request": ("gateway.wire",),
     "gateway.settings": ("gateway.proxy", "gateway.toml_text"),
@@ -57,24 +60,37 @@ MAY_IMPORT = {
     ),
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
-    "gateway.kill_switch": (*VALUES, *STAGES[:2]),
     # What a call can cost at most, between examine and admit.
     "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
     "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds"),
+    "gateway.kill_switch": (*VALUES, *STAGES[:2]),
+    # What quotas ask of a call before it is sent, and how they answer.
+    "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window"),
+    "gateway.cap": VALUES,
+    "gateway.enforce": (
+        *VALUES, *STAGES[:3], "gateway.cap", "gateway.kill_switch", "gateway.ledger.base", "gateway.ledger.window",
+        "gateway.quota_words", "gateway.quotas", "gateway.worst_case",
+    ),
+    "gateway.books": (
+        "gateway.contract.record", "gateway.faults", "gateway.journal.frame", "gateway.ledger.base",
+        "gateway.ledger.embedded",
+    ),
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),
     "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
     "gateway.tunnel": (*VALUES, "gateway.examine_socket", "gateway.session_tap"),
     "gateway.forward": (
-        *VALUES, *STAGES[:5], "gateway.session_tap", "gateway.tap", "gateway.tunnel", "gateway.upstream",
+        *VALUES, *STAGES[:5], "gateway.enforce", "gateway.session_tap", "gateway.tap", "gateway.tunnel",
+        "gateway.upstream",
     ),
     "gateway.summarize": (*VALUES, *STAGES[:7], "gateway.session_tap"),
     "gateway.connect": (*VALUES, "gateway.blocking", "gateway.route"),
     "gateway.upstream": (*VALUES, "gateway.background", "gateway.connect", "gateway.route"),
     "gateway.connection": (*VALUES, "gateway.forward", "gateway.route", "gateway.tunnel"),
     "gateway.pipeline": (
-        *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.examine_socket", "gateway.journal.writer",
-        "gateway.logs", "gateway.session_tap", "gateway.telemetry", "gateway.upstream",
+        *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.enforce", "gateway.examine_socket",
+        "gateway.journal.writer", "gateway.ledger.base", "gateway.logs", "gateway.quotas", "gateway.session_tap",
+        "gateway.telemetry", "gateway.upstream",
     ),
     # What is seen from outside.
     "gateway.background": (),

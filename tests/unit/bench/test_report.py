@@ -28,6 +28,16 @@ def test_ratio_is_the_median_of_each_rounds_own() -> None:
     assert "| JSON | gateway | 40.0 | call | 25% | **2.00** | 1.50 to 3.00 |" in text
 
 
+def test_what_a_variant_of_the_gateway_takes_more_is_in_percent() -> None:
+    rounds = [
+        {"gateway": _measured("gateway", plain), "quotas": _measured("quotas", more)}
+        for plain, more in ((100, 110), (200, 204), (100, 120))
+    ]
+    text = markdown(Run("2026-01-01", {}, [Rounds(_JSON, rounds, {})]))
+    assert "| JSON | quotas | **+10.0** | +2.0 to +20.0 |" in text
+    assert "| JSON | gateway | **" not in text
+
+
 def test_what_a_proxy_adds_is_the_median_of_the_rounds_differences() -> None:
     rounds = [
         {"direct": _measured("direct", None, 0, base), "nginx": _measured("nginx", 20, 0, base + more)}

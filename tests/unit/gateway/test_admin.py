@@ -15,6 +15,13 @@ def well() -> Mapping[str, str]:
     return {}
 
 
+def broken() -> bytes:
+    raise RuntimeError("the ledger is gone")
+
+
+PAGES = {"/budgets": lambda: b'{"counters":[]}\n', "/broken": broken}
+
+
 @pytest.fixture
 def wrong() -> dict[str, str]:
     """What `ready` finds wrong; tests change it."""
@@ -24,7 +31,7 @@ def wrong() -> dict[str, str]:
 @pytest.fixture
 def listener(wrong: dict[str, str]) -> Iterator[Admin]:
     telemetry = Telemetry({"lensai_connections": lambda: 2})
-    running = start_admin("127.0.0.1", 0, registry=telemetry.registry(), health=well, ready=lambda: wrong)
+    running = start_admin("127.0.0.1", 0, registry=telemetry.registry(), health=well, ready=lambda: wrong, pages=PAGES)
     yield running
     running.close()
 
@@ -62,6 +69,18 @@ def test_metrics_are_prometheus_text(listener: Admin) -> None:
     assert response.status == 200
     assert (response.getheader("Content-Type") or "").startswith("text/plain")
     assert b"\nlensai_connections 2.0\n" in body
+
+
+def test_a_further_page_is_made_when_it_is_asked_for(listener: Admin) -> None:
+    response, body = ask(listener, "/budgets")
+    assert (response.status, response.getheader("Content-Type")) == (200, "application/json")
+    assert json.loads(body) == {"counters": []}
+    assert ask(listener, "/budgets", "POST")[0].status == 405
+
+
+def test_a_page_that_fails_is_an_error_and_the_listener_stays(listener: Admin) -> None:
+    assert ask(listener, "/broken")[0].status == 500
+    assert ask(listener, "/healthz")[0].status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/metrics/", "/healthz/x", "/v1/models"])

@@ -6,7 +6,7 @@ import pytest
 from gateway.contract.policy import Quota, QuotaOverride
 from gateway.examine import Call
 from gateway.ledger.base import Hold
-from gateway.quotas import Consumed, Due, Most, QuotaTable, charged
+from gateway.quotas import ALIKE_MAX, Consumed, Due, Most, QuotaTable, charged
 from tests.support.data_plane import upstreams_at
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
 
@@ -26,11 +26,13 @@ def table_of(*quotas: Quota, overrides: tuple[QuotaOverride, ...] = ()) -> Quota
     return QuotaTable(msgspec.structs.replace(policy, quotas=quotas, quota_overrides=overrides))
 
 
-def dues(table: QuotaTable, *lines: bytes, model: str = "gpt-4o-mini", user_id: str = "zoe") -> tuple[Due, ...]:
+def dues(
+    table: QuotaTable, *lines: bytes, model: str = "gpt-4o-mini", user_id: str = "zoe", at_s: int = NOW_S
+) -> tuple[Due, ...]:
     view, request = view_of(UPSTREAMS, KEY), request_of(PATH, BODY, *lines)
     caller = caller_of(request, view)
     call = Call(model, False, caller.user_id if lines else user_id, BODY, False, BODY)
-    return table.due(caller, route_of(request, view), call, NOW_S)
+    return table.due(caller, route_of(request, view), call, at_s)
 
 
 def counters(found: tuple[Due, ...]) -> list[str]:
@@ -81,6 +83,26 @@ def test_what_a_caller_says_comes_beside_what_its_key_says():
     found = dues(table, b"x-lensai-user: max", b"x-lensai-team: other")
 
     assert counters(found) == [f"each@{MONTH}|user=max", f"each@{MONTH}|user=zoe", f"zoe@{MONTH}", f"c@{MONTH}"]
+
+
+def test_counters_are_those_of_the_window_a_call_lies_in():
+    table = table_of(quota("slow"), quota("fast", unit="requests", window="minute"))
+    first, again, next_minute, back = (dues(table, at_s=NOW_S + s) for s in (0, 1, 60, 0))
+
+    assert again is first, "calls that are alike have their counters looked up once"
+    assert counters(first)[0] == counters(next_minute)[0]
+    assert counters(first)[1] != counters(next_minute)[1]
+    assert back == first
+
+
+def test_more_callers_than_are_remembered_have_their_own_counters_all_the_same():
+    table = table_of(quota(scope={"user": "*"}))
+    view, request = view_of(UPSTREAMS, KEY), request_of(PATH, BODY)
+    caller, route = caller_of(request, view), route_of(request, view)
+
+    for number in (*range(ALIKE_MAX + 1), 0):
+        call = Call("gpt-4o-mini", False, f"user-{number}", BODY, False, BODY)
+        assert table.due(caller, route, call, NOW_S)[0].counter == f"q@{MONTH}|user=user-{number}"
 
 
 def test_calls_at_a_time_have_no_window():

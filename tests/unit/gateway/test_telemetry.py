@@ -1,3 +1,4 @@
+from functools import partial
 from typing import Any
 
 import pytest
@@ -5,7 +6,7 @@ from prometheus_client.exposition import generate_latest
 
 from gateway import telemetry
 from gateway.contract.record import Record
-from gateway.metrics import METRICS
+from gateway.metrics import METRICS, Metric
 from gateway.telemetry import Telemetry
 
 CHAT = {"provider": "openai", "model": "gpt-4o-mini", "endpoint": "chat.completions"}
@@ -188,13 +189,27 @@ def test_probes_are_read_at_the_scrape_and_left_out_while_unknown() -> None:
     assert value(counted, "lensai_connections") is None
 
 
+def _one(metric: Metric) -> float | dict[tuple[str, ...], float]:
+    return {metric.labels: 1} if metric.labels else 1
+
+
+def test_a_probe_of_a_metric_with_labels_tells_each() -> None:
+    held = {("web", "usd"): 0.5, ("at-once", "concurrent"): 3.0}
+    shown = generate_latest(Telemetry({"lensai_quota_held": lambda: held}).registry()).decode()
+    assert 'lensai_quota_held{quota="web",unit="usd"} 0.5' in shown
+    assert 'lensai_quota_held{quota="at-once",unit="concurrent"} 3.0' in shown
+    denials = {("web", "budget_exceeded"): 2.0}
+    shown = generate_latest(Telemetry({"lensai_quota_denials_total": lambda: denials}).registry()).decode()
+    assert 'lensai_quota_denials_total{code="budget_exceeded",quota="web"} 2.0' in shown
+
+
 def test_only_probed_metrics_take_a_probe() -> None:
     with pytest.raises(ValueError, match="lensai_requests_total"):
         Telemetry({"lensai_requests_total": lambda: 1})
 
 
 def test_what_is_shown_is_what_is_documented() -> None:
-    counted = Telemetry({name: lambda: 1 for name, metric in METRICS.items() if metric.probed})
+    counted = Telemetry({name: partial(_one, metric) for name, metric in METRICS.items() if metric.probed})
     counted.observe(ended(price_match="unpriced"))
     counted.observe(ended(outcome="refused"))
     counted.observe(ended(outcome="upstream_error"))

@@ -97,3 +97,10 @@ def test_a_literal_string_may_span_lines():
 def test_a_table_is_told_from_other_values():
     assert table({"a": 1}) == {"a": 1}
     assert table([1]) is None
+
+
+def test_a_table_reaches_to_the_next_one_or_to_the_end():
+    lines = Lines("[a]\nx = 1\n\n[[b]]\ny = [\n 2,\n]\n[b.c]\nz = 3\n[[b]]\n")
+    assert lines.span(("a",)) == (1, 4)
+    assert lines.span(("b", 0)) == (4, 10)
+    assert lines.span(("b", 1)) == (10, 12)

@@ -55,6 +55,8 @@ def test_unknown_is_null_and_never_zero() -> None:
         "upstream_status",
         "metadata",
         "work_id",
+        "counters",
+        "ledger_seq",
     }
     assert {name for name, value in row.items() if value is None} == unknown | set(BUCKETS) | {"buckets_more"}
 

@@ -2,7 +2,7 @@ from pathlib import Path
 
 from gateway.contract.record import Record
 from gateway.lake.batch import to_table
-from gateway.lake.landed import landed_files, landed_ids
+from gateway.lake.landed import landed_files, landed_ids, landed_record
 from gateway.lake.parquet import encode_parquet
 
 
@@ -25,3 +25,21 @@ def test_files_come_by_day_and_drafts_not_at_all(tmp_path: Path) -> None:
 
 def test_a_lake_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:
     assert landed_files(tmp_path / "lake") == []
+
+
+def test_a_record_comes_back_as_it_was(tmp_path: Path) -> None:
+    record = Record(
+        request_id="a", ts_ns=1_800_000_000_123_456_000, project_id="web", tags=("x", "y"), metadata='{"a":1}',
+        model="m", stream=True, outcome="ok", status=200, provenance="reported", tokens_in=3, cost_nanousd=1,
+        buckets={"input_text": 3, "of_a_later_version": 4}, price_match="exact", latency_us=1_234_567, ttft_us=None,
+        upstream_status=200, flags=("drained",), work_id="openai:1",
+    )  # fmt: skip
+    plain = Record(request_id="b", ts_ns=0)
+    file = tmp_path / "a.parquet"
+    file.write_bytes(encode_parquet(to_table([record, plain]), "digest"))
+
+    assert landed_record(file, "a") == record
+    assert landed_record(file, "b") == plain
+    assert landed_record(file, "c") is None
+    file.write_bytes(b"PAR1")
+    assert landed_record(file, "a") is None

@@ -1,0 +1,301 @@
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import msgspec
+import pytest
+
+from gateway.contract.policy import KillSwitch, Quota
+from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Cardinality, Enforcer, Waiting
+from gateway.examine import Call, examine
+from gateway.faults import Refusal
+from gateway.identify import Caller
+from gateway.ledger.base import Balance, Hold, Shortage, Unreachable
+from gateway.ledger.embedded import EmbeddedLedger
+from gateway.policy import PolicyView
+from gateway.quotas import Consumed, QuotaTable
+from gateway.route import Route
+from pricing.catalog import Catalog
+from tests.support.data_plane import upstreams_at
+from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
+
+CATALOG = Catalog.load()
+CHAT = b'{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":"%b"}]}'
+STREAM = b'{"model":"gpt-4o-mini","stream":true,"messages":[{"role":"user","content":"Hi"}]}'
+
+
+class Stage:
+    """One caller, whose calls are judged under some quotas."""
+
+    def __init__(
+        self, *quotas: Quota, key: str = "", switches: tuple[KillSwitch, ...] = (), alone: bool = True
+    ) -> None:
+        policy = view_of(upstreams_at(1, "openai"), key).policy
+        self.view = PolicyView(msgspec.structs.replace(policy, quotas=quotas, kill_switches=switches))
+        self.ledger = EmbeddedLedger()
+        self.thread = ThreadPoolExecutor(1)
+        self.enforcer = Enforcer(self.ledger, lambda: CATALOG, self.thread, alone=alone)
+
+    def made(self, body: bytes, *lines: bytes) -> tuple[Caller, Route, Call]:
+        request = request_of("/openai/v1/chat/completions", body, *lines)
+        caller, route = caller_of(request, self.view), route_of(request, self.view)
+        call = examine(request, caller, route, 1 << 20)
+        assert isinstance(call, Call)
+        return caller, route, call
+
+    def admit(self, id: str, body: bytes = CHAT % b"Hi", *lines: bytes) -> Any:
+        return self.enforcer.admit(id, self.view, *self.made(body, *lines), NOW_S)
+
+    async def wait(self, id: str, waiting: Any, body: bytes, *, guaranteed: bool = False) -> Any:
+        assert isinstance(waiting, Waiting)
+        _, route, call = self.made(body)
+        return await self.enforcer.admit_waiting(id, waiting, route, call, NOW_S, guaranteed=guaranteed)
+
+
+@pytest.fixture
+def stages() -> Iterator[list[Stage]]:
+    made: list[Stage] = []
+    yield made
+    for stage in made:
+        stage.thread.shutdown()
+
+
+def quota(id: str = "q", **fields: Any) -> Quota:
+    return Quota(**{"id": id, "unit": "usd", "limit": 10**9, "window": "total"} | fields)
+
+
+def test_without_quotas_there_is_nothing_to_hold():
+    stage = Stage()
+    assert stage.enforcer.idle(stage.view)
+    assert stage.admit("a") is None
+
+
+def test_a_call_outside_every_scope_holds_nothing():
+    stage = Stage(quota(scope={"project": "another"}))
+    assert not stage.enforcer.idle(stage.view)
+    assert stage.admit("a") is None
+
+
+def test_a_call_that_fits_holds_its_worst_case_and_settles_to_its_cost():
+    stage = Stage(quota(), quota("calls", unit="requests", limit=5))
+    admission = stage.admit("a")
+    assert isinstance(admission, Admission)
+    assert admission.worst is not None
+    assert stage.ledger.held("a") == {"q@total": admission.worst.nanousd, "calls@total": 1}
+
+    charged, seq = stage.enforcer.settle("a", admission, Consumed(True, 7, 1, 2))
+
+    assert (charged, seq) == ({"q@total": 7, "calls@total": 1}, 1)
+    assert stage.ledger.counters() == {"q@total": Balance(7), "calls@total": Balance(1)}
+
+
+def test_a_call_that_was_never_sent_is_given_back():
+    stage = Stage(quota())
+    admission = stage.admit("a")
+
+    assert stage.enforcer.settle("a", admission, None) == ({}, 1)
+    assert stage.ledger.balance("q@total") == Balance()
+
+
+def test_a_limit_that_tells_only_needs_no_bound_and_refuses_nothing():
+    stage = Stage(quota(action="alert", limit=0))
+    admission = stage.admit("a", b'{"model":"unheard-of","messages":[]}')
+
+    assert isinstance(admission, Admission)
+    assert stage.ledger.held("a") == {"q@total": 0}
+    assert stage.enforcer.settle("a", admission, Consumed(False, 9, 1, 2))[0] == {"q@total": 9}
+
+
+def test_what_has_no_bound_is_refused_unless_there_is_a_ceiling_for_it():
+    """Case 53."""
+    unknown = b'{"model":"unheard-of","messages":[]}'
+    refusal = Stage(quota()).admit("a", unknown)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.status) == ("unbounded_cost", 403)
+    assert "unheard-of" in refusal.message
+
+    stage = Stage(quota(ceiling=500))
+    assert isinstance(stage.admit("a", unknown), Admission)
+    assert stage.ledger.held("a") == {"q@total": 500}
+
+
+def test_several_processes_without_one_ledger_refuse_what_blocks():
+    stage = Stage(quota(), alone=False)
+    refusal = stage.admit("a")
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.retryable) == ("ledger_unavailable", False)
+    assert isinstance(Stage(quota(action="alert"), alone=False).admit("a"), Admission)
+
+
+async def test_a_bound_that_does_not_fit_is_counted_exactly_before_anybody_is_refused(stages: list[Stage]):
+    body = CHAT % (b"hello " * 2000)
+    loose = Stage(quota(limit=10**12)).admit("a", body)
+    stage = Stage(quota(limit=loose.worst.nanousd - 1))
+    stages.append(stage)
+
+    waiting = stage.admit("a", body)
+    admission = await stage.wait("a", waiting, body)
+
+    assert isinstance(admission, Admission)
+    assert stage.ledger.balance("q@total").held < loose.worst.nanousd
+
+
+async def test_what_does_not_fit_exactly_either_is_refused_with_what_is_left(stages: list[Stage]):
+    stage = Stage(quota(limit=1000))
+    stages.append(stage)
+
+    refusal = await stage.wait("a", stage.admit("a"), CHAT % b"Hi")
+
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.status) == ("budget_exceeded", 402)
+    assert refusal.hit is not None
+    assert (refusal.hit.quota, refusal.hit.remaining) == ("q", 1000)
+    assert stage.ledger.held("a") == {}
+
+
+async def test_a_guaranteed_call_is_let_write_what_every_counter_affords(stages: list[Stage]):
+    worst = Stage(quota()).admit("a").worst
+    affordable = worst.bound.nanousd(40)
+    stage = Stage(quota(limit=affordable + 1), quota("out", unit="tokens_out", limit=30), key='mode = "guaranteed"')
+    stages.append(stage)
+
+    admission = await stage.wait("a", stage.admit("a"), CHAT % b"Hi", guaranteed=True)
+
+    assert isinstance(admission, Admission)
+    assert admission.tokens_out == 30
+    assert admission.body is not None
+    assert b'"max_tokens":30' in admission.body
+    assert stage.ledger.held("a") == {"q@total": worst.bound.nanousd(30), "out@total": 30}
+
+
+async def test_a_guaranteed_call_whose_input_alone_is_too_dear_is_refused(stages: list[Stage]):
+    stage = Stage(quota(limit=10), key='mode = "guaranteed"')
+    stages.append(stage)
+
+    refusal = await stage.wait("a", stage.admit("a"), CHAT % b"Hi", guaranteed=True)
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "budget_exceeded"
+
+
+def test_a_stream_without_a_cap_holds_all_of_it_where_that_is_little_and_a_slice_where_it_is_not():
+    ample = Stage(quota(limit=10**12)).admit("a", STREAM)
+    assert not ample.pays_as_it_goes
+
+    scarce = Stage(quota(limit=3 * 10**6)).admit("a", STREAM)
+    assert (scarce.pays_as_it_goes, scarce.tokens_out) == (True, SLICE_TOKENS)
+
+
+def test_a_stream_takes_more_before_it_has_used_what_it_holds():
+    stage = Stage(quota(limit=6 * 10**6))
+    admission = stage.admit("a", STREAM)
+    assert not admission.runs_out(SLICE_TOKENS - LEAD_TOKENS)
+    assert admission.runs_out(SLICE_TOKENS - LEAD_TOKENS + 1)
+    before = stage.ledger.held("a")["q@total"]
+
+    assert stage.enforcer.extend("a", admission, SLICE_TOKENS - LEAD_TOKENS + 1, NOW_S) is None
+
+    assert admission.tokens_out == 2 * SLICE_TOKENS + 1
+    assert admission.worst.bound.nanousd(admission.tokens_out) == stage.ledger.held("a")["q@total"] > before
+    short = stage.enforcer.extend("a", admission, 2 * SLICE_TOKENS, NOW_S)
+    assert isinstance(short, Shortage)
+    refusal = stage.enforcer.refusal(admission, short, NOW_S, midstream=True)
+    assert refusal.code == "budget_exhausted_midstream"
+
+
+def test_a_ledger_that_cannot_be_asked_is_no_budget_that_is_spent():
+    stage = Stage(quota())
+    admission = stage.admit("a")
+
+    refusal = stage.enforcer.refusal(admission, Unreachable("q@total"), NOW_S)
+
+    assert (refusal.code, refusal.status) == ("ledger_unavailable", 503)
+
+
+def test_a_kill_switch_is_found_and_says_why():
+    stage = Stage(switches=(KillSwitch("stop", {"project": "web"}, "incident 7"),))
+    assert not stage.enforcer.idle(stage.view)
+    caller, route, call = stage.made(CHAT % b"Hi")
+
+    refusal = stage.enforcer.killed(stage.view, caller, route, call)
+
+    assert refusal is not None
+    assert (refusal.code, "incident 7" in refusal.message) == ("kill_switch", True)
+
+
+def test_values_that_callers_make_up_are_bounded_and_known_ones_stay_let_in():
+    stage = Stage(quota(scope={"user": "*"}, values_max=2))
+    for id, user in (("a", b"ann"), ("b", b"bob"), ("c", b"ann")):
+        assert isinstance(stage.admit(id, CHAT % b"Hi", b"x-lensai-user: " + user), Admission)
+
+    refusal = stage.admit("d", CHAT % b"Hi", b"x-lensai-user: cyd")
+
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "scope_values_exceeded"
+
+
+def test_where_nothing_blocks_further_values_are_not_counted():
+    stage = Stage(quota(scope={"user": "*"}, values_max=1, action="alert"))
+    stage.admit("a", CHAT % b"Hi", b"x-lensai-user: ann")
+
+    admission = stage.admit("b", CHAT % b"Hi", b"x-lensai-user: bob")
+
+    assert admission.dues == ()
+
+
+class Counted:
+    """A ledger that has these counters."""
+
+    def __init__(self, balances: Mapping[str, Balance]) -> None:
+        self.balances = balances
+
+    def counters(self) -> Mapping[str, Balance]:
+        return self.balances
+
+
+def dues(table: QuotaTable, stage: Stage, user: bytes, at_s: int = NOW_S) -> Any:
+    return table.due(*stage.made(CHAT % b"Hi", b"x-lensai-user: " + user), at_s)[0]
+
+
+def test_values_are_told_from_the_ledger_after_a_restart_and_anew_in_each_window():
+    stage = Stage(quota(scope={"user": "*"}, values_max=1, window="minute"))
+    table = QuotaTable(stage.view.policy)
+    ann, bob = dues(table, stage, b"ann"), dues(table, stage, b"bob")
+    cardinality = Cardinality(Counted({ann.counter: Balance(1)}))  # type: ignore[arg-type]
+
+    assert not cardinality.admits(bob)
+    assert cardinality.admits(ann)
+    assert cardinality.admits(dues(table, stage, b"bob", NOW_S + 60))
+
+
+def test_of_calls_at_a_time_only_those_under_way_count():
+    stage = Stage(quota(scope={"user": "*"}, values_max=1, unit="concurrent"))
+    table = QuotaTable(stage.view.policy)
+    ann, bob = dues(table, stage, b"ann"), dues(table, stage, b"bob")
+    balances = {ann.counter: Balance(0, 1)}
+    cardinality = Cardinality(Counted(balances))  # type: ignore[arg-type]
+
+    assert not cardinality.admits(bob)
+    balances[ann.counter] = Balance(0, 0)
+    assert cardinality.admits(bob)
+
+
+async def test_what_lies_elsewhere_is_fetched_before_anybody_is_refused(stages: list[Stage]):
+    stage = Stage(quota(limit=10**6))
+    stages.append(stage)
+
+    class Lender(EmbeddedLedger):
+        """Has nothing until it is asked."""
+
+        lent = False
+
+        async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
+            self.lent = True
+            return None
+
+    lender = Lender()
+    reserve = lender.reserve
+    lender.reserve = lambda id, holds: reserve(id, holds) if lender.lent else Shortage(holds[0].counter, 1, 0)
+    stage.enforcer.ledger = lender
+
+    assert isinstance(await stage.wait("a", stage.admit("a"), CHAT % b"Hi"), Admission)
