@@ -28,6 +28,7 @@ from gateway.wire import upgrade
 from gateway.wire.encoding import DecodeFault
 from gateway.wire.headers import REQUEST_ID_HEADERS, response_head, without_secret
 from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
+from pricing.catalog import Catalog
 
 _EVENT_STREAM = b"text/event-stream"
 # Streams in other framings: Ollama's and Cohere's lines of JSON, Bedrock's binary frames.
@@ -96,6 +97,7 @@ class Exchange:
         self.admitted = False
         self.waits = False  # for what its quotas hold elsewhere
         self.admission: Admission | None = None  # None: no quota touches it
+        self.catalog: Catalog | None = None  # the prices it was admitted at
         self.counters: dict[str, int] | None = None  # what they were charged
         self.ledger_seq = 0
         # As an upstream's Receiver.

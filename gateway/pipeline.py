@@ -177,7 +177,7 @@ class Pipeline:
         began_s = (exchange.request.arrived_ns + measured.began_ns - exchange.request.started_ns) // 1_000_000_000
         asked = msgspec.structs.replace(call, model=measured.model)
         try:
-            charge = settle(measured.reading, plan.route, asked, self._catalog(), began_s)
+            charge = settle(measured.reading, plan.route, asked, self._prices(exchange), began_s)
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
@@ -192,6 +192,7 @@ class Pipeline:
         plan, call = exchange.plan, exchange.call
         if exchange.admission is None or plan is None or call is None:
             return
+        exchange.catalog = self._catalog()
         at_s = self.now_ns() // 1_000_000_000
         asked = msgspec.structs.replace(call, model=model)
         admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
@@ -285,7 +286,7 @@ class Pipeline:
             call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
         if isinstance(call, Refusal):
             return call
-        exchange.call = call
+        exchange.call, exchange.catalog = call, self._catalog()
         return admit(self._gate, journal_accepting=self._journal.accepting)
 
     def _hold(self, exchange: Exchange) -> Refusal | None:
@@ -406,7 +407,11 @@ class Pipeline:
         assert plan is not None, "an answer without a plan"
         assert call is not None, "an answer without a call"
         at_s = exchange.request.arrived_ns // 1_000_000_000
-        return settle(reading, plan.route, call, self._catalog(), at_s, served_by=exchange.served_by)
+        return settle(reading, plan.route, call, self._prices(exchange), at_s, served_by=exchange.served_by)
+
+    def _prices(self, exchange: Exchange) -> Catalog:
+        """Those it was admitted at: what was held is of them, whatever the policy says by now."""
+        return exchange.catalog or self._catalog()
 
     async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""

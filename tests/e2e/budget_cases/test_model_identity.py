@@ -26,7 +26,7 @@ DENIED = [
     ),
     *(
         Denied(53, model, chat(model=model, max_tokens=5))
-        for model in ("gpt-7", "ft:gpt-4o-mini-2024-07-18:acme::id", "claude-haiku-4-5", "acme-1")
+        for model in ("gpt-7", "ft:acme-1::id", "claude-haiku-4-5", "acme-1")
     ),
     Denied(54, "snapshot-of-nothing", chat(model="gpt-4o-mini-2031-01-01x", max_tokens=5)),
     Denied(55, "azure-deployment", chat(max_tokens=5), DEPLOYED),
@@ -47,13 +47,11 @@ async def test_a_model_without_a_price_is_refused(tmp_path, sandbox, row):
     await prove_denied(tmp_path, sandbox, row)
 
 
-async def test_52_another_case_is_no_way_around_a_price(tmp_path):
-    async with before_provider(tmp_path) as stage:
-        client = await stage.send(CHAT, chat(model="GPT-4o-mini", max_tokens=100))
-        if (await stage.seen()) == 0:
-            message = await client.message()
-            assert message.status == 403
-        assert stage.held_at_most() == 0 or stage.held_at_most() >= 100 * 600
+async def test_52_another_case_is_held_at_a_price_or_refused(tmp_path, sandbox):
+    async with before_sandbox(tmp_path, sandbox) as stage:
+        message = await stage.ask(CHAT, chat(model="GPT-4o-mini", max_tokens=100))
+        assert message.status in (403, 404)  # ours, or the provider's
+        assert stage.held_at_most() >= 100 * 600 or await stage.seen() == 0
 
 
 async def test_53_an_unknown_model_passes_at_the_ceiling_and_is_charged_it(tmp_path):
@@ -79,7 +77,7 @@ async def test_54_a_dearer_model_in_the_answer_is_charged_as_it_is(tmp_path):
 
 
 async def test_55_a_deployment_that_the_policy_maps_is_charged_as_its_model(tmp_path, sandbox):
-    mapped = '[upstreams.deployed]\nprovider = "azure"\norigin = "%s"\ncredential = "azure"\nmodels = { sandbox-deployment = "gpt-4o-mini" }\n'
+    mapped = '[upstreams.deployed]\nprovider = "azure"\norigin = "%s"\ncredential_id = "azure"\nmodels = { sandbox-deployment = "gpt-4o-mini" }\n'
     path = "/deployed/openai/deployments/sandbox-deployment/chat/completions?api-version=2025-04-01-preview"
     async with before_sandbox(tmp_path, sandbox, more=mapped % sandbox) as stage:
         message = await stage.ask(path, {"messages": HI, "model": "gpt-5-nano", "max_tokens": 40}, tokens=40)
