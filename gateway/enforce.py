@@ -22,7 +22,7 @@ from gateway.ledger.base import Hold, Ledger, Shortage, Unreachable
 from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
 from gateway.quota_words import Counted
-from gateway.quotas import Consumed, Due, Most, QuotaTable, charged
+from gateway.quotas import Begun, Consumed, Due, Most, QuotaTable, charged, charged_later
 from gateway.route import Route
 from gateway.worst_case import WorstCase, tighten, worst_case
 from pricing.catalog import Catalog
@@ -273,6 +273,15 @@ class Enforcer:
         if consumed is None:
             return {}, self.ledger.settle(id, {})
         amounts = charged(admission.dues, self.ledger.held(id), consumed)
+        return amounts, self.ledger.settle(id, amounts)
+
+    def settle_later(
+        self, id: str, admission: Admission | None, before: Sequence[Begun], consumed: Consumed
+    ) -> tuple[dict[str, int], int]:
+        """The same for a call that tells what work consumed which another call began, and was charged `before` for."""
+        if admission is None:
+            self.ledger.reserve(id, ())
+        amounts = charged_later(() if admission is None else admission.dues, before, consumed)
         return amounts, self.ledger.settle(id, amounts)
 
     def held(self, id: str) -> Mapping[str, int]:

@@ -30,7 +30,7 @@ from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.outgoing import outgoing_head
 from gateway.policy import PolicyHolder, PolicyView
-from gateway.quotas import Consumed
+from gateway.quotas import Consumed, begun, decode_begun, encode_begun
 from gateway.request import Request
 from gateway.route import Plan, RouteTable
 from gateway.session_tap import Measured
@@ -416,13 +416,14 @@ class Pipeline:
     async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""
         try:
-            charge = await self._loop.run_in_executor(self._thread, self._charge_blocking, exchange, seen)
+            held = dict(self._enforcer.held(exchange.id))
+            charge = await self._loop.run_in_executor(self._thread, self._charge_blocking, exchange, seen, held)
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
         self._record(exchange, charge, ended_ns)
 
-    def _charge_blocking(self, exchange: Exchange, seen: Reading | None) -> Charge:
+    def _charge_blocking(self, exchange: Exchange, seen: Reading | None, held: dict[str, int]) -> Charge:
         reading = _with_work(exchange, _read_or_estimate(exchange, seen))
         if not _may_be_told_twice(exchange, reading):
             return self._settle(exchange, reading)
@@ -430,10 +431,18 @@ class Pipeline:
             # An answer that was understood tells of no such work: whoever asked for it was charged then.
             return FREE if reading.provenance == "reported" else UNKNOWN
         charge = self._settle(exchange, reading)
+        now_s = exchange.request.arrived_ns // 1_000_000_000
         if charge.provenance == "deferred":
-            return FREE if _retrieves(exchange) else charge
-        claimed = self._claims.claim(charge.work_id, exchange.id, exchange.request.arrived_ns // 1_000_000_000)
-        return charge if claimed else CHARGED_BEFORE
+            if _retrieves(exchange):
+                return FREE
+            before = begun(exchange.admission.dues, held) if exchange.admission is not None else ()
+            begins = not before or self._claims.begin(charge.work_id, encode_begun(before), now_s)
+            return charge if begins else CHARGED_BEFORE
+        if not self._claims.claim(charge.work_id, exchange.id, now_s):
+            return CHARGED_BEFORE
+        before = self._claims.begun(charge.work_id)
+        exchange.begun = decode_begun(before) if before else ()
+        return charge
 
     def flowed(self, exchange: Exchange, tokens_max: int) -> None:
         """A stream that pays as it goes has brought so much: it holds more, or ends here."""
@@ -457,10 +466,14 @@ class Pipeline:
     def _settle_holds(self, exchange: Exchange, charge: Charge) -> None:
         """Charges the counters of a call that has ended, and gives back what it did not need."""
         admission = exchange.admission
-        if admission is None:
+        if exchange.begun:
+            settled = self._enforcer.settle_later(exchange.id, admission, exchange.begun, _consumed(charge))
+        elif admission is not None:
+            consumed = _consumed(charge) if exchange.dispatches else None
+            settled = self._enforcer.settle(exchange.id, admission, consumed)
+        else:
             return
-        consumed = _consumed(charge) if exchange.dispatches else None
-        exchange.counters, exchange.ledger_seq = self._enforcer.settle(exchange.id, admission, consumed)
+        exchange.counters, exchange.ledger_seq = settled
         for crossed in self._enforcer.ledger.crossed():
             self._signal(crossed)
 

@@ -263,7 +263,7 @@ class _Listening(logging.Handler):
         self.failures: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.getMessage() == "listening":
+        if record.getMessage() == "listening" and not self.ports.done():
             self.ports.set_result((record.__dict__["port"], record.__dict__["admin_port"]))
         if record.levelno >= logging.ERROR and not record.getMessage().startswith("journal"):
             self.failures.append(logging.Formatter().format(record))
@@ -333,6 +333,8 @@ async def serving(directory: Path, toml: str, *, look_up: LookUp = look_up, **se
     server = Server(known, {"LENSAI_DATA_DIR": str(directory)}, 0, look_up=look_up)
     running = loop.create_task(server.run())
     await soon(asyncio.wait({heard.ports, running}, return_when=asyncio.FIRST_COMPLETED))
+    if running.done():
+        running.result()  # raises what kept it from serving
     gateway = Gateway(server, running, heard.ports.result(), directory / "journal" / "worker-0")
     try:
         yield gateway

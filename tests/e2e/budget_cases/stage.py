@@ -170,6 +170,10 @@ class Stage:
             return self.there.connections
         return (await self._page("requests"))["count"]
 
+    async def settled(self, amount: int, counter: str = USD) -> None:
+        """Returns when a counter has been charged so much in all, and nothing of it is held."""
+        await until(lambda: self.balance(counter) == Balance(amount, 0))
+
     async def quiet(self) -> None:
         """Returns when nothing is held any more."""
         ledger = self.gateway.server.ledger

@@ -76,7 +76,12 @@ CHARGED = [
     Charged(14, "none-named", chat(max_tokens=100), least=100 * 600 * 5 // 3),
 ]  # fmt: skip
 DENIED = [
-    Denied(8, "image-for-an-embedding", {"model": "embed-v4.0", "images": ["data:image/png;base64,AA=="]}, "/cohere/v2/embed"),
+    Denied(
+        8,
+        "image-for-an-embedding",
+        {"model": "embed-v4.0", "images": ["data:image/png;base64,AA=="]},
+        "/cohere/v2/embed",
+    ),
     Denied(14, "fast", {"model": "claude-opus-4-6", "max_tokens": 10, "messages": HI, "speed": "fast"}, MESSAGES),
 ]
 

@@ -5,7 +5,18 @@ import json
 import pytest
 
 from gateway.policy import PolicyError
-from tests.e2e.budget_cases.rows import CHAT, HI, MESSAGES, Charged, Denied, chat, claude, name, prove_charged, prove_denied
+from tests.e2e.budget_cases.rows import (
+    CHAT,
+    HI,
+    MESSAGES,
+    Charged,
+    Denied,
+    chat,
+    claude,
+    name,
+    prove_charged,
+    prove_denied,
+)
 from tests.e2e.budget_cases.stage import USD, before_provider, before_sandbox, quota, usage_told
 from tests.support.data_plane import answer
 
@@ -59,7 +70,9 @@ async def test_53_an_unknown_model_passes_at_the_ceiling_and_is_charged_it(tmp_p
     async with before_provider(tmp_path, capped) as stage:
         body = json.dumps(chat(model="acme-1", max_tokens=5)).encode()
         for _ in range(2):
-            said = usage_told(prompt_tokens=5, completion_tokens=5, total_tokens=10).replace(b"gpt-4o-mini-2024-07-18", b"acme-1".ljust(22))
+            said = usage_told(prompt_tokens=5, completion_tokens=5, total_tokens=10).replace(
+                b"gpt-4o-mini-2024-07-18", b"acme-1".ljust(22)
+            )
             assert (await stage.told(CHAT, body, said)).status == 200
         await stage.quiet()
         assert stage.balance(USD).settled == 800_000_000

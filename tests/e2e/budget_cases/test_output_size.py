@@ -48,7 +48,12 @@ DENIED = [
     *(Denied(1, f"n-{n}", chat(n=n, max_tokens=5)) for n in (10**9, -1, 1.5)),
     *(Denied(1, f"n-{n!r}", chat(n=n, max_tokens=5), status=400, says="malformed_body") for n in (True, "2")),
     *(
-        Denied(1, f"best_of-{n}", {"model": "gpt-3.5-turbo-instruct", "prompt": "x", "best_of": n}, "/openai/v1/completions")
+        Denied(
+            1,
+            f"best_of-{n}",
+            {"model": "gpt-3.5-turbo-instruct", "prompt": "x", "best_of": n},
+            "/openai/v1/completions",
+        )
         for n in (10**9, -1)
     ),
     Denied(3, "cap-1.5", chat(max_tokens=1.5)),
