@@ -41,6 +41,8 @@ _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 # openai-python hangs up when it has seen this, while the provider's last chunk is still on its way.
 _STREAM_ENDS = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
 _TAIL_BYTES = 10
+# While a client is slow the provider is not read, and goes on writing into buffers of megabytes: as much as it may.
+_UNSEEN_TOKENS = 1 << 62
 
 
 class Client(Protocol):
@@ -280,7 +282,8 @@ class Exchange:
                 self._cut()
                 return
         if self.wanted and tap is not None and tap.flow is not None:
-            self.owner.flowed(self, tap.flow.tokens_max)
+            unread = self.client is not None and self.client.paused
+            self.owner.flowed(self, _UNSEEN_TOKENS if unread else tap.flow.tokens_max)
 
     def _give_up(self) -> None:
         if self._connection is not None:

@@ -16,7 +16,9 @@ TOLD = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 
 
 def event(**members: Any) -> bytes:
-    return chunk(b"data: " + json.dumps({"model": "gpt-4o-mini-2024-07-18", "choices": []} | members).encode() + b"\n\n")
+    return chunk(
+        b"data: " + json.dumps({"model": "gpt-4o-mini-2024-07-18", "choices": []} | members).encode() + b"\n\n"
+    )
 
 
 DONE = chunk(b"data: [DONE]\n\n") + chunk(b"")
@@ -61,7 +63,10 @@ async def test_25_what_the_provider_made_of_a_call_that_failed_is_not_known(tmp_
 async def test_26_what_was_never_sent_costs_nothing(tmp_path):
     async with before_provider(tmp_path) as stage:
         assert stage.there is not None
-        stage.limit('[upstreams.gone]\nprovider = "openai"\ncredential_id = "openai"\norigin = "http://127.0.0.1:1"\n', quota(limit_usd=9))
+        stage.limit(
+            '[upstreams.gone]\nprovider = "openai"\ncredential_id = "openai"\norigin = "http://127.0.0.1:1"\n',
+            quota(limit_usd=9),
+        )
         assert (await stage.ask("/gone/v1/chat/completions", chat(max_tokens=20))).status == 502
         assert stage.held_at_most() > 0
         assert stage.balance().settled == 0
@@ -151,8 +156,6 @@ async def test_33_what_a_model_says_of_usage_is_no_usage(tmp_path):
         said = event(choices=[{"delta": {"content": LIE}}]) + event(usage=TOLD) + DONE
         await stage.told(CHAT, STREAM, stream_head() + said)
         await stage.settled(2 * COST)
-
-
 
 
 @pytest.mark.parametrize("chunks", [0, 3])

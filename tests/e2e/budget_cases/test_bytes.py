@@ -55,7 +55,6 @@ ROWS = {
     "60-no-gzip": sent(BODY, b"content-encoding: gzip"),
     "60-bomb": sent(gzip.compress(b" " * 80_000_000), b"content-encoding: gzip"),
     "61-chunked-no-json": raw(b"POST %b HTTP/1.1" % CHAT.encode(), KEY, b"transfer-encoding: chunked", body=STREAMED, sized=False),
-    "61-expectation": posted(CHAT, b"expect: 200-maybe"),
     "62-twice": with_member('"max_tokens":1'),
     "62-in-escapes": with_member('"mod\\u0065l":"gpt-4o"'),
     "62-deep": with_member('"metadata":{"a":{"b":1,"b":2}}'),

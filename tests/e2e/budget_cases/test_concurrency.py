@@ -136,7 +136,18 @@ async def test_47_nothing_is_refused_everything_and_unlimited_is_said(tmp_path, 
         await stage.settled(await stage.billed())
 
 
-@pytest.mark.parametrize("limit", ["", "limit_usd = -1", "limit_usd = nan", "limit_usd = inf", "limit_usd = 1e18", 'limit_usd = "null"', "limit_usd = 0.0000000001"])
+@pytest.mark.parametrize(
+    "limit",
+    [
+        "",
+        "limit_usd = -1",
+        "limit_usd = nan",
+        "limit_usd = inf",
+        "limit_usd = 1e18",
+        'limit_usd = "null"',
+        "limit_usd = 0.0000000001",
+    ],
+)
 async def test_47_a_limit_that_is_none_is_not_served(tmp_path, limit):
     wrong = f'[[quotas]]\nid = "q"\nunit = "usd"\n{limit}\n'
     with pytest.raises(PolicyError):
