@@ -75,6 +75,10 @@ class Owner(Protocol):
     def measured(self, exchange: "Exchange", measured: Measured) -> None:
         """One response of its session is complete."""
 
+    def renamed(self, exchange: "Exchange", model: str) -> bool:
+        """Its session's client is about to name another model: whether it may; if not, the session was ended."""
+        ...
+
     def flowed(self, exchange: "Exchange", tokens_max: int) -> None:
         """A stream that pays as it goes has brought so much; it may be stopped for that."""
 
@@ -385,6 +389,9 @@ class Exchange:
 
     def measured(self, measured: Measured) -> None:
         self.owner.measured(self, measured)
+
+    def renamed(self, model: str) -> bool:
+        return self.owner.renamed(self, model)
 
     def tunnel_ended(self) -> None:
         if self.intent is not None and self.tunnel is not None:

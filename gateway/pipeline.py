@@ -205,6 +205,22 @@ class Pipeline:
             exchange.stop(admitted)
         else:
             exchange.admission = admitted
+            assert exchange.intent is not None, "a session was journaled"
+            self._journal_holds(exchange, exchange.intent)
+
+    def renamed(self, exchange: Exchange, model: str) -> bool:
+        """A session's client is about to name another model: whether what that may cost is held now."""
+        if exchange.admission is None:
+            return True
+        self._enforcer.settle(exchange.id, exchange.admission, None)
+        self._hold_again(exchange, model)
+        return exchange.admission is not None
+
+    def _journal_holds(self, exchange: Exchange, intent: Record) -> None:
+        """Writes down that an open call holds something else than its intent says: a crash charges it that."""
+        exchange.intent = msgspec.structs.replace(intent, counters=dict(self._enforcer.held(exchange.id)))
+        self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
+        self._flush_soon()
 
     def policy_swapped(self) -> None:
         """Ends the calls under way that the new policy's kill switches are about.
@@ -454,10 +470,7 @@ class Pipeline:
         at_s = self.now_ns() // 1_000_000_000
         short = self._enforcer.extend(exchange.id, admission, tokens_max, at_s)
         if short is None:
-            held = dict(self._enforcer.ledger.held(exchange.id))
-            exchange.intent = msgspec.structs.replace(intent, counters=held)
-            self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
-            self._flush_soon()
+            self._journal_holds(exchange, intent)
             return
         exchange.outcome = "cancelled"
         exchange.flags.append("budget_cut")

@@ -62,6 +62,7 @@ class Witness:
         self.reserves: list[dict[str, int]] = []  # what was taken, call by call
         self.overruns = False  # a provider that bills more than can be asked for is in play
         self._limits: dict[str, int] = {}
+        self._reserved: Counter[str] = Counter()
         self._settled: Counter[str] = Counter()
         self._ledger = ledger
         self._reserve, self._extend, self._settle = ledger.reserve, ledger.extend, ledger.settle
@@ -70,6 +71,7 @@ class Witness:
     def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
         short = self._reserve(id, holds)
         if short is None:
+            self._reserved[id] += 1
             self.reserves.append({hold.counter: hold.amount for hold in holds})
             self._look(holds)
         return short
@@ -102,7 +104,8 @@ class Witness:
 
     @property
     def settled_once(self) -> bool:
-        return len(self.reserves) == len(self._settled) and set(self._settled.values()) <= {1}
+        """Whether whatever was taken was settled, once; a session takes and settles for each of its responses."""
+        return self._reserved == +self._settled
 
 
 class Stage:
