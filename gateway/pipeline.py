@@ -187,11 +187,11 @@ class Pipeline:
         exchange.counters, exchange.ledger_seq = None, 0
         self._hold_again(exchange, measured.model)
 
-    def _hold_again(self, exchange: Exchange, model: str) -> None:
-        """A session holds the next of its responses before it is asked for, or ends here."""
+    def _hold_again(self, exchange: Exchange, model: str) -> bool:
+        """Whether a session holds the next of its responses, before it is asked for; if not, it ends here."""
         plan, call = exchange.plan, exchange.call
         if exchange.admission is None or plan is None or call is None:
-            return
+            return True
         exchange.catalog = self._catalog()
         at_s = self.now_ns() // 1_000_000_000
         asked = msgspec.structs.replace(call, model=model)
@@ -203,18 +203,18 @@ class Pipeline:
             exchange.outcome = "cancelled"
             exchange.flags.append("budget_cut")
             exchange.stop(admitted)
-        else:
-            exchange.admission = admitted
-            assert exchange.intent is not None, "a session was journaled"
-            self._journal_holds(exchange, exchange.intent)
+            return False
+        exchange.admission = admitted
+        assert exchange.intent is not None, "a session was journaled"
+        self._journal_holds(exchange, exchange.intent)
+        return True
 
     def renamed(self, exchange: Exchange, model: str) -> bool:
         """A session's client is about to name another model: whether what that may cost is held now."""
         if exchange.admission is None:
             return True
         self._enforcer.settle(exchange.id, exchange.admission, None)
-        self._hold_again(exchange, model)
-        return exchange.admission is not None
+        return self._hold_again(exchange, model)
 
     def _journal_holds(self, exchange: Exchange, intent: Record) -> None:
         """Writes down that an open call holds something else than its intent says: a crash charges it that."""

@@ -24,7 +24,7 @@ from gateway.wire.websocket import FrameReader, Inflater, Message, Piece, WebSoc
 # answer in a round trip. While it lasts nothing is passed on any more.
 CLOSING_MS = 5_000
 # How a session that may not go on is closed, by the code of the refusal.
-_CLOSES = dict.fromkeys(
+_CLOSES: dict[str, int] = dict.fromkeys(
     ("budget_exceeded", "rate_limited", "unbounded_cost", "kill_switch"), websocket.POLICY_VIOLATION
 )
 # Codes with which a provider ends a session that went well: its work is done, or its own time limit was reached.
