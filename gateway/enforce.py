@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 
 import msgspec
-from pricing.bound import Unbounded
 
 from gateway import quota_words
 from gateway.cap import lower_cap
@@ -25,6 +24,7 @@ from gateway.quota_words import Counted
 from gateway.quotas import Begun, Consumed, Due, Most, QuotaTable, charged, charged_later
 from gateway.route import Route
 from gateway.worst_case import WorstCase, tighten, worst_case
+from pricing.bound import Unbounded
 from pricing.catalog import Catalog
 
 # A stream without an output cap holds its full maximum where that is at most this part of each limit: it never pays

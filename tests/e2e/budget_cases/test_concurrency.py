@@ -14,10 +14,9 @@ from gateway.ledger.base import Hold
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.policy import PolicyError
 from tests.e2e.budget_cases.rows import CHAT, chat
-from tests.e2e.budget_cases.stage import before_provider, before_sandbox, dollars, quota, usage_told
-from tests.support.data_plane import Wire, call, policy, provider, serving, soon, until
+from tests.e2e.budget_cases.stage import before_provider, before_sandbox, dollars, quota
+from tests.support.data_plane import Wire, call, provider, soon, until
 from tests.support.gateways import gateway_on, sandbox_upstreams
-from tests.support.data_plane import upstreams_at
 
 # Of a provider whose prices are flat and whose tokenizer is not known: every such call holds the same.
 FLAT = "/groq/v1/chat/completions"

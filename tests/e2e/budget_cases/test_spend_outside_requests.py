@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from tests.e2e.budget_cases.rows import (
-    CHAT,
     MESSAGES,
     RESPONSES,
     Charged,
