@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check lint type tidy format bench seed metering-report crash restart fuzz soak slow-clients model lock clean
+.PHONY: help setup dev test check lint type tidy format bench seed metering-report crash restart fuzz simulate soak slow-clients model lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -61,6 +61,9 @@ crash: $(VENV)/.installed-dev ## kill the gateway 200 times under load and compa
 fuzz: $(VENV)/.installed-dev ## fuzz every parser for two minutes each (ARGS="--seconds 30 --target sse")
 	@$(PIP_INSTALL) --require-hashes --no-deps --only-binary atheris -r requirements-fuzz.txt
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+simulate: $(VENV)/.installed-dev ## budgets of several nodes under crashes, partitions and lost writes: 100,000 schedules from a seed
+	@$(BIN)/python -m tests.simulation $(ARGS)
 
 soak: $(VENV)/.installed-dev ## load the gateway for half an hour: memory, connections and tasks must not grow
 	@$(BIN)/python -m tests.e2e.soak $(ARGS)

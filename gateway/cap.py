@@ -59,6 +59,6 @@ def _numbers(members: dict[str, object], path: _Path) -> Iterator[int]:
     """The number at a path, if one is there."""
     value: object = members
     for name in path:
-        value = cast("dict[str, object]", value).get(name) if isinstance(value, dict) else None
+        value = cast("dict[str, object]", value).get(name) if isinstance(value, dict) else None  # pyright: ignore[reportUnnecessaryCast]
     if isinstance(value, int) and not isinstance(value, bool):
         yield value

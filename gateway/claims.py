@@ -1,8 +1,9 @@
 """Owns which call was charged for work that several calls tell of: a background response, a batch, a training.
 
 Whoever reads the final usage of such work first claims it, and nobody charges it again. What the call that began it was
-charged until then is remembered beside, for whoever claims it to give back. The claims are a small SQLite file that the workers of one data directory share. Every method blocks on the disk: call them
-from one thread that may wait, never from the event loop.
+charged until then is remembered beside, for whoever claims it to give back. The claims are a small SQLite file that the
+workers of one data directory share. Every method blocks on the disk: call them from one thread that may wait, never
+from the event loop.
 """
 
 import sqlite3

@@ -20,6 +20,7 @@ from gateway.kill_switch import KillSwitches, refusal_of
 from gateway.ledger.base import Hold, Ledger, Shortage, Unreachable
 from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
+from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
 from gateway.quotas import Begun, Consumed, Due, Most, QuotaTable, charged, charged_later
 from gateway.route import Route
@@ -125,6 +126,7 @@ class Enforcer:
         self.ledger = ledger
         self._alone = alone
         self._cardinality = Cardinality(ledger)
+        self.numbers = QuotaNumbers()
         self._catalog = catalog
         self._thread = thread
         self._view: PolicyView | None = None
@@ -195,6 +197,8 @@ class Enforcer:
         without = next((due for due in bounded if due.quota.ceiling is None), None)
         if without is not None:
             return quota_words.unbounded(_counted(table, without, at_s), worst.reason)
+        for due in bounded:
+            self.numbers.let_through(due.quota.id, "unbounded")
         return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in bounded))
 
     def _ample(self, admission: Admission, at_s: int) -> bool:
@@ -223,10 +227,10 @@ class Enforcer:
             obtained = self._reserve(id, admission, at_s)
         if obtained is None:
             return admission
-        if guaranteed and isinstance(obtained, Shortage) and admission.worst is not None:
-            if self._lowered(id, admission, obtained, route, call, at_s):
-                return admission
-        return self.refusal(admission, obtained, at_s)
+        if not isinstance(obtained, Shortage) or admission.worst is None or not guaranteed:
+            return self.refusal(admission, obtained, at_s)
+        lowered = self._lowered(id, admission, obtained, route, call, at_s)
+        return admission if lowered else self.refusal(admission, obtained, at_s)
 
     def _lowered(self, id: str, admission: Admission, short: Shortage, route: Route, call: Call, at_s: int) -> bool:
         """Lets a call write no more than every counter affords, by the cap in its body; whether it holds that now.
@@ -273,7 +277,12 @@ class Enforcer:
         if consumed is None:
             return {}, self.ledger.settle(id, {})
         amounts = charged(admission.dues, self.ledger.held(id), consumed)
-        return amounts, self.ledger.settle(id, amounts)
+        seq = self.ledger.settle(id, amounts)
+        for due in admission.dues:
+            limit = due.quota.limit
+            if not due.blocks and limit is not None and self.ledger.balance(due.counter).settled > limit:
+                self.numbers.let_through(due.quota.id, "over_alert")
+        return amounts, seq
 
     def settle_later(
         self, id: str, admission: Admission | None, before: Sequence[Begun], consumed: Consumed

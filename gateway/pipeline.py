@@ -488,6 +488,7 @@ class Pipeline:
             return
         exchange.counters, exchange.ledger_seq = settled
         for crossed in self._enforcer.ledger.crossed():
+            self._enforcer.numbers.told(crossed)
             self._signal(crossed)
 
     def _signal(self, crossed: Crossed) -> None:
@@ -497,6 +498,8 @@ class Pipeline:
 
     def _record(self, exchange: Exchange, charge: Charge, ended_ns: int) -> None:
         self._settle_holds(exchange, charge)
+        if exchange.refusal is not None:
+            self._enforcer.numbers.denied(exchange.refusal)
         record = summarize(exchange, charge, ended_ns)
         if record.outcome in _OUTCOMES_LOGGED:
             self._request_log.warn(

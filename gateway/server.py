@@ -21,6 +21,7 @@ from gateway.admin import Admin, heartbeat_check, start_admin
 from gateway.admit import Gate
 from gateway.background import Background
 from gateway.books import Books
+from gateway.budgets_page import budgets_page
 from gateway.claims import Claims
 from gateway.connect import Connector, LookUp, look_up, outbound
 from gateway.connection import ClientConnection
@@ -33,6 +34,7 @@ from gateway.journal.checkpoint import CheckpointDamaged
 from gateway.journal.directory import JournalLocked, NodeFileDamaged
 from gateway.journal.reader import SegmentTooNew, sealed
 from gateway.journal.writer import Journal
+from gateway.ledger.base import Balance
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.logs import RequestLog, logger
 from gateway.pipeline import Clock, Pipeline
@@ -56,6 +58,8 @@ BACKLOG = 2048
 # What the kernel holds for a client that does not take it, beyond what is on its way: without this some megabytes for
 # each of thousands of slow readers, and a provider that is told too late to wait.
 UNSENT_BYTES_MAX = 64 * 1024
+# A look at all counters takes milliseconds; a scraper is not kept waiting by a loop that is stuck.
+LOOKING_S = 2.0
 # What is written last may take this long to leave once the drain is over, and a client to say goodbye to TLS.
 CLOSING_S = 1.0
 
@@ -64,7 +68,13 @@ class Server:
     """One worker's parts, wired. Owner of its client connections; `run` returns when it has drained."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], worker: int, *, look_up: LookUp = look_up
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        worker: int,
+        *,
+        look_up: LookUp = look_up,
+        clock: Clock | None = None,
     ) -> None:
         """Takes the policy and the journal. Raises PolicyError, or GatewayFault where the machine is in the way."""
         self.settings = settings
@@ -72,7 +82,7 @@ class Server:
         self.request_reader = request_reader()
         self._worker = worker
         self._loop = asyncio.get_running_loop()
-        self._clock = Clock()
+        self._clock = clock or Clock()
         self._tls = _tls(settings)
         self._listening = False
         self._connections: set[ClientConnection] = set()
@@ -85,7 +95,7 @@ class Server:
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
         self._claims = Claims(data_dir)
         self.ledger = EmbeddedLedger()
-        books = Books(self.ledger, lambda: self._clock.now_ns() // 1_000_000_000)
+        books = Books(self.ledger, self._now_s)
         self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, books)
         self._synced_s = time.monotonic()
         self._gate = Gate(settings.inflight_max)
@@ -93,6 +103,7 @@ class Server:
         # One: what it loads to count tokens exactly is loaded once.
         self._bounding = ThreadPoolExecutor(1, "bounding")
         self._background = Background(logger)
+        self._enforcer = Enforcer(self.ledger, lambda: self._catalog, self._bounding, alone=settings.workers == 1)
         self._telemetry = Telemetry(self._probes())
         self._connector = Connector(
             self._loop, timeout_ms=settings.connect_timeout_ms, outbound=outbound(settings), look_up=look_up
@@ -112,7 +123,7 @@ class Server:
             catalog=lambda: self._catalog,
             journal=self._journal,
             claims=self._claims,
-            enforcer=Enforcer(self.ledger, lambda: self._catalog, self._bounding, alone=settings.workers == 1),
+            enforcer=self._enforcer,
             upstreams=self._upstreams,
             telemetry=self._telemetry,
             background=self._background,
@@ -194,6 +205,7 @@ class Server:
                 registry=self._telemetry.registry(),
                 health=heartbeat_check(self._heartbeat.age_s),
                 ready=self._unready,
+                pages={"/budgets": self._budgets},
             )
         except (OSError, OverflowError) as fault:
             raise GatewayFault(f"cannot listen on {host}:{port} (admin_host, admin_port): {_reason(fault)}") from None
@@ -334,7 +346,21 @@ class Server:
             "lensai_policy_age_seconds": lambda: time.monotonic() - self._policy_loaded_s,
             "lensai_policy_refused": lambda: bool(policy.problem),
             "lensai_event_loop_lag_seconds": self._heartbeat.lag_s,
+            **self._enforcer.numbers.probes(lambda: policy.current.policy, self._counters, self._now_s),
         }
+
+    def _now_s(self) -> int:
+        return self._clock.now_ns() // 1_000_000_000
+
+    def _counters(self) -> Mapping[str, Balance]:
+        """What the ledger has, for the admin's threads: taken by the loop, which alone may look."""
+        return asyncio.run_coroutine_threadsafe(self._taken(), self._loop).result(LOOKING_S)
+
+    async def _taken(self) -> Mapping[str, Balance]:
+        return self.ledger.counters()
+
+    def _budgets(self) -> bytes:
+        return budgets_page(self._policy.current.policy, self._counters(), self._now_s())
 
 
 def _tls(settings: Settings) -> ssl.SSLContext | None:

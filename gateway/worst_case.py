@@ -6,7 +6,7 @@ clock. What a bound rests on: docs/internals/bounds.md.
 """
 
 import re
-from collections.abc import Iterator
+from functools import lru_cache
 from itertools import product
 from typing import cast
 
@@ -57,6 +57,9 @@ READERS: dict[str, Reader] = {
 TEMPLATE_TOKENS = 512
 # An image costs no more than its formula's maximum; formulas were measured, so some is added, in percent.
 _IMAGE_PERCENT = 125
+
+# Of providers and the modifiers that requests name, which are few unless somebody makes them up.
+CONTEXTS_MAX = 1024
 
 # Operations that are free themselves and begin what is billed later, by the end of their path.
 _BEGINS = (
@@ -292,15 +295,18 @@ def _unpriced(price: Unpriced, model: str, context: Context, upstream: str) -> U
     )
 
 
-def _contexts(provider: str, modifiers: Context) -> Iterator[tuple[Context, bool]]:
+@lru_cache(CONTEXTS_MAX)
+def _contexts(provider: str, modifiers: Context) -> tuple[tuple[Context, bool], ...]:
     """The contexts that may hold, and whether one must have a price: the usual one, and what the request names."""
     named = {name: value for name, value in modifiers if value.lower() not in _LEAVES_OPEN}
     unnamed = {name: values for name, values in _UNNAMED.get(provider, {}).items() if name not in named}
     choices = [[None, (name, value, True)] for name, value in named.items()]
     choices += [[None, *((name, value, False) for value in values)] for name, values in unnamed.items()]
-    for choice in product(*choices):
-        chosen = [each for each in choice if each is not None]
-        yield tuple((name, value) for name, value, _ in chosen), all(is_named for _, _, is_named in chosen)
+    found = ([each for each in choice if each is not None] for choice in product(*choices))
+    return tuple(
+        (tuple((name, value) for name, value, _ in chosen), all(is_named for _, _, is_named in chosen))
+        for chosen in found
+    )
 
 
 def _limits(provider: str, model: str, price: Price) -> Limits:

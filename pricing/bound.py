@@ -5,14 +5,19 @@ not come (a cache, a flexible tier) is never counted on.
 """
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple
 
 import msgspec
-from msgspec.structs import replace
 
 from pricing.money import AttoUSD, ceil_attousd
 from pricing.rates import BUCKETS, Price, Rates
 from pricing.usage import Usage
 
+# Of rates and buckets that occur together: models in use, times ways to ask them. A few hundred bytes each.
+SHAPES_MAX = 4096
+
+_NO_USAGE = Usage()
 _PLACE = {bucket: place for place, bucket in enumerate(BUCKETS)}
 
 
@@ -58,13 +63,30 @@ def bound(most: Most, prices: Sequence[Price]) -> Bound | Unbounded:
     """The bound of a call that may be billed at any of the prices, of which there is at least one."""
     assert prices, "a call without a price has no bound"
     total = NOTHING
+    inputs = _inputs(most.input_buckets) if most.tokens_in else ()
+    outputs = ("output_text", *most.output_buckets) if most.tokens_out else ()
     for price in prices:
         for rates in _reachable(price, most.tokens_in):
-            fault = _fault(rates, most, price)
-            if fault is not None:
-                return fault
-            total = total | _at(rates, most, price)
+            into, out = _dearest(rates, inputs), _dearest(rates, outputs)
+            other = _other(rates, most.other, price) if most.other != _NO_USAGE else 0
+            if isinstance(into, _NoRate) or isinstance(out, _NoRate) or isinstance(other, _NoRate):
+                return _unbounded((into, out, other), price)
+            total = total | Bound(price.per_call_attousd + most.tokens_in * into + other, out)
     return total
+
+
+class _NoRate(NamedTuple):
+    """A bucket may be billed that has no rate, or one below zero, which says that it varies."""
+
+    bucket: str
+    varies: bool
+
+
+def _unbounded(parts: tuple[AttoUSD | _NoRate, ...], price: Price) -> Unbounded:
+    part = next(part for part in parts if isinstance(part, _NoRate))
+    if part.varies:
+        return Unbounded(f"the price of {price.model!r} varies: state a rate in price_overrides")
+    return Unbounded(f"{price.model!r} has no price for {part.bucket}: state a rate in price_overrides")
 
 
 def _reachable(price: Price, tokens_in: int) -> Iterator[Rates]:
@@ -75,42 +97,32 @@ def _reachable(price: Price, tokens_in: int) -> Iterator[Rates]:
             yield rates
 
 
-def _fault(rates: Rates, most: Most, price: Price) -> Unbounded | None:
-    """What may be billed and has no rate, or one below zero, which says that it varies."""
-    for bucket in (*_inputs(most), *_outputs(most), *(bucket for bucket, _ in most.other.buckets())):
-        rate = rates[_PLACE[bucket]]
-        if rate is None:
-            return Unbounded(f"{price.model!r} has no price for {bucket}: state a rate in price_overrides")
-        if rate < 0:
-            return Unbounded(f"the price of {price.model!r} varies: state a rate in price_overrides")
-    return None
-
-
-def _at(rates: Rates, most: Most, price: Price) -> Bound:
-    input_attousd = most.tokens_in * _dearest(rates, _inputs(most))
-    other_attousd = sum(count * (rates[_PLACE[bucket]] or 0) for bucket, count in _billed(most.other, price).buckets())
-    return Bound(price.per_call_attousd + input_attousd + other_attousd, _dearest(rates, _outputs(most)))
-
-
-def _inputs(most: Most) -> tuple[str, ...]:
+@lru_cache(SHAPES_MAX)
+def _inputs(input_buckets: tuple[str, ...]) -> tuple[str, ...]:
     """Every bucket that input may be billed as; each modality may come from a cache."""
-    if not most.tokens_in:
-        return ()
-    buckets = ("input_text", *most.input_buckets)
+    buckets = ("input_text", *input_buckets)
     cached = (bucket.replace("input_", "cache_read_") for bucket in buckets if bucket.startswith("input_"))
     return (*buckets, *cached)
 
 
-def _outputs(most: Most) -> tuple[str, ...]:
-    return ("output_text", *most.output_buckets) if most.tokens_out else ()
+@lru_cache(SHAPES_MAX)
+def _dearest(rates: Rates, buckets: tuple[str, ...]) -> AttoUSD | _NoRate:
+    """The dearest rate of any of the buckets; 0 where there are none."""
+    dearest: AttoUSD = 0
+    for bucket in buckets:
+        rate = rates[_PLACE[bucket]]
+        if rate is None or rate < 0:
+            return _NoRate(bucket, rate is not None)
+        dearest = max(dearest, rate)
+    return dearest
 
 
-def _dearest(rates: Rates, buckets: tuple[str, ...]) -> AttoUSD:
-    return max((rates[_PLACE[bucket]] or 0 for bucket in buckets), default=0)
-
-
-def _billed(usage: Usage, price: Price) -> Usage:
-    """What is billed of it: short audio is billed as longer."""
-    if not usage.input_audio_ms:
-        return usage
-    return replace(usage, input_audio_ms=max(usage.input_audio_ms, price.input_audio_ms_min))
+def _other(rates: Rates, other: Usage, price: Price) -> AttoUSD | _NoRate:
+    """What is no token, all of it. Short audio is billed as longer."""
+    total: AttoUSD = 0
+    for bucket, count in other.buckets():
+        rate = rates[_PLACE[bucket]]
+        if rate is None or rate < 0:
+            return _NoRate(bucket, rate is not None)
+        total += rate * (max(count, price.input_audio_ms_min) if bucket == "input_audio_ms" else count)
+    return total

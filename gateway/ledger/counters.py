@@ -33,10 +33,11 @@ class Counter(msgspec.Struct):
 
 
 class Counters:
-    """Counters and holds of one process. All or nothing, by one thread."""
+    """Counters and holds of one process. All or nothing, by one thread. `lease` is what a new counter begins with."""
 
-    def __init__(self) -> None:
+    def __init__(self, lease: int | None = None) -> None:
         self.seq = 0
+        self._lease = lease
         self.by_name: dict[str, Counter] = {}
         self._held: dict[str, dict[str, int]] = {}  # id -> counter -> amount
 
@@ -70,7 +71,7 @@ class Counters:
         return None
 
     def _new(self, name: str) -> Counter:
-        counter = self.by_name[name] = Counter()
+        counter = self.by_name[name] = Counter(lease=self._lease)
         return counter
 
     def _take(self, id: str, holds: Sequence[Hold]) -> None:

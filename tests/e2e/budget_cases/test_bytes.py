@@ -35,26 +35,47 @@ def with_member(text: str) -> bytes:
 
 
 FORM = b"\r\n".join(
-    (b"--b", b'content-disposition: form-data; name="model"', b"", b"whisper-1", b"--b",
-     b'content-disposition: form-data; name="model"', b"", b"gpt-4o-transcribe", b"--b",
-     b'content-disposition: form-data; name="file"; filename="a.wav"', b"", b"RIFF", b"--b--", b"")
-)  # fmt: skip
+    (
+        b"--b",
+        b'content-disposition: form-data; name="model"',
+        b"",
+        b"whisper-1",
+        b"--b",
+        b'content-disposition: form-data; name="model"',
+        b"",
+        b"gpt-4o-transcribe",
+        b"--b",
+        b'content-disposition: form-data; name="file"; filename="a.wav"',
+        b"",
+        b"RIFF",
+        b"--b--",
+        b"",
+    )
+)
 STREAMED = b"5\r\nhello\r\n0\r\nx-trailer: 1\r\n\r\n"
 
 ROWS = {
     **{
         f"59-{path}": posted(path)
         for path in (
-            "//openai/v1/chat/completions", "/openai/v1/../v1/chat/completions", "/openai/v1/%2e%2e/v1/chat/completions",
-            "/openai/v1%2Fchat/completions", "/openai/v1/%252e/chat/completions", "/openai/v1/chat/completions;x",
-            "/openai/v1\\chat/completions", "/openai/v1/chat/completions/", "/openai/V1/Chat/Completions",
+            "//openai/v1/chat/completions",
+            "/openai/v1/../v1/chat/completions",
+            "/openai/v1/%2e%2e/v1/chat/completions",
+            "/openai/v1%2Fchat/completions",
+            "/openai/v1/%252e/chat/completions",
+            "/openai/v1/chat/completions;x",
+            "/openai/v1\\chat/completions",
+            "/openai/v1/chat/completions/",
+            "/openai/V1/Chat/Completions",
         )
     },
     "60-stacked": sent(gzip.compress(gzip.compress(BODY)), b"content-encoding: gzip, gzip"),
     "60-unknown": sent(BODY, b"content-encoding: rot13"),
     "60-no-gzip": sent(BODY, b"content-encoding: gzip"),
     "60-bomb": sent(gzip.compress(b" " * 80_000_000), b"content-encoding: gzip"),
-    "61-chunked-no-json": raw(b"POST %b HTTP/1.1" % CHAT.encode(), KEY, b"transfer-encoding: chunked", body=STREAMED, sized=False),
+    "61-chunked-no-json": raw(
+        b"POST %b HTTP/1.1" % CHAT.encode(), KEY, b"transfer-encoding: chunked", body=STREAMED, sized=False
+    ),
     "62-twice": with_member('"max_tokens":1'),
     "62-in-escapes": with_member('"mod\\u0065l":"gpt-4o"'),
     "62-deep": with_member('"metadata":{"a":{"b":1,"b":2}}'),
@@ -66,7 +87,9 @@ ROWS = {
     "63-bom": sent(b"\xef\xbb\xbf" + BODY),
     "63-utf-16": sent(BODY.decode().encode("utf-16")),
     "63-invalid-utf-8": sent(BODY[:-1] + b',"user":"\xff"}'),
-    "64-too-long": raw(b"POST %b HTTP/1.1" % CHAT.encode(), KEY, b"content-length: 999999999999", body=b"", sized=False),
+    "64-too-long": raw(
+        b"POST %b HTTP/1.1" % CHAT.encode(), KEY, b"content-length: 999999999999", body=b"", sized=False
+    ),
     "66-two-keys": posted(CHAT, b"Authorization: Bearer other"),
     "66-two-kinds-of-keys": posted(CHAT, b"x-api-key: other"),
     "66-key-in-the-query": posted(CHAT + "?key=other"),
@@ -75,7 +98,7 @@ ROWS = {
     "68-put": raw(b"PUT %b HTTP/1.1" % CHAT.encode(), KEY),
     "68-head": raw(b"HEAD %b HTTP/1.1" % CHAT.encode(), KEY, body=b""),
     "69-two-models": call("/openai/v1/audio/transcriptions", FORM, b"content-type: multipart/form-data; boundary=b"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("asked", ROWS.values(), ids=ROWS)

@@ -49,32 +49,59 @@ CACHED_1H = [{"type": "text", "text": LONG, "cache_control": {"type": "ephemeral
 CHARGED = [
     Charged(8, "image-by-url", chat(messages=seen(image("https://example.org/cat.png")), max_tokens=20), least=400_000),
     Charged(
-        9, "pdf-in-base64",
-        claude(messages=seen(document(type="base64", media_type="application/pdf", data=PDF))), MESSAGES, 200_000 * 1000,
+        9,
+        "pdf-in-base64",
+        claude(messages=seen(document(type="base64", media_type="application/pdf", data=PDF))),
+        MESSAGES,
+        200_000 * 1000,
     ),
     Charged(
-        9, "sound", chat(messages=seen({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}})),
+        9,
+        "sound",
+        chat(messages=seen({"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "wav"}})),
         least=128_000 * 150,
     ),
     Charged(10, "tools-and-system", chat(tools=TOOLS, max_tokens=20), least=6000 * 150),
-    Charged(10, "schema", chat(response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {
-        "type": "object", "description": LONG}}}, max_tokens=20), least=2000 * 150),
     Charged(
-        12, "cache-writes", claude(system=CACHED), MESSAGES, 2000 * 1250,
+        10,
+        "schema",
+        chat(
+            response_format={
+                "type": "json_schema",
+                "json_schema": {"name": "x", "schema": {"type": "object", "description": LONG}},
+            },
+            max_tokens=20,
+        ),
+        least=2000 * 150,
+    ),
+    Charged(
+        12,
+        "cache-writes",
+        claude(system=CACHED),
+        MESSAGES,
+        2000 * 1250,
         {"input_tokens": 40, "cache_write_tokens": 500},
     ),
     Charged(
-        12, "cache-writes-of-an-hour", claude(system=CACHED_1H), MESSAGES, 2000 * 2000,
+        12,
+        "cache-writes-of-an-hour",
+        claude(system=CACHED_1H),
+        MESSAGES,
+        2000 * 2000,
         {"input_tokens": 40, "cache_write_tokens": 300, "cache_write_1h_tokens": 200},
     ),
     Charged(
-        13, "implicit-cache", chat(messages=[{"role": "user", "content": LONG}], max_tokens=20), CHAT, 2000 * 150,
+        13,
+        "implicit-cache",
+        chat(messages=[{"role": "user", "content": LONG}], max_tokens=20),
+        CHAT,
+        2000 * 150,
         {"input_tokens": 100, "cached_tokens": 400},
     ),
     Charged(14, "priority", chat(service_tier="priority", max_tokens=100), least=100 * 600 * 5 // 3, exact=False),
     Charged(14, "auto", chat(service_tier="auto", max_tokens=100), least=100 * 600 * 5 // 3, exact=False),
     Charged(14, "none-named", chat(max_tokens=100), least=100 * 600 * 5 // 3),
-]  # fmt: skip
+]
 DENIED = [
     Denied(
         8,
@@ -98,17 +125,40 @@ async def test_an_input_without_a_bound_is_refused(tmp_path, sandbox, row):
 
 HELD = [
     # Gemini 2.5 Pro: 1.25 USD a million up to 200,000 tokens, 2.50 beyond.
-    ("11-long-context", "gemini", "/gemini/v1beta/models/gemini-2.5-pro:generateContent",
-     {"contents": [{"role": "user", "parts": [{"text": "x" * 250_000}]}], "generationConfig": {"maxOutputTokens": 9}},
-     250_000 * 2500),
-    ("11-short-context", "gemini", "/gemini/v1beta/models/gemini-2.5-pro:generateContent",
-     {"contents": CONTENTS, "generationConfig": {"maxOutputTokens": 10}}, 10 * 10_000),
-    ("08-file-by-id", "openai", RESPONSES,
-     respond(input=[{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}], max_output_tokens=9),
-     272_000 * 250),
-    ("14-region", "anthropic", MESSAGES,
-     {"model": "claude-opus-4-6", "max_tokens": 1000, "messages": HI, "inference_geo": "us"}, 1000 * 27_500),
-]  # fmt: skip
+    (
+        "11-long-context",
+        "gemini",
+        "/gemini/v1beta/models/gemini-2.5-pro:generateContent",
+        {
+            "contents": [{"role": "user", "parts": [{"text": "x" * 250_000}]}],
+            "generationConfig": {"maxOutputTokens": 9},
+        },
+        250_000 * 2500,
+    ),
+    (
+        "11-short-context",
+        "gemini",
+        "/gemini/v1beta/models/gemini-2.5-pro:generateContent",
+        {"contents": CONTENTS, "generationConfig": {"maxOutputTokens": 10}},
+        10 * 10_000,
+    ),
+    (
+        "08-file-by-id",
+        "openai",
+        RESPONSES,
+        respond(
+            input=[{"role": "user", "content": [{"type": "input_file", "file_id": "file-1"}]}], max_output_tokens=9
+        ),
+        272_000 * 250,
+    ),
+    (
+        "14-region",
+        "anthropic",
+        MESSAGES,
+        {"model": "claude-opus-4-6", "max_tokens": 1000, "messages": HI, "inference_geo": "us"},
+        1000 * 27_500,
+    ),
+]
 
 
 @pytest.mark.parametrize(("upstream", "path", "body", "least"), [row[1:] for row in HELD], ids=[row[0] for row in HELD])

@@ -33,7 +33,15 @@ CHARGED = [
 DENIED = [
     *(
         Denied(52, repr(model), chat(model=model, max_tokens=5))
-        for model in (" gpt-4o-mini", "gpt-4o-mini ", "gpt-4o-mini\0", "gpt\u20104o\u2010mini", "gpt-4\u043e-mini", "gpt-4o-mini\n", "")
+        for model in (
+            " gpt-4o-mini",
+            "gpt-4o-mini ",
+            "gpt-4o-mini\0",
+            "gpt\u20104o\u2010mini",
+            "gpt-4\u043e-mini",
+            "gpt-4o-mini\n",
+            "",
+        )
     ),
     *(
         Denied(53, model, chat(model=model, max_tokens=5))
@@ -41,11 +49,16 @@ DENIED = [
     ),
     Denied(54, "snapshot-of-nothing", chat(model="gpt-4o-mini-2031-01-01x", max_tokens=5)),
     Denied(55, "azure-deployment", chat(max_tokens=5), DEPLOYED),
-    Denied(55, "arn-of-a-profile", BEDROCK, "/bedrock/model/arn:aws:bedrock:us-east-1:1:application-inference-profile%2Fx/converse"),
+    Denied(
+        55,
+        "arn-of-a-profile",
+        BEDROCK,
+        "/bedrock/model/arn:aws:bedrock:us-east-1:1:application-inference-profile%2Fx/converse",
+    ),
     Denied(58, "auto", chat(model="openrouter/auto", max_tokens=5), ROUTED),
     Denied(58, "fallbacks", claude(fallbacks=[{"model": "claude-opus-4-8"}]), MESSAGES),
     Denied(58, "a-fallback-without-a-price", chat(models=["gpt-4o-mini", "acme-1"], max_tokens=5), ROUTED),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("row", CHARGED, ids=name)

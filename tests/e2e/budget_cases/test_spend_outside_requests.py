@@ -25,12 +25,21 @@ CONVERSATION = "/openai/v1/conversations"
 LINES = [{"custom_id": "a", "params": claude()}]
 CHARGED = [
     Charged(
-        18, "searches", claude(tools=[SEARCH | {"max_uses": 2}]), MESSAGES, 2 * 10_000_000 + 3 * 100 * 5000,
+        18,
+        "searches",
+        claude(tools=[SEARCH | {"max_uses": 2}]),
+        MESSAGES,
+        2 * 10_000_000 + 3 * 100 * 5000,
         {"web_searches": 2},
     ),
-]  # fmt: skip
+]
 DENIED = [
-    Denied(15, "batch", {"input_file_id": "file-1", "endpoint": "/v1/chat/completions", "completion_window": "24h"}, "/openai/v1/batches"),
+    Denied(
+        15,
+        "batch",
+        {"input_file_id": "file-1", "endpoint": "/v1/chat/completions", "completion_window": "24h"},
+        "/openai/v1/batches",
+    ),
     Denied(15, "batch-of-messages", {"requests": LINES}, "/anthropic/v1/messages/batches"),
     Denied(16, "background", respond(background=True, max_output_tokens=50), RESPONSES),
     *(
@@ -52,7 +61,7 @@ DENIED = [
     Denied(20, "mcp-without-a-maximum", respond(tools=[{"type": "mcp", "server_url": "https://x"}]), RESPONSES),
     Denied(20, "mcp-servers", claude(mcp_servers=[{"type": "url", "url": "https://x", "name": "x"}]), MESSAGES),
     Denied(20, "deep-research", respond(model="o3-deep-research"), RESPONSES),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize("row", CHARGED, ids=name)
@@ -70,7 +79,7 @@ HELD = [
     ("17-conversation", respond(conversation="conv_1", max_output_tokens=10), 272_000 * 250),
     ("18-searches", respond(tools=[{"type": "web_search"}], max_tool_calls=3, max_output_tokens=10), 3 * 10_000_000),
     ("20-mcp", respond(tools=[{"type": "mcp", "server_url": "https://x"}], max_tool_calls=3), 4 * 272_000 * 250),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("body", "least"), [row[1:] for row in HELD], ids=[row[0] for row in HELD])

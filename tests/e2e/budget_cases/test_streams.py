@@ -28,15 +28,66 @@ class Dialect(NamedTuple):
 
 
 DIALECTS = [
-    Dialect("openai-chat", "/openai/v1/chat/completions", {"model": "gpt-4o-mini", "messages": HI, "stream": True}, ("max_completion_tokens",), b'"code":"budget_exhausted_midstream"', 1000),
-    Dialect("openai-responses", "/openai/v1/responses", {"model": "gpt-4o-mini", "input": "Hi", "stream": True}, ("max_output_tokens",), b"event: error\ndata: ", 1000),
-    Dialect("gemini", "/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse", {"contents": CONTENTS}, ("generationConfig", "maxOutputTokens"), b'"error":{"code":402', 2500, "/gemini/v1beta/models/gemini-2.5-flash:generateContent"),
-    Dialect("bedrock", "/bedrock/model/us.amazon.nova-lite-v1:0/converse-stream", {"messages": WORDS}, ("inferenceConfig", "maxTokens"), b":exception-type", 240, "/bedrock/model/us.amazon.nova-lite-v1:0/converse"),
-    Dialect("cohere", "/cohere/v2/chat", {"model": "command-r-08-2024", "messages": HI, "stream": True}, ("max_tokens",), b'"message":', 600),
-]  # fmt: skip
-OLLAMA = Dialect("ollama", "/ollama/api/chat", {"model": "llama3.2", "messages": HI, "stream": True, "options": {"num_predict": 50_000}}, ("options", "num_predict"), b"", 1000)  # fmt: skip
+    Dialect(
+        "openai-chat",
+        "/openai/v1/chat/completions",
+        {"model": "gpt-4o-mini", "messages": HI, "stream": True},
+        ("max_completion_tokens",),
+        b'"code":"budget_exhausted_midstream"',
+        1000,
+    ),
+    Dialect(
+        "openai-responses",
+        "/openai/v1/responses",
+        {"model": "gpt-4o-mini", "input": "Hi", "stream": True},
+        ("max_output_tokens",),
+        b"event: error\ndata: ",
+        1000,
+    ),
+    Dialect(
+        "gemini",
+        "/gemini/v1beta/models/gemini-2.5-flash:streamGenerateContent?alt=sse",
+        {"contents": CONTENTS},
+        ("generationConfig", "maxOutputTokens"),
+        b'"error":{"code":402',
+        2500,
+        "/gemini/v1beta/models/gemini-2.5-flash:generateContent",
+    ),
+    Dialect(
+        "bedrock",
+        "/bedrock/model/us.amazon.nova-lite-v1:0/converse-stream",
+        {"messages": WORDS},
+        ("inferenceConfig", "maxTokens"),
+        b":exception-type",
+        240,
+        "/bedrock/model/us.amazon.nova-lite-v1:0/converse",
+    ),
+    Dialect(
+        "cohere",
+        "/cohere/v2/chat",
+        {"model": "command-r-08-2024", "messages": HI, "stream": True},
+        ("max_tokens",),
+        b'"message":',
+        600,
+    ),
+]
+OLLAMA = Dialect(
+    "ollama",
+    "/ollama/api/chat",
+    {"model": "llama3.2", "messages": HI, "stream": True, "options": {"num_predict": 50_000}},
+    ("options", "num_predict"),
+    b"",
+    1000,
+)
 # Nothing is known of what Ollama's models can put out, so that a call needs a cap. Anthropic's API always has a cap, so that nothing of it pays as it goes; Gemini 2.5 thinks, unseen.
-CLAUDE = Dialect("anthropic", "/anthropic/v1/messages", {"model": "claude-haiku-4-5", "messages": HI, "max_tokens": 4000, "stream": True}, ("max_tokens",), b"", 5000)  # fmt: skip
+CLAUDE = Dialect(
+    "anthropic",
+    "/anthropic/v1/messages",
+    {"model": "claude-haiku-4-5", "messages": HI, "max_tokens": 4000, "stream": True},
+    ("max_tokens",),
+    b"",
+    5000,
+)
 PAYING = [each for each in DIALECTS if each.name != "gemini"]
 
 

@@ -74,7 +74,8 @@ def test_a_start_takes_in_all_that_was_charged_within_seconds(tmp_path: Path):
     took_s = time.monotonic() - began_s
     journal.close(0)
     print(
-        f"\na start took in {FINALS:,} ends in {len(segments)} segments, {segments.count('.open')} unsealed, in {took_s:.2f} s"
+        f"\na start took in {FINALS:,} ends in {len(segments)} segments, {segments.count('.open')} unsealed,"
+        f" in {took_s:.2f} s"
     )
 
     assert FINALS < 200_000 or len(segments) > 1, "it rotated"

@@ -58,8 +58,10 @@ UNRECORDED = {
 # The others need a provider, a clock or a disk: their tests are here and in the tests named like their sources.
 REFUSED_ELSEWHERE = {
     "request_timeout", "gateway_error", "upstream_broken", "overloaded", "journal_unavailable", "shutting_down",
-    "upstream_timeout", "shared_credential", "budget_exceeded", "budget_exhausted_midstream", "kill_switch",
-    "ledger_unavailable", "rate_limited", "scope_values_exceeded", "unbounded_cost", "unpriced_model",
+    "upstream_timeout", "shared_credential",
+    # Of budgets, in test_quota_words.py, test_kill_switch.py and tests/integration/test_refusals_sdks.py:
+    "budget_exceeded", "budget_exhausted_midstream", "kill_switch", "unbounded_cost", "unpriced_model",
+    "scope_values_exceeded", "rate_limited", "ledger_unavailable",
 }  # fmt: skip
 
 

@@ -1,4 +1,6 @@
+import re
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -37,6 +39,16 @@ id = "stop"
 scope = { project = "acme" }
 reason = "budget review"
 allow = ["models"]
+"""
+
+
+DOCS = Path(__file__).parents[3] / "docs"
+EXAMPLE_CALLERS = f"""
+[projects.web]
+[[keys]]
+id = "key-1a2b3c4d"
+project_id = "web"
+sha256 = "{"0" * 64}"
 """
 
 
@@ -177,3 +189,11 @@ def test_a_mistake_in_an_override_is_told_too(row: str, said: str):
 def test_a_rule_that_is_broken_names_the_field_as_it_is_written():
     (problem,) = problems(f"[[quotas]]\nid = 'q'\nunit = 'tokens'\nlimit = {2**53 + 1}\nceiling_usd = 1\n"[:-16])
     assert problem.startswith("x line 5: quotas[0].limit: is over 9007199254740992")
+
+
+@pytest.mark.parametrize("page", ["guides/budgets.md", "reference/policy.md"])
+def test_the_examples_of_the_documentation_are_served_as_they_stand(page: str):
+    examples = re.findall(r"^```toml\n(.*?)^```", (DOCS / page).read_text(), re.MULTILINE | re.DOTALL)
+    limits = "\n".join(text for text in examples if text.startswith(("[[quota", "[[kill")))
+    policy = compile_policy(EXAMPLE_CALLERS + limits, {}, source=page)
+    assert len(policy.quotas) == limits.count("[[quotas]]") > 0

@@ -1,0 +1,312 @@
+"""Owns the arithmetic of leases: what a node may spend of each counter, what it states of it, what an answer changes.
+
+A lease is a claim on a counter that all nodes share, in one running total: what the node has settled, what it holds
+and the slack it may still hold. The store grants only as long as the claims of all nodes stay within the limit; here
+settled + held <= claim, whatever becomes of the store. No I/O, no clock.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from gateway.ledger.base import Balance, Hold, Shortage
+from gateway.ledger.counters import Counter, Counters
+from gateway.ledger.store import AMOUNT_MAX, EVER, Answer, Statement
+
+
+class Watch(msgspec.Struct, frozen=True, gc=False):
+    """When to tell that a counter fills: at these percents of this limit, which need not be one that refuses."""
+
+    limit: int
+    percents: tuple[int, ...]
+
+
+class Lease(msgspec.Struct):
+    """What a node knows of one counter beside its own sums."""
+
+    limit: int | None = None  # of the last hold; None: no hold had one
+    seq: int = 0  # of the last statement
+    told: tuple[int, int] = (0, 0)  # (spent, claim) as the store last confirmed them
+    stated: bool = True  # False: the server that speaks now has not heard of it
+    pending_claim: int = 0  # granted, and not yet remembered on disk
+    forfeit: int = 0  # counted as spent at the start, for nobody could say what became of it
+    grain: int = 0  # the last slice granted; the low-water mark is half of it
+    touched_at_s: float = 0.0
+    others_spent: int = 0
+    others_claim: int = 0
+    recalled: bool = False
+    lowered: bool = False  # the limit was, and the claims of all nodes may still be above it
+    heard: frozenset[int] = frozenset()  # percents passed on
+    waiting: dict[int, int] = {}  # who waits for it -> how much each wants to hold
+
+
+class Leases:
+    """The counters of one node. All methods are synchronous and belong to one thread."""
+
+    def __init__(self, node: str, epoch: int, *, keep: bool) -> None:
+        self.node = node
+        self.epoch = epoch
+        self.counters = Counters(lease=0)
+        self.by_name: dict[str, Lease] = {}
+        self.unreported: set[str] = set()
+        self.keep = keep  # claims of an earlier start count as spent
+
+    def touch(self, holds: Sequence[Hold], now_s: float) -> None:
+        """Makes the leases that are missing, and takes slack back that was granted under a higher limit.
+
+        What is given back of calls then is no slack either, until all claims are known to be within the lower limit.
+        """
+        for hold in holds:
+            lease = self.by_name.get(hold.counter) or self._new(hold.counter)
+            lease.touched_at_s = now_s
+            if hold.limit is None:
+                continue
+            if lease.limit is not None and hold.limit < lease.limit:
+                lease.lowered = True
+            lease.limit = hold.limit
+            if lease.lowered:
+                self._lower(hold.counter, 0)
+
+    def _new(self, name: str) -> Lease:
+        lease = self.by_name[name] = Lease()
+        return lease
+
+    def settled(self, names: Iterable[str], now_s: float) -> None:
+        """Remembers that the spending of these counters has to be reported."""
+        for name in names:
+            (self.by_name.get(name) or self._new(name)).touched_at_s = now_s
+            self.unreported.add(name)
+
+    def restore(self, name: str, settled: int, counted: int) -> None:
+        """Counts what this node spent before it was started again; `counted` is more where nobody can say."""
+        lease = self._new(name)
+        lease.stated = False
+        lease.forfeit = counted - settled
+        self._recount(name, counted)
+
+    def restore_more(self, settled: Mapping[str, int]) -> None:
+        """Counts what was spent after the checkpoint. What was forfeited may have been spent on it."""
+        for name, amount in settled.items():
+            lease = self.by_name.get(name) or self._new(name)
+            lease.stated = False
+            covered = min(lease.forfeit, amount)
+            lease.forfeit -= covered
+            self._recount(name, amount - covered)
+
+    def _recount(self, name: str, amount: int) -> None:
+        self.counters.add(name, amount)
+        counter = self.counters.by_name[name]
+        counter.lease = max(counter.lease or 0, counter.settled)
+        self.unreported.add(name)
+
+    def wait(self, waiter: int, holds: Sequence[Hold]) -> None:
+        for hold in holds:
+            self.by_name[hold.counter].waiting[waiter] = hold.amount
+
+    def wait_no_more(self, waiter: int, holds: Sequence[Hold]) -> None:
+        for hold in holds:
+            lease = self.by_name.get(hold.counter)
+            if lease is not None:
+                lease.waiting.pop(waiter, None)
+
+    def restate(self) -> None:
+        """Another server speaks: whatever it knows, it has to be told everything."""
+        for lease in self.by_name.values():
+            lease.stated = False
+
+    def unstated(self) -> list[str]:
+        return [name for name, lease in self.by_name.items() if not lease.stated]
+
+    # Slack
+
+    def give(self, name: str) -> None:
+        """Lowers the claim to what is settled, held or waited for; true from here on, whoever hears of it."""
+        if name in self.by_name:
+            self._lower(name, sum(self.by_name[name].waiting.values()))
+
+    def _lower(self, name: str, slack: int) -> None:
+        counter = self.counters.by_name.get(name)
+        if counter is None:
+            return
+        kept = counter.settled + counter.held + slack
+        if kept < (counter.lease or 0):
+            counter.lease = kept
+            self.unreported.add(name)
+
+    def slack(self, name: str) -> int:
+        """What may still be held without asking; 0 too where more was settled than had been held."""
+        counter = self.counters.by_name.get(name)
+        return 0 if counter is None else max((counter.lease or 0) - counter.settled - counter.held, 0)
+
+    def low(self, since_s: float) -> list[str]:
+        """Counters touched since then whose next slice is better fetched before somebody waits for it."""
+        return [
+            name
+            for name, lease in self.by_name.items()
+            if lease.touched_at_s >= since_s
+            and lease.limit is not None
+            and not lease.recalled
+            and self.slack(name) < lease.grain // 2
+        ]
+
+    # What the store is told, and what it answers
+
+    def need(self, hold: Hold) -> int:
+        """How much is missing for a hold, at least 1; beyond what is settled, held and slack."""
+        return max(hold.amount - self.slack(hold.counter), 1)
+
+    def hopeless(self, hold: Hold) -> bool:
+        """Whether what this node alone has settled and holds leaves too little."""
+        counter = self.counters.by_name[hold.counter]
+        limit = min(hold.limit or 0, AMOUNT_MAX)
+        return counter.settled + counter.held + hold.amount > limit
+
+    def free(self, hold: Hold) -> int:
+        """What nobody claims of a counter, as far as this node has heard."""
+        lease = self.by_name[hold.counter]
+        counter = self.counters.by_name[hold.counter]
+        mine = max(counter.lease or 0, counter.settled + counter.held)
+        return (_exact(hold.limit) or 0) - mine - lease.others_claim
+
+    def statement(
+        self,
+        name: str,
+        run: str,
+        *,
+        need: int = 0,
+        more: bool = False,
+        live: int = 1,
+        since: int = EVER,
+        watch: Watch | None = None,
+        keep_ms: int = 0,
+    ) -> Statement:
+        """The next statement about a counter. No other may be under way: a grant raises what it says."""
+        lease = self.by_name.get(name) or Lease()
+        counter = self.counters.by_name.get(name) or Counter(lease=0)
+        lease.seq += 1
+        used = counter.settled + counter.held
+        claim = counter.lease = max(counter.lease or 0, used)
+        wanted = sum(lease.waiting.values()) - (claim - used)
+        return Statement(
+            counter=name,
+            node=self.node,
+            epoch=self.epoch,
+            seq=lease.seq,
+            run=run,
+            spent=min(counter.settled, AMOUNT_MAX),
+            claim=min(claim, AMOUNT_MAX),
+            keep=self.keep,
+            gives=claim <= used + sum(lease.waiting.values()),
+            need=min(need, AMOUNT_MAX),
+            want=min(max(need, wanted), AMOUNT_MAX) if need else 0,
+            more=more,
+            limit=_exact(lease.limit),
+            live=live,
+            since=since,
+            marks=_marks(watch),
+            heard=tuple(sorted(lease.heard)),
+            keep_ms=keep_ms,
+        )
+
+    def heard(self, said: Statement, answer: Answer) -> tuple[int, ...]:
+        """What an answer tells of all nodes; the thresholds that this node has to pass on, each once.
+
+        Nothing may be spent yet of what was granted: that is `accept`.
+        """
+        name = said.counter
+        lease = self.by_name.get(name)
+        if lease is None:
+            self.unreported.discard(name)
+            return ()
+        if answer.status != "ok":
+            lease.seq = max(lease.seq, answer.seq)
+            return ()
+        unknown = answer.spent - said.spent
+        if unknown > 0:  # spent by an earlier start of this node, or before it was forgotten here
+            self.counters.add(name, unknown)
+            counter = self.counters.by_name[name]
+            counter.lease = max(counter.lease or 0, counter.settled)
+        lease.told = (answer.spent, answer.claim)
+        lease.pending_claim = answer.claim if said.asks else 0
+        lease.others_spent = answer.all_spent - answer.spent
+        lease.others_claim = answer.all_claims - answer.claim
+        lease.recalled = answer.recalled
+        if said.limit is not None and said.limit == _exact(lease.limit) and answer.all_claims <= said.limit:
+            lease.lowered = False
+        new = tuple(percent for percent in answer.marks if percent not in lease.heard)
+        lease.heard |= set(new)
+        counter = self.counters.by_name.get(name)
+        if counter is None or (counter.settled <= answer.spent and (counter.lease or 0) >= said.claim):
+            self.unreported.discard(name)
+        if new:
+            self.unreported.add(name)  # the store is told that they were passed on
+        return new
+
+    def accept(self, said: Statement, answer: Answer, run: str) -> int:
+        """Takes what was granted into the lease; how much. Nothing if another server or another limit counts by now."""
+        lease = self.by_name.get(said.counter)
+        if lease is None:
+            return 0
+        lease.pending_claim = 0
+        granted = answer.claim - max(said.claim, answer.spent)
+        if answer.status != "ok" or granted <= 0:
+            return 0
+        lower = lease.lowered or (lease.limit or 0) < (said.limit or 0)
+        if said.run != run or answer.run != run or lower:
+            self.unreported.add(said.counter)  # the store has it as ours, and is told that it is not
+            return 0
+        counter = self.counters.by_name.get(said.counter)
+        if counter is None:
+            self.counters.add(said.counter, 0)
+            counter = self.counters.by_name[said.counter]
+        counter.lease = (counter.lease or 0) + granted
+        lease.grain = granted
+        return granted
+
+    def stated(self, said: Statement, answer: Answer, run: str) -> None:
+        """Marks a counter as told to the server that speaks now."""
+        if answer.status == "ok" and answer.run == run and said.counter in self.by_name:
+            self.by_name[said.counter].stated = True
+
+    # What people and the disk are told
+
+    def claims(self) -> dict[str, tuple[int, int]]:
+        """counter -> (settled, claim), where the claim is never below what may be spent before this is asked again."""
+        found: dict[str, tuple[int, int]] = {}
+        for name, lease in self.by_name.items():
+            counter = self.counters.by_name.get(name) or Counter(lease=0)
+            claim = max(counter.lease or 0, counter.settled + counter.held, lease.pending_claim)
+            if claim:
+                found[name] = (counter.settled, claim)
+        return found
+
+    def balance(self, name: str) -> Balance:
+        lease = self.by_name.get(name)
+        counter = self.counters.by_name.get(name) or Counter()
+        if lease is None:
+            return Balance(counter.settled, counter.held, 0)
+        leased = max(lease.others_claim - lease.others_spent, 0)
+        return Balance(counter.settled + lease.others_spent, counter.held, leased)
+
+    def shortage(self, hold: Hold, free: int) -> Shortage:
+        return Shortage(hold.counter, hold.amount, max(free, 0) + self.slack(hold.counter))
+
+    def forget(self, name: str) -> bool:
+        """Drops a counter of a period that is over; False where something is held or waited for, or not yet told."""
+        counter, lease = self.counters.by_name.get(name), self.by_name.get(name)
+        if lease is not None and (lease.waiting or name in self.unreported or (counter is not None and counter.held)):
+            return False
+        self.counters.forget(name)
+        self.by_name.pop(name, None)
+        return True
+
+
+def _exact(limit: int | None) -> int | None:
+    """A limit as the store can count it; lower where it is beyond all counting."""
+    return None if limit is None else min(max(limit, 0), AMOUNT_MAX)
+
+
+def _marks(watch: Watch | None) -> tuple[tuple[int, int], ...]:
+    if watch is None or watch.limit <= 0:
+        return ()
+    return tuple((percent, min(-(-watch.limit * percent // 100), AMOUNT_MAX)) for percent in watch.percents)

@@ -1,0 +1,133 @@
+"""Owns speaking to Redis or Valkey: the scripts, their arguments and answers, timeouts. Knows no lease arithmetic.
+
+The only home of the driver. Whatever goes wrong with it comes out as StoreDown, after the timeout at the latest.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from importlib import resources
+from typing import Any, cast
+
+import redis.asyncio as driver
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import NoScriptError, RedisError
+
+from gateway.ledger.store import Answer, Beat, Fence, Statement, StoreDown
+
+# No counter is called so: their names hold an @.
+FENCE = "lensai:{fence}"
+# A store that takes longer is as good as gone: callers wait for it while a lease is fetched.
+TIMEOUT_S = 1.0
+# Statements at once, with room for the agent's; each takes a connection for a round trip.
+CONNECTIONS_MAX = 64
+
+
+def key(counter: str) -> str:
+    """The hash of a counter; the braces keep all of it in one slot of a cluster, so its name may not hold any."""
+    return "lensai:{" + counter.replace("%", "%25").replace("{", "%7B").replace("}", "%7D") + "}"
+
+
+class _Script:
+    """One script. Redis knows it by its hash, and is told it again where it has forgotten."""
+
+    def __init__(self, client: Any, name: str) -> None:
+        self._text = (resources.files("gateway.ledger") / "lua" / f"{name}.lua").read_text()
+        self._script = client.register_script(self._text)
+
+    def put(self, pipeline: Any, keys: Sequence[str], arguments: Sequence[str | int], *, whole: bool) -> None:
+        if whole:
+            pipeline.eval(self._text, len(keys), *keys, *arguments)
+        else:
+            pipeline.evalsha(self._script.sha, len(keys), *keys, *arguments)
+
+
+class RedisStore:
+    """Keeps leases in Redis. `replicas` is how many must have a grant before it is used; 0 where there are none."""
+
+    def __init__(self, url: str, *, replicas: int = 0, timeout_s: float = TIMEOUT_S) -> None:
+        self._client: Any = driver.Redis.from_url(  # pyright: ignore[reportUnknownMemberType]
+            url,
+            decode_responses=True,
+            max_connections=CONNECTIONS_MAX,
+            socket_timeout=timeout_s,
+            socket_connect_timeout=timeout_s,
+            # Sent again, a statement is an old one and its grant is lost; the ledger states anew instead.
+            retry=Retry(NoBackoff(), 0),
+        )
+        self._replicas = replicas
+        self._timeout_s = timeout_s
+        self._sync, self._beat, self._leave = (_Script(self._client, name) for name in ("sync", "beat", "leave"))
+
+    async def sync(self, statement: Statement) -> Answer:
+        """States, and hears how the counter stands. Raises StoreDown."""
+        arguments = _statement_arguments(statement)
+        found = await self._run(self._sync, key(statement.counter), arguments, safe=statement.asks)
+        return _answer(found)
+
+    async def beat(self, beat: Beat) -> Fence:
+        """Raises StoreDown."""
+        return _fence(await self._run(self._beat, FENCE, _beat_arguments(beat), safe=True))
+
+    async def leave(self, node: str, epoch: int) -> bool:
+        """Raises StoreDown."""
+        return bool(await self._run(self._leave, FENCE, (node, epoch), safe=True))
+
+    async def close(self) -> None:
+        await self._client.aclose()
+
+    async def _run(self, script: _Script, name: str, arguments: Sequence[str | int], *, safe: bool) -> Any:
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                try:
+                    return await self._once(script, name, arguments, safe=safe, whole=False)
+                except NoScriptError:
+                    return await self._once(script, name, arguments, safe=safe, whole=True)
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreDown(f"{type(error).__name__} from the store") from error
+
+    async def _once(
+        self, script: _Script, name: str, arguments: Sequence[str | int], *, safe: bool, whole: bool
+    ) -> Any:
+        """One round trip. WAIT speaks of what was written before it on the same connection."""
+        waits = safe and self._replicas > 0
+        async with self._client.pipeline(transaction=False) as pipeline:
+            script.put(pipeline, (name,), arguments, whole=whole)
+            if waits:
+                pipeline.wait(self._replicas, int(self._timeout_s * 1000 / 2))
+            found = await cast(Awaitable[list[Any]], pipeline.execute())
+        if waits and int(found[1]) < self._replicas:
+            raise StoreDown("too few replicas have the grant")
+        return found[0]
+
+
+def _flag(value: bool) -> int:
+    return 1 if value else 0
+
+
+def _statement_arguments(said: Statement) -> tuple[str | int, ...]:
+    return (
+        said.node, said.epoch, said.seq, said.run, said.spent, said.claim, _flag(said.keep), _flag(said.gives),
+        said.need, said.want, _flag(said.more), "" if said.limit is None else said.limit, said.live, said.since,
+        ",".join(f"{percent}:{amount}" for percent, amount in said.marks),
+        ",".join(map(str, said.heard)), said.keep_ms,
+    )  # fmt: skip
+
+
+def _answer(found: Any) -> Answer:
+    status, version, run, spent, claim, all_spent, all_claims, recalled, marks, pending, seq = found
+    return Answer(
+        status, version, run, spent, claim, all_spent, all_claims, bool(recalled), tuple(marks), tuple(pending), seq
+    )
+
+
+def _beat_arguments(said: Beat) -> tuple[str | int, ...]:
+    return (
+        said.node, said.epoch, said.nonce, said.run, said.fence, said.attests, said.knows, said.nodes_min,
+        "\n".join(said.roster), "\n".join(said.lacks),
+    )  # fmt: skip
+
+
+def _fence(found: Any) -> Fence:
+    status, run, fence, opened, version, roster, live, lacked = found
+    return Fence(status, run, fence, bool(opened), version, tuple(roster), tuple(live), tuple(lacked))

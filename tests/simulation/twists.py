@@ -1,0 +1,103 @@
+"""Owns known bugs, put in on purpose: a simulation that does not catch them proves nothing."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from gateway.ledger.agent import RedisLedger
+from gateway.ledger.base import Hold, Shortage
+from gateway.ledger.store import Answer, Beat, Fence, Statement
+from tests.simulation import model
+from tests.simulation.schedule import Schedule
+
+
+def check_then_act(schedule: Schedule) -> None:
+    """The store looks at what was free a moment ago, as a read and a later write would."""
+    seen: dict[str, model.Hash] = {}
+
+    def sync(stored: model.Hash, said: Statement, run: str, now_ms: int) -> Answer:
+        before = seen.get(said.counter, {})
+        seen[said.counter] = dict(stored)
+        mine = {field: value for field, value in stored.items() if field.endswith(f":{said.node}")}
+        stale = {**before, **mine}
+        answer = model.sync(stale, said, run, now_ms)
+        stored.update({f: v for f, v in stale.items() if f.endswith(f":{said.node}") or f == "version"})
+        return answer
+
+    schedule.server.sync = sync
+
+
+class SettlesTwice(RedisLedger):
+    """Counts an id again when it is settled again."""
+
+    def settle(self, id: str, actual: Mapping[str, int]) -> int:
+        seq = super().settle(id, actual)
+        if not seq:
+            for counter, amount in actual.items():
+                self._counters.add(counter, amount)
+            self._counters.seq += 1
+        return seq or self._counters.seq
+
+
+def settle_twice(schedule: Schedule) -> None:
+    for node in schedule.nodes:
+        node.make = SettlesTwice
+
+
+def ignore_order(schedule: Schedule) -> None:
+    """The store takes statements that are late or come twice for new ones."""
+
+    def sync(stored: model.Hash, said: Statement, run: str, now_ms: int) -> Answer:
+        forgetful = {f: v for f, v in stored.items() if f not in (f"seq:{said.node}", f"epoch:{said.node}")}
+        answer = model.sync(forgetful, said, run, now_ms)
+        stored.update(forgetful)
+        return answer
+
+    schedule.server.sync = sync
+
+
+def lose_fence(schedule: Schedule) -> None:
+    """A store that came back grants before everybody has told it what it forgot."""
+
+    def beat(stored: model.Hash, said: Beat, run: str, now_ms: int) -> Fence:
+        return msgspec.structs.replace(model.beat(stored, said, run, now_ms), open=True)
+
+    schedule.server.beat = beat
+
+
+class TrustsOldSlack(RedisLedger):
+    """Keeps slack that a higher limit granted."""
+
+    def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
+        for hold in holds:
+            lease = self._leases.by_name.get(hold.counter)
+            if lease is not None and hold.limit is not None:
+                lease.limit, lease.lowered = hold.limit, False
+        return super().reserve(id, holds)
+
+
+def keep_old_slack(schedule: Schedule) -> None:
+    for node in schedule.nodes:
+        node.make = TrustsOldSlack
+
+
+class ForgetsClaims(RedisLedger):
+    """Starts again after a power cut as if its journal had everything."""
+
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **{**named, "complete": True})  # pyright: ignore[reportArgumentType]
+
+
+def forget_claims(schedule: Schedule) -> None:
+    for node in schedule.nodes:
+        node.make = ForgetsClaims
+
+
+TWISTS: dict[str, Callable[[Schedule], None]] = {
+    "check-then-act": check_then_act,
+    "settle-twice": settle_twice,
+    "ignored-order": ignore_order,
+    "lost-fence": lose_fence,
+    "old-slack": keep_old_slack,
+    "forgotten-claims": forget_claims,
+}

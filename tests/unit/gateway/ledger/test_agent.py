@@ -1,0 +1,131 @@
+"""The ledger of one node: what it does around its leases, step by step."""
+
+import pytest
+
+from gateway.ledger.agent import IDLE_S, Identity, RedisLedger
+from gateway.ledger.base import Hold, Unreachable
+from gateway.ledger.leases_file import Checkpoint
+from tests.contract.ledgers import ModelStore, take
+
+MONTH = "budget@2026-11"
+HOLDS = [Hold(MONTH, 10, 100)]
+
+
+class Stage:
+    """A node whose steps the test makes, with a clock it sets and a disk that may fail."""
+
+    def __init__(self, restored: Checkpoint | None = None) -> None:
+        self.store = ModelStore()
+        self.saved: list[Checkpoint] = []
+        self.disk_fails = False
+        self.now_s = 100.0
+        self.ledger = self.node("a")
+
+    def node(self, name: str, restored: Checkpoint | None = None) -> RedisLedger:
+        identity = Identity(name, restored.epoch + 1 if restored else 1, "nonce")
+        return RedisLedger(
+            identity, self.store, clock=lambda: self.now_s, sleep=self._sleep, save=self._save, restored=restored
+        )
+
+    async def _sleep(self, seconds: float) -> None:
+        self.now_s += seconds
+
+    async def _save(self, checkpoint: Checkpoint) -> None:
+        if self.disk_fails:
+            raise OSError("no space")
+        self.saved.append(checkpoint)
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+async def opened(stage: Stage, ledger: RedisLedger | None = None) -> RedisLedger:
+    ledger = ledger or stage.ledger
+    for _ in range(4):
+        await ledger.step()
+    assert ledger.open
+    return ledger
+
+
+async def test_an_epoch_is_on_disk_before_the_store_hears_it(stage):
+    stage.disk_fails = True
+    await stage.ledger.step()
+    assert stage.store.hashes == {}
+    stage.disk_fails = False
+    await stage.ledger.step()
+    assert stage.saved[0].epoch == 1
+    assert "epoch:a" in stage.store.hashes["fence"]
+
+
+async def test_before_the_store_is_open_nothing_is_granted(stage):
+    assert await take(stage.ledger, "x", HOLDS, 0.1) == Unreachable(MONTH)
+
+
+async def test_a_grant_is_on_disk_before_it_is_spent(stage):
+    ledger = await opened(stage)
+    assert await take(ledger, "x", HOLDS) is None
+    assert stage.saved[-1].claims[MONTH][1] >= 10
+
+
+async def test_a_grant_that_cannot_be_remembered_is_not_spent(stage):
+    ledger = await opened(stage)
+    stage.disk_fails = True
+    assert await take(ledger, "x", HOLDS) == Unreachable(MONTH)
+    assert ledger.held("x") == {}
+
+
+async def test_a_counter_in_use_is_fetched_ahead(stage):
+    ledger = await opened(stage)
+    assert await take(ledger, "x", HOLDS) is None
+    for index in range(3):
+        await ledger.step()
+        assert ledger.reserve(f"id{index}", [Hold(MONTH, 5, 100)]) is None
+
+
+async def test_an_idle_counter_gives_its_slack_back(stage):
+    ledger, other = await opened(stage), stage.node("b")
+    assert await take(ledger, "x", HOLDS) is None
+    ledger.settle("x", {MONTH: 1})
+    stage.now_s += 2 * IDLE_S
+    await ledger.step()
+    assert stage.store.hashes[MONTH]["claim:a"] == "1"
+    await other.step()
+    for _ in range(2):
+        await ledger.step()  # who works has to remember the newcomer first, and say so
+    await opened(stage, other)
+    assert await take(other, "y", [Hold(MONTH, 99, 100)]) is None
+
+
+async def test_started_again_it_counts_what_it_had_settled_and_gives_back_the_rest(stage):
+    ledger = await opened(stage)
+    assert await take(ledger, "x", [Hold(MONTH, 60, 100)]) is None
+    seq = ledger.settle("x", {MONTH: 20})
+    died = ledger.checkpoint()
+    again = stage.node("a", died)
+    again.restore({MONTH: 5}, seq + 1)
+    await opened(stage, again)
+    assert (again.seq, again.balance(MONTH).settled) == (seq + 1, 25)
+    assert stage.store.hashes[MONTH]["claim:a"] == "25"
+
+
+async def test_a_checkpoint_of_another_node_or_a_later_start_is_a_bug(stage):
+    with pytest.raises(AssertionError):
+        stage.node("a", Checkpoint("b", 1))
+    with pytest.raises(AssertionError):
+        RedisLedger(
+            Identity("a", 1, "n"),
+            stage.store,
+            clock=lambda: 0.0,
+            sleep=stage._sleep,
+            save=stage._save,
+            restored=Checkpoint("a", 1),
+        )
+
+
+async def test_a_store_that_is_gone_stops_no_step(stage):
+    ledger = await opened(stage)
+    stage.store.down = True
+    await ledger.step()
+    assert await ledger.leave() is False
