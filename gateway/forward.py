@@ -17,7 +17,6 @@ from gateway.identify import Caller
 from gateway.metering.flowing import Flow
 from gateway.metering.reading import About
 from gateway.metering.sessions import session
-from gateway.quotas import Begun
 from gateway.request import Request
 from gateway.route import Plan, Route
 from gateway.session_tap import Measured, SessionTap
@@ -107,7 +106,7 @@ class Exchange:
         self.catalog: Catalog | None = None  # the prices it was admitted at
         self.counters: dict[str, int] | None = None  # what they were charged
         self.ledger_seq = 0
-        self.begun: tuple[Begun, ...] = ()  # what the call was charged that began the work which this one tells of
+        self.begun = b""  # what the call was charged that began the work which this one tells of, encoded
         # As an upstream's Receiver.
         self.payload = b""
         self.websocket = request.websocket

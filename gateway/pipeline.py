@@ -61,6 +61,9 @@ class Clock:
     monotonic_ns = staticmethod(time.monotonic_ns)
 
 
+CLOCK = Clock()
+
+
 class Pipeline:
     """Every stage in order, over the parts it is given. One per worker."""
 
@@ -456,8 +459,7 @@ class Pipeline:
             return charge if begins else CHARGED_BEFORE
         if not self._claims.claim(charge.work_id, exchange.id, now_s):
             return CHARGED_BEFORE
-        before = self._claims.begun(charge.work_id)
-        exchange.begun = decode_begun(before) if before else ()
+        exchange.begun = self._claims.begun(charge.work_id)
         return charge
 
     def flowed(self, exchange: Exchange, tokens_max: int) -> None:
@@ -480,7 +482,8 @@ class Pipeline:
         """Charges the counters of a call that has ended, and gives back what it did not need."""
         admission = exchange.admission
         if exchange.begun:
-            settled = self._enforcer.settle_later(exchange.id, admission, exchange.begun, _consumed(charge))
+            before = decode_begun(exchange.begun)
+            settled = self._enforcer.settle_later(exchange.id, admission, before, _consumed(charge))
         elif admission is not None:
             consumed = _consumed(charge) if exchange.dispatches else None
             settled = self._enforcer.settle(exchange.id, admission, consumed)

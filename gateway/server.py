@@ -37,7 +37,7 @@ from gateway.journal.writer import Journal
 from gateway.ledger.base import Balance
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.logs import RequestLog, logger
-from gateway.pipeline import Clock, Pipeline
+from gateway.pipeline import CLOCK, Clock, Pipeline
 from gateway.policy import PolicyHolder
 from gateway.settings import Settings, config_path
 from gateway.summarize import resolve_open
@@ -74,7 +74,7 @@ class Server:
         worker: int,
         *,
         look_up: LookUp = look_up,
-        clock: Clock | None = None,
+        clock: Clock = CLOCK,
     ) -> None:
         """Takes the policy and the journal. Raises PolicyError, or GatewayFault where the machine is in the way."""
         self.settings = settings
@@ -82,7 +82,7 @@ class Server:
         self.request_reader = request_reader()
         self._worker = worker
         self._loop = asyncio.get_running_loop()
-        self._clock = clock or Clock()
+        self._clock = clock
         self._tls = _tls(settings)
         self._listening = False
         self._connections: set[ClientConnection] = set()
@@ -108,14 +108,7 @@ class Server:
         self._connector = Connector(
             self._loop, timeout_ms=settings.connect_timeout_ms, outbound=outbound(settings), look_up=look_up
         )
-        self._upstreams = Upstreams(
-            self._loop,
-            self._background,
-            self._connector,
-            connections_max=settings.upstream_connections_max,
-            connection_age_ms=settings.upstream_connection_age_ms,
-            random=random.random,
-        )
+        self._upstreams = self._pools()
         self._pipeline = Pipeline(
             settings=settings,
             gate=self._gate,
@@ -140,6 +133,16 @@ class Server:
         self._stop = asyncio.Event()
 
     # -- for the connections
+
+    def _pools(self) -> Upstreams:
+        return Upstreams(
+            self._loop,
+            self._background,
+            self._connector,
+            connections_max=self.settings.upstream_connections_max,
+            connection_age_ms=self.settings.upstream_connection_age_ms,
+            random=random.random,
+        )
 
     @property
     def draining(self) -> bool:

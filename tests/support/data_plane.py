@@ -19,7 +19,7 @@ from gateway.contract.record import Record, decode_record
 from gateway.journal.frame import FINAL, Frame
 from gateway.journal.reader import SegmentReader
 from gateway.logs import logger
-from gateway.pipeline import Clock
+from gateway.pipeline import CLOCK, Clock
 from gateway.server import Server
 from gateway.settings import Settings
 
@@ -316,7 +316,7 @@ def _configure(directory: Path, toml: str) -> None:
 
 @contextlib.asynccontextmanager
 async def serving(
-    directory: Path, toml: str, *, look_up: LookUp = look_up, clock: Clock | None = None, **settings: Any
+    directory: Path, toml: str, *, look_up: LookUp = look_up, clock: Clock = CLOCK, **settings: Any
 ) -> AsyncIterator[Gateway]:
     """A gateway with that policy, on a free port. Fails if its log tells of an error that is no journal's."""
     _configure(directory, toml)

@@ -224,6 +224,7 @@ async def before_provider(
             stage = Stage(gateway, toml, "", there)
             yield stage
             await _judge(stage)
+            there.close()  # while the gateway is there to notice
 
 
 async def _judge(stage: Stage) -> None:

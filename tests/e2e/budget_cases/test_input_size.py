@@ -108,6 +108,7 @@ DENIED = [
         "image-for-an-embedding",
         {"model": "embed-v4.0", "images": ["data:image/png;base64,AA=="]},
         "/cohere/v2/embed",
+        says="has no bound",
     ),
     Denied(14, "fast", {"model": "claude-opus-4-6", "max_tokens": 10, "messages": HI, "speed": "fast"}, MESSAGES),
 ]

@@ -28,7 +28,6 @@ ROUTED = "/openrouter/v1/chat/completions"
 CHARGED = [
     Charged(54, "dated-snapshot", chat(model="gpt-4o-mini-2024-07-18", max_tokens=20)),
     Charged(55, "bedrock-path", BEDROCK, CONVERSE),
-    Charged(55, "body-model-beside-path", BEDROCK | {"model": "amazon.nova-micro-v1:0"}, CONVERSE),
 ]
 DENIED = [
     *(
@@ -54,6 +53,7 @@ DENIED = [
         "arn-of-a-profile",
         BEDROCK,
         "/bedrock/model/arn:aws:bedrock:us-east-1:1:application-inference-profile%2Fx/converse",
+        says="has no price",
     ),
     Denied(58, "auto", chat(model="openrouter/auto", max_tokens=5), ROUTED),
     Denied(58, "fallbacks", claude(fallbacks=[{"model": "claude-opus-4-8"}]), MESSAGES),
@@ -103,7 +103,10 @@ async def test_54_a_dearer_model_in_the_answer_is_charged_as_it_is(tmp_path):
 
 
 async def test_55_a_deployment_that_the_policy_maps_is_charged_as_its_model(tmp_path, sandbox):
-    mapped = '[upstreams.deployed]\nprovider = "azure"\norigin = "%s"\ncredential_id = "azure"\nmodels = { sandbox-deployment = "gpt-4o-mini" }\n'
+    mapped = (
+        '[upstreams.deployed]\nprovider = "azure"\norigin = "%s"\ncredential_id = "azure"\n'
+        'models = { sandbox-deployment = "gpt-4o-mini" }\n'
+    )
     path = "/deployed/openai/deployments/sandbox-deployment/chat/completions?api-version=2025-04-01-preview"
     async with before_sandbox(tmp_path, sandbox, more=mapped % sandbox) as stage:
         message = await stage.ask(path, {"messages": HI, "model": "gpt-5-nano", "max_tokens": 40}, tokens=40)

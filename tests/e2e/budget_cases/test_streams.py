@@ -79,7 +79,8 @@ OLLAMA = Dialect(
     b"",
     1000,
 )
-# Nothing is known of what Ollama's models can put out, so that a call needs a cap. Anthropic's API always has a cap, so that nothing of it pays as it goes; Gemini 2.5 thinks, unseen.
+# Nothing is known of what Ollama's models can put out, so that a call needs a cap. Anthropic's API always has one,
+# so that nothing of it pays as it goes.
 CLAUDE = Dialect(
     "anthropic",
     "/anthropic/v1/messages",
