@@ -13,7 +13,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check lint type tidy format bench seed metering-report crash fuzz simulate soak slow-clients model lock clean
+.PHONY: help setup dev test check lint type tidy format bench seed metering-report crash restart fuzz simulate soak slow-clients model lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -51,6 +51,9 @@ seed: setup ## send a small mix of calls through a gateway and show them (large 
 
 metering-report: $(VENV)/.installed-dev ## expected and metered usage of every recorded answer, side by side
 	@$(BIN)/python -m tests.golden.metering_report
+
+restart: $(VENV)/.installed-dev ## start with a million ends of calls to take in, and tell how long it takes
+	@TESTS_RESTART_FINALS=1000000 $(BIN)/python -m pytest tests/e2e/restart -q -s
 
 crash: $(VENV)/.installed-dev ## kill the gateway 200 times under load and compare the books
 	@$(BIN)/python -m tests.e2e.crash $(ARGS)

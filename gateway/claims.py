@@ -1,8 +1,9 @@
 """Owns which call was charged for work that several calls tell of: a background response, a batch, a training.
 
-Whoever reads the final usage of such work first claims it, and nobody charges it again. The claims are a
-small SQLite file that the workers of one data directory share. Every method blocks on the disk: call them
-from one thread that may wait, never from the event loop.
+Whoever reads the final usage of such work first claims it, and nobody charges it again. What the call that began it was
+charged until then is remembered beside, for whoever claims it to give back. The claims are a small SQLite file that the
+workers of one data directory share. Every method blocks on the disk: call them from one thread that may wait, never
+from the event loop.
 """
 
 import sqlite3
@@ -18,6 +19,9 @@ BUSY_TIMEOUT_S = 5.0
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS claims (
     work_id TEXT PRIMARY KEY, request_id TEXT NOT NULL, claimed_at_s INTEGER NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS begun (
+    work_id TEXT PRIMARY KEY, charged BLOB NOT NULL, begun_at_s INTEGER NOT NULL
 ) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS claims_by_request ON claims (request_id);
 """
@@ -38,6 +42,20 @@ class Claims:
             connection.execute("INSERT OR IGNORE INTO claims VALUES (?, ?, ?)", (work_id, request_id, now_s))
             row = connection.execute("SELECT request_id FROM claims WHERE work_id = ?", (work_id,)).fetchone()
         return row == (request_id,)
+
+    def begin(self, work_id: str, charged: bytes, now_s: int) -> bool:
+        """Remembers what the call that began the work is charged; False where its usage has been claimed already."""
+        connection = self._opened()
+        with connection:
+            connection.execute("DELETE FROM begun WHERE begun_at_s < ?", (now_s - KEPT_S,))
+            connection.execute("INSERT OR REPLACE INTO begun VALUES (?, ?, ?)", (work_id, charged, now_s))
+            row = connection.execute("SELECT 1 FROM claims WHERE work_id = ?", (work_id,)).fetchone()
+        return row is None
+
+    def begun(self, work_id: str) -> bytes:
+        """What `begin` remembered of the work; b"" where it began elsewhere."""
+        row = self._opened().execute("SELECT charged FROM begun WHERE work_id = ?", (work_id,)).fetchone()
+        return b"" if row is None else row[0]
 
     def release(self, request_id: str) -> None:
         """Gives back what a call claimed that died before it was recorded, so that the next one is charged."""

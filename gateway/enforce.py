@@ -22,7 +22,7 @@ from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
 from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
-from gateway.quotas import Consumed, Due, Most, QuotaTable, charged
+from gateway.quotas import Begun, Consumed, Due, Most, QuotaTable, charged, charged_later
 from gateway.route import Route
 from gateway.worst_case import WorstCase, tighten, worst_case
 from pricing.bound import Unbounded
@@ -299,6 +299,15 @@ class Enforcer:
             if not due.blocks and limit is not None and self.ledger.balance(due.counter).settled > limit:
                 self.numbers.let_through(due.quota.id, "over_alert")
         return amounts, seq
+
+    def settle_later(
+        self, id: str, admission: Admission | None, before: Sequence[Begun], consumed: Consumed
+    ) -> tuple[dict[str, int], int]:
+        """The same for a call that tells what work consumed which another call began, and was charged `before` for."""
+        if admission is None:
+            self.ledger.reserve(id, ())
+        amounts = charged_later(() if admission is None else admission.dues, before, consumed)
+        return amounts, self.ledger.settle(id, amounts)
 
     def held(self, id: str) -> Mapping[str, int]:
         return self.ledger.held(id)

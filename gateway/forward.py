@@ -28,6 +28,7 @@ from gateway.wire import upgrade
 from gateway.wire.encoding import DecodeFault
 from gateway.wire.headers import REQUEST_ID_HEADERS, response_head, without_secret
 from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
+from pricing.catalog import Catalog
 
 _EVENT_STREAM = b"text/event-stream"
 # Streams in other framings: Ollama's and Cohere's lines of JSON, Bedrock's binary frames.
@@ -39,6 +40,8 @@ _EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 # openai-python hangs up when it has seen this, while the provider's last chunk is still on its way.
 _STREAM_ENDS = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
 _TAIL_BYTES = 10
+# While a client is slow the provider is not read, and goes on writing into buffers of megabytes: as much as it may.
+_UNSEEN_TOKENS = 1 << 62
 
 
 class Client(Protocol):
@@ -71,6 +74,10 @@ class Owner(Protocol):
     def measured(self, exchange: "Exchange", measured: Measured) -> None:
         """One response of its session is complete."""
 
+    def renamed(self, exchange: "Exchange", model: str) -> bool:
+        """Its session's client is about to name another model: whether it may; if not, the session was ended."""
+        ...
+
     def flowed(self, exchange: "Exchange", tokens_max: int) -> None:
         """A stream that pays as it goes has brought so much; it may be stopped for that."""
 
@@ -96,8 +103,10 @@ class Exchange:
         self.admitted = False
         self.waits = False  # for what its quotas hold elsewhere
         self.admission: Admission | None = None  # None: no quota touches it
+        self.catalog: Catalog | None = None  # the prices it was admitted at
         self.counters: dict[str, int] | None = None  # what they were charged
         self.ledger_seq = 0
+        self.begun = b""  # what the call was charged that began the work which this one tells of, encoded
         # As an upstream's Receiver.
         self.payload = b""
         self.websocket = request.websocket
@@ -276,7 +285,8 @@ class Exchange:
                 self._cut()
                 return
         if self.wanted and tap is not None and tap.flow is not None:
-            self.owner.flowed(self, tap.flow.tokens_max)
+            unread = self.client is not None and self.client.paused
+            self.owner.flowed(self, _UNSEEN_TOKENS if unread else tap.flow.tokens_max)
 
     def _give_up(self) -> None:
         if self._connection is not None:
@@ -378,6 +388,9 @@ class Exchange:
 
     def measured(self, measured: Measured) -> None:
         self.owner.measured(self, measured)
+
+    def renamed(self, model: str) -> bool:
+        return self.owner.renamed(self, model)
 
     def tunnel_ended(self) -> None:
         if self.intent is not None and self.tunnel is not None:

@@ -30,13 +30,13 @@ from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.outgoing import outgoing_head
 from gateway.policy import PolicyHolder, PolicyView
-from gateway.quotas import Consumed
+from gateway.quotas import Consumed, begun, decode_begun, encode_begun
 from gateway.request import Request
 from gateway.route import Plan, Route, RouteTable
 from gateway.session_tap import Measured
 from gateway.settings import Settings
 from gateway.settle import CHARGED_BEFORE, FREE, UNKNOWN, Charge, settle
-from gateway.summarize import summarize, summarize_intent, summarize_response
+from gateway.summarize import summarize, summarize_intent, summarize_response, summarize_stranger
 from gateway.telemetry import Telemetry
 from gateway.upstream import Upstreams
 from pricing.catalog import Catalog
@@ -59,6 +59,9 @@ class Clock:
 
     now_ns = staticmethod(time.time_ns)
     monotonic_ns = staticmethod(time.monotonic_ns)
+
+
+CLOCK = Clock()
 
 
 class Pipeline:
@@ -130,7 +133,7 @@ class Pipeline:
     def refused_unread(self, refusal: Refusal) -> None:
         """Counts an answer to bytes that were no request."""
         now_ns = self.now_ns()
-        self._telemetry.observe(_stranger("", now_ns, refusal))
+        self._telemetry.observe(summarize_stranger("", now_ns, refusal))
 
     def begin(self, exchange: Exchange) -> None:
         """The request has arrived whole, or is refused already: forwards it once its intent is journaled."""
@@ -151,7 +154,7 @@ class Pipeline:
             self.live.discard(exchange)
         if exchange.caller is None:
             # Strangers are counted and not recorded, or anybody could fill the disk.
-            self._telemetry.observe(_stranger(exchange.id, exchange.request.arrived_ns, exchange.refusal))
+            self._telemetry.observe(summarize_stranger(exchange.id, exchange.request.arrived_ns, exchange.refusal))
             return
         ended_ns = self.monotonic_ns()
         if self._cut is not None:
@@ -177,7 +180,7 @@ class Pipeline:
         began_s = (exchange.request.arrived_ns + measured.began_ns - exchange.request.started_ns) // 1_000_000_000
         asked = msgspec.structs.replace(call, model=measured.model)
         try:
-            charge = settle(measured.reading, plan.route, asked, self._catalog(), began_s)
+            charge = settle(measured.reading, plan.route, asked, self._prices(exchange), began_s)
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
@@ -185,21 +188,27 @@ class Pipeline:
         self._settle_holds(exchange, charge)
         self._write_down(summarize_response(exchange, measured, charge, ended_ns))
         exchange.counters, exchange.ledger_seq = None, 0
-        self._hold_again(exchange, measured.model)
+        self._hold_again(exchange, measured.model, waits=True)
 
-    def _hold_again(self, exchange: Exchange, model: str) -> None:
-        """A session holds the next of its responses before it is asked for, or ends here."""
+    def _hold_again(self, exchange: Exchange, model: str, *, waits: bool) -> bool:
+        """Whether a session holds the next of its responses, before it is asked for; if not, it ends here.
+
+        `waits`: what does not fit here and now may be fetched, and the session goes on meanwhile.
+        """
         plan, call = exchange.plan, exchange.call
         if exchange.admission is None or plan is None or call is None:
-            return
+            return True
+        exchange.catalog = self._catalog()
         at_s = self.now_ns() // 1_000_000_000
         asked = msgspec.structs.replace(call, model=model)
         admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
         exchange.admission = None
-        if isinstance(admitted, Waiting):
-            self._background.spawn(self._hold_again_waiting(exchange, admitted, plan.route, asked, at_s), "hold")
-        else:
-            self._go_on(exchange, admitted)
+        if not isinstance(admitted, Waiting):
+            return self._go_on(exchange, admitted)
+        if not waits:
+            return self._go_on(exchange, self._enforcer.refusal(admitted.admission, admitted.short, at_s))
+        self._background.spawn(self._hold_again_waiting(exchange, admitted, plan.route, asked, at_s), "hold")
+        return True
 
     async def _hold_again_waiting(
         self, exchange: Exchange, waiting: Waiting, route: Route, asked: Call, at_s: int
@@ -209,12 +218,29 @@ class Pipeline:
         if not exchange.wanted:  # it has ended meanwhile
             self._settle_holds(exchange, FREE)
 
-    def _go_on(self, exchange: Exchange, admitted: Admission | Refusal | None) -> None:
-        """With what a session holds for its next response; or it ends."""
+    def _go_on(self, exchange: Exchange, admitted: Admission | Refusal | None) -> bool:
+        """Whether a session goes on, with what it holds for its next response; else it ends."""
         if isinstance(admitted, Refusal):
             self._cut_off(exchange, admitted)
-        else:
-            exchange.admission = admitted
+            return False
+        exchange.admission = admitted
+        if exchange.wanted:
+            self._journal_holds(exchange)
+        return True
+
+    def renamed(self, exchange: Exchange, model: str) -> bool:
+        """A session's client is about to name another model: whether what that may cost is held now."""
+        if exchange.admission is None:
+            return True
+        self._enforcer.settle(exchange.id, exchange.admission, None)
+        return self._hold_again(exchange, model, waits=False)
+
+    def _journal_holds(self, exchange: Exchange) -> None:
+        """Writes down that an open call holds something else than its intent says: a crash charges it that."""
+        assert exchange.intent is not None, "what is under way was journaled"
+        exchange.intent = msgspec.structs.replace(exchange.intent, counters=dict(self._enforcer.held(exchange.id)))
+        self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
+        self._flush_soon()
 
     def _cut_off(self, exchange: Exchange, refusal: Refusal) -> None:
         """Ends a call under way that its budget does not carry any further."""
@@ -304,7 +330,7 @@ class Pipeline:
             call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
         if isinstance(call, Refusal):
             return call
-        exchange.call = call
+        exchange.call, exchange.catalog = call, self._catalog()
         return admit(self._gate, journal_accepting=self._journal.accepting)
 
     def _hold(self, exchange: Exchange) -> Refusal | None:
@@ -425,18 +451,23 @@ class Pipeline:
         assert plan is not None, "an answer without a plan"
         assert call is not None, "an answer without a call"
         at_s = exchange.request.arrived_ns // 1_000_000_000
-        return settle(reading, plan.route, call, self._catalog(), at_s, served_by=exchange.served_by)
+        return settle(reading, plan.route, call, self._prices(exchange), at_s, served_by=exchange.served_by)
+
+    def _prices(self, exchange: Exchange) -> Catalog:
+        """Those it was admitted at: what was held is of them, whatever the policy says by now."""
+        return exchange.catalog or self._catalog()
 
     async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""
         try:
-            charge = await self._loop.run_in_executor(self._thread, self._charge_blocking, exchange, seen)
+            held = dict(self._enforcer.held(exchange.id))
+            charge = await self._loop.run_in_executor(self._thread, self._charge_blocking, exchange, seen, held)
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
         self._record(exchange, charge, ended_ns)
 
-    def _charge_blocking(self, exchange: Exchange, seen: Reading | None) -> Charge:
+    def _charge_blocking(self, exchange: Exchange, seen: Reading | None, held: dict[str, int]) -> Charge:
         reading = _with_work(exchange, _read_or_estimate(exchange, seen))
         if not _may_be_told_twice(exchange, reading):
             return self._settle(exchange, reading)
@@ -444,10 +475,17 @@ class Pipeline:
             # An answer that was understood tells of no such work: whoever asked for it was charged then.
             return FREE if reading.provenance == "reported" else UNKNOWN
         charge = self._settle(exchange, reading)
+        now_s = exchange.request.arrived_ns // 1_000_000_000
         if charge.provenance == "deferred":
-            return FREE if _retrieves(exchange) else charge
-        claimed = self._claims.claim(charge.work_id, exchange.id, exchange.request.arrived_ns // 1_000_000_000)
-        return charge if claimed else CHARGED_BEFORE
+            if _retrieves(exchange):
+                return FREE
+            before = begun(exchange.admission.dues, held) if exchange.admission is not None else ()
+            begins = not before or self._claims.begin(charge.work_id, encode_begun(before), now_s)
+            return charge if begins else CHARGED_BEFORE
+        if not self._claims.claim(charge.work_id, exchange.id, now_s):
+            return CHARGED_BEFORE
+        exchange.begun = self._claims.begun(charge.work_id)
+        return charge
 
     def flowed(self, exchange: Exchange, tokens_max: int) -> None:
         """A stream that pays as it goes has brought so much: it holds more, or ends here."""
@@ -462,7 +500,7 @@ class Pipeline:
                 self._cut_off(exchange, self._enforcer.refusal(admission, short, at_s, midstream=True))
             return
         if self._enforcer.extend(exchange.id, admission, tokens_max, at_s) is None:
-            self._journal_extension(exchange)
+            self._journal_holds(exchange)
         else:
             exchange.waits = True
             self._background.spawn(self._extend_waiting(exchange, admission, tokens_max, at_s), "extend")
@@ -473,24 +511,22 @@ class Pipeline:
         if not exchange.wanted:
             return
         if short is None:
-            self._journal_extension(exchange)
+            self._journal_holds(exchange)
         else:
             self._cut_off(exchange, self._enforcer.refusal(admission, short, at_s, midstream=True))
-
-    def _journal_extension(self, exchange: Exchange) -> None:
-        assert exchange.intent is not None, "what streams was journaled"
-        held = dict(self._enforcer.ledger.held(exchange.id))
-        exchange.intent = msgspec.structs.replace(exchange.intent, counters=held)
-        self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
-        self._flush_soon()
 
     def _settle_holds(self, exchange: Exchange, charge: Charge) -> None:
         """Charges the counters of a call that has ended, and gives back what it did not need."""
         admission = exchange.admission
-        if admission is None:
+        if exchange.begun:
+            before = decode_begun(exchange.begun)
+            settled = self._enforcer.settle_later(exchange.id, admission, before, _consumed(charge))
+        elif admission is not None:
+            consumed = _consumed(charge) if exchange.dispatches else None
+            settled = self._enforcer.settle(exchange.id, admission, consumed)
+        else:
             return
-        consumed = _consumed(charge) if exchange.dispatches else None
-        exchange.counters, exchange.ledger_seq = self._enforcer.settle(exchange.id, admission, consumed)
+        exchange.counters, exchange.ledger_seq = settled
         self._tell_crossed()
 
     def _tell_crossed(self) -> None:
@@ -559,8 +595,3 @@ def _retrieves(exchange: Exchange) -> bool:
 def _may_be_told_twice(exchange: Exchange, reading: Reading) -> bool:
     """Whether another call may tell of the same usage, so that it must be asked who is charged for it."""
     return reading.work_id is not None or _retrieves(exchange)
-
-
-def _stranger(request_id: str, arrived_ns: int, refusal: Refusal | None) -> Record:
-    status, code = (refusal.status, refusal.code) if refusal is not None else (0, "")
-    return Record(request_id=request_id, ts_ns=arrived_ns, outcome="refused", status=status, refusal_code=code)

@@ -219,20 +219,57 @@ def charged(dues: Sequence[Due], held: Mapping[str, int], consumed: Consumed) ->
 
 
 def _charged(unit: Unit, consumed: Consumed, held: int, *, trusts: bool) -> int:
-    match unit:
-        case "usd":
-            amount = consumed.nanousd
-        case "tokens_in":
-            amount = consumed.tokens_in
-        case "tokens_out":
-            amount = consumed.tokens_out
-        case "tokens":
-            both = consumed.tokens_in, consumed.tokens_out
-            amount = None if both[0] is None or both[1] is None else both[0] + both[1]
-        case "requests":
-            return 1
-        case "concurrent":
-            return 0
+    if unit not in BOUNDED_UNITS:
+        return 1 if unit == "requests" else 0
+    amount = _of(unit, consumed)
     if amount is None or not (consumed.reported or trusts):
         return held if amount is None else max(held, amount)
     return amount
+
+
+def _of(unit: Unit, consumed: Consumed) -> int | None:
+    match unit:
+        case "usd":
+            return consumed.nanousd
+        case "tokens_in":
+            return consumed.tokens_in
+        case "tokens_out":
+            return consumed.tokens_out
+        case _:
+            both = consumed.tokens_in, consumed.tokens_out
+            return None if both[0] is None or both[1] is None else both[0] + both[1]
+
+
+class Begun(msgspec.Struct, frozen=True, array_like=True):
+    """What a counter was charged for work whose usage a later call tells."""
+
+    counter: str
+    unit: Unit
+    amount: int
+
+
+_NOTHING = Consumed(reported=True, nanousd=0, tokens_in=0, tokens_out=0)
+encode_begun = msgspec.msgpack.Encoder().encode
+decode_begun = msgspec.msgpack.Decoder(tuple[Begun, ...]).decode
+
+
+def begun(dues: Sequence[Due], held: Mapping[str, int]) -> tuple[Begun, ...]:
+    """What the counters are charged for a call that began work: its holds, until its usage is known."""
+    return tuple(
+        Begun(due.counter, due.quota.unit, held.get(due.counter, 0)) for due in dues if due.quota.unit in BOUNDED_UNITS
+    )
+
+
+def charged_later(dues: Sequence[Due], before: Sequence[Begun], consumed: Consumed) -> dict[str, int]:
+    """What each counter is charged for a call that tells what work consumed which another call began.
+
+    The work is that call's, in its counters and its window: they get back what they were charged too much, so that an
+    amount may be below zero. The call that tells is charged itself alone.
+    """
+    amounts = charged(dues, {}, _NOTHING)
+    for one in before:
+        amount = _of(one.unit, consumed)
+        if amount is not None:
+            known = amount if consumed.reported else max(amount, one.amount)
+            amounts[one.counter] = amounts.get(one.counter, 0) + known - one.amount
+    return amounts

@@ -37,7 +37,7 @@ from gateway.journal.writer import Books, Journal
 from gateway.ledger.base import Balance
 from gateway.ledger.redis import RedisStore
 from gateway.logs import RequestLog, logger
-from gateway.pipeline import Clock, Pipeline
+from gateway.pipeline import CLOCK, Clock, Pipeline
 from gateway.policy import PolicyHolder
 from gateway.settings import Settings, config_path
 from gateway.summarize import resolve_open
@@ -68,7 +68,13 @@ class Server:
     """One worker's parts, wired. Owner of its client connections; `run` returns when it has drained."""
 
     def __init__(
-        self, settings: Settings, environ: Mapping[str, str], worker: int, *, look_up: LookUp = look_up
+        self,
+        settings: Settings,
+        environ: Mapping[str, str],
+        worker: int,
+        *,
+        look_up: LookUp = look_up,
+        clock: Clock = CLOCK,
     ) -> None:
         """Takes the policy and the journal. Raises PolicyError, or GatewayFault where the machine is in the way."""
         self.settings = settings
@@ -76,7 +82,7 @@ class Server:
         self.request_reader = request_reader()
         self._worker = worker
         self._loop = asyncio.get_running_loop()
-        self._clock = Clock()
+        self._clock = clock
         self._tls = _tls(settings)
         self._listening = False
         self._connections: set[ClientConnection] = set()
@@ -107,14 +113,7 @@ class Server:
         self._connector = Connector(
             self._loop, timeout_ms=settings.connect_timeout_ms, outbound=outbound(settings), look_up=look_up
         )
-        self._upstreams = Upstreams(
-            self._loop,
-            self._background,
-            self._connector,
-            connections_max=settings.upstream_connections_max,
-            connection_age_ms=settings.upstream_connection_age_ms,
-            random=random.random,
-        )
+        self._upstreams = self._pools()
         self._pipeline = Pipeline(
             settings=settings,
             gate=self._gate,
@@ -139,6 +138,16 @@ class Server:
         self._stop = asyncio.Event()
 
     # -- for the connections
+
+    def _pools(self) -> Upstreams:
+        return Upstreams(
+            self._loop,
+            self._background,
+            self._connector,
+            connections_max=self.settings.upstream_connections_max,
+            connection_age_ms=self.settings.upstream_connection_age_ms,
+            random=random.random,
+        )
 
     @property
     def draining(self) -> bool:

@@ -46,6 +46,14 @@ class SessionTap:
         """Whether something may have been consumed that nothing told of."""
         return self._missed or self._session.open > 0
 
+    def renames(self, message: Message) -> str:
+        """The model that a client's message names in the place of the one before; "" if it names no other."""
+        try:
+            named = named_models(self._reader, message.payload or b"").model
+        except NotJson:  # which is the provider's to judge
+            return ""
+        return "" if named == self.model else named
+
     def sent(self, message: Message, now_ns: int) -> None:
         """The client has sent this."""
         if message.payload is None:

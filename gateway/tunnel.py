@@ -23,6 +23,10 @@ from gateway.wire.websocket import FrameReader, Inflater, Message, Piece, WebSoc
 # Client libraries wait this long for the other side to say goodbye (websockets: close_timeout, 10 s), and most
 # answer in a round trip. While it lasts nothing is passed on any more.
 CLOSING_MS = 5_000
+# How a session that may not go on is closed, by the code of the refusal.
+_CLOSES: dict[str, int] = dict.fromkeys(
+    ("budget_exceeded", "rate_limited", "unbounded_cost", "kill_switch"), websocket.POLICY_VIOLATION
+)
 # Codes with which a provider ends a session that went well: its work is done, or its own time limit was reached.
 _ORDERLY = frozenset((websocket.NORMAL, websocket.GOING_AWAY, websocket.NO_CODE))
 
@@ -54,6 +58,10 @@ class Owner(Protocol):
     bytes_out: int
 
     def measured(self, measured: Measured) -> None: ...
+    def renamed(self, model: str) -> bool:
+        """Whether the client may name another model; if not, the tunnel was stopped."""
+        ...
+
     def tunnel_ended(self) -> None: ...
 
 
@@ -223,8 +231,9 @@ class Tunnel:
 
     def stop(self, refusal: Refusal) -> None:
         """Ends it now; nobody is waited for."""
-        self._fails("cancelled", refusal.code, refusal.message)
-        self._end(websocket.GOING_AWAY, refusal.message, websocket.GOING_AWAY)
+        if self._fails("cancelled", refusal.code, refusal.message) and refusal.code in _CLOSES:
+            self._say(refusal)
+        self._end(_CLOSES.get(refusal.code, websocket.GOING_AWAY), refusal.message, websocket.GOING_AWAY)
         for side in (self._client, self._provider):
             side.told = side.heard = True
         self._after()
@@ -242,6 +251,9 @@ class Tunnel:
                 return
             data = b"".join(self._unjudged)
             self._unjudged.clear()
+        model = self.tap.renames(message) if message is not None and not message.control else ""
+        if model and not self._owner.renamed(model):
+            return
         self._provider.pass_on(data)
         self._provider.whole = self._models is not None or self._client.reader.between_frames
         if message is not None and not message.control and not self._client.told:
@@ -307,10 +319,14 @@ class Tunnel:
         """Ends a session whose client asks for what its key may not have."""
         self._unjudged.clear()
         if self._fails("refused", refusal.code, refusal.message):
-            if self._owner.dialect in ("openai", "azure") and self._provider.reader.between_messages:
-                self._client.pass_on(websocket.encode_text(_error_event(refusal)))
+            self._say(refusal)
             code = websocket.TOO_LARGE if refusal.code == "body_too_large" else websocket.POLICY_VIOLATION
             self._end(code, refusal.message, websocket.GOING_AWAY)
+
+    def _say(self, refusal: Refusal) -> None:
+        """The provider's own error event, where its API has one and the client is between two messages."""
+        if self._owner.dialect in ("openai", "azure") and self._provider.reader.between_messages:
+            self._client.pass_on(websocket.encode_text(_error_event(refusal)))
 
     def _fails(self, outcome: Outcome, code: str, message: str) -> bool:
         """Notes why the session ends, unless it is ending for another reason already; whether it did."""

@@ -19,6 +19,7 @@ from gateway.contract.record import Record, decode_record
 from gateway.journal.frame import FINAL, Frame
 from gateway.journal.reader import SegmentReader
 from gateway.logs import logger
+from gateway.pipeline import CLOCK, Clock
 from gateway.server import Server
 from gateway.settings import Settings
 
@@ -314,7 +315,9 @@ def _configure(directory: Path, toml: str) -> None:
 
 
 @contextlib.asynccontextmanager
-async def serving(directory: Path, toml: str, *, look_up: LookUp = look_up, **settings: Any) -> AsyncIterator[Gateway]:
+async def serving(
+    directory: Path, toml: str, *, look_up: LookUp = look_up, clock: Clock = CLOCK, **settings: Any
+) -> AsyncIterator[Gateway]:
     """A gateway with that policy, on a free port. Fails if its log tells of an error that is no journal's."""
     _configure(directory, toml)
     heard = _Listening()
@@ -330,9 +333,11 @@ async def serving(directory: Path, toml: str, *, look_up: LookUp = look_up, **se
         "shutdown_timeout_ms": 500,
     }
     known = Settings(data_dir=str(directory), **values | settings)
-    server = Server(known, {"LENSAI_DATA_DIR": str(directory)}, 0, look_up=look_up)
+    server = Server(known, {"LENSAI_DATA_DIR": str(directory)}, 0, look_up=look_up, clock=clock)
     running = loop.create_task(server.run())
     await soon(asyncio.wait({heard.ports, running}, return_when=asyncio.FIRST_COMPLETED))
+    if running.done():
+        running.result()  # raises what kept it from serving
     gateway = Gateway(server, running, heard.ports.result(), directory / "journal" / "worker-0")
     try:
         yield gateway

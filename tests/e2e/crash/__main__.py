@@ -24,7 +24,7 @@ def main() -> int:
         done = run(Path(directory), arguments.kills, arguments.seed, say=lambda text: print(text, flush=True))
     print(report(done))
     print(f"seed {arguments.seed}, {time.monotonic() - began_s:.0f} s")
-    return 0 if done.verdict.faultless else 1
+    return 0 if done.verdict.faultless and not done.budgets.faults else 1
 
 
 def report(done: Run) -> str:
@@ -43,6 +43,7 @@ def report(done: Run) -> str:
         ("missing", verdict.missing),
         ("duplicate", verdict.duplicate),
         ("different", verdict.different),
+        ("budgets", done.budgets.faults),
     ):
         lines.append(f"{name:<17}{len(found):7,}")
         lines += [f"    {each}" for each in found[:SHOWN_MAX]]

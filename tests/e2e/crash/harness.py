@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
+from tests.e2e.crash.budgets import QUOTAS, Budgets
 from tests.e2e.crash.load import Client, Target
 from tests.e2e.crash.verdict import Verdict, judge
 from tests.support.gateways import Gateway, gateway_on, sandbox_upstreams, wait_until
@@ -42,6 +43,7 @@ class Run:
     sent: int = 0
     states: Counter[str] = field(default_factory=Counter[str])  # of the bill's lines
     verdict: Verdict = field(default_factory=Verdict)
+    budgets: Budgets = field(default_factory=Budgets)
 
 
 def run(directory: Path, kills: int, seed: int, say: Say) -> Run:
@@ -51,6 +53,8 @@ def run(directory: Path, kills: int, seed: int, say: Say) -> Run:
         gateway_on(directory / "data", sandbox_upstreams(sandbox), SETTINGS) as gateway,
     ):
         target = Target(gateway.add_key())
+        with gateway.config.open("a") as file:
+            file.write(QUOTAS)
         clients = [Client(target, f"c{number}", f"{seed}/{number}") for number in range(CLIENTS)]
         done = Run()
         gateway.start_lake()
@@ -65,7 +69,10 @@ def run(directory: Path, kills: int, seed: int, say: Say) -> Run:
         with urllib.request.urlopen(sandbox + "/_sandbox/bill") as answer:
             lines = json.load(answer)["lines"]
         done.states.update(line["state"] for line in lines)
-        done.verdict = judge(lines, gateway.rows())
+        rows = gateway.rows()
+        done.verdict = judge(lines, rows)
+        done.budgets.look(gateway.journal)
+        done.budgets.reconcile(lines, rows)
         return done
 
 
@@ -83,6 +90,7 @@ def _kill_often(gateway: Gateway, target: Target, done: Run, kills: int, random:
             time.sleep(min(random.expovariate(1 / SERVICE_MEAN_S), SERVICE_MAX_S))
         gateway.kill()
         target.up.clear()
+        done.budgets.look(gateway.journal)
         done.kills[where] += 1
         if random.random() < LAKE_SHARE:
             gateway.kill_lake()

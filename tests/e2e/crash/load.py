@@ -106,6 +106,7 @@ class Client(threading.Thread):
             "content-type": "application/json",
             "anthropic-version": "2023-06-01",
             "x-lensai-metadata": json.dumps({"mark": mark}),
+            "x-lensai-user": self.name,
             "x-sandbox-mark": mark,
             **{f"x-sandbox-{name}": str(value) for name, value in self._controls(shape).items()},
         }

@@ -43,6 +43,8 @@ def test_every_billed_call_is_recorded_once_however_often_the_gateway_is_killed(
     done = run(tmp_path, KILLS, SEED, say=lambda _: None)
 
     assert done.verdict.faultless, report(done)
+    assert done.budgets.faults == [], report(done)
+    assert len(done.budgets.settled) > 2
     assert done.verdict.of_billed["reported"] > KILLS
     assert done.verdict.of_billed["held"] > 0
     assert done.kills["in service"] + done.kills["during its start"] == KILLS

@@ -67,3 +67,17 @@ def test_a_file_that_is_none_is_an_error(tmp_path):
     broken = Claims(tmp_path)
     with pytest.raises(sqlite3.Error):
         broken.claim("openai:resp_1", "req_a", NOW_S)
+
+
+def test_what_began_work_was_charged_is_remembered_for_whoever_claims_it(claims, tmp_path):
+    assert claims.begin("openai:resp_1", b"charged", NOW_S)
+    claims.close()
+    again = Claims(tmp_path)
+    assert again.begun("openai:resp_1") == b"charged"
+    assert again.begun("openai:resp_2") == b""
+    again.close()
+
+
+def test_work_that_was_claimed_before_it_was_known_to_have_begun_is_charged_to_the_claim_alone(claims):
+    claims.claim("openai:resp_1", "req_a", NOW_S)
+    assert not claims.begin("openai:resp_1", b"charged", NOW_S)

@@ -6,7 +6,7 @@ import pytest
 from gateway.contract.policy import Quota, QuotaOverride
 from gateway.examine import Call
 from gateway.ledger.base import Hold
-from gateway.quotas import ALIKE_MAX, Consumed, Due, Most, QuotaTable, charged
+from gateway.quotas import ALIKE_MAX, Begun, Consumed, Due, Most, QuotaTable, begun, charged, charged_later
 from tests.support.data_plane import upstreams_at
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
 
@@ -174,3 +174,18 @@ def test_what_nobody_reported_counts_as_it_was_held(consumed: Consumed, hard: li
         found = dues(table_of(*(quota(unit, unit=unit, action=action) for unit in units)))
         held = {due.counter: HELD.get(due.quota.unit, 1) if action == "block" else 0 for due in found}
         assert list(charged(found, held, consumed).values()) == expected
+
+
+def test_work_that_is_told_of_later_gives_back_what_its_beginning_was_charged_too_much():
+    table = table_of(quota("money"), quota("all", unit="tokens", limit=500), quota("calls", unit="requests"))
+    found = dues(table)
+    held = {"money@2027-01": 90, "all@2027-01": 400, "calls@2027-01": 1}
+    before = begun(found, held)
+    assert before == (Begun("money@2027-01", "usd", 90), Begun("all@2027-01", "tokens", 400))
+
+    told = charged_later(found, before, Consumed(reported=True, nanousd=30, tokens_in=10, tokens_out=5))
+    assert told == {"money@2027-01": -60, "all@2027-01": -385, "calls@2027-01": 1}
+    guessed = charged_later((), before, Consumed(reported=False, nanousd=30, tokens_in=None, tokens_out=5))
+    assert guessed == {"money@2027-01": 0}
+    dearer = charged_later((), before, Consumed(reported=False, nanousd=100))
+    assert dearer == {"money@2027-01": 10}
