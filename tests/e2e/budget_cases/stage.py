@@ -229,8 +229,8 @@ async def before_provider(
 
 async def _judge(stage: Stage) -> None:
     await stage.quiet()
+    await until(lambda: stage.witness.settled_once)  # what holds nothing is settled too, perhaps by a thread
     assert stage.witness.faults == []
-    assert stage.witness.settled_once
 
 
 def error(message: Message) -> dict[str, Any]:

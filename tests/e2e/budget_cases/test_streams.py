@@ -154,4 +154,5 @@ async def test_02_what_a_provider_writes_while_a_slow_client_keeps_it_unread_is_
         client.pause()
         await stage.quiet()
         assert stage.balance().settled <= limit
-        client.abort()
+        client.resume()
+        await client.rest()
