@@ -313,3 +313,17 @@ async def test_thresholds_are_told_of_once(tmp_path: Path):
         signals = [frame for frame in gateway.frames() if frame.kind == 4]
 
     assert [frame.id for frame in signals] == [b"q@total"] * 2
+
+
+async def test_where_budgets_stand_is_told_to_people_and_to_prometheus(tmp_path: Path):
+    limit = quota(limit_usd=dollars(HELD_NANOUSD))
+    async with provider() as there, serving(tmp_path, policy(upstreams_at(there.port, "openai")) + limit) as gateway:
+        await asked(gateway, there)
+        await refused(gateway)
+        page = json.loads((await gateway.page("/budgets")).body)
+        metrics = (await gateway.page("/metrics")).body.decode()
+
+    [row] = page["counters"]
+    assert (row["quota"], row["spent"], row["held"]) == ("q", f"{COST_NANOUSD / 10**9:.9f}", "0.000000000")
+    assert 'lensai_quota_denials_total{code="budget_exceeded",quota="q"} 1.0' in metrics
+    assert f'lensai_quota_settled{{quota="q",unit="usd"}} {COST_NANOUSD / 10**9}' in metrics
