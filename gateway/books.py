@@ -31,8 +31,8 @@ LEASES_NAME = "leases.msgpack"
 class EmbeddedBooks:
     """Of a process that is alone."""
 
-    def __init__(self, now_s: Callable[[], int]) -> None:
-        self.ledger = EmbeddedLedger()
+    def __init__(self, ledger: EmbeddedLedger, now_s: Callable[[], int]) -> None:
+        self.ledger = ledger
         self._now_s = now_s
 
     def restore(self, directory: Path, checkpoint: bytes | None) -> None:

@@ -35,6 +35,7 @@ from gateway.journal.directory import JournalLocked, NodeFileDamaged
 from gateway.journal.reader import SegmentTooNew, sealed
 from gateway.journal.writer import Books, Journal
 from gateway.ledger.base import Balance
+from gateway.ledger.embedded import EmbeddedLedger
 from gateway.ledger.redis import RedisStore
 from gateway.logs import RequestLog, logger
 from gateway.pipeline import CLOCK, Clock, Pipeline
@@ -419,7 +420,7 @@ def _listening_at(host: str, port: int, *, shared: bool) -> dict[str, Any]:
 
 def _books(settings: Settings, store: RedisStore | None, now_s: Callable[[], int]) -> EmbeddedBooks | LeaseBooks:
     if store is None:
-        return EmbeddedBooks(now_s)
+        return EmbeddedBooks(EmbeddedLedger(), now_s)
     return LeaseBooks(store, now_s, monotonic_s=time.monotonic, nodes_min=settings.ledger_nodes_min)
 
 

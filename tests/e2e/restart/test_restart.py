@@ -11,7 +11,7 @@ import os
 import time
 from pathlib import Path
 
-from gateway.books import Books
+from gateway.books import EmbeddedBooks
 from gateway.contract.record import Record, encode_record
 from gateway.journal.writer import Journal
 from gateway.ledger.base import Hold
@@ -37,7 +37,7 @@ def opened(directory: Path, ledger: EmbeddedLedger) -> Journal:
         resolve=lambda intent: intent,
         segment_bytes_max=SEGMENT_BYTES_MAX,
         segment_age_ms=3_600_000,
-        books=Books(ledger, lambda: 1_800_000_000),
+        books=EmbeddedBooks(ledger, lambda: 1_800_000_000),
     )
 
 

@@ -19,7 +19,7 @@ def final(seq: int, **counters: int) -> bytes:
 
 
 def opened(directory: Path) -> tuple[Journal, EmbeddedLedger]:
-    books = EmbeddedBooks(lambda: NOW_S)
+    books = EmbeddedBooks(EmbeddedLedger(), lambda: NOW_S)
     journal = Journal.open(
         directory,
         node_id="node",
@@ -52,7 +52,7 @@ def test_what_was_settled_is_known_after_a_restart_wherever_it_lies(tmp_path: Pa
 
 
 def test_only_numbered_finals_and_signals_are_counted():
-    books = EmbeddedBooks(lambda: NOW_S)
+    books = EmbeddedBooks(EmbeddedLedger(), lambda: NOW_S)
     ledger = books.ledger
     books.restore(Path(), None)
     books.fold(Frame(INTENT, b"a", final(0, q=5)))
@@ -68,4 +68,4 @@ def test_only_numbered_finals_and_signals_are_counted():
 
 def test_a_checkpoint_of_another_version_stops_the_start():
     with pytest.raises(GatewayFault, match="cannot be used: format 99"):
-        EmbeddedBooks(lambda: NOW_S).restore(Path(), msgspec.msgpack.encode((99, 1, {})))
+        EmbeddedBooks(EmbeddedLedger(), lambda: NOW_S).restore(Path(), msgspec.msgpack.encode((99, 1, {})))
