@@ -39,8 +39,9 @@ LEAD_TOKENS = 1024
 # A counter's name with the longest values that callers may choose in four dimensions; it is the id of a frame.
 COUNTER_CHARS_MAX = 640
 _NO_NAMES: set[str] = set()
-# How long a call waits for what other processes hold unused.
+# How long a call waits for what other processes hold unused, and how often others may be quicker to take it.
 OBTAIN_TIMEOUT_S = 0.25
+OBTAIN_ROUNDS_MAX = 8
 
 
 class Admission(msgspec.Struct, gc=False):
@@ -219,18 +220,28 @@ class Enforcer:
             loop = asyncio.get_running_loop()
             worst = await loop.run_in_executor(self._thread, tighten, admission.worst, call, route)
             admission.worst, admission.tokens_out = worst, min(admission.tokens_out, worst.tokens_out)
-        short = self._reserve(id, admission, at_s)
-        if short is None:
-            return admission
-        obtained = await self.ledger.obtain(self._holds(admission, at_s), OBTAIN_TIMEOUT_S)
-        if obtained is None:
-            obtained = self._reserve(id, admission, at_s)
+        obtained = await self._obtain(
+            lambda: self._holds(admission, at_s), lambda holds: self.ledger.reserve(id, holds)
+        )
         if obtained is None:
             return admission
         if not isinstance(obtained, Shortage) or admission.worst is None or not guaranteed:
             return self.refusal(admission, obtained, at_s)
         lowered = self._lowered(id, admission, obtained, route, call, at_s)
         return admission if lowered else self.refusal(admission, obtained, at_s)
+
+    async def _obtain(
+        self, holds_now: Callable[[], Sequence[Hold]], take: Callable[[Sequence[Hold]], Shortage | None]
+    ) -> Shortage | Unreachable | None:
+        """Takes the holds once what is missing has been fetched; why it could not be."""
+        for _ in range(OBTAIN_ROUNDS_MAX):
+            holds = holds_now()
+            if take(holds) is None:
+                return None
+            obtained = await self.ledger.obtain(holds, OBTAIN_TIMEOUT_S)
+            if obtained is not None:
+                return obtained
+        return take(holds_now())
 
     def _lowered(self, id: str, admission: Admission, short: Shortage, route: Route, call: Call, at_s: int) -> bool:
         """Lets a call write no more than every counter affords, by the cap in its body; whether it holds that now.
@@ -255,20 +266,25 @@ class Enforcer:
 
     def extend(self, id: str, admission: Admission, tokens_seen: int, at_s: int) -> Shortage | None:
         """Holds what a stream needs to go on, before it has used up what it holds."""
-        worst = admission.worst
-        assert worst is not None, "only what has a bound is paid as it goes"
-        tokens_out = min(tokens_seen + LEAD_TOKENS + SLICE_TOKENS, worst.tokens_out)
-        before, after = admission.most(admission.tokens_out), admission.most(tokens_out)
-        more = Most(after.nanousd - before.nanousd, 0, tokens_out - admission.tokens_out)
-        holds = [
-            hold
-            for due, hold in zip(admission.dues, admission.table.holds(admission.dues, more, at_s), strict=True)
-            if due.needs_bound
-        ]
-        short = self.ledger.extend(id, holds)
+        tokens_out = _extended(admission, tokens_seen)
+        short = self.ledger.extend(id, _more(admission, tokens_out, at_s))
         if short is None:
             admission.tokens_out = tokens_out
         return short
+
+    async def extend_waiting(
+        self, id: str, admission: Admission, tokens_seen: int, at_s: int
+    ) -> Shortage | Unreachable | None:
+        """The same, with what lies elsewhere. What has ended meanwhile needs no more."""
+        tokens_out = _extended(admission, tokens_seen)
+
+        def take(holds: Sequence[Hold]) -> Shortage | None:
+            return self.ledger.extend(id, holds) if self.ledger.held(id) else None
+
+        obtained = await self._obtain(lambda: _more(admission, tokens_out, at_s), take)
+        if obtained is None and self.ledger.held(id):
+            admission.tokens_out = tokens_out
+        return obtained
 
     # -- at its end
 
@@ -307,6 +323,20 @@ class Enforcer:
         if midstream:
             return quota_words.ran_out(counted, wanted=short.wanted, remaining=short.available)
         return quota_words.too_little(counted, wanted=short.wanted, remaining=short.available, now_s=at_s)
+
+
+def _extended(admission: Admission, tokens_seen: int) -> int:
+    """How much output a stream that has brought so much is to hold for."""
+    assert admission.worst is not None, "only what has a bound is paid as it goes"
+    return min(tokens_seen + LEAD_TOKENS + SLICE_TOKENS, admission.worst.tokens_out)
+
+
+def _more(admission: Admission, tokens_out: int, at_s: int) -> list[Hold]:
+    """What it needs beside what it holds."""
+    before, after = admission.most(admission.tokens_out), admission.most(tokens_out)
+    more = Most(after.nanousd - before.nanousd, 0, tokens_out - admission.tokens_out)
+    holds = admission.table.holds(admission.dues, more, at_s)
+    return [hold for due, hold in zip(admission.dues, holds, strict=True) if due.needs_bound]
 
 
 def _affordable(admission: Admission, short: Shortage, at_s: int) -> int:

@@ -18,21 +18,21 @@ from gateway.background import Background
 from gateway.claims import Claims
 from gateway.contract.record import Outcome, Record, encode_record
 from gateway.enforce import Admission, Enforcer, Waiting
-from gateway.examine import examine
+from gateway.examine import Call, examine
 from gateway.examine_socket import examine_handshake
 from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
 from gateway.journal.writer import Journal
-from gateway.ledger.base import Crossed
+from gateway.ledger.base import Crossed, Shortage
 from gateway.logs import RequestLog
 from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.outgoing import outgoing_head
 from gateway.policy import PolicyHolder, PolicyView
-from gateway.quotas import Consumed, begun, decode_begun, encode_begun
+from gateway.quotas import begun, consumed_by, decode_begun, encode_begun
 from gateway.request import Request
-from gateway.route import Plan, RouteTable
+from gateway.route import Plan, Route, RouteTable
 from gateway.session_tap import Measured
 from gateway.settings import Settings
 from gateway.settle import CHARGED_BEFORE, FREE, UNKNOWN, Charge, settle
@@ -190,40 +190,68 @@ class Pipeline:
         exchange.counters, exchange.ledger_seq = None, 0
         self._hold_again(exchange, measured.model)
 
-    def _hold_again(self, exchange: Exchange, model: str) -> bool:
-        """Whether a session holds the next of its responses, before it is asked for; if not, it ends here."""
+    def _hold_again(self, exchange: Exchange, model: str) -> None:
+        """A session holds the next of its responses before it is asked for, or ends here."""
         plan, call = exchange.plan, exchange.call
         if exchange.admission is None or plan is None or call is None:
-            return True
+            return
         exchange.catalog = self._catalog()
         at_s = self.now_ns() // 1_000_000_000
         asked = msgspec.structs.replace(call, model=model)
         admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
+        exchange.admission = None
         if isinstance(admitted, Waiting):
-            admitted = self._enforcer.refusal(admitted.admission, admitted.short, at_s)
+            self._background.spawn(self._hold_again_waiting(exchange, admitted, plan.route, asked, at_s), "hold")
+        else:
+            self._go_on(exchange, admitted)
+
+    async def _hold_again_waiting(
+        self, exchange: Exchange, waiting: Waiting, route: Route, asked: Call, at_s: int
+    ) -> None:
+        admitted = await self._enforcer.admit_waiting(exchange.id, waiting, route, asked, at_s, guaranteed=False)
+        self._go_on(exchange, admitted)
+        if not exchange.wanted:  # it has ended meanwhile
+            self._settle_holds(exchange, FREE)
+
+    def _go_on(self, exchange: Exchange, admitted: Admission | Refusal | None) -> None:
+        """With what a session holds for its next response; or it ends."""
         if isinstance(admitted, Refusal):
-            exchange.admission = None
-            exchange.outcome = "cancelled"
-            exchange.flags.append("budget_cut")
-            exchange.stop(admitted)
-            return False
+            self._cut_off(exchange, admitted)
+            return
         exchange.admission = admitted
-        assert exchange.intent is not None, "a session was journaled"
-        self._journal_holds(exchange, exchange.intent)
-        return True
+        if exchange.wanted and exchange.intent is not None:
+            self._journal_holds(exchange, exchange.intent)
 
     def renamed(self, exchange: Exchange, model: str) -> bool:
-        """A session's client is about to name another model: whether what that may cost is held now."""
-        if exchange.admission is None:
+        """A session's client is about to name another model: whether what that may cost is held now.
+
+        The message waits in the tunnel meanwhile, so that what lies elsewhere is not fetched for it.
+        """
+        plan, call, admission = exchange.plan, exchange.call, exchange.admission
+        if admission is None or plan is None or call is None:
             return True
-        self._enforcer.settle(exchange.id, exchange.admission, None)
-        return self._hold_again(exchange, model)
+        exchange.catalog, at_s = self._catalog(), self.now_ns() // 1_000_000_000
+        self._enforcer.settle(exchange.id, admission, None)
+        exchange.admission = None
+        asked = msgspec.structs.replace(call, model=model)
+        admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
+        if isinstance(admitted, Waiting):
+            admitted = self._enforcer.refusal(admitted.admission, admitted.short, at_s)
+        self._go_on(exchange, admitted)
+        return not isinstance(admitted, Refusal)
 
     def _journal_holds(self, exchange: Exchange, intent: Record) -> None:
         """Writes down that an open call holds something else than its intent says: a crash charges it that."""
         exchange.intent = msgspec.structs.replace(intent, counters=dict(self._enforcer.held(exchange.id)))
         self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
         self._flush_soon()
+
+    def _cut_off(self, exchange: Exchange, refusal: Refusal) -> None:
+        """Ends a call under way that its budget does not carry any further."""
+        if exchange.wanted:
+            exchange.outcome = "cancelled"
+            exchange.flags.append("budget_cut")
+            exchange.stop(refusal)
 
     def policy_swapped(self) -> None:
         """Ends the calls under way that the new policy's kill switches are about.
@@ -264,6 +292,7 @@ class Pipeline:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
         for exchange in [exchange for exchange in self.live if exchange.deadline_ns < now_ns]:
             exchange.expire()
+        self._tell_crossed()
 
     def flush(self) -> None:
         """Writes the journal, then sends what waited for it."""
@@ -464,32 +493,52 @@ class Pipeline:
 
     def flowed(self, exchange: Exchange, tokens_max: int) -> None:
         """A stream that pays as it goes has brought so much: it holds more, or ends here."""
-        admission, intent = exchange.admission, exchange.intent
+        admission = exchange.admission
         assert admission is not None, "what pays as it goes was admitted"
-        assert intent is not None, "what streams was journaled"
         if not admission.runs_out(tokens_max):
             return
         at_s = self.now_ns() // 1_000_000_000
-        short = self._enforcer.extend(exchange.id, admission, tokens_max, at_s)
-        if short is None:
-            self._journal_holds(exchange, intent)
+        if exchange.waits:
+            if tokens_max > admission.tokens_out:  # what it waits for comes too late
+                short = Shortage(admission.dues[0].counter, tokens_max - admission.tokens_out, 0)
+                self._cut_off(exchange, self._enforcer.refusal(admission, short, at_s, midstream=True))
             return
-        exchange.outcome = "cancelled"
-        exchange.flags.append("budget_cut")
-        exchange.stop(self._enforcer.refusal(admission, short, at_s, midstream=True))
+        if self._enforcer.extend(exchange.id, admission, tokens_max, at_s) is None:
+            assert exchange.intent is not None, "what streams was journaled"
+            self._journal_holds(exchange, exchange.intent)
+        else:
+            exchange.waits = True
+            self._background.spawn(self._extend_waiting(exchange, admission, tokens_max, at_s), "extend")
+
+    async def _extend_waiting(self, exchange: Exchange, admission: Admission, tokens_max: int, at_s: int) -> None:
+        short = await self._enforcer.extend_waiting(exchange.id, admission, tokens_max, at_s)
+        exchange.waits = False
+        if not exchange.wanted or exchange.intent is None:
+            return
+        if short is None:
+            self._journal_holds(exchange, exchange.intent)
+        else:
+            self._cut_off(exchange, self._enforcer.refusal(admission, short, at_s, midstream=True))
 
     def _settle_holds(self, exchange: Exchange, charge: Charge) -> None:
         """Charges the counters of a call that has ended, and gives back what it did not need."""
         admission = exchange.admission
         if exchange.begun:
             before = decode_begun(exchange.begun)
-            settled = self._enforcer.settle_later(exchange.id, admission, before, _consumed(charge))
+            settled = self._enforcer.settle_later(
+                exchange.id, admission, before, consumed_by(charge.provenance, charge.cost_nanousd, charge.usage)
+            )
         elif admission is not None:
-            consumed = _consumed(charge) if exchange.dispatches else None
+            consumed = (
+                consumed_by(charge.provenance, charge.cost_nanousd, charge.usage) if exchange.dispatches else None
+            )
             settled = self._enforcer.settle(exchange.id, admission, consumed)
         else:
             return
         exchange.counters, exchange.ledger_seq = settled
+        self._tell_crossed()
+
+    def _tell_crossed(self) -> None:
         for crossed in self._enforcer.ledger.crossed():
             self._enforcer.numbers.told(crossed)
             self._signal(crossed)
@@ -518,14 +567,6 @@ class Pipeline:
         self._journal.final(record.request_id.encode(), encode_record(record))
         self._telemetry.observe(record)
         self._flush_soon()
-
-
-def _consumed(charge: Charge) -> Consumed:
-    reported = charge.provenance in ("reported", "none")
-    usage = charge.usage
-    if usage is None:
-        return Consumed(reported, charge.cost_nanousd, *((0, 0) if charge.provenance == "none" else (None, None)))
-    return Consumed(reported, charge.cost_nanousd, usage.tokens_in, usage.tokens_out)
 
 
 def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:

@@ -20,7 +20,7 @@ import uvloop
 from gateway.admin import Admin, heartbeat_check, start_admin
 from gateway.admit import Gate
 from gateway.background import Background
-from gateway.books import Books
+from gateway.books import EmbeddedBooks, LeaseBooks
 from gateway.budgets_page import budgets_page
 from gateway.claims import Claims
 from gateway.connect import Connector, LookUp, look_up, outbound
@@ -33,9 +33,9 @@ from gateway.heartbeat import Heartbeat
 from gateway.journal.checkpoint import CheckpointDamaged
 from gateway.journal.directory import JournalLocked, NodeFileDamaged
 from gateway.journal.reader import SegmentTooNew, sealed
-from gateway.journal.writer import Journal
+from gateway.journal.writer import Books, Journal
 from gateway.ledger.base import Balance
-from gateway.ledger.embedded import EmbeddedLedger
+from gateway.ledger.redis import RedisStore
 from gateway.logs import RequestLog, logger
 from gateway.pipeline import CLOCK, Clock, Pipeline
 from gateway.policy import PolicyHolder
@@ -94,16 +94,21 @@ class Server:
         self._catalog = self._priced()
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
         self._claims = Claims(data_dir)
-        self.ledger = EmbeddedLedger()
-        books = Books(self.ledger, self._now_s)
-        self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, books)
+        self._store = (
+            RedisStore(settings.ledger_url, replicas=settings.ledger_replicas) if settings.ledger_url else None
+        )
+        self._books = _books(settings, self._store, self._now_s)
+        self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, self._books)
+        self.ledger = self._books.ledger
         self._synced_s = time.monotonic()
         self._gate = Gate(settings.inflight_max)
         self._heartbeat = Heartbeat()
         # One: what it loads to count tokens exactly is loaded once.
         self._bounding = ThreadPoolExecutor(1, "bounding")
         self._background = Background(logger)
-        self._enforcer = Enforcer(self.ledger, lambda: self._catalog, self._bounding, alone=settings.workers == 1)
+        self._enforcer = Enforcer(
+            self.ledger, lambda: self._catalog, self._bounding, alone=self._store is not None or settings.workers == 1
+        )
         self._telemetry = Telemetry(self._probes())
         self._connector = Connector(
             self._loop, timeout_ms=settings.connect_timeout_ms, outbound=outbound(settings), look_up=look_up
@@ -168,14 +173,18 @@ class Server:
         self._loop.add_signal_handler(signal.SIGHUP, self.reload)
         self._heartbeat.start(self._loop)
         syncing = self._background.spawn(self._sync(), "journal_sync")
+        leasing = self._background.spawn(self._lease(), "leases") if self._store is not None else None
         self._sweep()
         try:
             await self._serve()
         finally:
             self._sweep_timer.cancel()
             syncing.cancel()
+            if leasing is not None:
+                leasing.cancel()
             self._heartbeat.stop()
             await self._background.join()
+            await self._give_back()
             self._claims.close()
             if left := self._journal.close(time.monotonic_ns()):
                 logger.error("journal_left_unwritten", extra={"frames": left})
@@ -266,6 +275,20 @@ class Server:
                 if await self._loop.run_in_executor(thread, self._journal.sync):
                     self._synced_s = time.monotonic()
 
+    async def _lease(self) -> None:
+        """Says that this process is there, reports, borrows ahead and gives back."""
+        if isinstance(self._books, LeaseBooks):
+            await self._books.ledger.agent()
+            logger.error("ledger_identity_taken", extra={"journal": str(self._journal_dir)})
+
+    async def _give_back(self) -> None:
+        """What others may spend from now on; a store that cannot be reached counts it as spent until the next start."""
+        if self._store is None or not isinstance(self._books, LeaseBooks):
+            return
+        if not await self._books.ledger.leave():
+            logger.warning("leases_kept", extra={"journal": str(self._journal_dir)})
+        await self._store.close()
+
     async def _drain(self) -> None:
         """Waits for the calls in flight, and ends those that outlast the timeout."""
         for connection in list(self._connections):
@@ -294,7 +317,7 @@ class Server:
             self._claims.release(record.request_id)
         except sqlite3.Error:
             logger.exception("claim_not_released", extra={"request_id": record.request_id})
-        return resolve_open(record, self.ledger.count_open(record.counters) if record.counters else 0)
+        return resolve_open(record, self._books.count_open(record.counters) if record.counters else 0)
 
     def reload(self) -> None:
         """Reads the policy and the proxy's files again, changed or not (SIGHUP)."""
@@ -392,6 +415,12 @@ def _listening_at(host: str, port: int, *, shared: bool) -> dict[str, Any]:
         (host, port), family=socket.AF_INET6, backlog=BACKLOG, reuse_port=shared, dualstack_ipv6=True
     )
     return {"sock": both}
+
+
+def _books(settings: Settings, store: RedisStore | None, now_s: Callable[[], int]) -> EmbeddedBooks | LeaseBooks:
+    if store is None:
+        return EmbeddedBooks(now_s)
+    return LeaseBooks(store, now_s, monotonic_s=time.monotonic, nodes_min=settings.ledger_nodes_min)
 
 
 def _open_journal(directory: Path, settings: Settings, resolve: Callable[[bytes], bytes], books: Books) -> Journal:

@@ -175,6 +175,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ] = ""
     lake_poll_ms: Annotated[_Ms, _says("Time between looks for closed segments; small beside `segment_age_ms`.")] = 250
 
+    ledger_url: Annotated[
+        str,
+        _says(
+            "Redis or Valkey that lends budgets to several workers and nodes: `redis://host:6379/0`, `rediss://…`. "
+            "Empty keeps them in this process, which must then be the only one."
+        ),
+    ] = ""
+    ledger_replicas: Annotated[
+        int,
+        Meta(ge=0, le=8),
+        _says("Replicas that must have a grant before it is spent; 0 where there are none and all is written to disk."),
+    ] = 0
+    ledger_nodes_min: Annotated[
+        int,
+        Meta(ge=1, le=10_000),
+        _says("Workers, of all nodes, that must report what they hold before an empty store lends anything."),
+    ] = 1
+
     policy_poll_ms: Annotated[
         _Ms, _says("Time between looks at the TOML file for a changed policy: one `stat` each.")
     ] = 500

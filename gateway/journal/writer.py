@@ -66,9 +66,11 @@ class _Segment:
 class Snapshot(Protocol):
     """What must be kept of finals whose segments may be deleted; `seq` tells one from the next."""
 
-    seq: int
+    @property
+    def seq(self) -> int: ...
 
-    def encode(self) -> bytes: ...
+    def keep(self, directory: Path, disk: Disk) -> None:
+        """Writes it, durably once the directory is synced. Blocks, on the thread that syncs. Raises OSError."""
 
 
 class Books(Protocol):
@@ -78,7 +80,7 @@ class Books(Protocol):
     some of them are. `snapshot` is asked for at the end of each segment, and is durable before that is sealed.
     """
 
-    def restore(self, checkpoint: bytes | None) -> None: ...
+    def restore(self, directory: Path, checkpoint: bytes | None) -> None: ...
     def fold(self, frame: Frame) -> None: ...
     def snapshot(self) -> Snapshot: ...
 
@@ -88,14 +90,13 @@ class NoBooks:
 
     seq = 0
 
-    def restore(self, checkpoint: bytes | None) -> None: ...
+    def restore(self, directory: Path, checkpoint: bytes | None) -> None: ...
     def fold(self, frame: Frame) -> None: ...
 
     def snapshot(self) -> Snapshot:
         return self
 
-    def encode(self) -> bytes:
-        return b""
+    def keep(self, directory: Path, disk: Disk) -> None: ...
 
 
 class Journal:
@@ -187,7 +188,7 @@ class Journal:
         return journal
 
     def _recover(self, now_ns: int, resolve: Callable[[bytes], bytes]) -> None:
-        self._books.restore(checkpoint.read(self._directory))
+        self._books.restore(self._directory, checkpoint.read(self._directory))
         found = survey(self._directory, self._books.fold)
         for id, payload in found.open_intents.items():
             self.final(id, resolve(payload))
@@ -450,7 +451,7 @@ class Journal:
     def _keep(self, snapshot: Snapshot) -> None:
         """Writes a checkpoint, unless the last one says the same. Raises OSError."""
         if snapshot.seq > self._checkpoint_seq:
-            checkpoint.write(self._directory, snapshot.encode(), self._disk)
+            snapshot.keep(self._directory, self._disk)
             self._checkpoint_seq = snapshot.seq
 
     def close(self, now_ns: int) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import Balance, Hold, Shortage, Unreachable
+from gateway.ledger.base import Balance, Crossed, Hold, Shortage, Unreachable
 from gateway.ledger.leases import Leases, Watch
 from gateway.ledger.leases_file import Checkpoint
 from gateway.ledger.store import EVER, Answer, Beat, Fence, Statement, Store, StoreDown
@@ -28,6 +28,8 @@ RECALL_S = 0.03
 TIMEOUT_MARGIN_S = 1.0
 # Statements under way at once: enough to fill a round trip, few enough for a pool of connections.
 SYNCS_AT_A_TIME = 32
+# A late settlement belongs to its window: no call lasts longer.
+LATE_S = 48 * 3600
 # How long the store keeps a counter whose period is over: late settlements, and people who look back.
 KEEP_MS = 35 * 86_400_000
 
@@ -79,6 +81,7 @@ class RedisLedger:
         self._waiters = 0
         self._granted: set[str] = set()  # counters whose last answer brought something
         self._over: set[str] = set()
+        self._crossed: list[Crossed] = []
         self._reported_at_s = clock()
         self._run, self._fence = "", 0
         self._attests = 0  # the fence under which everything is stated
@@ -141,6 +144,21 @@ class RedisLedger:
 
     def counters(self) -> Mapping[str, Balance]:
         return {name: self._leases.balance(name) for name in self._leases.by_name}
+
+    def crossed(self) -> Sequence[Crossed]:
+        crossed, self._crossed = self._crossed, []
+        return crossed
+
+    def watched(self, counter: str) -> Watch | None:
+        """The thresholds of a counter, as its last hold here said."""
+        one = self._counters.by_name.get(counter)
+        return Watch(one.whole, one.thresholds) if one is not None and one.whole and one.thresholds else None
+
+    def finish_periods(self, now_s: int) -> None:
+        """Lets go of counters whose windows ended so long ago that nothing of theirs settles any more."""
+        for name, one in self._counters.by_name.items():
+            if one.ends_at_s + LATE_S < now_s:
+                self._over.add(name)
 
     def over(self, counter: str) -> None:
         """The period of a counter has ended: it is reported once more, and then forgotten here."""
@@ -254,6 +272,9 @@ class RedisLedger:
         self._note_run(answer)
         for percent in self._leases.heard(said, answer):
             self._on_threshold(said.counter, percent, answer.all_spent)
+            watch = self._watch(said.counter)
+            if watch is not None:
+                self._crossed.append(Crossed(said.counter, percent, answer.all_spent, watch.limit))
         if said.asks and answer.status == "ok" and answer.claim > said.claim:
             await self._remember()  # first on disk, then spent
         self._granted.discard(said.counter)

@@ -118,6 +118,11 @@ class Counters:
 
     def forget_ended(self, before_s: int) -> None:
         """Drops the counters of windows that ended before then, but for those of which something is held."""
-        ended = [name for name, one in self.by_name.items() if one.ends_at_s < before_s and not one.held]
-        for name in ended:
+        for name in [name for name, one in self.by_name.items() if one.ends_at_s < before_s]:
+            self.forget(name)
+
+    def forget(self, name: str) -> None:
+        """Drops a counter, unless something is held of it."""
+        counter = self.by_name.get(name)
+        if counter is not None and not counter.held:
             del self.by_name[name]

@@ -4,38 +4,16 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 from gateway.ledger.agent import Identity, RedisLedger
-from gateway.ledger.base import Balance, Hold, Ledger, Shortage, Unreachable
-from gateway.ledger.counters import Counters
+from gateway.ledger.base import Hold, Ledger, Shortage, Unreachable
+from gateway.ledger.embedded import EmbeddedLedger
 from gateway.ledger.leases_file import Checkpoint
 from gateway.ledger.store import Answer, Beat, Fence, Statement, Store, StoreDown
 from tests.simulation import model
 
 OPENS_WITHIN_S = 20.0
-
-
-class LocalLedger:
-    """The least a ledger can be: counters in memory, all of which are this process's."""
-
-    def __init__(self) -> None:
-        self._counters = Counters()
-        self.reserve, self.extend = self._counters.reserve, self._counters.extend
-        self.held, self.settle = self._counters.held, self._counters.settle
-
-    @property
-    def seq(self) -> int:
-        return self._counters.seq
-
-    async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | None:
-        return self._counters.shortage(holds)
-
-    def balance(self, counter: str) -> Balance:
-        return self.counters().get(counter, Balance())
-
-    def counters(self) -> Mapping[str, Balance]:
-        return dict(self._counters.balances())
 
 
 class ModelStore:
@@ -117,7 +95,7 @@ Make = Callable[[], contextlib.AbstractAsyncContextManager[Ledger]]
 
 @contextlib.asynccontextmanager
 async def local() -> AsyncIterator[Ledger]:
-    yield LocalLedger()
+    yield EmbeddedLedger()
 
 
 @contextlib.asynccontextmanager

@@ -76,8 +76,8 @@ MAY_IMPORT = {
         "gateway.ledger.window", "pricing.money",
     ),
     "gateway.books": (
-        "gateway.contract.record", "gateway.faults", "gateway.journal.frame", "gateway.ledger.base",
-        "gateway.ledger.embedded",
+        "gateway.contract.record", "gateway.faults", "gateway.journal.checkpoint", "gateway.journal.disk",
+        "gateway.journal.frame", "gateway.ledger",
     ),
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from gateway.books import Books
+from gateway.books import EmbeddedBooks
 from gateway.contract.record import decode_record
 from gateway.journal import checkpoint
 from gateway.journal.reader import workers
@@ -80,13 +80,12 @@ class Budgets:
 
 
 def _ledger(journal: Path) -> tuple[EmbeddedLedger, Counter[str]]:
-    ledger, held = EmbeddedLedger(), Counter[str]()
-    books = Books(ledger, lambda: 0)
+    books, held = EmbeddedBooks(lambda: 0), Counter[str]()
     for worker in workers(journal):
-        books.restore(checkpoint.read(worker))
+        books.restore(worker, checkpoint.read(worker))
         for intent in survey(worker, books.fold).open_intents.values():
             held.update(decode_record(intent).counters or {})
-    return ledger, held
+    return books.ledger, held
 
 
 def _mark(row: Row) -> str:

@@ -11,7 +11,7 @@ import os
 import time
 from pathlib import Path
 
-from gateway.books import Books
+from gateway.books import EmbeddedBooks
 from gateway.contract.record import Record, encode_record
 from gateway.journal.writer import Journal
 from gateway.ledger.base import Hold
@@ -29,16 +29,18 @@ SEGMENT_BYTES_MAX = 16 << 20
 PER_SYNC = 20_000
 
 
-def opened(directory: Path, ledger: EmbeddedLedger) -> Journal:
-    return Journal.open(
+def opened(directory: Path) -> tuple[Journal, EmbeddedLedger]:
+    books = EmbeddedBooks(lambda: 1_800_000_000)
+    journal = Journal.open(
         directory,
         node_id="node",
         now_ns=0,
         resolve=lambda intent: intent,
         segment_bytes_max=SEGMENT_BYTES_MAX,
         segment_age_ms=3_600_000,
-        books=Books(ledger, lambda: 1_800_000_000),
+        books=books,
     )
+    return journal, books.ledger
 
 
 def counter_of(number: int) -> str:
@@ -47,8 +49,7 @@ def counter_of(number: int) -> str:
 
 def write(directory: Path) -> None:
     """What a gateway does until it is killed."""
-    ledger = EmbeddedLedger()
-    journal = opened(directory, ledger)
+    journal, ledger = opened(directory)
     for number in range(FINALS):
         id, counter = f"req_{number}", counter_of(number)
         ledger.reserve(id, (Hold(counter, 10, 10**9),))
@@ -68,9 +69,8 @@ def test_a_start_takes_in_all_that_was_charged_within_seconds(tmp_path: Path):
     writer.join()
     segments = [path.suffix for path in tmp_path.iterdir() if path.suffix in (".open", ".seg")]
 
-    ledger = EmbeddedLedger()
     began_s = time.monotonic()
-    journal = opened(tmp_path, ledger)
+    journal, ledger = opened(tmp_path)
     took_s = time.monotonic() - began_s
     journal.close(0)
     print(
@@ -84,6 +84,6 @@ def test_a_start_takes_in_all_that_was_charged_within_seconds(tmp_path: Path):
     assert ledger.seq == FINALS
     assert took_s < START_S_MAX
 
-    again = EmbeddedLedger()
-    opened(tmp_path, again).close(0)
+    journal, again = opened(tmp_path)
+    journal.close(0)
     assert again.counters() == ledger.counters()

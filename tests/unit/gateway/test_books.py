@@ -3,7 +3,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.books import Books
+from gateway.books import EmbeddedBooks
 from gateway.contract.record import Record, encode_record
 from gateway.faults import GatewayFault
 from gateway.journal.frame import FINAL, INTENT, SIGNAL, Frame
@@ -19,7 +19,7 @@ def final(seq: int, **counters: int) -> bytes:
 
 
 def opened(directory: Path) -> tuple[Journal, EmbeddedLedger]:
-    ledger = EmbeddedLedger()
+    books = EmbeddedBooks(lambda: NOW_S)
     journal = Journal.open(
         directory,
         node_id="node",
@@ -28,9 +28,9 @@ def opened(directory: Path) -> tuple[Journal, EmbeddedLedger]:
         segment_bytes_max=1 << 20,
         segment_age_ms=1000,
         free_bytes_min=0,
-        books=Books(ledger, lambda: NOW_S),
+        books=books,
     )
-    return journal, ledger
+    return journal, books.ledger
 
 
 def test_what_was_settled_is_known_after_a_restart_wherever_it_lies(tmp_path: Path):
@@ -52,9 +52,9 @@ def test_what_was_settled_is_known_after_a_restart_wherever_it_lies(tmp_path: Pa
 
 
 def test_only_numbered_finals_and_signals_are_counted():
-    ledger = EmbeddedLedger()
-    books = Books(ledger, lambda: NOW_S)
-    books.restore(None)
+    books = EmbeddedBooks(lambda: NOW_S)
+    ledger = books.ledger
+    books.restore(Path(), None)
     books.fold(Frame(INTENT, b"a", final(0, q=5)))
     books.fold(Frame(FINAL, b"b", final(0)))
     books.fold(Frame(FINAL, b"c", final(1, q=7)))
@@ -67,5 +67,5 @@ def test_only_numbered_finals_and_signals_are_counted():
 
 
 def test_a_checkpoint_of_another_version_stops_the_start():
-    with pytest.raises(GatewayFault, match="checkpoint cannot be used"):
-        Books(EmbeddedLedger(), lambda: NOW_S).restore(msgspec.msgpack.encode((99, 1, {})))
+    with pytest.raises(GatewayFault, match="cannot be used: format 99"):
+        EmbeddedBooks(lambda: NOW_S).restore(Path(), msgspec.msgpack.encode((99, 1, {})))

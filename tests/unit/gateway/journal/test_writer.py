@@ -459,7 +459,7 @@ class Sums:
         self.folded: list[tuple[int, bytes]] = []
         self.count = 0
 
-    def restore(self, checkpoint: bytes | None) -> None:
+    def restore(self, directory: Path, checkpoint: bytes | None) -> None:
         self.restored = checkpoint
 
     def fold(self, frame: Any) -> None:
@@ -467,7 +467,7 @@ class Sums:
 
     def snapshot(self) -> Any:
         count = self.count
-        return SimpleNamespace(seq=count, encode=lambda: b"%d" % count)
+        return SimpleNamespace(seq=count, keep=lambda directory, disk: checkpoint.write(directory, b"%d" % count, disk))
 
 
 def test_what_is_counted_is_durable_before_its_segment_is_sealed(tmp_path: Path, open_journal: Any) -> None:
