@@ -36,7 +36,7 @@ from gateway.route import Plan, Route, RouteTable
 from gateway.session_tap import Measured
 from gateway.settings import Settings
 from gateway.settle import CHARGED_BEFORE, FREE, UNKNOWN, Charge, settle
-from gateway.summarize import summarize, summarize_intent, summarize_response
+from gateway.summarize import summarize, summarize_intent, summarize_response, summarize_stranger
 from gateway.telemetry import Telemetry
 from gateway.upstream import Upstreams
 from pricing.catalog import Catalog
@@ -133,7 +133,7 @@ class Pipeline:
     def refused_unread(self, refusal: Refusal) -> None:
         """Counts an answer to bytes that were no request."""
         now_ns = self.now_ns()
-        self._telemetry.observe(_stranger("", now_ns, refusal))
+        self._telemetry.observe(summarize_stranger("", now_ns, refusal))
 
     def begin(self, exchange: Exchange) -> None:
         """The request has arrived whole, or is refused already: forwards it once its intent is journaled."""
@@ -154,7 +154,7 @@ class Pipeline:
             self.live.discard(exchange)
         if exchange.caller is None:
             # Strangers are counted and not recorded, or anybody could fill the disk.
-            self._telemetry.observe(_stranger(exchange.id, exchange.request.arrived_ns, exchange.refusal))
+            self._telemetry.observe(summarize_stranger(exchange.id, exchange.request.arrived_ns, exchange.refusal))
             return
         ended_ns = self.monotonic_ns()
         if self._cut is not None:
@@ -596,8 +596,3 @@ def _retrieves(exchange: Exchange) -> bool:
 def _may_be_told_twice(exchange: Exchange, reading: Reading) -> bool:
     """Whether another call may tell of the same usage, so that it must be asked who is charged for it."""
     return reading.work_id is not None or _retrieves(exchange)
-
-
-def _stranger(request_id: str, arrived_ns: int, refusal: Refusal | None) -> Record:
-    status, code = (refusal.status, refusal.code) if refusal is not None else (0, "")
-    return Record(request_id=request_id, ts_ns=arrived_ns, outcome="refused", status=status, refusal_code=code)

@@ -3,6 +3,7 @@
 import msgspec
 
 from gateway.contract.record import Record, encode_record
+from gateway.faults import Refusal
 from gateway.forward import Exchange
 from gateway.session_tap import Measured
 from gateway.settle import Charge
@@ -85,6 +86,12 @@ def summarize_response(exchange: Exchange, measured: Measured, charge: Charge, e
         upstream_request_id=measured.reading.response_id or exchange.upstream_request_id,
         flags=("websocket", *charge.flags),
     )
+
+
+def summarize_stranger(request_id: str, arrived_ns: int, refusal: Refusal | None) -> Record:
+    """The record of a call whose caller is not known: it is counted, and not journaled."""
+    status, code = (refusal.status, refusal.code) if refusal is not None else (0, "")
+    return Record(request_id=request_id, ts_ns=arrived_ns, outcome="refused", status=status, refusal_code=code)
 
 
 def resolve_open(record: Record, ledger_seq: int) -> bytes:
