@@ -15,6 +15,7 @@ from gateway.identify import Caller
 from gateway.ledger.base import Hold
 from gateway.ledger.window import NEVER_S, Period, period
 from gateway.route import Route
+from pricing.usage import Usage
 
 # What the amount of a hold is counted in, for quotas that need to know how much a call may consume.
 BOUNDED_UNITS = frozenset(("usd", "tokens_in", "tokens_out", "tokens"))
@@ -206,6 +207,14 @@ class Consumed(msgspec.Struct, frozen=True, gc=False):
     nanousd: int | None = None
     tokens_in: int | None = None
     tokens_out: int | None = None
+
+
+def consumed_by(provenance: str, nanousd: int | None, usage: Usage | None) -> Consumed:
+    """What a call's charge says that it consumed."""
+    reported = provenance in ("reported", "none")
+    if usage is None:
+        return Consumed(reported, nanousd, *((0, 0) if provenance == "none" else (None, None)))
+    return Consumed(reported, nanousd, usage.tokens_in, usage.tokens_out)
 
 
 def charged(dues: Sequence[Due], held: Mapping[str, int], consumed: Consumed) -> dict[str, int]:

@@ -131,6 +131,12 @@ class Wire:
         """Closes once what was sent has left."""
         self._writer.close()
 
+    async def gone(self) -> None:
+        """Closes, and returns when the connection is no more."""
+        self._writer.close()
+        with contextlib.suppress(ConnectionError):
+            await soon(self._writer.wait_closed())
+
     def end(self) -> None:
         """Says that nothing more will be sent; still reads."""
         self._writer.write_eof()

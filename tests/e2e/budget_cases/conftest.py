@@ -1,19 +1,10 @@
-"""Owns what the budget cases share: one sandbox for all of them, and the event loop that gateways run on."""
+"""Owns what the budget cases share: one sandbox for all of them."""
 
-from collections.abc import Callable, Iterator, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 import pytest
-import uvloop
 
 from tests.support.processes import running_sandbox
-
-if TYPE_CHECKING:
-    import asyncio
-
-
-def pytest_asyncio_loop_factories() -> "Mapping[str, Callable[[], asyncio.AbstractEventLoop]]":
-    return {"uvloop": uvloop.new_event_loop}
 
 
 @pytest.fixture(scope="session")

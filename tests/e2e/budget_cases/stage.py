@@ -186,7 +186,7 @@ class Stage:
         wire = Wire(*await soon(asyncio.open_connection("127.0.0.1", port_of(self._sandbox), limit=1 << 26)))
         wire.send(f"GET /_sandbox/{name} HTTP/1.1\r\nhost: sandbox\r\n\r\n".encode())
         message = await wire.message()
-        wire.close()
+        await wire.gone()
         return json.loads(message.body)
 
 
@@ -194,7 +194,7 @@ async def _reset(sandbox: str) -> None:
     wire = Wire(*await soon(asyncio.open_connection("127.0.0.1", port_of(sandbox))))
     wire.send(b"POST /_sandbox/reset HTTP/1.1\r\nhost: sandbox\r\ncontent-length: 0\r\n\r\n")
     await wire.message()
-    wire.close()
+    await wire.gone()
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,8 @@ import pytest
 from gateway.contract.policy import Quota, QuotaOverride
 from gateway.examine import Call
 from gateway.ledger.base import Hold
-from gateway.quotas import ALIKE_MAX, Begun, Consumed, Due, Most, QuotaTable, begun, charged, charged_later
+from gateway.quotas import ALIKE_MAX, Begun, Consumed, Due, Most, QuotaTable, begun, charged, charged_later, consumed_by
+from pricing.usage import Usage
 from tests.support.data_plane import upstreams_at
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
 
@@ -189,3 +190,11 @@ def test_work_that_is_told_of_later_gives_back_what_its_beginning_was_charged_to
     assert guessed == {"money@2027-01": 0}
     dearer = charged_later((), before, Consumed(reported=False, nanousd=100))
     assert dearer == {"money@2027-01": 10}
+
+
+def test_what_nobody_told_is_not_known_and_what_cost_nothing_is():
+    assert consumed_by("unknown", None, None) == Consumed(reported=False)
+    assert consumed_by("none", 0, None) == Consumed(reported=True, nanousd=0, tokens_in=0, tokens_out=0)
+    told = consumed_by("reported", 9, Usage(input_text=3, output_text=2))
+    assert told == Consumed(reported=True, nanousd=9, tokens_in=3, tokens_out=2)
+    assert not consumed_by("partial", 9, Usage(input_text=3)).reported
