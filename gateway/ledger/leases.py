@@ -215,6 +215,10 @@ class Leases:
         """
         name = said.counter
         lease = self.by_name.get(name)
+        if lease is None and (answer.marks or answer.spent > said.spent):
+            # Another start of this node left something behind that is this one's to do.
+            lease = self._new(name)
+            lease.seq = said.seq
         if lease is None:
             self.unreported.discard(name)
             return ()

@@ -19,6 +19,7 @@ REGRESSIONS = {
     202: "a grant nobody heard of, before a restart",
     355: "a claim of the last start, unknown to the checkpoint",
     416: "a node with a fresh slice passed for one that had given back",
+    3003540: "a threshold that an earlier start was to tell of",
     1272: "a server's clock that jumps makes all look dead",
 }
 CAUGHT_WITHIN = 300
