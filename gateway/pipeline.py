@@ -30,7 +30,7 @@ from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.outgoing import outgoing_head
 from gateway.policy import PolicyHolder, PolicyView
-from gateway.quotas import Consumed, begun, decode_begun, encode_begun
+from gateway.quotas import begun, consumed_by, decode_begun, encode_begun
 from gateway.request import Request
 from gateway.route import Plan, Route, RouteTable
 from gateway.session_tap import Measured
@@ -518,14 +518,14 @@ class Pipeline:
     def _settle_holds(self, exchange: Exchange, charge: Charge) -> None:
         """Charges the counters of a call that has ended, and gives back what it did not need."""
         admission = exchange.admission
-        if exchange.begun:
-            before = decode_begun(exchange.begun)
-            settled = self._enforcer.settle_later(exchange.id, admission, before, _consumed(charge))
-        elif admission is not None:
-            consumed = _consumed(charge) if exchange.dispatches else None
-            settled = self._enforcer.settle(exchange.id, admission, consumed)
-        else:
+        if admission is None and not exchange.begun:
             return
+        consumed = consumed_by(charge.provenance, charge.cost_nanousd, charge.usage)
+        if admission is None or exchange.begun:
+            before = decode_begun(exchange.begun)
+            settled = self._enforcer.settle_later(exchange.id, admission, before, consumed)
+        else:
+            settled = self._enforcer.settle(exchange.id, admission, consumed if exchange.dispatches else None)
         exchange.counters, exchange.ledger_seq = settled
         self._tell_crossed()
 
@@ -558,14 +558,6 @@ class Pipeline:
         self._journal.final(record.request_id.encode(), encode_record(record))
         self._telemetry.observe(record)
         self._flush_soon()
-
-
-def _consumed(charge: Charge) -> Consumed:
-    reported = charge.provenance in ("reported", "none")
-    usage = charge.usage
-    if usage is None:
-        return Consumed(reported, charge.cost_nanousd, *((0, 0) if charge.provenance == "none" else (None, None)))
-    return Consumed(reported, charge.cost_nanousd, usage.tokens_in, usage.tokens_out)
 
 
 def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:
