@@ -286,6 +286,11 @@ class Enforcer:
             admission.tokens_out = tokens_out
         return obtained
 
+    def outrun(self, admission: Admission, tokens_seen: int, at_s: int) -> Refusal:
+        """Why a stream ends that has brought more than it holds, while what it asked for is being fetched."""
+        wanted = _more(admission, _extended(admission, tokens_seen), at_s)[0]
+        return self.refusal(admission, Shortage(wanted.counter, wanted.amount, 0), at_s, midstream=True)
+
     # -- at its end
 
     def settle(self, id: str, admission: Admission, consumed: Consumed | None) -> tuple[dict[str, int], int]:

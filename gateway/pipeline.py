@@ -24,7 +24,7 @@ from gateway.faults import Refusal
 from gateway.forward import Client, Exchange
 from gateway.identify import identify
 from gateway.journal.writer import Journal
-from gateway.ledger.base import Crossed, Shortage
+from gateway.ledger.base import Crossed
 from gateway.logs import RequestLog
 from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
@@ -214,9 +214,10 @@ class Pipeline:
         self, exchange: Exchange, waiting: Waiting, route: Route, asked: Call, at_s: int
     ) -> None:
         admitted = await self._enforcer.admit_waiting(exchange.id, waiting, route, asked, at_s, guaranteed=False)
-        self._go_on(exchange, admitted)
-        if not exchange.wanted:  # it has ended meanwhile
-            self._settle_holds(exchange, FREE)
+        if exchange.wanted:
+            self._go_on(exchange, admitted)
+        elif isinstance(admitted, Admission):  # it has ended meanwhile, and was recorded: nothing was sent for this
+            self._enforcer.settle(exchange.id, admitted, None)
 
     def _go_on(self, exchange: Exchange, admitted: Admission | Refusal | None) -> bool:
         """Whether a session goes on, with what it holds for its next response; else it ends."""
@@ -224,7 +225,7 @@ class Pipeline:
             self._cut_off(exchange, admitted)
             return False
         exchange.admission = admitted
-        if exchange.wanted:
+        if exchange.wanted:  # what has ended must not be opened in the journal again
             self._journal_holds(exchange)
         return True
 
@@ -406,7 +407,7 @@ class Pipeline:
         self.live.add(exchange)
         exchange.intent = summarize_intent(exchange)
         if exchange.admission is not None:
-            held = dict(self._enforcer.ledger.held(exchange.id))
+            held = dict(self._enforcer.held(exchange.id))
             exchange.intent = msgspec.structs.replace(exchange.intent, counters=held)
         self._journal.intent(exchange.id.encode(), encode_record(exchange.intent))
         self._outbox.append(exchange)
@@ -496,8 +497,7 @@ class Pipeline:
         at_s = self.now_ns() // 1_000_000_000
         if exchange.waits:
             if tokens_max > admission.tokens_out:  # what it waits for comes too late
-                short = Shortage(admission.dues[0].counter, tokens_max - admission.tokens_out, 0)
-                self._cut_off(exchange, self._enforcer.refusal(admission, short, at_s, midstream=True))
+                self._cut_off(exchange, self._enforcer.outrun(admission, tokens_max, at_s))
             return
         if self._enforcer.extend(exchange.id, admission, tokens_max, at_s) is None:
             self._journal_holds(exchange)

@@ -203,6 +203,18 @@ def test_a_stream_takes_more_before_it_has_used_what_it_holds():
     assert refusal.code == "budget_exhausted_midstream"
 
 
+def test_a_stream_that_outruns_what_it_holds_is_told_what_it_would_need():
+    stage = Stage(quota("calls", unit="requests", limit=9), quota(limit=6 * 10**6))
+    admission = stage.admit("a", STREAM)
+
+    refusal = stage.enforcer.outrun(admission, SLICE_TOKENS + 1, NOW_S)
+
+    assert refusal.hit is not None
+    needed = admission.worst.bound.nanousd(SLICE_TOKENS + 1 + LEAD_TOKENS + SLICE_TOKENS)
+    assert (refusal.code, refusal.hit.quota) == ("budget_exhausted_midstream", "q")
+    assert refusal.hit.wanted == needed - admission.worst.bound.nanousd(SLICE_TOKENS)
+
+
 def test_a_ledger_that_cannot_be_asked_is_no_budget_that_is_spent():
     stage = Stage(quota())
     admission = stage.admit("a")
