@@ -21,7 +21,6 @@ from gateway.ledger import leases_file
 from gateway.ledger.agent import Identity, RedisLedger
 from gateway.ledger.base import decode_crossed
 from gateway.ledger.embedded import CheckpointUnusable, EmbeddedLedger, Snapshot
-from gateway.ledger.leases import Watch
 from gateway.ledger.leases_file import Checkpoint
 from gateway.ledger.store import Store
 
@@ -113,7 +112,6 @@ class LeaseBooks:
             save=self._save,
             restored=was,
             complete=was is None or was.machine == machine,
-            watch=self._watched,
         )
         if was is None and checkpoint is not None:
             embedded = EmbeddedLedger()
@@ -143,9 +141,6 @@ class LeaseBooks:
     async def _save(self, checkpoint: Checkpoint) -> None:
         number = self._file.next()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._file.write, number, checkpoint)
-
-    def _watched(self, counter: str) -> Watch | None:
-        return self.ledger.watched(counter)
 
 
 class _LeasesFile:

@@ -57,8 +57,12 @@ def lower_cap(reader: str, provider: str, body: bytes, tokens: int) -> bytes | N
 
 def _numbers(members: dict[str, object], path: _Path) -> Iterator[int]:
     """The number at a path, if one is there."""
-    value: object = members
-    for name in path:
-        value = cast("dict[str, object]", value).get(name) if isinstance(value, dict) else None  # pyright: ignore[reportUnnecessaryCast]
+    *above, last = path
+    for name in above:
+        inner = members.get(name)
+        if not isinstance(inner, dict):
+            return
+        members = cast("dict[str, object]", inner)
+    value = members.get(last)
     if isinstance(value, int) and not isinstance(value, bool):
         yield value

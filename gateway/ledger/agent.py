@@ -60,19 +60,20 @@ class RedisLedger:
         save: Save,
         restored: Checkpoint | None = None,
         complete: bool = True,
-        watch: Callable[[str], Watch | None] = lambda _: None,
+        watch: Callable[[str], Watch | None] | None = None,
         on_threshold: OnThreshold = lambda _counter, _percent, _spent: None,
     ) -> None:
         """`restored` is the last start's checkpoint; `complete` says that the journal has all that came after it.
 
-        Where it may not (a power cut, another machine), every claim of the last start counts as spent.
+        Where it may not (a power cut, another machine), every claim of the last start counts as spent. `watch` names a
+        counter's thresholds; without it they are those of its last hold here.
         """
         self._identity = identity
         self._store = store
         self._clock = clock
         self._sleep = sleep
         self._save = save
-        self._watch = watch
+        self._watch = watch or self.watched
         self._on_threshold = on_threshold
         self._leases = Leases(identity.node, identity.epoch, keep=not complete)
         self._counters = self._leases.counters
