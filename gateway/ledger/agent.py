@@ -199,7 +199,8 @@ class RedisLedger:
         left_s = until_s - self._clock()
         if name in self._under_way:
             if left_s <= 0:
-                return Unreachable(name)
+                asked = name in since  # it has refused this hold, and nobody gave back in time
+                return self._leases.shortage(hold, self._leases.free(hold)) if asked else Unreachable(name)
             await self._under_way[name].wait()  # bounded by the store's timeout
             return None
         if not self.open:

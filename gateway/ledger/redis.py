@@ -50,8 +50,10 @@ class RedisStore:
             url,
             decode_responses=True,
             max_connections=CONNECTIONS_MAX,
-            socket_timeout=timeout_s,
-            socket_connect_timeout=timeout_s,
+            # `_run` bounds everything. The driver's own bound is `asyncio.wait_for`, which before Python 3.12 loses a
+            # cancellation that comes as the answer does: an agent told to stop went on for ever.
+            socket_timeout=None,
+            socket_connect_timeout=None,
             # Sent again, a statement is an old one and its grant is lost; the ledger states anew instead.
             retry=Retry(NoBackoff(), 0),
         )

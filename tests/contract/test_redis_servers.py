@@ -246,3 +246,22 @@ async def test_amounts_are_exact_to_the_last_unit_at_two_to_the_53(server):
         assert await take(second, "y", [Hold(COUNTER, 2, 2**53)]) is not None
         assert await take(second, "y", [Hold(COUNTER, 1, 2**53)]) is None
         assert msgspec.to_builtins(second.balance(COUNTER)) == {"settled": 0, "held": 1, "leased": 2**53 - 1}
+
+
+async def test_what_is_cancelled_as_the_answer_comes_ends(server):
+    """The task of an agent that is told to stop may be anywhere in a statement."""
+    store = RedisStore(server.url)
+    random = Random(7)
+
+    async def agent() -> None:
+        while True:
+            await store.leave("nobody", 1)
+
+    for _ in range(300):
+        task = asyncio.create_task(agent())
+        for _ in range(random.randrange(12)):
+            await asyncio.sleep(0)
+        task.cancel()
+        await asyncio.wait_for(asyncio.wait({task}), 5)
+        assert task.cancelled()
+    await store.close()
