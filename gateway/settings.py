@@ -4,27 +4,28 @@ Two sources: the environment (`LENSAI_<NAME>`), over the `[settings]` table of o
 `python -m gateway.settings` prints docs/reference/settings.md.
 """
 
-import difflib
 import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta
 
 from gateway import proxy, toml_text
+from gateway.declared import KIB, MIB, Declared, says
 
 PREFIX = "LENSAI_"
 CONFIG_NAME = "lensai.toml"
 # What Kubernetes puts into every container of a namespace that has a service named lensai or lensai-…:
 # https://kubernetes.io/docs/concepts/services-networking/service/#environment-variables
-_KUBERNETES = re.compile(
+_KUBERNETES = (
     rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?=.*|=(tcp|udp|sctp)://.*))"
 )
+# Variables that are not a gateway's: the platform's, and the control plane's own, which may share its environment.
+_OTHERS = re.compile(rf"{_KUBERNETES}|{PREFIX}CONTROL_(?!PLANE_)\w+=.*", re.DOTALL)
 
-_KIB, _MIB = 1 << 10, 1 << 20
 # The bounds keep a slip of the finger (a unit too many, a zero that would mean "never") from being obeyed.
 _Host = Annotated[str, Meta(min_length=1)]
 _Port = Annotated[int, Meta(ge=0, le=65535)]
@@ -33,151 +34,147 @@ _Bytes = Annotated[int, Meta(ge=1, le=1 << 40)]
 _Ms = Annotated[int, Meta(ge=1, le=86_400_000)]
 
 
-def _says(sentence: str) -> Meta:
-    return Meta(description=sentence)
-
-
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a process needs to know before it starts; each field says its unit, its default and why."""
 
-    data_dir: Annotated[_Host, _says("Directory of the journal, the last good policy and the default files.")] = (
+    data_dir: Annotated[_Host, says("Directory of the journal, the last good policy and the default files.")] = (
         ".lensai"
     )
     config_file: Annotated[
-        str, _says("The TOML file of settings and policy; empty is `lensai.toml` in `data_dir`. Environment only.")
+        str, says("The TOML file of settings and policy; empty is `lensai.toml` in `data_dir`. Environment only.")
     ] = ""
     listen_host: Annotated[
-        _Host, _says("Address that callers connect to; loopback, so that nobody is served before you mean it.")
+        _Host, says("Address that callers connect to; loopback, so that nobody is served before you mean it.")
     ] = "127.0.0.1"
-    listen_port: Annotated[_Port, _says("Port that callers connect to; 0 takes a free one.")] = 8080
+    listen_port: Annotated[_Port, says("Port that callers connect to; 0 takes a free one.")] = 8080
     admin_host: Annotated[
-        _Host, _says("Address of `/healthz`, `/readyz` and `/metrics`, which ask for no key; hence loopback.")
+        _Host, says("Address of `/healthz`, `/readyz` and `/metrics`, which ask for no key; hence loopback.")
     ] = "127.0.0.1"
     admin_port: Annotated[
-        _Port, _says("Port of the first worker's admin listener; worker n uses this port + n; 0 takes free ones.")
+        _Port, says("Port of the first worker's admin listener; worker n uses this port + n; 0 takes free ones.")
     ] = 8081
     workers: Annotated[
         int,
         Meta(ge=1, le=256),
-        _says("Processes that share the listening port; one serves thousands of streams, so one until a core is full."),
+        says("Processes that share the listening port; one serves thousands of streams, so one until a core is full."),
     ] = 1
     tls_cert_file: Annotated[
-        str, _says("PEM certificate chain for callers; empty serves plain HTTP. Needs `tls_key_file`.")
+        str, says("PEM certificate chain for callers; empty serves plain HTTP. Needs `tls_key_file`.")
     ] = ""
-    tls_key_file: Annotated[str, _says("PEM private key of `tls_cert_file`.")] = ""
+    tls_key_file: Annotated[str, says("PEM private key of `tls_cert_file`.")] = ""
 
     header_bytes_max: Annotated[
         _Bytes,
-        _says("Bytes of a request's head, and of what is pipelined behind one; most servers stop at 8 to 32 KiB."),
-    ] = 64 * _KIB
-    header_count_max: Annotated[_Count, _says("Header lines of one request; the official SDKs send about 20.")] = 128
-    body_bytes_max: Annotated[_Bytes, _says("Bytes of one request body; twice the 32 MB that Anthropic takes.")] = (
-        64 * _MIB
+        says("Bytes of a request's head, and of what is pipelined behind one; most servers stop at 8 to 32 KiB."),
+    ] = 64 * KIB
+    header_count_max: Annotated[_Count, says("Header lines of one request; the official SDKs send about 20.")] = 128
+    body_bytes_max: Annotated[_Bytes, says("Bytes of one request body; twice the 32 MB that Anthropic takes.")] = (
+        64 * MIB
     )
     body_buffer_bytes_max: Annotated[
-        _Bytes, _says("Bytes of all request bodies held at once: eight of the largest, which bounds the memory.")
-    ] = 512 * _MIB
+        _Bytes, says("Bytes of all request bodies held at once: eight of the largest, which bounds the memory.")
+    ] = 512 * MIB
     connections_max: Annotated[
-        _Count, _says("Client connections open at once in a worker; twice `inflight_max`, because half sit idle.")
+        _Count, says("Client connections open at once in a worker; twice `inflight_max`, because half sit idle.")
     ] = 10_000
     inflight_max: Annotated[
-        _Count, _says("Requests in flight at once in a worker; the next is refused with 503 rather than queued.")
+        _Count, says("Requests in flight at once in a worker; the next is refused with 503 rather than queued.")
     ] = 5_000
 
     header_timeout_ms: Annotated[
         _Ms,
-        _says("Time from a request's first byte to the end of its headers; a slow mobile link needs a few seconds."),
+        says("Time from a request's first byte to the end of its headers; a slow mobile link needs a few seconds."),
     ] = 15_000
-    body_timeout_ms: Annotated[_Ms, _says("Time for the whole request body; `body_bytes_max` at 9 Mbit/s.")] = 60_000
+    body_timeout_ms: Annotated[_Ms, says("Time for the whole request body; `body_bytes_max` at 9 Mbit/s.")] = 60_000
     idle_timeout_ms: Annotated[
-        _Ms, _says("Time a client connection may stay open without a request; above the usual 60 s of load balancers.")
+        _Ms, says("Time a client connection may stay open without a request; above the usual 60 s of load balancers.")
     ] = 75_000
     write_timeout_ms: Annotated[
-        _Ms, _says("Time a client may take nothing of an answer that waits for it; a paused laptop gets two minutes.")
+        _Ms, says("Time a client may take nothing of an answer that waits for it; a paused laptop gets two minutes.")
     ] = 120_000
     connect_timeout_ms: Annotated[
-        _Ms, _says("Time to connect to a provider, TLS included; a lost SYN is sent again after 1 s and 3 s.")
+        _Ms, says("Time to connect to a provider, TLS included; a lost SYN is sent again after 1 s and 3 s.")
     ] = 5_000
     first_byte_timeout_ms: Annotated[
-        _Ms, _says("Time to a provider's first response byte; the official SDKs wait 10 minutes, so no less.")
+        _Ms, says("Time to a provider's first response byte; the official SDKs wait 10 minutes, so no less.")
     ] = 600_000
     total_timeout_ms: Annotated[
-        _Ms, _says("Time for one whole call; an hour, far beyond the longest answers of reasoning models.")
+        _Ms, says("Time for one whole call; an hour, far beyond the longest answers of reasoning models.")
     ] = 3_600_000
     websocket_idle_timeout_ms: Annotated[
-        _Ms, _says("Time a WebSocket may be silent both ways, pings too; most libraries send one every 20 s.")
+        _Ms, says("Time a WebSocket may be silent both ways, pings too; most libraries send one every 20 s.")
     ] = 600_000
     upstream_idle_timeout_ms: Annotated[
-        _Ms, _says("Time an unused provider connection is kept; below the 60 s at which load balancers hang up.")
+        _Ms, says("Time an unused provider connection is kept; below the 60 s at which load balancers hang up.")
     ] = 30_000
     upstream_connections_max: Annotated[
         _Count,
-        _says(
+        says(
             "Connections to one provider origin in a worker; as many as `inflight_max`, so that slow readers, who keep"
             " theirs, leave some for everybody else."
         ),
     ] = 5_000
     upstream_connection_age_ms: Annotated[
         _Ms,
-        _says("Time after which a provider connection is not used again, so that calls follow a changed DNS record."),
+        says("Time after which a provider connection is not used again, so that calls follow a changed DNS record."),
     ] = 600_000
     outbound_proxy: Annotated[
         str,
-        _says(
+        says(
             "Proxy to every upstream that names none, as `http://host:port` or `https://host:port`;"
             " see [upstreams](../guides/upstreams.md)."
         ),
     ] = ""
     outbound_proxy_credential_file: Annotated[
-        str, _says("File that holds `user:password` for `outbound_proxy`; read again on SIGHUP.")
+        str, says("File that holds `user:password` for `outbound_proxy`; read again on SIGHUP.")
     ] = ""
     outbound_proxy_ca_file: Annotated[
-        str, _says("PEM certificates to trust for an https `outbound_proxy`; empty trusts the system's.")
+        str, says("PEM certificates to trust for an https `outbound_proxy`; empty trusts the system's.")
     ] = ""
     no_proxy: Annotated[
         str,
-        _says(
+        says(
             "Hosts that `outbound_proxy` is not for: names (with all below them), addresses, networks such as"
             " `10.0.0.0/8`, or `*`, with commas between. This machine's own are never proxied."
         ),
     ] = ""
     drain_timeout_ms: Annotated[
-        _Ms, _says("Time to read on, for an exact usage, after the client left; most answers end within two minutes.")
+        _Ms, says("Time to read on, for an exact usage, after the client left; most answers end within two minutes.")
     ] = 120_000
     drain_bytes_max: Annotated[
-        _Bytes, _says("Bytes to read on after the client left; as much as the copy that is kept for metering.")
-    ] = 64 * _MIB
+        _Bytes, says("Bytes to read on after the client left; as much as the copy that is kept for metering.")
+    ] = 64 * MIB
     shutdown_timeout_ms: Annotated[
-        _Ms, _says("Time that SIGTERM leaves running streams; the grace period of Kubernetes is 30 s.")
+        _Ms, says("Time that SIGTERM leaves running streams; the grace period of Kubernetes is 30 s.")
     ] = 30_000
 
     response_copy_bytes_max: Annotated[
-        _Bytes, _says("Bytes kept of one JSON answer, decoded, to read its usage; beyond it the usage is estimated.")
-    ] = 64 * _MIB
+        _Bytes, says("Bytes kept of one JSON answer, decoded, to read its usage; beyond it the usage is estimated.")
+    ] = 64 * MIB
     estimate_copy_bytes_max: Annotated[
-        _Bytes, _says("Bytes of text kept of one call to estimate tokens from; about 60,000 tokens, then it scales up.")
-    ] = 256 * _KIB
+        _Bytes, says("Bytes of text kept of one call to estimate tokens from; about 60,000 tokens, then it scales up.")
+    ] = 256 * KIB
     event_bytes_max: Annotated[
-        _Bytes, _says("Bytes of one stream event that is read for usage; the largest carry a whole image in base64.")
-    ] = 16 * _MIB
+        _Bytes, says("Bytes of one stream event that is read for usage; the largest carry a whole image in base64.")
+    ] = 16 * MIB
 
     journal_sync_ms: Annotated[
-        _Ms, _says("Time between `fdatasync` calls: what a power cut can lose; a crash of the process loses nothing.")
+        _Ms, says("Time between `fdatasync` calls: what a power cut can lose; a crash of the process loses nothing.")
     ] = 200
     segment_bytes_max: Annotated[
-        _Bytes, _says("Bytes after which a journal segment is closed; about 100,000 records, one small Parquet file.")
-    ] = 64 * _MIB
+        _Bytes, says("Bytes after which a journal segment is closed; about 100,000 records, one small Parquet file.")
+    ] = 64 * MIB
     segment_age_ms: Annotated[
-        _Ms, _says("Age at which a journal segment is closed; half of the 2 s in which a call must be in Parquet.")
+        _Ms, says("Age at which a journal segment is closed; half of the 2 s in which a call must be in Parquet.")
     ] = 1_000
     lake_url: Annotated[
-        str, _says("Where Parquet files go, such as `s3://bucket/prefix`; empty is the directory `lake` in `data_dir`.")
+        str, says("Where Parquet files go, such as `s3://bucket/prefix`; empty is the directory `lake` in `data_dir`.")
     ] = ""
-    lake_poll_ms: Annotated[_Ms, _says("Time between looks for closed segments; small beside `segment_age_ms`.")] = 250
+    lake_poll_ms: Annotated[_Ms, says("Time between looks for closed segments; small beside `segment_age_ms`.")] = 250
 
     ledger_url: Annotated[
         str,
-        _says(
+        says(
             "Redis or Valkey that lends budgets to several workers and nodes: `redis://host:6379/0`, `rediss://…`. "
             "Empty keeps them in this process, which must then be the only one."
         ),
@@ -185,22 +182,22 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     ledger_replicas: Annotated[
         int,
         Meta(ge=0, le=8),
-        _says("Replicas that must have a grant before it is spent; 0 where there are none and all is written to disk."),
+        says("Replicas that must have a grant before it is spent; 0 where there are none and all is written to disk."),
     ] = 0
     ledger_nodes_min: Annotated[
         int,
         Meta(ge=1, le=10_000),
-        _says("Workers, of all nodes, that must report what they hold before an empty store lends anything."),
+        says("Workers, of all nodes, that must report what they hold before an empty store lends anything."),
     ] = 1
 
     policy_poll_ms: Annotated[
-        _Ms, _says("Time between looks at the TOML file for a changed policy: one `stat` each.")
+        _Ms, says("Time between looks at the TOML file for a changed policy: one `stat` each.")
     ] = 500
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], _says("The least severe log line that is written.")
+        Literal["debug", "info", "warning", "error"], says("The least severe log line that is written.")
     ] = "info"
     log_format: Annotated[
-        Literal["auto", "json", "text"], _says("Form of log lines; `auto` is text on a terminal and JSON elsewhere.")
+        Literal["auto", "json", "text"], says("Form of log lines; `auto` is text on a terminal and JSON elsewhere.")
     ] = "auto"
 
     @property
@@ -231,7 +228,7 @@ def load_settings(environ: Mapping[str, str], config_text: str | None) -> Settin
         if problem:
             problems.append(f"{place}: {problem}")
         else:
-            values[name] = msgspec.convert(value, _HINTS[name], strict=False)
+            values[name] = _DECLARED.convert(name, value)
     # So that `config_path` names the file that was read, even if that file moves data_dir.
     values["config_file"] = str(config_path(environ))
     settings = Settings(**values)
@@ -243,12 +240,10 @@ def load_settings(environ: Mapping[str, str], config_text: str | None) -> Settin
 
 def reference() -> str:
     """The Markdown of docs/reference/settings.md."""
-    return _PAGE + "".join(
-        f"| `{name}` | {_default(name)} | {_accepts(hint)} | {_sentence(hint)} |\n" for name, hint in _HINTS.items()
-    )
+    return _PAGE + _DECLARED.rows()
 
 
-_HINTS: dict[str, Any] = get_type_hints(Settings, include_extras=True)
+_DECLARED = Declared(Settings)
 
 _PAGE = f"""<!-- Generated by `python -m gateway.settings`; edit gateway/settings.py instead. -->
 # Settings
@@ -266,7 +261,7 @@ file are the [policy](policy.md), which is reloaded while the gateway runs.
 
 def _in_environment(environ: Mapping[str, str]) -> Iterator[tuple[str, str, object]]:
     for variable in sorted(environ):
-        if variable.startswith(PREFIX) and not _KUBERNETES.fullmatch(f"{variable}={environ[variable]}"):
+        if variable.startswith(PREFIX) and not _OTHERS.fullmatch(f"{variable}={environ[variable]}"):
             yield variable, variable.removeprefix(PREFIX).lower(), environ[variable]
 
 
@@ -284,17 +279,9 @@ def _in_file(text: str) -> Iterator[tuple[str, str, object]]:
 
 
 def _problem(name: str, value: object, *, from_file: bool) -> str:
-    if name not in _HINTS:
-        nearest = difflib.get_close_matches(name, _HINTS, n=1, cutoff=0)[0]
-        return f"no setting is called that; the nearest is {nearest if from_file else PREFIX + nearest.upper()}"
     if from_file and name == "config_file":
         return f"a file cannot say where it is; set {PREFIX}CONFIG_FILE in the environment"
-    try:
-        msgspec.convert(value, _HINTS[name], strict=from_file)
-    except msgspec.ValidationError:
-        default = getattr(Settings(), name)
-        return f"{value!r} is not {_accepts(_HINTS[name])}; set one, or remove it for the default {default!r}"
-    return ""
+    return _DECLARED.problem(name, value, prefix="" if from_file else PREFIX)
 
 
 def _conflicts(settings: Settings) -> Iterator[str]:
@@ -317,29 +304,6 @@ def _proxy_conflicts(settings: Settings) -> Iterator[str]:
         yield "outbound_proxy_ca_file is set without an https outbound_proxy; set both, or neither"
     if fault := proxy.exceptions_fault(settings.no_proxy):
         yield f"no_proxy: {fault}"
-
-
-def _accepts(hint: Any) -> str:
-    kind = hint.__origin__
-    if get_origin(kind) is Literal:
-        return "one of " + ", ".join(get_args(kind))
-    bounds = {
-        name: bound for meta in hint.__metadata__ for name in ("ge", "le") if (bound := getattr(meta, name)) is not None
-    }
-    if kind is int:
-        return f"a whole number from {bounds['ge']} to {bounds['le']}"
-    return "text of at least one character" if any(meta.min_length for meta in hint.__metadata__) else "text"
-
-
-def _sentence(hint: Any) -> str:
-    return next(meta.description for meta in hint.__metadata__ if meta.description)
-
-
-def _default(name: str) -> str:
-    value = getattr(Settings(), name)
-    if name.endswith("_bytes_max"):
-        return f"`{value}` ({value // _MIB} MiB)" if value >= _MIB else f"`{value}` ({value // _KIB} KiB)"
-    return f"`{value}`" if value != "" else "empty"
 
 
 if __name__ == "__main__":

@@ -80,6 +80,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     region: str = ""  # for which AWS requests are signed
     lists_shared: bool = False  # projects that share the credential may list each other's files and batches
     connections_max: int | None = None  # None: the setting upstream_connections_max
+    org_id: str = ""  # whose it is alone; "" serves every organization that has none of this name
 
 
 class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -91,6 +92,7 @@ class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     multiplier: str = ""  # instead of rates: "0.85" is 15 % off the catalog's price
     starts_at_s: int | None = None
     ends_at_s: int | None = None
+    org_id: str = ""  # for whose calls it holds; "" is everybody's
 
 
 class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -8,7 +8,10 @@ from tests.tidy.tree import PACKAGES, ROOT, files, name, python_files, syntax
 
 FUNCTION_LINES_MAX = 70
 MODULE_LINES_MAX = 600
-CODE = python_files(*PACKAGES, "bench", "tests", "sdk")
+# Written by Alembic, and looked through; a slot of a feature that only declares is shown by its routes' tests.
+GENERATED = "control_plane/db/migrations/"
+DECLARATIONS = frozenset({"tables.py", "schema.py"})
+CODE = [path for path in python_files(*PACKAGES, "bench", "tests", "sdk") if GENERATED not in path.as_posix()]
 
 # Names that say nothing: whatever is in such a module or class has a better one.
 EMPTY_MODULE_NAMES = frozenset(
@@ -66,7 +69,11 @@ def test_no_bare_except():
 
 @pytest.mark.parametrize("package", PACKAGES)
 def test_one_source_file_has_one_test_file(package):
-    sources = [path for path in python_files(package) if path.name not in {"__init__.py", "__main__.py"}]
+    sources = [
+        path
+        for path in python_files(package)
+        if path.name not in {"__init__.py", "__main__.py"} | DECLARATIONS and GENERATED not in path.as_posix()
+    ]
     missing = [
         name(path)
         for path in sources

@@ -1,0 +1,155 @@
+"""Owns the application: puts the parts together. The only module that knows every feature."""
+
+import asyncio
+import contextlib
+import secrets
+from collections.abc import AsyncGenerator, Callable, Sequence
+from typing import Any
+
+from litestar import Litestar, Request, Router, get
+from litestar.di import Provide
+from litestar.middleware.rate_limit import RateLimitConfig
+from litestar.openapi import OpenAPIConfig
+from litestar.openapi.plugins import ScalarRenderPlugin
+from litestar.types import ControllerRouterHandler
+from sqlalchemy import event, text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control_plane.api import problems
+from control_plane.api.access import AccessMiddleware, unguarded
+from control_plane.api.parameters import InWork
+from control_plane.api.transaction import TransactionMiddleware
+from control_plane.clock import now_ms
+from control_plane.db.engine import Database, OrgSession
+from control_plane.db.ids import new_id
+from control_plane.jobs.runner import Job, Runner
+from control_plane.keyring import Keyring
+from control_plane.projects.routes import Projects
+from control_plane.publish.feed import Feed
+from control_plane.publish.outbox import publish_before_flush
+from control_plane.publish.routes import Gateway
+from control_plane.settings import Settings
+from control_plane.work import Work
+
+VERSION = "1"
+FEATURES: Sequence[ControllerRouterHandler] = (Projects, Gateway)
+
+event.listen(OrgSession, "before_flush", publish_before_flush)
+
+
+class Parts:
+    """What the application stands on; made once, closed once."""
+
+    def __init__(
+        self, settings: Settings, keyring: Keyring, signer: Keyring, clock: Callable[[], int] = now_ms
+    ) -> None:
+        self.settings = settings
+        self.keyring = keyring
+        self.signer = signer
+        self.clock = clock
+        self.database = Database(settings.database)
+        self.feed = Feed(self.database, keyring, signer)
+        self.runner = Runner(self.database, secrets.token_hex(8), clock)
+        self.jobs: tuple[Job, ...] = ()
+
+    async def close(self) -> None:
+        self.feed.close()
+        await self.database.close()
+
+
+def create_app(parts: Parts) -> Litestar:
+    """The application over a database that is migrated. Raises AssertionError if a route says not who may use it."""
+    settings = parts.settings
+    app = Litestar(
+        route_handlers=[Router("/v1", route_handlers=list(FEATURES)), healthz, readyz],
+        middleware=[
+            _throttle(settings).middleware,
+            AccessMiddleware(parts.database, parts.keyring, parts.clock, lambda: new_id("req", parts.clock())),
+            TransactionMiddleware(parts.database, parts.keyring, parts.feed),
+        ],
+        dependencies={
+            "work": Provide(_work(parts), sync_to_thread=False),
+            "feed": Provide(lambda: parts.feed, sync_to_thread=False),
+        },
+        exception_handlers={Exception: problems.answer},
+        request_max_body_size=settings.body_bytes_max,
+        openapi_config=_openapi(settings),
+        lifespan=[_serving(parts)],
+        debug=False,
+    )
+    app.state.parts = parts
+    assert not unguarded(app), f"routes that do not say who may use them: {unguarded(app)}"
+    return app
+
+
+def _work(parts: Parts) -> Callable[[Request[Any, Any, Any]], Work]:
+    def work(request: Request[Any, Any, Any]) -> Work:
+        state = request.scope["state"]
+        session: AsyncSession = state["session"]
+        return Work(
+            session=session,
+            principal=state["principal"],
+            now_ms=state["now_ms"],
+            keyring=parts.keyring,
+            settings=parts.settings,
+            request_id=state["request_id"],
+        )
+
+    return work
+
+
+@contextlib.asynccontextmanager
+async def running(parts: Parts) -> AsyncGenerator[None]:
+    """What goes on beside the requests, for as long as the application serves."""
+    tasks = [asyncio.create_task(parts.feed.watch())]
+    tasks += [asyncio.create_task(parts.runner.keep_running(job)) for job in parts.jobs]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await parts.close()
+
+
+def _serving(parts: Parts) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
+    return lambda _app: running(parts)
+
+
+def _throttle(settings: Settings) -> RateLimitConfig:
+    """Per token, session or address; what is refused is told when to come again."""
+    return RateLimitConfig(
+        rate_limit=("minute", settings.requests_per_minute),
+        identifier_for_request=_who,
+        exclude=["^/healthz$", "^/readyz$", "^/v1/gateway/"],
+    )
+
+
+def _who(request: Request[Any, Any, Any]) -> str:
+    shown = request.headers.get("authorization") or request.headers.get("cookie") or ""
+    from control_plane.auth.tokens import digest
+
+    return digest(shown) if shown else (request.client.host if request.client else "nobody")
+
+
+def _openapi(settings: Settings) -> OpenAPIConfig:
+    return OpenAPIConfig(
+        title="LensAI control plane",
+        version=VERSION,
+        path="/docs",
+        render_plugins=[ScalarRenderPlugin()],
+        use_handler_docstrings=True,
+    )
+
+
+@get("/healthz", public=True, include_in_schema=False)
+async def healthz() -> str:
+    """Whether the process answers."""
+    return "ok"
+
+
+@get("/readyz", public=True, include_in_schema=False)
+async def readyz(work: InWork) -> str:
+    """Whether the database answers too."""
+    await work.session.execute(text("SELECT 1"))
+    return "ok"

@@ -1,0 +1,106 @@
+"""Owns the database: connections, transactions, and that a session touches one organization's rows alone.
+
+SQLite and PostgreSQL behave alike here: a writing transaction of SQLite takes the lock at its start, so that two never
+deadlock on the way up; foreign keys hold in both.
+"""
+
+import contextlib
+from collections.abc import AsyncGenerator
+from typing import Any, Final
+
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
+
+from control_plane.db.base import OrgOwned
+
+# How long a writer of SQLite waits for another; PostgreSQL waits for locks as long as a statement may take.
+BUSY_TIMEOUT_MS = 5_000
+STATEMENT_TIMEOUT_MS = 30_000
+POOL_CONNECTIONS = 10
+
+# What a session that is nobody's may say instead of an organization: jobs, sign-in, the policy feed.
+EVERY_ORG: Final = "*"
+_ORG = "org_id"
+_WRITES = "lensai_writes"
+
+
+class Database:
+    """`url` is `sqlite+aiosqlite:///path` or `postgresql+asyncpg://…`."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.sqlite = url.startswith("sqlite")
+        self.engine = _sqlite(url) if self.sqlite else _postgresql(url)
+        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, sync_session_class=OrgSession)
+
+    @contextlib.asynccontextmanager
+    async def reading(self, org_id: str) -> AsyncGenerator[AsyncSession]:
+        """A session over one consistent view; what it changes is dropped."""
+        async with self._sessions(info={_ORG: org_id}) as session:
+            yield session
+
+    @contextlib.asynccontextmanager
+    async def writing(self, org_id: str) -> AsyncGenerator[AsyncSession]:
+        """A transaction: committed at the end, rolled back by an exception."""
+        async with self._sessions(info={_ORG: org_id}) as session, session.begin():
+            await session.connection(execution_options={_WRITES: True})
+            yield session
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+class OrgSession(Session):
+    """A session that knows whose rows it may touch."""
+
+    @property
+    def org_id(self) -> str:
+        return self.info[_ORG]
+
+
+@event.listens_for(OrgSession, "do_orm_execute")
+def _only_the_own_rows(state: ORMExecuteState) -> None:
+    org_id: str = state.session.info[_ORG]
+    if org_id == EVERY_ORG or state.is_column_load or state.is_relationship_load:
+        return
+    state.statement = state.statement.options(
+        with_loader_criteria(OrgOwned, lambda cls: cls.org_id == org_id, include_aliases=True)
+    )
+
+
+@event.listens_for(OrgSession, "before_flush")
+def _no_row_of_another(session: Session, _context: UOWTransaction, _instances: Any) -> None:
+    org_id: str = session.info[_ORG]
+    if org_id == EVERY_ORG:
+        return
+    for row in (*session.new, *session.dirty, *session.deleted):
+        assert not isinstance(row, OrgOwned) or row.org_id == org_id, "a row of another organization"
+
+
+def _sqlite(url: str) -> AsyncEngine:
+    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def configure(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
+        # The driver would begin late and by itself; `begin` below does it.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode=WAL")
+        cursor.execute("PRAGMA synchronous=FULL")
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine
+
+
+def _postgresql(url: str) -> AsyncEngine:
+    settings = {"statement_timeout": str(STATEMENT_TIMEOUT_MS), "application_name": "lensai-control-plane"}
+    return create_async_engine(
+        url, pool_size=POOL_CONNECTIONS, pool_pre_ping=True, connect_args={"server_settings": settings}
+    )

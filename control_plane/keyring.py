@@ -1,0 +1,109 @@
+"""Owns the keys that come from the environment: sealing secrets for the database, and signatures that others check.
+
+The first key of a ring is the current one; the others still open what they sealed, so that keys rotate with overlap.
+A ring is `id:secret,id2:secret2`, each secret 32 bytes or more in base64 or hex.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+import re
+from collections.abc import Callable, Mapping
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+SECRET_BYTES_MIN = 32
+_NONCE_BYTES = 12
+_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
+_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
+
+
+class KeyringError(ValueError):
+    """A ring that cannot be used; the message never holds a secret."""
+
+
+class Keyring:
+    """Keys by id; the first is current. Its repr shows ids alone."""
+
+    def __init__(self, secrets: Mapping[str, bytes], random: Callable[[int], bytes] = os.urandom) -> None:
+        """Raises KeyringError if there is no key."""
+        if not secrets:
+            raise KeyringError("at least one key is needed; `lensai secrets new` prints one")
+        self.secrets = dict(secrets)
+        self.current = next(iter(self.secrets))
+        self._random = random
+
+    def __repr__(self) -> str:
+        return f"Keyring({', '.join(self.secrets)})"
+
+    def seal(self, text: str, context: str) -> str:
+        """Text that only a holder of the key can read, for this context alone (such as the row's id)."""
+        nonce = self._random(_NONCE_BYTES)
+        sealed = AESGCM(self._derive(self.current, "seal")).encrypt(nonce, text.encode(), context.encode())
+        return f"{self.current}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def open(self, sealed: str, context: str) -> str:
+        """The text. Raises KeyringError if its key is not in the ring, or it is not what was sealed for the context."""
+        key_id, _, body = sealed.partition(".")
+        if key_id not in self.secrets:
+            raise KeyringError(f"sealed by the key {key_id[:32]!r}, which is not in the ring; add it again")
+        raw = base64.urlsafe_b64decode(body)
+        try:
+            text = AESGCM(self._derive(key_id, "seal")).decrypt(
+                raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode()
+            )
+        except InvalidTag:
+            raise KeyringError("what is stored was changed, or belongs to another row") from None
+        return text.decode()
+
+    def is_stale(self, sealed: str) -> bool:
+        """Whether it should be sealed anew, by the current key."""
+        return not sealed.startswith(f"{self.current}.")
+
+    def sign(self, message: bytes, purpose: str) -> str:
+        """`id.signature`, HMAC-SHA256 by the current key."""
+        return f"{self.current}.{_mac(self._derive(self.current, purpose), message)}"
+
+    def is_signed(self, message: bytes, signature: str, purpose: str) -> bool:
+        """Whether any key of the ring signed this for the purpose."""
+        key_id, _, mac = signature.partition(".")
+        return key_id in self.secrets and hmac.compare_digest(mac, _mac(self._derive(key_id, purpose), message))
+
+    def _derive(self, key_id: str, purpose: str) -> bytes:
+        """A key of its own for each purpose: HMAC as a one-step KDF, NIST SP 800-56C."""
+        return hmac.new(self.secrets[key_id], b"lensai/" + purpose.encode(), hashlib.sha256).digest()
+
+
+def read_ring(text: str) -> dict[str, bytes]:
+    """Key id -> secret, in order. Raises KeyringError with what to do; never with the secret."""
+    ring: dict[str, bytes] = {}
+    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
+        key_id, colon, encoded = entry.partition(":")
+        if not colon or not _ID.fullmatch(key_id):
+            raise KeyringError(f"key {number} is not id:secret; `lensai secrets new` prints one")
+        if key_id in ring:
+            raise KeyringError(f"the key id {key_id!r} is there twice; each key needs its own")
+        ring[key_id] = _secret(encoded, key_id)
+    return ring
+
+
+def new_key(key_id: str, random: Callable[[int], bytes] = os.urandom) -> str:
+    """An entry for a ring."""
+    return f"{key_id}:{random(SECRET_BYTES_MIN).hex()}"
+
+
+def _secret(encoded: str, key_id: str) -> bytes:
+    try:
+        secret = bytes.fromhex(encoded) if _HEX.fullmatch(encoded) else base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise KeyringError(f"the secret of {key_id!r} is neither hex nor base64") from None
+    if len(secret) < SECRET_BYTES_MIN:
+        raise KeyringError(f"the secret of {key_id!r} has {len(secret)} bytes; it needs {SECRET_BYTES_MIN}")
+    return secret
+
+
+def _mac(secret: bytes, message: bytes) -> str:
+    return base64.urlsafe_b64encode(hmac.new(secret, message, hashlib.sha256).digest()).rstrip(b"=").decode()

@@ -1,0 +1,31 @@
+"""Owns what the API says of projects."""
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+Name = Annotated[
+    str,
+    Meta(
+        min_length=1, max_length=100, pattern=r"^\S(.*\S)?$", description="1 to 100 characters", examples=["Checkout"]
+    ),
+]
+
+
+class ProjectCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name
+
+
+class ProjectEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    name: Name | msgspec.UnsetType = msgspec.UNSET
+
+
+class ProjectOut(msgspec.Struct, frozen=True):
+    """A project. Times are UTC, milliseconds since the epoch; `archived_at_ms` is null while its keys work."""
+
+    id: str
+    owner_id: str
+    name: str
+    created_at_ms: int
+    archived_at_ms: int | None

@@ -1,0 +1,160 @@
+"""Owns Settings: how a control-plane process runs. Environment only, `LENSAI_CONTROL_<NAME>`.
+
+`python -m control_plane.settings` prints docs/reference/control-plane-settings.md.
+"""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+import msgspec
+from msgspec import Meta
+
+from control_plane.keyring import KeyringError, read_ring
+from gateway.declared import MIB, Declared, says
+
+PREFIX = "LENSAI_CONTROL_"
+# Those of a gateway that obeys a control plane; both may run in one environment.
+_GATEWAYS = PREFIX + "PLANE_"
+
+_Text = Annotated[str, Meta(min_length=1)]
+_Port = Annotated[int, Meta(ge=0, le=65535)]
+_Count = Annotated[int, Meta(ge=1, le=1_000_000)]
+_Seconds = Annotated[int, Meta(ge=1, le=366 * 86_400)]
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a control plane needs to know before it starts."""
+
+    data_dir: Annotated[_Text, says("Directory of the SQLite database and of the keys that a first start makes.")] = (
+        ".lensai"
+    )
+    database_url: Annotated[
+        str, says("`postgresql+asyncpg://user:password@host/name`; empty is SQLite in `data_dir`, for one process.")
+    ] = ""
+    listen_host: Annotated[_Text, says("Address of the API and the UI; loopback, until TLS stands before it.")] = (
+        "127.0.0.1"
+    )
+    listen_port: Annotated[_Port, says("Port of the API and the UI; 0 takes a free one.")] = 8000
+    public_url: Annotated[
+        str, says("What people open in a browser, for links in messages; empty is `http://` with host and port.")
+    ] = ""
+    secret_keys: Annotated[
+        str,
+        says(
+            "Seals provider credentials and signs exports: `id:secret,…`, the first is current (`lensai secrets new`)."
+            " Empty, with SQLite: a file in `data_dir`."
+        ),
+    ] = ""
+    policy_keys: Annotated[
+        str, says("Signs the policy; the same `id:secret,…` as every gateway's `policy_keys`. Empty as above.")
+    ] = ""
+    owner_email: Annotated[
+        str, says("Who owns the organization that a first start makes; a sign-in link is printed.")
+    ] = "owner@localhost"
+    smtp_url: Annotated[
+        str, says("`smtp://user:password@host:587` or `smtps://…`; empty writes mails to the log, for development.")
+    ] = ""
+    mail_from: Annotated[_Text, says("The sender of mails.")] = "lensai@localhost"
+    slack_api_url: Annotated[_Text, says("Where `chat.postMessage` is; another one for tests.")] = (
+        "https://slack.com/api/"
+    )
+    lake_url: Annotated[str, says("The gateways' `lake_url`, for alerts; empty is `lake` in `data_dir`.")] = ""
+    private_targets: Annotated[
+        Literal["refuse", "allow"],
+        says("Whether webhooks may go to private addresses; `allow` is for a network you trust and for tests."),
+    ] = "refuse"
+    session_s: Annotated[_Seconds, says("How long a browser stays signed in without a request.")] = 14 * 86_400
+    link_s: Annotated[_Seconds, says("How long a sign-in link works; once, in any case.")] = 900
+    body_bytes_max: Annotated[_Count, says("Bytes of one request to the API.")] = MIB // 2
+    requests_per_minute: Annotated[_Count, says("Requests a minute of one person, token or address; then 429.")] = 1200
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"], says("The least severe log line that is written.")
+    ] = "info"
+    log_format: Annotated[
+        Literal["auto", "json", "text"], says("Form of log lines; `auto` is text on a terminal and JSON elsewhere.")
+    ] = "auto"
+
+    @property
+    def database(self) -> str:
+        """The URL of the database, the default one too."""
+        return self.database_url or f"sqlite+aiosqlite:///{Path(self.data_dir).absolute() / 'control-plane.sqlite'}"
+
+    @property
+    def url(self) -> str:
+        """What people open, without a slash at the end."""
+        return (self.public_url or f"http://{self.listen_host}:{self.listen_port}").rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"Settings(data_dir={self.data_dir!r}, listen_port={self.listen_port}, …)"
+
+
+class SettingsError(ValueError):
+    """The settings cannot be used; one line for each problem: where, what, and what to do."""
+
+
+def load_settings(environ: Mapping[str, str]) -> Settings:
+    """Raises SettingsError naming every unknown name and bad value at once."""
+    problems: list[str] = []
+    values: dict[str, Any] = {}
+    for variable in sorted(environ):
+        if not variable.startswith(PREFIX) or variable.startswith(_GATEWAYS):
+            continue
+        name = variable.removeprefix(PREFIX).lower()
+        if problem := _DECLARED.problem(name, environ[variable], prefix=PREFIX):
+            problems.append(f"{variable}: {_without_value(problem, name)}")
+        else:
+            values[name] = _DECLARED.convert(name, environ[variable])
+    settings = Settings(**values)
+    problems.extend(_conflicts(settings))
+    if problems:
+        raise SettingsError("\n".join(problems))
+    return settings
+
+
+def reference() -> str:
+    """The Markdown of docs/reference/control-plane-settings.md."""
+    return _PAGE + _DECLARED.rows()
+
+
+_SECRET = frozenset({"secret_keys", "policy_keys", "database_url", "smtp_url"})
+_DECLARED = Declared(Settings)
+
+_PAGE = f"""<!-- Generated by `python -m control_plane.settings`; edit control_plane/settings.py instead. -->
+# Settings of the control plane
+
+How one control-plane process runs. Each setting is an environment variable, `{PREFIX}` and the name in capitals
+(`{PREFIX}LISTEN_PORT=8000`). An unknown name or a bad value stops the start with a message that says what to change.
+The gateways' settings are [here](settings.md).
+
+| Setting | Default | Accepts | What it is |
+|---|---|---|---|
+"""
+
+
+def _without_value(problem: str, name: str) -> str:
+    return "is not usable; see the reference of settings" if name in _SECRET else problem
+
+
+def _conflicts(settings: Settings) -> Iterator[str]:
+    url = settings.database_url
+    if url and not url.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
+        yield f"{PREFIX}DATABASE_URL: write sqlite+aiosqlite:///path or postgresql+asyncpg://user:password@host/name"
+    for name in ("secret_keys", "policy_keys"):
+        try:
+            ring = read_ring(getattr(settings, name))
+        except KeyringError as fault:
+            yield f"{PREFIX}{name.upper()}: {fault}"
+            continue
+        if not ring and url.startswith("postgresql"):
+            yield f"{PREFIX}{name.upper()}: must be set with PostgreSQL, alike in every process (`lensai secrets new`)"
+    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
+        yield f"{PREFIX}PUBLIC_URL: write http://… or https://…"
+    if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
+        yield f"{PREFIX}SMTP_URL: write smtp://user:password@host:587 or smtps://…"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(reference())

@@ -1,0 +1,170 @@
+"""Owns a control plane for tests: the real application over a real SQLite or PostgreSQL, and people in it."""
+
+import contextlib
+import os
+import secrets
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from control_plane.app import Parts, create_app, running
+from control_plane.auth.roles import Role
+from control_plane.auth.tables import GatewayToken, Membership, Organization, ServiceToken, User
+from control_plane.auth.tokens import new_token
+from control_plane.db.engine import EVERY_ORG
+from control_plane.db.ids import new_id
+from control_plane.db.migrate import upgrade
+from control_plane.keyring import Keyring
+from control_plane.settings import Settings
+from tests.support.processes import free_port
+
+# Such as Debian's; the newest there is.
+_POSTGRESQL = sorted(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: int(path.parent.name))
+START_MS = 1_790_000_000_000
+
+
+class Postgres:
+    """A PostgreSQL server on a free port, of a user who may run one; its files are gone with it."""
+
+    def __init__(self) -> None:
+        if not _POSTGRESQL:
+            pytest.skip("no PostgreSQL server: apt-get install postgresql")
+        self._bin = _POSTGRESQL[-1]
+        self._directory = tempfile.mkdtemp(prefix="lensai-pg-")
+        self.port = free_port()
+        self._as = ["runuser", "-u", "postgres", "--"] if os.geteuid() == 0 else []
+        if self._as:
+            shutil.chown(self._directory, "postgres", "postgres")
+
+    def start(self) -> None:
+        data = f"{self._directory}/data"
+        self._run("initdb", "-A", "trust", "-U", "postgres", "--no-sync", "-D", data)
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories='' -c fsync=off"
+        self._run("pg_ctl", "-D", data, "-w", "-o", options, "-l", f"{self._directory}/log", "start")
+
+    def stop(self) -> None:
+        self._run("pg_ctl", "-D", f"{self._directory}/data", "-m", "immediate", "stop")
+        shutil.rmtree(self._directory, ignore_errors=True)
+
+    async def new_database(self) -> str:
+        name = f"t{secrets.token_hex(6)}"
+        engine = create_async_engine(self._url("postgres"), isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql(f"CREATE DATABASE {name}")
+        await engine.dispose()
+        return self._url(name)
+
+    def _url(self, database: str) -> str:
+        return f"postgresql+asyncpg://postgres@127.0.0.1:{self.port}/{database}"
+
+    def _run(self, program: str, *arguments: str) -> None:
+        command = [*self._as, str(self._bin / program), *arguments]
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+
+
+class Clock:
+    """A clock that stands until it is moved."""
+
+    def __init__(self) -> None:
+        self.ms = START_MS
+
+    def __call__(self) -> int:
+        return self.ms
+
+    def advance(self, seconds: float) -> None:
+        self.ms += int(seconds * 1000)
+
+
+class ControlPlane:
+    """The application, and ways to speak to it as somebody."""
+
+    def __init__(self, parts: Parts, client: httpx.AsyncClient, clock: Clock) -> None:
+        self.parts, self.client, self.clock = parts, client, clock
+
+    async def organization(self, name: str = "Acme") -> str:
+        """A new organization's id."""
+        org_id = new_id("org", self.clock())
+        async with self.parts.database.writing(EVERY_ORG) as session:
+            session.info["now_ms"] = self.clock()
+            session.add(Organization(id=org_id, name=name, created_at_ms=self.clock()))
+        return org_id
+
+    async def token(self, org_id: str, role: Role = "owner") -> dict[str, str]:
+        """Headers of a program of an organization."""
+        token = new_token("lst_")
+        row = ServiceToken(
+            id=new_id("tok", self.clock()),
+            org_id=org_id,
+            name=f"{role} of tests",
+            prefix=token.prefix,
+            sha256=token.sha256,
+            role=role,
+            created_by="system:test",
+            created_at_ms=self.clock(),
+        )
+        await self._add(row)
+        return {"authorization": f"Bearer {token.secret}"}
+
+    async def gateway(self) -> dict[str, str]:
+        """Headers of a gateway."""
+        token = new_token("lgw_")
+        await self._add(
+            GatewayToken(
+                id=new_id("gwt", self.clock()),
+                name="test",
+                prefix=token.prefix,
+                sha256=token.sha256,
+                created_at_ms=self.clock(),
+            )
+        )
+        return {"authorization": f"Bearer {token.secret}", "x-lensai-node": "node-1"}
+
+    async def member(self, org_id: str, email: str, role: Role) -> str:
+        """A user's id."""
+        user_id = new_id("usr", self.clock())
+        await self._add(User(id=user_id, email=email, created_at_ms=self.clock()))
+        await self._add(
+            Membership(
+                id=new_id("mem", self.clock()), org_id=org_id, user_id=user_id, role=role, created_at_ms=self.clock()
+            )
+        )
+        return user_id
+
+    async def _add(self, row: object) -> None:
+        async with self.parts.database.writing(EVERY_ORG) as session:
+            session.info["now_ms"] = self.clock()
+            session.add(row)
+
+
+def ring(name: str) -> Keyring:
+    return Keyring({name: name.encode().ljust(32, b"-")})
+
+
+@contextlib.asynccontextmanager
+async def control_plane(url: str, directory: Path, **settings: object) -> AsyncIterator[ControlPlane]:
+    """A migrated application; `settings` are further fields of Settings."""
+    clock = Clock()
+    chosen = Settings(database_url=url, data_dir=str(directory), private_targets="allow", **settings)  # type: ignore[arg-type]
+    parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
+    await upgrade(parts.database)
+    app = create_app(parts)
+    # In the test's own loop, as its database connections are.
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+    async with running(parts), httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
+        yield ControlPlane(parts, client, clock)
+
+
+@contextlib.contextmanager
+def postgres() -> Iterator[Postgres]:
+    server = Postgres()
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
