@@ -57,7 +57,7 @@ VALID = [
     "SMUG-GET-CL-PREFIX-DESYNC",
 ]
 # How long a request may be incomplete here; every other wait ends with its event.
-TIMEOUT_MS = 500
+TIMEOUT_MS = 4_000
 
 
 def wire_of(vector: dict[str, Any]) -> bytes:
