@@ -23,8 +23,8 @@ CONFIG_NAME = "lensai.toml"
 _KUBERNETES = (
     rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?=.*|=(tcp|udp|sctp)://.*))"
 )
-# Variables that are not a gateway's: the platform's, and the control plane's own, which may share its environment.
-_OTHERS = re.compile(rf"{_KUBERNETES}|{PREFIX}CONTROL_(?!PLANE_)\w+=.*", re.DOTALL)
+# Variables that are not a gateway's: the platform's, the control plane's own and its clients', which may be set too.
+_OTHERS = re.compile(rf"{_KUBERNETES}|{PREFIX}(CONTROL_(?!PLANE_)\w+|API_(URL|TOKEN))=.*", re.DOTALL)
 
 # The bounds keep a slip of the finger (a unit too many, a zero that would mean "never") from being obeyed.
 _Host = Annotated[str, Meta(min_length=1)]
