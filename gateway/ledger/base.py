@@ -22,6 +22,7 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     thresholds: tuple[int, ...] = ()  # percent of the limit, ascending; each is told of once
     whole: int | None = None  # the limit that thresholds are percent of, where `limit` is not it; None: as `limit`
     ends_at_s: int = NEVER_S  # of the counter's window: later it may be forgotten
+    revision: int = 0  # of the limit: another one each time it is edited, also to what it was before
 
 
 class Crossed(msgspec.Struct, frozen=True, gc=False):

@@ -35,6 +35,7 @@ class Lease(msgspec.Struct):
     others_spent: int = 0
     others_claim: int = 0
     recalled: bool = False
+    revision: int = 0  # of that limit
     lowered: bool = False  # the limit was, and the claims of all nodes may still be above it
     heard: frozenset[int] = frozenset()  # percents passed on
     waiting: dict[int, int] = {}  # who waits for it -> how much each wants to hold
@@ -61,9 +62,11 @@ class Leases:
             lease.touched_at_s = now_s
             if hold.limit is None:
                 continue
-            if lease.limit is not None and hold.limit < lease.limit:
+            # A limit that was raised and lowered again while nobody asked here looks as before, and is not: others may
+            # have claimed under the higher one.
+            if lease.limit is not None and (hold.limit < lease.limit or hold.revision != lease.revision):
                 lease.lowered = True
-            lease.limit = hold.limit
+            lease.limit, lease.revision = hold.limit, hold.revision
             if lease.lowered:
                 self._lower(hold.counter, 0)
 
@@ -201,6 +204,7 @@ class Leases:
             want=min(max(need, wanted), AMOUNT_MAX) if need else 0,
             more=more,
             limit=_exact(lease.limit),
+            revision=lease.revision,
             live=live,
             since=since,
             marks=_marks(watch),
@@ -235,7 +239,8 @@ class Leases:
         lease.others_spent = answer.all_spent - answer.spent
         lease.others_claim = answer.all_claims - answer.claim
         lease.recalled = answer.recalled
-        if said.limit is not None and said.limit == _exact(lease.limit) and answer.all_claims <= said.limit:
+        same = said.limit == _exact(lease.limit) and said.revision == lease.revision
+        if said.limit is not None and same and answer.all_claims <= said.limit:
             lease.lowered = False
         new = tuple(percent for percent in answer.marks if percent not in lease.heard)
         lease.heard |= set(new)
@@ -255,7 +260,7 @@ class Leases:
         granted = answer.claim - max(said.claim, answer.spent)
         if answer.status != "ok" or granted <= 0:
             return 0
-        lower = lease.lowered or (lease.limit or 0) < (said.limit or 0)
+        lower = lease.lowered or (lease.limit or 0) < (said.limit or 0) or lease.revision != said.revision
         if said.run != run or answer.run != run or lower:
             self.unreported.add(said.counter)  # the store has it as ours, and is told that it is not
             return 0

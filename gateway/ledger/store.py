@@ -39,6 +39,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     marks: tuple[tuple[int, int], ...] = ()  # (percent, amount at which it is reached)
     heard: tuple[int, ...] = ()
     keep_ms: int = 0
+    revision: int = 0  # of the limit; the store has no use for it, the answer is read by it
 
     @property
     def asks(self) -> bool:

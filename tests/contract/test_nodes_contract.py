@@ -50,6 +50,19 @@ async def test_slack_of_one_node_is_recalled_before_the_other_is_refused(store):
         assert await take(first.ledger, "z", [money(1)]) == Shortage(MONTH, 1, 0)
 
 
+async def test_slack_from_before_a_raised_and_lowered_limit_is_not_spent(store):
+    """The first node is not asked while the limit is higher; its limit looks as it was, and is another revision."""
+    async with two(store) as (first, second):
+        assert await take(first.ledger, "x", [money(100)]) is None
+        first.ledger.settle("x", {MONTH: 40})
+        raised = Hold(MONTH, 100, 200, revision=1)
+        assert await take(second.ledger, "y", [raised]) is None
+        lowered = Hold(MONTH, 1, 100, revision=2)
+        assert await take(first.ledger, "z", [lowered], timeout_s=0.5) is not None
+        second.ledger.settle("y", {MONTH: 0})
+        assert await take(first.ledger, "z", [lowered]) is None
+
+
 async def test_everybody_sees_what_was_settled_anywhere(store):
     async with two(store) as (first, second):
         assert await take(first.ledger, "x", [money(30)]) is None

@@ -60,6 +60,7 @@ class Books:
 
     def __init__(self, limits: dict[str, int]) -> None:
         self.limits = limits
+        self.revision = 0  # of the limit that changes
         self.open: dict[str, dict[str, int]] = {}
         self.sums = dict.fromkeys((SHARED, SECOND, COUNTED), 0)
         self.settled_ids: set[str] = set()
@@ -148,10 +149,13 @@ class Schedule:
 
     def _holds(self, amount: int) -> list[Hold]:
         limits = self.books.limits
-        holds = [Hold(SHARED, amount, limits[SHARED]), Hold(COUNTED, amount, None)]
+        holds = [self._shared(amount), Hold(COUNTED, amount, None)]
         if amount % 2:
             holds.append(Hold(SECOND, 1, limits[SECOND]))
         return holds
+
+    def _shared(self, amount: int) -> Hold:
+        return Hold(SHARED, amount, self.books.limits[SHARED], revision=self.books.revision)
 
     async def _life(self, node: Node) -> None:
         """One call: reserve, perhaps extend, settle, perhaps twice."""
@@ -165,7 +169,7 @@ class Schedule:
                 continue
             self.books.admit(id, self._holds(amount))
             await sleep(random.random() * 0.3)
-            more = [Hold(SHARED, 1 + amount // 3, self.books.limits[SHARED])]
+            more = [self._shared(1 + amount // 3)]
             if random.random() < 0.3 and node.extend(id, more) is None:
                 self.books.admit(id, more)
                 await sleep(random.random() * 0.3)
@@ -211,6 +215,7 @@ class Schedule:
             self.server.clock_off_ms += int(seconds * self.random.choice((-1000, 1000)))
 
     def _change_limit(self, _: Node) -> None:
+        self.books.revision += 1
         self.books.limits[SHARED] = int(self.books.limits[SHARED] * self.random.choice((0, 0.5, 0.9, 1.1, 2))) % 2**54
 
     def _outage(self, _: Node) -> None:
@@ -269,7 +274,7 @@ class Schedule:
     async def _probe_one(self, node: Node, part: int, refused: list[str]) -> None:
         self.ids += 1
         id = f"probe{self.ids}"
-        holds = [Hold(SHARED, part, self.books.limits[SHARED])]
+        holds = [self._shared(part)]
         short = await node.take(id, lambda: holds, 10.0)
         if short is not None:
             refused.append(f"{node.name}: {short}")
