@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from control_plane.app import Parts, create_app, running
+from control_plane.auth.first_start import sign_in_link
 from control_plane.auth.roles import Role
 from control_plane.auth.tables import GatewayToken, Membership, Organization, ServiceToken, User
 from control_plane.auth.tokens import new_token
@@ -129,17 +130,56 @@ class ControlPlane:
         """A user's id."""
         user_id = new_id("usr", self.clock())
         await self._add(User(id=user_id, email=email, created_at_ms=self.clock()))
-        await self._add(
-            Membership(
-                id=new_id("mem", self.clock()), org_id=org_id, user_id=user_id, role=role, created_at_ms=self.clock()
-            )
-        )
+        await self.join(org_id, user_id, role)
         return user_id
+
+    async def join(self, org_id: str, user_id: str, role: Role) -> str:
+        """A membership's id."""
+        id, now_ms = new_id("mem", self.clock()), self.clock()
+        await self._add(Membership(id=id, org_id=org_id, user_id=user_id, role=role, created_at_ms=now_ms))
+        return id
+
+    async def link(self, email: str) -> str:
+        """The token of a sign-in link, as an operator makes one."""
+        async with self.parts.database.writing(EVERY_ORG) as session:
+            url = sign_in_link(session, self.parts.settings, email, self.clock())
+        return url.partition("#token=")[2]
+
+    async def browser(self, email: str) -> "Browser":
+        """A browser in which the user with that address is signed in."""
+        browser = Browser(self)
+        answer = await browser.sign_in(await self.link(email))
+        assert answer.status_code == 201, answer.text
+        return browser
 
     async def _add(self, row: object) -> None:
         async with self.parts.database.writing(EVERY_ORG) as session:
             session.info["now_ms"] = self.clock()
             session.add(row)
+
+
+class Browser:
+    """Keeps its cookie as browsers do, and sends the token against forgery with every request."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._client = plane.client
+        self.cookie = self.csrf = ""
+
+    async def sign_in(self, token: str) -> httpx.Response:
+        answer = await self.request("POST", "/v1/auth/sessions", json={"token": token})
+        self.csrf = answer.json().get("csrf_token", self.csrf)
+        return answer
+
+    async def request(self, method: str, path: str, *, csrf: str | None = None, json: object = None) -> httpx.Response:
+        shown = self.csrf if csrf is None else csrf
+        headers = {"cookie": self.cookie} if self.cookie else {}
+        headers |= {"x-csrf-token": shown} if shown else {}
+        answer = await self._client.request(method, path, headers=headers, json=json)
+        # Kept by each browser for itself: the client is everybody's.
+        self._client.cookies.clear()
+        if "set-cookie" in answer.headers:
+            self.cookie = answer.headers["set-cookie"].partition(";")[0]
+        return answer
 
 
 def ring(name: str) -> Keyring:
