@@ -189,15 +189,25 @@ def ring(name: str) -> Keyring:
 @contextlib.asynccontextmanager
 async def control_plane(url: str, directory: Path, **settings: object) -> AsyncIterator[ControlPlane]:
     """A migrated application; `settings` are further fields of Settings."""
+    async with still_parts(url, directory, **settings) as (parts, clock):
+        app = create_app(parts)
+        # In the test's own loop, as its database connections are.
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+        async with running(parts), httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
+            yield ControlPlane(parts, client, clock)
+
+
+@contextlib.asynccontextmanager
+async def still_parts(url: str, directory: Path, **settings: object) -> AsyncIterator[tuple[Parts, Clock]]:
+    """What an application stands on, over a migrated database; nothing runs by itself."""
     clock = Clock()
     chosen = Settings(database_url=url, data_dir=str(directory), private_targets="allow", **settings)  # type: ignore[arg-type]
     parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
     await upgrade(parts.database)
-    app = create_app(parts)
-    # In the test's own loop, as its database connections are.
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with running(parts), httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
-        yield ControlPlane(parts, client, clock)
+    try:
+        yield parts, clock
+    finally:
+        await parts.close()
 
 
 @contextlib.contextmanager
