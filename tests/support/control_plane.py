@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from litestar import Litestar
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from control_plane.app import Parts, create_app, running
@@ -85,8 +86,8 @@ class Clock:
 class ControlPlane:
     """The application, and ways to speak to it as somebody."""
 
-    def __init__(self, parts: Parts, client: httpx.AsyncClient, clock: Clock) -> None:
-        self.parts, self.client, self.clock = parts, client, clock
+    def __init__(self, parts: Parts, client: httpx.AsyncClient, clock: Clock, app: Litestar) -> None:
+        self.parts, self.client, self.clock, self.app = parts, client, clock, app
 
     async def organization(self, name: str = "Acme") -> str:
         """A new organization's id."""
@@ -174,7 +175,8 @@ class Browser:
         shown = self.csrf if csrf is None else csrf
         headers = {"cookie": self.cookie} if self.cookie else {}
         headers |= {"x-csrf-token": shown} if shown else {}
-        answer = await self._client.request(method, path, headers=headers, json=json)
+        encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+        answer = await self._client.request(method, path, headers=encoded, json=json)
         # Kept by each browser for itself: the client is everybody's.
         self._client.cookies.clear()
         if "set-cookie" in answer.headers:
@@ -194,7 +196,7 @@ async def control_plane(url: str, directory: Path, **settings: object) -> AsyncI
         # In the test's own loop, as its database connections are.
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
         async with running(parts), httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
-            yield ControlPlane(parts, client, clock)
+            yield ControlPlane(parts, client, clock, app)
 
 
 @contextlib.asynccontextmanager

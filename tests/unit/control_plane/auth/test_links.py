@@ -109,6 +109,7 @@ async def test_an_address_is_one_address(plane):
     for email in (
         "a@b.c, d@e.f",
         "a@b.c\r\nBcc: x@y.z",
+        "a@b.c\n",
         "<a@b.c>",
         "a b@c.d",
         "a@",
