@@ -23,14 +23,16 @@ async def ensure_owner(database: Database, settings: Settings, now_ms: int) -> s
                 return None
             email = settings.owner_email.lower()
             await _add_owner(session, email, now_ms)
-            return sign_in_link(session, settings, email, now_ms)
+            return await sign_in_link(session, settings, email, now_ms)
     except IntegrityError:
         return None
 
 
-def sign_in_link(session: AsyncSession, settings: Settings, email: str, now_ms: int) -> str:
+async def sign_in_link(session: AsyncSession, settings: Settings, email: str, now_ms: int) -> str:
     """A link that signs in whoever opens it first, as the user with that address."""
-    return links.add(session, settings, email, now_ms, now_ms + settings.link_s * 1000)
+    url = links.add(session, settings, email, now_ms, now_ms + settings.link_s * 1000)
+    await session.flush()
+    return url
 
 
 async def _add_owner(session: AsyncSession, email: str, now_ms: int) -> None:

@@ -143,7 +143,7 @@ class ControlPlane:
     async def link(self, email: str) -> str:
         """The token of a sign-in link, as an operator makes one."""
         async with self.parts.database.writing(EVERY_ORG) as session:
-            url = sign_in_link(session, self.parts.settings, email, self.clock())
+            url = await sign_in_link(session, self.parts.settings, email, self.clock())
         return url.partition("#token=")[2]
 
     async def browser(self, email: str) -> "Browser":
