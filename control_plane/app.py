@@ -19,20 +19,35 @@ from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.parameters import InWork
 from control_plane.api.transaction import TransactionMiddleware
+from control_plane.auth.jobs import forget_the_ended
+from control_plane.auth.postman import POSTED, Postman
+from control_plane.auth.routes import Invitations, Members, OwnOrganization, OwnSession, OwnSessions, SigningIn, Tokens
+from control_plane.auth.sign_in_page import sign_in_page, sign_in_script
 from control_plane.clock import now_ms
 from control_plane.db.engine import Database, OrgSession
 from control_plane.db.ids import new_id
 from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
+from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
 from control_plane.publish.feed import Feed
-from control_plane.publish.outbox import publish_before_flush
+from control_plane.publish.outbox import PUBLISHED, publish_before_flush
 from control_plane.publish.routes import Gateway
 from control_plane.settings import Settings
 from control_plane.work import Work
 
 VERSION = "1"
-FEATURES: Sequence[ControllerRouterHandler] = (Projects, Gateway)
+FEATURES: Sequence[ControllerRouterHandler] = (
+    SigningIn,
+    OwnSession,
+    OwnSessions,
+    OwnOrganization,
+    Members,
+    Invitations,
+    Tokens,
+    Projects,
+    Gateway,
+)
 
 event.listen(OrgSession, "before_flush", publish_before_flush)
 
@@ -49,8 +64,9 @@ class Parts:
         self.clock = clock
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer)
+        self.postman = Postman(self.database, keyring, mailer(settings), clock)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
-        self.jobs: tuple[Job, ...] = ()
+        self.jobs: tuple[Job, ...] = (forget_the_ended(self.database),)
 
     async def close(self) -> None:
         self.feed.close()
@@ -61,11 +77,15 @@ def create_app(parts: Parts) -> Litestar:
     """The application over a database that is migrated. Raises AssertionError if a route says not who may use it."""
     settings = parts.settings
     app = Litestar(
-        route_handlers=[Router("/v1", route_handlers=list(FEATURES)), healthz, readyz],
+        route_handlers=[Router("/v1", route_handlers=list(FEATURES)), sign_in_page, sign_in_script, healthz, readyz],
         middleware=[
             _throttle(settings).middleware,
-            AccessMiddleware(parts.database, parts.keyring, parts.clock, lambda: new_id("req", parts.clock())),
-            TransactionMiddleware(parts.database, parts.keyring, parts.feed),
+            AccessMiddleware(
+                parts.database, parts.keyring, settings, parts.clock, lambda: new_id("req", parts.clock())
+            ),
+            TransactionMiddleware(
+                parts.database, parts.keyring, {PUBLISHED: parts.feed.wake, POSTED: parts.postman.wake}
+            ),
         ],
         dependencies={
             "work": Provide(_work(parts), sync_to_thread=False),
@@ -101,7 +121,7 @@ def _work(parts: Parts) -> Callable[[Request[Any, Any, Any]], Work]:
 @contextlib.asynccontextmanager
 async def running(parts: Parts) -> AsyncGenerator[None]:
     """What goes on beside the requests, for as long as the application serves."""
-    tasks = [asyncio.create_task(parts.feed.watch())]
+    tasks = [asyncio.create_task(parts.feed.watch()), asyncio.create_task(parts.postman.keep_delivering())]
     tasks += [asyncio.create_task(parts.runner.keep_running(job)) for job in parts.jobs]
     try:
         yield
@@ -136,7 +156,7 @@ def _openapi(settings: Settings) -> OpenAPIConfig:
     return OpenAPIConfig(
         title="LensAI control plane",
         version=VERSION,
-        path="/docs",
+        openapi_router=Router("/docs", route_handlers=[], opt={"public": True}),
         render_plugins=[ScalarRenderPlugin()],
         use_handler_docstrings=True,
     )

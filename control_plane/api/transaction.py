@@ -6,6 +6,7 @@ for a day, and given again to whoever sends the same request with the same key.
 """
 
 import hashlib
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import msgspec
@@ -21,8 +22,6 @@ from control_plane.api.tables import IdempotentAnswer
 from control_plane.auth.principal import Principal
 from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.keyring import Keyring
-from control_plane.publish.feed import Feed
-from control_plane.publish.outbox import PUBLISHED
 
 CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KEY_CHARS_MAX = 200
@@ -39,12 +38,15 @@ class _Answer(msgspec.Struct):
 
 
 class TransactionMiddleware(ASGIMiddleware):
-    """Puts `session` into the scope's state. Expects `principal` and `now_ms` there (auth comes first)."""
+    """Puts `session` into the scope's state. Expects `principal` and `now_ms` there (auth comes first).
+
+    `wakes` are called after a commit, each where the session's `info` has its name.
+    """
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, database: Database, keyring: Keyring, feed: Feed) -> None:
-        self._database, self._keyring, self._feed = database, keyring, feed
+    def __init__(self, database: Database, keyring: Keyring, wakes: Mapping[str, Callable[[], None]]) -> None:
+        self._database, self._keyring, self._wakes = database, keyring, wakes
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         http = cast(HTTPScope, scope)
@@ -62,12 +64,16 @@ class TransactionMiddleware(ASGIMiddleware):
             session.info["now_ms"] = state["now_ms"]
             state["session"] = session
             await self._change(http, receive, held, next_app, session, key)
-            published = session.info.get(PUBLISHED)
             if held.status >= 400:
                 await session.rollback()
-        if published:
-            self._feed.wake()
+        if held.status < 400:
+            self._wake(session)
         await held.release(send)
+
+    def _wake(self, session: AsyncSession) -> None:
+        for name, wake in self._wakes.items():
+            if session.info.get(name):
+                wake()
 
     async def _change(
         self, scope: HTTPScope, receive: Receive, held: "_Held", next_app: ASGIApp, session: AsyncSession, key: str

@@ -48,3 +48,8 @@ GRANTED: Mapping[Role, frozenset[Permission]] = {
 
 def may(role: Role, permission: Permission) -> bool:
     return permission in GRANTED[role]
+
+
+def may_grant(role: Role, other: Role) -> bool:
+    """Whether somebody may give a role, or take it: only with all that it permits."""
+    return GRANTED[other] <= GRANTED[role]

@@ -1,7 +1,7 @@
 """Owns the tables of people and of what they prove themselves with. Of every secret only a SHA-256 is stored."""
 
 from sqlalchemy import ForeignKey, UniqueConstraint
-from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from control_plane.auth.roles import Role
 from control_plane.db.base import Base, Edited, OrgOwned
@@ -34,6 +34,7 @@ class Membership(Base, OrgOwned, Edited):
     user_id: Mapped[str] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"), index=True)
     role: Mapped[Role]
     created_at_ms: Mapped[int]
+    user: Mapped[User] = relationship(lazy="raise")
 
 
 class Invitation(Base, OrgOwned):
@@ -51,20 +52,33 @@ class Invitation(Base, OrgOwned):
 
 
 class MagicLink(Base):
-    """A sign-in link that was sent. It works once."""
+    """A sign-in link that was asked for, also one that was sent to nobody. It works once. `client` is who asked."""
 
     __tablename__ = "magic_links"
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(index=True)
     invitation_id: Mapped[str | None]
+    client: Mapped[str] = mapped_column(default="", index=True)
     created_at_ms: Mapped[int]
     expires_at_ms: Mapped[int] = mapped_column(index=True)
     used_at_ms: Mapped[int | None]
 
 
+class OutgoingMail(Base):
+    """A mail on its way, sealed: it may hold a link that signs in. Gone when it was taken, or is of no use any more."""
+
+    __tablename__ = "outgoing_mails"
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[str]
+    attempts: Mapped[int]
+    next_try_ms: Mapped[int] = mapped_column(index=True)
+    expires_at_ms: Mapped[int]
+
+
 class BrowserSession(Base):
-    """A browser that is signed in, and the organization it looks at."""
+    """A browser that is signed in, and the organization it looks at. How its secret changes: `session_secret.py`."""
 
     __tablename__ = "browser_sessions"
 
@@ -75,6 +89,9 @@ class BrowserSession(Base):
     created_at_ms: Mapped[int]
     seen_at_ms: Mapped[int]
     expires_at_ms: Mapped[int] = mapped_column(index=True)
+    secret_at_ms: Mapped[int]
+    previous_sha256: Mapped[str | None] = mapped_column(index=True)
+    previous_until_ms: Mapped[int | None]
     user_agent: Mapped[str] = mapped_column(default="")
 
 

@@ -21,6 +21,8 @@ POOL_CONNECTIONS = 10
 
 # What a session that is nobody's may say instead of an organization: jobs, sign-in, the policy feed.
 EVERY_ORG: Final = "*"
+# Execution options of the few queries that look past the own organization: for all that a person is a member of.
+ACROSS: Final = {"lensai_across": True}
 _ORG = "org_id"
 _WRITES = "lensai_writes"
 
@@ -63,6 +65,8 @@ class OrgSession(Session):
 def _only_the_own_rows(state: ORMExecuteState) -> None:
     org_id: str = state.session.info[_ORG]
     if org_id == EVERY_ORG or state.is_column_load or state.is_relationship_load:
+        return
+    if state.execution_options.get("lensai_across"):
         return
     state.statement = state.statement.options(
         with_loader_criteria(OrgOwned, lambda cls: cls.org_id == org_id, include_aliases=True)

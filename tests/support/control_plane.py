@@ -11,9 +11,11 @@ from pathlib import Path
 
 import httpx
 import pytest
+from litestar import Litestar
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from control_plane.app import Parts, create_app, running
+from control_plane.auth.first_start import sign_in_link
 from control_plane.auth.roles import Role
 from control_plane.auth.tables import GatewayToken, Membership, Organization, ServiceToken, User
 from control_plane.auth.tokens import new_token
@@ -84,8 +86,8 @@ class Clock:
 class ControlPlane:
     """The application, and ways to speak to it as somebody."""
 
-    def __init__(self, parts: Parts, client: httpx.AsyncClient, clock: Clock) -> None:
-        self.parts, self.client, self.clock = parts, client, clock
+    def __init__(self, parts: Parts, client: httpx.AsyncClient, clock: Clock, app: Litestar) -> None:
+        self.parts, self.client, self.clock, self.app = parts, client, clock, app
 
     async def organization(self, name: str = "Acme") -> str:
         """A new organization's id."""
@@ -129,17 +131,57 @@ class ControlPlane:
         """A user's id."""
         user_id = new_id("usr", self.clock())
         await self._add(User(id=user_id, email=email, created_at_ms=self.clock()))
-        await self._add(
-            Membership(
-                id=new_id("mem", self.clock()), org_id=org_id, user_id=user_id, role=role, created_at_ms=self.clock()
-            )
-        )
+        await self.join(org_id, user_id, role)
         return user_id
+
+    async def join(self, org_id: str, user_id: str, role: Role) -> str:
+        """A membership's id."""
+        id, now_ms = new_id("mem", self.clock()), self.clock()
+        await self._add(Membership(id=id, org_id=org_id, user_id=user_id, role=role, created_at_ms=now_ms))
+        return id
+
+    async def link(self, email: str) -> str:
+        """The token of a sign-in link, as an operator makes one."""
+        async with self.parts.database.writing(EVERY_ORG) as session:
+            url = await sign_in_link(session, self.parts.settings, email, self.clock())
+        return url.partition("#token=")[2]
+
+    async def browser(self, email: str) -> "Browser":
+        """A browser in which the user with that address is signed in."""
+        browser = Browser(self)
+        answer = await browser.sign_in(await self.link(email))
+        assert answer.status_code == 201, answer.text
+        return browser
 
     async def _add(self, row: object) -> None:
         async with self.parts.database.writing(EVERY_ORG) as session:
             session.info["now_ms"] = self.clock()
             session.add(row)
+
+
+class Browser:
+    """Keeps its cookie as browsers do, and sends the token against forgery with every request."""
+
+    def __init__(self, plane: ControlPlane) -> None:
+        self._client = plane.client
+        self.cookie = self.csrf = ""
+
+    async def sign_in(self, token: str) -> httpx.Response:
+        answer = await self.request("POST", "/v1/auth/sessions", json={"token": token})
+        self.csrf = answer.json().get("csrf_token", self.csrf)
+        return answer
+
+    async def request(self, method: str, path: str, *, csrf: str | None = None, json: object = None) -> httpx.Response:
+        shown = self.csrf if csrf is None else csrf
+        headers = {"cookie": self.cookie} if self.cookie else {}
+        headers |= {"x-csrf-token": shown} if shown else {}
+        encoded = {name.encode(): value.encode("latin-1") for name, value in headers.items()}
+        answer = await self._client.request(method, path, headers=encoded, json=json)
+        # Kept by each browser for itself: the client is everybody's.
+        self._client.cookies.clear()
+        if "set-cookie" in answer.headers:
+            self.cookie = answer.headers["set-cookie"].partition(";")[0]
+        return answer
 
 
 def ring(name: str) -> Keyring:
@@ -149,15 +191,25 @@ def ring(name: str) -> Keyring:
 @contextlib.asynccontextmanager
 async def control_plane(url: str, directory: Path, **settings: object) -> AsyncIterator[ControlPlane]:
     """A migrated application; `settings` are further fields of Settings."""
+    async with still_parts(url, directory, **settings) as (parts, clock):
+        app = create_app(parts)
+        # In the test's own loop, as its database connections are.
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+        async with running(parts), httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
+            yield ControlPlane(parts, client, clock, app)
+
+
+@contextlib.asynccontextmanager
+async def still_parts(url: str, directory: Path, **settings: object) -> AsyncIterator[tuple[Parts, Clock]]:
+    """What an application stands on, over a migrated database; nothing runs by itself."""
     clock = Clock()
     chosen = Settings(database_url=url, data_dir=str(directory), private_targets="allow", **settings)  # type: ignore[arg-type]
     parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
     await upgrade(parts.database)
-    app = create_app(parts)
-    # In the test's own loop, as its database connections are.
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
-    async with running(parts), httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
-        yield ControlPlane(parts, client, clock)
+    try:
+        yield parts, clock
+    finally:
+        await parts.close()
 
 
 @contextlib.contextmanager

@@ -73,12 +73,14 @@ def upgrade() -> None:
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("email", sa.String(), nullable=False),
         sa.Column("invitation_id", sa.String(), nullable=True),
+        sa.Column("client", sa.String(), nullable=False),
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("used_at_ms", sa.BigInteger(), nullable=True),
         sa.PrimaryKeyConstraint("sha256", name=op.f("pk_magic_links")),
     )
     with op.batch_alter_table("magic_links", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_magic_links_client"), ["client"], unique=False)
         batch_op.create_index(batch_op.f("ix_magic_links_email"), ["email"], unique=False)
         batch_op.create_index(batch_op.f("ix_magic_links_expires_at_ms"), ["expires_at_ms"], unique=False)
 
@@ -91,6 +93,18 @@ def upgrade() -> None:
         sa.Column("updated_at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_organizations")),
     )
+    op.create_table(
+        "outgoing_mails",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("sealed", sa.String(), nullable=False),
+        sa.Column("attempts", sa.BigInteger(), nullable=False),
+        sa.Column("next_try_ms", sa.BigInteger(), nullable=False),
+        sa.Column("expires_at_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outgoing_mails")),
+    )
+    with op.batch_alter_table("outgoing_mails", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outgoing_mails_next_try_ms"), ["next_try_ms"], unique=False)
+
     op.create_table(
         "policy_items",
         sa.Column("kind", sa.String(), nullable=False),
@@ -161,6 +175,9 @@ def upgrade() -> None:
         sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("seen_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("expires_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("secret_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("previous_sha256", sa.String(), nullable=True),
+        sa.Column("previous_until_ms", sa.BigInteger(), nullable=True),
         sa.Column("user_agent", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["user_id"], ["users.id"], name=op.f("fk_browser_sessions_user_id_users"), ondelete="CASCADE"
@@ -170,6 +187,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("browser_sessions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_browser_sessions_expires_at_ms"), ["expires_at_ms"], unique=False)
+        batch_op.create_index(batch_op.f("ix_browser_sessions_previous_sha256"), ["previous_sha256"], unique=False)
         batch_op.create_index(batch_op.f("ix_browser_sessions_user_id"), ["user_id"], unique=False)
 
     op.create_table(
@@ -715,6 +733,7 @@ def downgrade() -> None:
     op.drop_table("budget_events")
     with op.batch_alter_table("browser_sessions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_browser_sessions_user_id"))
+        batch_op.drop_index(batch_op.f("ix_browser_sessions_previous_sha256"))
         batch_op.drop_index(batch_op.f("ix_browser_sessions_expires_at_ms"))
 
     op.drop_table("browser_sessions")
@@ -732,10 +751,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_policy_items_version"))
 
     op.drop_table("policy_items")
+    with op.batch_alter_table("outgoing_mails", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_outgoing_mails_next_try_ms"))
+
+    op.drop_table("outgoing_mails")
     op.drop_table("organizations")
     with op.batch_alter_table("magic_links", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_magic_links_expires_at_ms"))
         batch_op.drop_index(batch_op.f("ix_magic_links_email"))
+        batch_op.drop_index(batch_op.f("ix_magic_links_client"))
 
     op.drop_table("magic_links")
     op.drop_table("job_leases")

@@ -1,0 +1,31 @@
+from sqlalchemy import select
+
+from control_plane.auth.jobs import forget_the_ended
+from control_plane.auth.tables import BrowserSession, MagicLink
+from control_plane.db.engine import EVERY_ORG
+
+
+async def left(plane) -> tuple[int, int]:
+    async with plane.parts.database.reading(EVERY_ORG) as session:
+        links = (await session.execute(select(MagicLink.sha256))).all()
+        return len(links), len((await session.execute(select(BrowserSession.id))).all())
+
+
+async def test_links_are_kept_while_they_work_or_count_and_sessions_until_they_end(either_plane):
+    plane = either_plane
+    await plane.member(await plane.organization(), "ada@example.com", "viewer")
+    await plane.browser("ada@example.com")
+    job = forget_the_ended(plane.parts.database)
+    plane.clock.advance(1800)
+    await job.run(plane.clock())
+    assert await left(plane) == (1, 1)
+    plane.clock.advance(1800)
+    await job.run(plane.clock())
+    assert await left(plane) == (0, 1)
+    plane.clock.advance(14 * 86_400)
+    await job.run(plane.clock())
+    assert await left(plane) == (0, 0)
+
+
+async def test_the_application_runs_it(plane):
+    assert "forget_ended_sign_ins" in [job.name for job in plane.parts.jobs]
