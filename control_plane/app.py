@@ -24,6 +24,7 @@ from control_plane.db.engine import Database, OrgSession
 from control_plane.db.ids import new_id
 from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
+from control_plane.keys.routes import Keys
 from control_plane.projects.routes import Projects
 from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import publish_before_flush
@@ -32,7 +33,7 @@ from control_plane.settings import Settings
 from control_plane.work import Work
 
 VERSION = "1"
-FEATURES: Sequence[ControllerRouterHandler] = (Projects, Gateway)
+FEATURES: Sequence[ControllerRouterHandler] = (Projects, Keys, Gateway)
 
 event.listen(OrgSession, "before_flush", publish_before_flush)
 
