@@ -26,6 +26,7 @@ from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
 from control_plane.keys.routes import Keys
 from control_plane.projects.routes import Projects
+from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
 from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import publish_before_flush
 from control_plane.publish.routes import Gateway
@@ -33,7 +34,7 @@ from control_plane.settings import Settings
 from control_plane.work import Work
 
 VERSION = "1"
-FEATURES: Sequence[ControllerRouterHandler] = (Projects, Keys, Gateway)
+FEATURES: Sequence[ControllerRouterHandler] = (Projects, Keys, Credentials, Upstreams, PriceOverrides, Gateway)
 
 event.listen(OrgSession, "before_flush", publish_before_flush)
 
