@@ -28,8 +28,10 @@ from control_plane.db.engine import Database, OrgSession
 from control_plane.db.ids import new_id
 from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
+from control_plane.keys.routes import Keys
 from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
+from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
 from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import PUBLISHED, publish_before_flush
 from control_plane.publish.routes import Gateway
@@ -46,6 +48,10 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Invitations,
     Tokens,
     Projects,
+    Keys,
+    Credentials,
+    Upstreams,
+    PriceOverrides,
     Gateway,
 )
 

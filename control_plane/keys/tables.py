@@ -1,6 +1,6 @@
 """Owns the table of callers' keys. The secret is shown once; its SHA-256 is what is kept."""
 
-from sqlalchemy import JSON, ForeignKey
+from sqlalchemy import JSON, ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
 from control_plane.db.base import Base, Edited, OrgOwned
@@ -11,9 +11,11 @@ class ApiKey(Base, OrgOwned, Edited):
     """A key of a project, and what it may be used for; None in a scope is everything."""
 
     __tablename__ = "api_keys"
+    # A page of a list is read in its order, however many keys there are.
+    __table_args__ = (Index("ix_api_keys_of_org", "org_id", "id"), Index("ix_api_keys_of_project", "project_id", "id"))
 
     id: Mapped[str] = mapped_column(primary_key=True)
-    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"), index=True)
+    project_id: Mapped[str] = mapped_column(ForeignKey("projects.id", ondelete="CASCADE"))
     name: Mapped[str]
     prefix: Mapped[str]
     hash: Mapped[str] = mapped_column(unique=True)

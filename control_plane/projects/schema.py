@@ -1,16 +1,8 @@
 """Owns what the API says of projects."""
 
-from typing import Annotated
-
 import msgspec
-from msgspec import Meta
 
-Name = Annotated[
-    str,
-    Meta(
-        min_length=1, max_length=100, pattern=r"^\S(.*\S)?$", description="1 to 100 characters", examples=["Checkout"]
-    ),
-]
+from control_plane.api.text import Name
 
 
 class ProjectCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

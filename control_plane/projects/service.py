@@ -17,9 +17,10 @@ def listed(*, archived: bool) -> Select[Project]:
     return select(Project).where(Project.archived_at_ms.is_not(None) if archived else Project.archived_at_ms.is_(None))
 
 
-async def find(work: Work, project_id: str) -> Project:
-    """Raises Problem 404."""
-    project = (await work.session.execute(select(Project).where(Project.id == project_id))).scalar_one_or_none()
+async def find(work: Work, project_id: str, *, to_change: bool = False) -> Project:
+    """`to_change`: nobody else changes it meanwhile. Raises Problem 404."""
+    query = select(Project).where(Project.id == project_id)
+    project = (await work.session.execute(query.with_for_update() if to_change else query)).scalar_one_or_none()
     if project is None:
         raise not_found("project")
     return project
@@ -45,7 +46,7 @@ async def create(work: Work, wanted: ProjectCreate) -> Project:
 
 async def change(work: Work, project_id: str, wanted: ProjectEdit, if_match: str | None) -> Project:
     """Raises Problem 404, 409 where the name is taken, 412 where it was changed meanwhile."""
-    project = await find(work, project_id)
+    project = await find(work, project_id, to_change=True)
     before = render(project)
     edit(project, if_match, work.now_ms)
     if wanted.name is not msgspec.UNSET and wanted.name != project.name:
@@ -57,7 +58,7 @@ async def change(work: Work, project_id: str, wanted: ProjectEdit, if_match: str
 
 async def archive(work: Work, project_id: str, if_match: str | None) -> None:
     """Its keys work no more, at once; an archived one stays so. Raises Problem 404, 412."""
-    project = await find(work, project_id)
+    project = await find(work, project_id, to_change=True)
     if project.archived_at_ms is not None:
         return
     before = render(project)

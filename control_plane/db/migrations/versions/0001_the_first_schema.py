@@ -445,7 +445,8 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_api_keys_org_id"), ["org_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_api_keys_project_id"), ["project_id"], unique=False)
+        batch_op.create_index("ix_api_keys_of_org", ["org_id", "id"], unique=False)
+        batch_op.create_index("ix_api_keys_of_project", ["project_id", "id"], unique=False)
 
     op.create_table(
         "billing_customers",
@@ -686,7 +687,8 @@ def downgrade() -> None:
 
     op.drop_table("billing_customers")
     with op.batch_alter_table("api_keys", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_api_keys_project_id"))
+        batch_op.drop_index("ix_api_keys_of_project")
+        batch_op.drop_index("ix_api_keys_of_org")
         batch_op.drop_index(batch_op.f("ix_api_keys_org_id"))
 
     op.drop_table("api_keys")
