@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from litestar import Litestar, Request, Router, get
@@ -19,20 +20,24 @@ from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.parameters import InWork
 from control_plane.api.transaction import TransactionMiddleware
+from control_plane.budgets.jobs import EVERY_S, end_overrides
+from control_plane.budgets.routes import Budgets, Quotas
 from control_plane.clock import now_ms
 from control_plane.db.engine import Database, OrgSession
 from control_plane.db.ids import new_id
 from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
+from control_plane.kill_switch.routes import KillSwitches
 from control_plane.projects.routes import Projects
 from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import publish_before_flush
-from control_plane.publish.routes import Gateway
+from control_plane.publish.reports import PRUNE_EVERY_S, prune
+from control_plane.publish.routes import Gateway, Gateways
 from control_plane.settings import Settings
 from control_plane.work import Work
 
 VERSION = "1"
-FEATURES: Sequence[ControllerRouterHandler] = (Projects, Gateway)
+FEATURES: Sequence[ControllerRouterHandler] = (Projects, Budgets, Quotas, KillSwitches, Gateway, Gateways)
 
 event.listen(OrgSession, "before_flush", publish_before_flush)
 
@@ -50,7 +55,10 @@ class Parts:
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
-        self.jobs: tuple[Job, ...] = ()
+        self.jobs: tuple[Job, ...] = (
+            Job("end_overrides", EVERY_S, partial(end_overrides, self.database)),
+            Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
+        )
 
     async def close(self) -> None:
         self.feed.close()
