@@ -23,6 +23,7 @@ Name = Annotated[
         max_length=100,
         pattern=rf"^{_SEEN}({_SHOWN}*{_SEEN})?{_END}",
         description="1 to 100 characters of one line",
+        examples=["Checkout"],
     ),
 ]
 Label = Annotated[

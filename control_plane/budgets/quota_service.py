@@ -10,7 +10,7 @@ from control_plane.api.problems import not_found
 from control_plane.audit.service import record
 from control_plane.budgets import overrides
 from control_plane.budgets.amounts import dollars_or_none, dollars_shown, read, shown_or_none
-from control_plane.budgets.references import check_acceptable, check_project, check_scope
+from control_plane.budgets.references import check_acceptable, check_dimensions, check_key, check_project
 from control_plane.budgets.schema import THRESHOLDS_DEFAULT, QuotaCreate, QuotaEdit, QuotaOut
 from control_plane.budgets.tables import Quota
 from control_plane.db.ids import new_id
@@ -40,7 +40,7 @@ async def find(work: Work, quota_id: str, *, to_change: bool = False) -> Quota:
 async def create(work: Work, wanted: QuotaCreate) -> Quota:
     """Raises Problem 400."""
     await check_project(work, wanted.project_id)
-    await check_scope(work, wanted.scope)
+    check_dimensions(wanted.scope)
     window = wanted.window or _window(wanted.unit)
     quota = Quota(
         id=new_id("quo", work.now_ms),
@@ -62,6 +62,7 @@ async def create(work: Work, wanted: QuotaCreate) -> Quota:
         version=1,
     )
     check_acceptable(quota, _PLACES)
+    await check_key(work, wanted.scope)
     work.session.add(quota)
     await record(work, "quota:create", f"quota:{quota.id}", after=render(quota))
     return quota
@@ -73,10 +74,12 @@ async def change(work: Work, quota_id: str, wanted: QuotaEdit, if_match: str | N
     before = render(quota)
     edit(quota, if_match, work.now_ms)
     if wanted.scope is not msgspec.UNSET:
-        await check_scope(work, wanted.scope)
+        check_dimensions(wanted.scope)
     for column, value in _columns(wanted, quota.unit).items():
         setattr(quota, column, value)
     check_acceptable(quota, _PLACES)
+    if wanted.scope is not msgspec.UNSET:
+        await check_key(work, wanted.scope)
     await record(work, "quota:update", f"quota:{quota.id}", before=before, after=render(quota))
     return quota
 

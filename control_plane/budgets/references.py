@@ -12,6 +12,7 @@ from control_plane.publish.acceptable import accept
 from control_plane.publish.compile import compile_row
 from control_plane.work import Work
 from gateway.contract import policy
+from gateway.quota_rules import EACH
 
 _SCOPE = "body/scope"
 
@@ -25,15 +26,20 @@ async def check_project(work: Work, project_id: str | None) -> None:
         raise invalid("body/project_id", "there is no such project in use here; GET /v1/projects lists them")
 
 
-async def check_scope(work: Work, scope: Mapping[policy.Dimension, str]) -> None:
-    """Raises Problem 400 for what the row itself says, and for a key that is not the organization's."""
+def check_dimensions(scope: Mapping[policy.Dimension, str]) -> None:
+    """Raises Problem 400 for what the row itself says."""
     for dimension in scope.keys() & {"org", "project"}:
         raise invalid(_SCOPE, f"{dimension} is said by project_id, null for all of the organization; remove it")
-    key_id = scope.get("key", "*")
-    if key_id != "*":
-        query = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.revoked_at_ms.is_(None))
-        if (await work.session.execute(query)).first() is None:
-            raise invalid(_SCOPE, f"there is no key {key_id!r} in use here; GET /v1/keys lists them")
+
+
+async def check_key(work: Work, scope: Mapping[policy.Dimension, str]) -> None:
+    """Raises Problem 400 where a scope names a key that is not the organization's, or not in use."""
+    key_id = scope.get("key", EACH)
+    if key_id == EACH:
+        return
+    query = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.revoked_at_ms.is_(None))
+    if (await work.session.execute(query)).first() is None:
+        raise invalid(_SCOPE, f"there is no key {key_id!r} in use here; GET /v1/keys lists them")
 
 
 def check_acceptable(row: Budget | Quota, places: Mapping[str, str]) -> None:

@@ -8,6 +8,7 @@ from litestar.params import FromPath, JSONBody, QueryParameter
 from control_plane.api.etag import etag
 from control_plane.api.paging import LIMIT_DEFAULT, Page, page
 from control_plane.api.parameters import Cursor, IfMatch, InWork, Limit
+from control_plane.api.text import Id
 from control_plane.budgets import overrides, quota_service, service
 from control_plane.budgets.amounts import dollars_or_none, read
 from control_plane.budgets.schema import (
@@ -25,7 +26,7 @@ from control_plane.budgets.schema import (
 from control_plane.budgets.status import status
 from control_plane.budgets.tables import Budget, Quota
 
-OfProject = Annotated[str | None, QueryParameter(description="Only those of this project")]
+OfProject = Annotated[Id | None, QueryParameter(description="Only those of this project")]
 
 
 class Budgets(Controller):

@@ -11,7 +11,7 @@ from control_plane.api.problems import not_found
 from control_plane.audit.service import record
 from control_plane.budgets import overrides
 from control_plane.budgets.amounts import dollars_or_none, dollars_shown
-from control_plane.budgets.references import check_acceptable, check_project, check_scope
+from control_plane.budgets.references import check_acceptable, check_dimensions, check_key, check_project
 from control_plane.budgets.schema import BudgetCreate, BudgetEdit, BudgetOut
 from control_plane.budgets.tables import Budget
 from control_plane.db.ids import new_id
@@ -40,7 +40,7 @@ async def find(work: Work, budget_id: str, *, to_change: bool = False) -> Budget
 async def create(work: Work, wanted: BudgetCreate) -> Budget:
     """Raises Problem 400."""
     await check_project(work, wanted.project_id)
-    await check_scope(work, wanted.scope)
+    check_dimensions(wanted.scope)
     budget = Budget(
         id=new_id("bud", work.now_ms),
         org_id=work.org_id,
@@ -58,6 +58,7 @@ async def create(work: Work, wanted: BudgetCreate) -> Budget:
         version=1,
     )
     check_acceptable(budget, _PLACES)
+    await check_key(work, wanted.scope)
     work.session.add(budget)
     await record(work, "budget:create", f"budget:{budget.id}", after=render(budget))
     return budget
@@ -69,10 +70,12 @@ async def change(work: Work, budget_id: str, wanted: BudgetEdit, if_match: str |
     before = render(budget)
     edit(budget, if_match, work.now_ms)
     if wanted.scope is not msgspec.UNSET:
-        await check_scope(work, wanted.scope)
+        check_dimensions(wanted.scope)
     for column, value in _columns(wanted).items():
         setattr(budget, column, value)
     check_acceptable(budget, _PLACES)
+    if wanted.scope is not msgspec.UNSET:
+        await check_key(work, wanted.scope)
     await record(work, "budget:update", f"budget:{budget.id}", before=before, after=render(budget))
     return budget
 

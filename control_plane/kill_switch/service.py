@@ -32,7 +32,7 @@ async def trigger(work: Work, wanted: KillSwitchTrigger) -> tuple[KillSwitch, bo
     """
     await _alone(work)
     await _check_project(work, wanted.project_id)
-    await _check_scope(work, wanted.scope)
+    _check_dimensions(wanted.scope)
     for active in await _active(work, wanted.project_id):
         if active.scope == wanted.scope and set(active.allow) <= set(wanted.allow):
             return active, False
@@ -50,6 +50,7 @@ async def trigger(work: Work, wanted: KillSwitchTrigger) -> tuple[KillSwitch, bo
         released_at_ms=None,
     )
     _check_acceptable(switch)
+    await _check_key(work, wanted.scope)
     work.session.add(switch)
     await record(work, "kill_switch:trigger", f"kill_switch:{switch.id}", after=render(switch))
     return switch, True
@@ -118,13 +119,16 @@ async def _check_project(work: Work, project_id: str | None) -> None:
         raise not_found("project")
 
 
-async def _check_scope(work: Work, scope: Mapping[policy.Dimension, str]) -> None:
+def _check_dimensions(scope: Mapping[policy.Dimension, str]) -> None:
     for dimension in scope.keys() & {"org", "project"}:
-        raise invalid("body/scope", f"{dimension} is said by project_id, null for the whole organization")
+        raise invalid("body/scope", f"{dimension} is said by project_id, null for the whole organization; remove it")
+
+
+async def _check_key(work: Work, scope: Mapping[policy.Dimension, str]) -> None:
+    """A revoked one too: calls of it may be under way."""
     key_id = scope.get("key")
-    if key_id is None or key_id == "*":
+    if key_id is None:
         return
-    # A revoked one too: calls of it may be under way.
     if (await work.session.execute(select(ApiKey.id).where(ApiKey.id == key_id))).first() is None:
         raise invalid("body/scope", f"there is no key {key_id!r} here; GET /v1/keys lists them")
 

@@ -50,6 +50,21 @@ async def test_a_scope_names_a_key_of_the_own_organization_that_is_in_use(plane)
     assert (await plane.client.post("/v1/budgets", json=budget("*"), headers=their_headers)).status_code == 201
 
 
+async def test_a_budget_of_a_key_that_was_revoked_since_may_be_changed(plane):
+    org = await plane.organization()
+    headers = await plane.token(org)
+    project_id = (await plane.client.post("/v1/projects", json={"name": "A"}, headers=headers)).json()["id"]
+    scope = {"key": await key_of(plane, org, project_id)}
+    id = (await plane.client.post("/v1/budgets", json={"limit_usd": 1, "scope": scope}, headers=headers)).json()["id"]
+    async with plane.parts.database.writing(EVERY_ORG) as session:
+        session.info["now_ms"] = plane.clock()
+        (await session.get_one(ApiKey, scope["key"])).revoked_at_ms = plane.clock()
+    changed = await plane.client.patch(f"/v1/budgets/{id}", json={"limit_usd": 2}, headers=headers)
+    assert changed.status_code == 200
+    refused = await plane.client.patch(f"/v1/budgets/{id}", json={"scope": scope}, headers=headers)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "body/scope")
+
+
 async def test_all_that_is_wrong_is_told_at_once(plane):
     headers = await plane.token(await plane.organization())
     body = {"limit_usd": 1, "thresholds": [5, 5], "time_zone": "Mars", "scope": {"provider": "x"}}

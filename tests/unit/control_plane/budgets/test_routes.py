@@ -116,6 +116,7 @@ async def test_a_budget_is_changed_and_published_anew(plane):
         ({"limit_usd": 1, "scope": {"provider": "nobody"}}, "body/scope"),
         ({"limit_usd": 1, "scope": {"model": ""}}, "body/scope"),
         ({"limit_usd": 1, "scope": {"key": "key_01k4aaaaaaaaaaaaaaaaaaaaaa"}}, "body/scope"),
+        ({"limit_usd": 1, "scope": {"key": "\x00"}}, "body/scope"),
         ({"limit_usd": 1, "project_id": "prj_01k4aaaaaaaaaaaaaaaaaaaaaa"}, "body/project_id"),
     ],
 )

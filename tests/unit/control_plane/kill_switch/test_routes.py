@@ -57,6 +57,7 @@ async def test_of_many_who_throw_it_at_once_one_does(either_plane):
         ({"reason": "x", "scope": {"model": "*"}}, "body/scope"),
         ({"reason": "x", "scope": {"provider": "nobody"}}, "body/scope"),
         ({"reason": "x", "scope": {"key": "key_01k4aaaaaaaaaaaaaaaaaaaaaa"}}, "body/scope"),
+        ({"reason": "x", "scope": {"key": "\x00"}}, "body/scope"),
         ({"reason": "x", "allow": ["a\nb"]}, "body/allow"),
     ],
 )
