@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import secrets
 from collections.abc import AsyncGenerator, Callable, Sequence
+from functools import partial
 from typing import Any
 
 from litestar import Litestar, Request, Router, get
@@ -23,18 +24,22 @@ from control_plane.auth.jobs import forget_the_ended
 from control_plane.auth.postman import POSTED, Postman
 from control_plane.auth.routes import Invitations, Members, OwnOrganization, OwnSession, OwnSessions, SigningIn, Tokens
 from control_plane.auth.sign_in_page import sign_in_page, sign_in_script
+from control_plane.budgets.jobs import EVERY_S, end_overrides
+from control_plane.budgets.routes import Budgets, Quotas
 from control_plane.clock import now_ms
 from control_plane.db.engine import Database, OrgSession
 from control_plane.db.ids import new_id
 from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
 from control_plane.keys.routes import Keys
+from control_plane.kill_switch.routes import KillSwitches
 from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
 from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import PUBLISHED, publish_before_flush
-from control_plane.publish.routes import Gateway
+from control_plane.publish.reports import PRUNE_EVERY_S, prune
+from control_plane.publish.routes import Gateway, Gateways
 from control_plane.settings import Settings
 from control_plane.work import Work
 
@@ -52,6 +57,10 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Credentials,
     Upstreams,
     PriceOverrides,
+    Budgets,
+    Quotas,
+    KillSwitches,
+    Gateways,
     Gateway,
 )
 
@@ -72,7 +81,11 @@ class Parts:
         self.feed = Feed(self.database, keyring, signer)
         self.postman = Postman(self.database, keyring, mailer(settings), clock)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
-        self.jobs: tuple[Job, ...] = (forget_the_ended(self.database),)
+        self.jobs: tuple[Job, ...] = (
+            forget_the_ended(self.database),
+            Job("end_overrides", EVERY_S, partial(end_overrides, self.database)),
+            Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
+        )
 
     async def close(self) -> None:
         self.feed.close()

@@ -1,6 +1,6 @@
 """Owns dollars at the API's edge: a decimal in text or a JSON number outside, integer nano-USD inside."""
 
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal, DecimalException
 
 from control_plane.api.problems import invalid
 
@@ -13,9 +13,9 @@ def nanousd(text: str | int | float, pointer: str) -> int:
     """The nano-USD of an amount that is not negative. Raises Problem 400."""
     try:
         amount = Decimal(str(text))
-    except InvalidOperation:
+        scaled = amount * NANO if amount.is_finite() else Decimal(-1)
+    except DecimalException:
         raise invalid(pointer, 'write an amount of dollars, such as "100" or "0.25"') from None
-    scaled = amount * NANO if amount.is_finite() else Decimal(-1)
     if scaled != scaled.to_integral_value() or not 0 <= scaled <= NANOUSD_MAX:
         raise invalid(pointer, f"write dollars from 0 to {NANOUSD_MAX // NANO}, with at most nine decimals")
     return int(scaled)

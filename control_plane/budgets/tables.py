@@ -76,6 +76,11 @@ class CounterState(Base):
     limit_amount: Mapped[int | None]
     dimensions: Mapped[dict[str, str]]  # those that are counted apart
     reported_at_ms: Mapped[int]
+    # What was settled at two moments before, some minutes apart: how fast it grows (publish/reports.py).
+    earlier_settled: Mapped[int]
+    earlier_at_ms: Mapped[int]
+    later_settled: Mapped[int]
+    later_at_ms: Mapped[int]
 
 
 class BudgetEvent(Base, OrgOwned):

@@ -20,6 +20,10 @@ def upgrade() -> None:
         sa.Column("limit_amount", sa.BigInteger(), nullable=True),
         sa.Column("dimensions", sa.JSON(), nullable=False),
         sa.Column("reported_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("earlier_settled", sa.BigInteger(), nullable=False),
+        sa.Column("earlier_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("later_settled", sa.BigInteger(), nullable=False),
+        sa.Column("later_at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("limited_id", "counter", "node", name=op.f("pk_counter_states")),
     )
     with op.batch_alter_table("counter_states", schema=None) as batch_op:

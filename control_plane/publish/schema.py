@@ -1,0 +1,14 @@
+"""Owns what the API says of gateways."""
+
+import msgspec
+
+
+class GatewayOut(msgspec.Struct, frozen=True):
+    """A worker of a gateway. `behind`: how many changes of the policy it does not know yet."""
+
+    node: str
+    seen_at_ms: int
+    policy_version: int
+    behind: int
+    inflight: int
+    shared: bool
