@@ -111,7 +111,7 @@ class UpstreamCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     base_path: Annotated[str, Meta(max_length=200, examples=[""])] | UnsetType = UNSET
     credential_id: Id | None = None
     models: Models = {}
-    options: UpstreamOptions = UpstreamOptions()
+    options: UpstreamOptions = msgspec.field(default_factory=UpstreamOptions)
 
 
 class UpstreamEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

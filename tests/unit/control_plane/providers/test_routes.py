@@ -1,5 +1,6 @@
 import json
 
+from control_plane.app import create_app
 from tests.support.made import credential, key, project, upstream
 from tests.support.published import published, version
 
@@ -194,6 +195,12 @@ async def test_pages_of_upstreams_follow_each_other(plane):
     first = (await plane.client.get("/v1/upstreams?limit=2", headers=headers)).json()
     rest = (await plane.client.get(f"/v1/upstreams?cursor={first['next_cursor']}", headers=headers)).json()
     assert [one["name"] for one in first["items"] + rest["items"]] == ["c", "b", "a"]
+
+
+async def test_what_the_api_takes_is_described(plane):
+    schemas = create_app(plane.parts).openapi_schema.to_schema()["components"]["schemas"]
+    assert schemas["UpstreamCreate"]["properties"]["options"] == {"$ref": "#/components/schemas/UpstreamOptions"}
+    assert "secret" not in schemas["CredentialOut"]["properties"]
 
 
 async def test_a_planted_secret_is_found_nowhere(plane, tmp_path, caplog):
