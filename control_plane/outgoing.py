@@ -1,8 +1,8 @@
 """Owns HTTP to addresses that users choose: nothing of it reaches a private network, whatever a name resolves to.
 
 A name is resolved once, every address it has is judged, and the connection goes to a judged one; TLS still verifies the
-name. Redirects are refused, proxies of the environment are not used, sizes and times are bounded. What went wrong is said
-without the URL, which may be a secret.
+name. Redirects are refused, proxies of the environment are not used, sizes and times are bounded. What went wrong is
+said without the URL, which may be a secret.
 """
 
 import asyncio
