@@ -15,6 +15,8 @@ from litestar.types import ControllerRouterHandler
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control_plane.alerts.jobs import jobs as alert_jobs
+from control_plane.alerts.routes import AlertRules, Alerts
 from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.parameters import InWork
@@ -32,7 +34,7 @@ from control_plane.settings import Settings
 from control_plane.work import Work
 
 VERSION = "1"
-FEATURES: Sequence[ControllerRouterHandler] = (Projects, Gateway)
+FEATURES: Sequence[ControllerRouterHandler] = (Projects, AlertRules, Alerts, Gateway)
 
 event.listen(OrgSession, "before_flush", publish_before_flush)
 
@@ -50,7 +52,7 @@ class Parts:
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
-        self.jobs: tuple[Job, ...] = ()
+        self.jobs: tuple[Job, ...] = alert_jobs(self)
 
     async def close(self) -> None:
         self.feed.close()

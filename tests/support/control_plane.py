@@ -152,6 +152,8 @@ async def control_plane(url: str, directory: Path, **settings: object) -> AsyncI
     clock = Clock()
     chosen = Settings(database_url=url, data_dir=str(directory), private_targets="allow", **settings)  # type: ignore[arg-type]
     parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
+    # A test runs the jobs it is about, when it is about them.
+    parts.jobs = ()
     await upgrade(parts.database)
     app = create_app(parts)
     # In the test's own loop, as its database connections are.
