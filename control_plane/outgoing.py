@@ -142,14 +142,15 @@ class Outgoing:
     async def _post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
         # A connection of its own each time: none is reused for another name at the same address.
         transport = PinnedTransport(self._judged, self._tls, self._total_s / ADDRESSES_TRIED_MAX)
-        client = httpx.AsyncClient(transport=transport, follow_redirects=False, trust_env=False, timeout=self._total_s)
-        async with (
-            client,
-            client.stream("POST", url, content=body, headers=dict(headers)) as response,
-        ):
-            if response.is_redirect:
-                raise TargetRefused(f"HTTP {response.status_code}: it redirects; name the last address itself")
-            return Answer(response.status_code, response.headers, await _beginning(response))
+        # Without httpx's client, which logs URLs.
+        async with transport:
+            response = await transport.handle_async_request(httpx.Request("POST", url, content=body, headers=headers))
+            try:
+                if response.is_redirect:
+                    raise TargetRefused(f"HTTP {response.status_code}: it redirects; name the last address itself")
+                return Answer(response.status_code, response.headers, await _beginning(response))
+            finally:
+                await response.aclose()
 
     async def _judged(self, host: str, port: int) -> Sequence[str]:
         try:

@@ -144,6 +144,14 @@ async def test_a_name_is_resolved_once_so_that_its_second_answer_reaches_nothing
     assert f"Host: rebinding.test:{server.port}".encode() in server.heads[0]
 
 
+async def test_what_is_asked_for_is_in_no_log(caplog):
+    caplog.set_level("DEBUG")
+    async with receiver(OK) as server:
+        await Outgoing("allow").post(f"http://127.0.0.1:{server.port}/canary?key=canary", b"canary", {"x-a": "canary"})
+        assert b"canary" in server.heads[0]
+    assert "canary" not in caplog.text
+
+
 async def test_a_redirect_is_not_followed():
     async with receiver(OK) as inner:
         location = f"Location: http://127.0.0.1:{inner.port}/\r\n".encode()
