@@ -124,6 +124,11 @@ _BLOCKS = {
 }  # fmt: skip
 
 
+class _Server(ThreadingHTTPServer):
+    # All that a test sends at once; more would be reset.
+    request_queue_size = 128
+
+
 class _Handler(BaseHTTPRequestHandler):
     slack: SlackServer
 
@@ -164,7 +169,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def slack_server() -> Iterator[SlackServer]:
     handler = type("Handler", (_Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     slack = handler.slack = SlackServer(server.server_address[1])  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()

@@ -30,6 +30,11 @@ class WebhookReceiver:
         return self.answers.pop(0) if self.answers else (204, {})
 
 
+class _Server(ThreadingHTTPServer):
+    # All that a test sends at once; more would be reset.
+    request_queue_size = 128
+
+
 class _Handler(BaseHTTPRequestHandler):
     receiver: WebhookReceiver
 
@@ -48,7 +53,7 @@ class _Handler(BaseHTTPRequestHandler):
 @contextlib.contextmanager
 def webhook_receiver() -> Iterator[WebhookReceiver]:
     handler = type("Handler", (_Handler,), {})
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server = _Server(("127.0.0.1", 0), handler)
     receiver = handler.receiver = WebhookReceiver(server.server_address[1])  # type: ignore[attr-defined]
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
