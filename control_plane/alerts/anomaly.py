@@ -11,7 +11,7 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.alerts import queue
-from control_plane.alerts.events import named_project
+from control_plane.alerts.events import enabled_rules, named_project
 from control_plane.alerts.schema import SpendAnomaly
 from control_plane.alerts.tables import AlertRule, SpendHour
 from control_plane.api.money import usd
@@ -44,18 +44,26 @@ class Spent(NamedTuple):
 
 async def judge(database: Database, now_ms: int) -> None:
     """Looks at all budgets that a rule watches, and puts a message for each unusual hour, once for each rule."""
+    watched = select(AlertRule.org_id).where(AlertRule.trigger == "anomaly", AlertRule.enabled).distinct()
+    async with database.reading(EVERY_ORG) as session:
+        org_ids = (await session.execute(watched)).scalars().all()
+    for org_id in org_ids:
+        # One transaction each: other writers have their turn in between.
+        async with database.writing(EVERY_ORG) as session:
+            await _judge_all(session, org_id, now_ms)
     async with database.writing(EVERY_ORG) as session:
-        found = await session.execute(select(AlertRule).where(AlertRule.trigger == "anomaly", AlertRule.enabled))
-        rules = found.scalars().all()
-        budgets = await _budgets(session, {rule.org_id for rule in rules})
-        standing = await _standing(session, [budget.id for budget in budgets], now_ms // 1000)
-        for budget in budgets:
-            if budget.id not in standing:
-                continue
+        await session.execute(delete(SpendHour).where(SpendHour.hour_s < now_ms // 1000 - KEPT_S))
+
+
+async def _judge_all(session: AsyncSession, org_id: str, now_ms: int) -> None:
+    rules = await enabled_rules(session, "anomaly", [org_id])
+    budgets = await _budgets(session, org_id)
+    standing = await _standing(session, [budget.id for budget in budgets], now_ms // 1000)
+    for budget in budgets:
+        if budget.id in standing:
             hours = await _hours(session, budget.id)
             this = sample(session, budget, standing[budget.id], hours, now_ms)
             await _judge(session, rules, budget, this, hours, now_ms)
-        await session.execute(delete(SpendHour).where(SpendHour.hour_s < now_ms // 1000 - KEPT_S))
 
 
 def sample(session: AsyncSession, budget: Budget, now: Spent, hours: Mapping[int, SpendHour], now_ms: int) -> SpendHour:
@@ -110,7 +118,7 @@ async def _judge(
         return
     for rule in rules:
         factor, floor_nanousd = float(rule.settings["factor"]), int(rule.settings["floor_nanousd"])
-        mine = rule.org_id == budget.org_id and rule.project_id in (None, budget.project_id)
+        mine = rule.project_id in (None, budget.project_id)
         if not mine or spent < floor_nanousd or spent < factor * mean.nanousd:
             continue
         event = SpendAnomaly(
@@ -127,9 +135,9 @@ async def _judge(
         await queue.put(session, rule, f"anomaly:{budget.project_id or ''}:{this.hour_s}", event, now_ms)
 
 
-async def _budgets(session: AsyncSession, org_ids: set[str]) -> list[Budget]:
+async def _budgets(session: AsyncSession, org_id: str) -> list[Budget]:
     """Those that count all of a project or an organization; a minute's is over before it is looked at again."""
-    found = await session.execute(select(Budget).where(Budget.org_id.in_(org_ids)).order_by(Budget.id))
+    found = await session.execute(select(Budget).where(Budget.org_id == org_id).order_by(Budget.id))
     return [budget for budget in found.scalars() if not budget.scope and budget.period != "minute"]
 
 

@@ -69,5 +69,6 @@ async def with_models(lake: str, org_id: str, event: Event) -> Event:
         found = await top_models(lake, org_id, project_id, event.starts_at_s, event.at_ms // 1000 + 1, TOP_MODELS)
     except Unanswered:
         return event
-    costs = [ModelCost(model, usd(cost_nanousd)) for model, cost_nanousd in found]
-    return msgspec.structs.replace(event, top_models=costs or None)
+    costs = [ModelCost(model, usd(cost_nanousd)) for model, cost_nanousd in found.costs]
+    since_s = found.since_s if found.since_s > event.starts_at_s else None
+    return msgspec.structs.replace(event, top_models=costs, models_since_s=since_s) if costs else event

@@ -87,7 +87,8 @@ _DESCRIBERS: Mapping[type[Event], Callable[[Any], tuple[str, tuple[tuple[str, st
 def _models(event: Event) -> str:
     if not isinstance(event, BudgetThreshold | SpendAnomaly):
         return ""
-    return UNKNOWN if event.top_models is None else _listed(event.top_models)
+    since = "" if event.models_since_s is None else f"since {_time(event.models_since_s)}: "
+    return UNKNOWN if event.top_models is None else since + _listed(event.top_models)
 
 
 def _listed(models: list[ModelCost]) -> str:

@@ -136,6 +136,7 @@ class BudgetThreshold(_Event, frozen=True, tag="budget.threshold", kw_only=True)
     ends_at_s: int
     dimensions: dict[str, str] = {}
     top_models: list[ModelCost] | None = None
+    models_since_s: int | None = None  # what they are of, where it is not the whole window
 
 
 class SpendAnomaly(_Event, frozen=True, tag="spend.anomaly", kw_only=True):
@@ -148,6 +149,7 @@ class SpendAnomaly(_Event, frozen=True, tag="spend.anomaly", kw_only=True):
     starts_at_s: int
     ends_at_s: int
     top_models: list[ModelCost] | None = None
+    models_since_s: int | None = None  # what they are of, where it is not the whole window
 
 
 class KillSwitchThrown(_Event, frozen=True, tag="kill_switch.thrown", kw_only=True):

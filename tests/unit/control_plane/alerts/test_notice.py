@@ -33,6 +33,8 @@ def test_a_threshold_says_project_spend_limit_percent_window_and_models():
 def test_models_that_nobody_knows_are_said_to_be_unknown():
     assert describe(threshold(top_models=None), "https://l").models == "unknown"
     assert describe(threshold(top_models=[ModelCost("", "1.00")]), "https://l").models == "unknown $1.00"
+    late = describe(threshold(top_models=[ModelCost("a", "1.00")], models_since_s=START_S), "https://l")
+    assert late.models == "since 2026-09-21 00:00 UTC: a $1.00"
 
 
 def test_a_quota_counts_in_its_unit_and_by_its_dimensions():

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -42,20 +43,22 @@ def lake(tmp_path: Path) -> str:
 
 async def test_models_come_dearest_first_with_the_exact_sum_of_a_project(lake):
     found = await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 10)
-    assert found == [("large", 2_000_000_001), ("small", 6), ("late", 3)]
+    assert found == (NOON_S - 60, [("large", 2_000_000_001), ("small", 6), ("late", 3)])
 
 
 async def test_so_many_and_no_more(lake):
-    assert await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 1) == [("large", 2_000_000_001)]
+    found = await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 1)
+    assert found.costs == [("large", 2_000_000_001)]
 
 
 async def test_an_organization_is_all_of_its_projects_and_nobody_elses(lake):
     found = await top_models(lake, "org_a", None, NOON_S - 60, NOON_S + 60, 2)
-    assert found == [("large", 2_000_000_001), ("beside", 8)]
+    assert found.costs == [("large", 2_000_000_001), ("beside", 8)]
 
 
 async def test_a_time_without_calls_cost_nothing(lake):
-    assert await top_models(lake, "org_a", "prj_a", NOON_S + DAY_S * 9, NOON_S + DAY_S * 10, 3) == []
+    found = await top_models(lake, "org_a", "prj_a", NOON_S + DAY_S * 9, NOON_S + DAY_S * 10, 3)
+    assert found.costs == []
 
 
 @pytest.mark.parametrize("where", ["s3://bucket/lake", "/nowhere/at/all"])
@@ -75,14 +78,23 @@ async def test_a_window_without_end_is_unanswered(lake):
         await top_models(lake, "org_a", "prj_a", 0, NOON_S, 3)
 
 
-async def test_more_files_than_can_be_opened_are_unanswered(lake, monkeypatch):
+async def test_of_more_files_than_can_be_opened_the_newest_say_since_when_they_know(tmp_path, monkeypatch):
     monkeypatch.setattr(query, "FILES_MAX", 2)
+    for minute, model in enumerate(("oldest", "older", "newer", "newest")):
+        land(tmp_path, "2026-09-21", f"n-1-{minute}", call(model, 1, at_s=NOON_S + minute * 60))
+        file = tmp_path / f"landing/dt=2026-09-21/n-1-{minute}.parquet"
+        os.utime(file, (NOON_S + minute * 60 + 30,) * 2)
+    found = await top_models(str(tmp_path), "org_a", "prj_a", NOON_S, NOON_S + 600, 9)
+    assert found == (NOON_S + 2 * 60 + 31, [("newest", 1)])
+
+
+async def test_looking_for_files_takes_of_the_time_too(lake):
     with pytest.raises(Unanswered, match="files"):
-        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3)
+        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=-1)
 
 
 async def test_a_question_ends_with_its_time(lake):
     for number in range(300):
         land(Path(lake), "2026-09-21", f"n-2-{number}", call("small", number))
-    with pytest.raises(Unanswered, match="Interrupt"):
-        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=0.001)
+    with pytest.raises(Unanswered):
+        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=0.02)
