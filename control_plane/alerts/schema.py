@@ -8,11 +8,15 @@ from msgspec import UNSET, Meta, UnsetType
 from control_plane.alerts.tables import Channel, State, Trigger
 from gateway.contract.policy import Unit, Window
 
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"\A\S(?:.*\S)?\Z", examples=["Finance at 90 %"])]
+Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\S(?:.*\S)?$(?!\n)", examples=["Finance at 90 %"])]
 Url = Annotated[str, Meta(min_length=1, max_length=2048, examples=["https://example.com/hooks/lensai"])]
 # Standard Webhooks: 24 to 64 random bytes in base64.
 SigningSecret = Annotated[
-    str, Meta(pattern=r"\Awhsec_[A-Za-z0-9+/]{32,86}={0,2}\Z", description="`whsec_` and 24 to 64 bytes in base64")
+    str,
+    Meta(
+        pattern=r"^whsec_(?:[A-Za-z0-9+/]{4}){8,21}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$(?!\n)",
+        description="`whsec_` and 24 to 64 bytes in base64",
+    ),
 ]
 Thresholds = Annotated[
     list[Annotated[int, Meta(ge=1, le=1000)]],
@@ -30,8 +34,10 @@ class _Secret(msgspec.Struct, frozen=True, forbid_unknown_fields=True, tag_field
 class SlackTarget(_Secret, frozen=True, tag="slack"):
     """A bot of a Slack workspace (scope `chat:write`), in a channel that it was invited to."""
 
-    token: Annotated[str, Meta(pattern=r"\Axox[A-Za-z0-9.-]{8,300}\Z", description="A bot token, `xoxb-…`")]
-    channel_id: Annotated[str, Meta(pattern=r"\A(?:[CDGU][A-Z0-9]{2,20}|#[^\s#]{1,80})\Z", examples=["C0123456789"])]
+    token: Annotated[str, Meta(pattern=r"^xox[A-Za-z0-9.-]{8,300}$(?!\n)", description="A bot token, `xoxb-…`")]
+    channel_id: Annotated[
+        str, Meta(pattern=r"^(?:[CDGU][A-Z0-9]{2,20}|#[^\s#]{1,80})$(?!\n)", examples=["C0123456789"])
+    ]
 
 
 class SlackWebhookTarget(_Secret, frozen=True, tag="slack_webhook"):
@@ -41,7 +47,7 @@ class SlackWebhookTarget(_Secret, frozen=True, tag="slack_webhook"):
 
 
 class EmailTarget(_Secret, frozen=True, tag="email"):
-    address: Annotated[str, Meta(max_length=254, pattern=r"\A[^\s@<>,;:\"()]{1,64}@[^\s@<>,;:\"()]{1,189}\Z")]
+    address: Annotated[str, Meta(max_length=254, pattern=r"^[^\s@<>,;:\"()]{1,64}@[^\s@<>,;:\"()]{1,189}$(?!\n)")]
 
 
 class WebhookTarget(_Secret, frozen=True, tag="webhook"):

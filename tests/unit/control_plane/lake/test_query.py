@@ -94,7 +94,7 @@ async def test_looking_for_files_takes_of_the_time_too(lake):
 
 
 async def test_a_question_ends_with_its_time(lake):
-    for number in range(300):
+    for number in range(200):
         land(Path(lake), "2026-09-21", f"n-2-{number}", call("small", number))
     with pytest.raises(Unanswered):
-        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=0.02)
+        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=0.01)
