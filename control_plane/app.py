@@ -16,6 +16,8 @@ from litestar.types import ControllerRouterHandler
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from control_plane.alerts.jobs import jobs as alert_jobs
+from control_plane.alerts.routes import AlertRules, Alerts
 from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.parameters import InWork
@@ -61,6 +63,8 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Quotas,
     KillSwitches,
     Gateways,
+    AlertRules,
+    Alerts,
     Gateway,
 )
 
@@ -85,6 +89,7 @@ class Parts:
             forget_the_ended(self.database),
             Job("end_overrides", EVERY_S, partial(end_overrides, self.database)),
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
+            *alert_jobs(self),
         )
 
     async def close(self) -> None:

@@ -83,6 +83,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return self.database_url or f"sqlite+aiosqlite:///{Path(self.data_dir).absolute() / 'control-plane.sqlite'}"
 
     @property
+    def lake(self) -> str:
+        """Where the gateways' Parquet files are: a URL or a directory."""
+        return self.lake_url or str(Path(self.data_dir) / "lake")
+
+    @property
     def url(self) -> str:
         """What people open, without a slash at the end."""
         return (self.public_url or f"http://{self.listen_host}:{self.listen_port}").rstrip("/")

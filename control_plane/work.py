@@ -1,7 +1,6 @@
 """Owns Work: one change or one question of somebody, in one transaction. What every service of a feature is given."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -32,4 +31,4 @@ class Work:
     @property
     def lake(self) -> str:
         """Where the gateways' Parquet files are: a URL or a directory."""
-        return self.settings.lake_url or str(Path(self.settings.data_dir) / "lake")
+        return self.settings.lake

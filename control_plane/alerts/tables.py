@@ -48,3 +48,16 @@ class Alert(Base, OrgOwned):
     last_error: Mapped[str] = mapped_column(default="")
     created_at_ms: Mapped[int]
     sent_at_ms: Mapped[int | None]
+
+
+class SpendHour(Base, OrgOwned):
+    """What a budget's counters grew by in an hour, for anomaly rules; None where nobody looked often enough."""
+
+    __tablename__ = "spend_hours"
+
+    budget_id: Mapped[str] = mapped_column(primary_key=True)
+    hour_s: Mapped[int] = mapped_column(primary_key=True, autoincrement=False, index=True)
+    spent_nanousd: Mapped[int | None]
+    starts_at_s: Mapped[int]  # of the window that was looked at last, what stood in it, and when
+    settled_nanousd: Mapped[int]
+    sampled_at_ms: Mapped[int]

@@ -21,3 +21,5 @@ class KillSwitch(Base, OrgOwned):
     activated_at_ms: Mapped[int]
     released_by: Mapped[str | None]
     released_at_ms: Mapped[int | None]
+    throw_alerted_at_ms: Mapped[int | None]  # when its alerts were made
+    release_alerted_at_ms: Mapped[int | None]

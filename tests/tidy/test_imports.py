@@ -128,10 +128,10 @@ ONLY_HOME = {
     "genai_prices": ("pricing",),
     "botocore": ("gateway.signing",),
     "redis": ("gateway.ledger.redis",),
-    "httpx": (),
+    "httpx": ("control_plane",),
     "aiohttp": (),
     "requests": (),
-    "duckdb": (),
+    "duckdb": ("control_plane.lake",),
 }
 
 

@@ -515,6 +515,8 @@ def upgrade() -> None:
         sa.Column("activated_at_ms", sa.BigInteger(), nullable=False),
         sa.Column("released_by", sa.String(), nullable=True),
         sa.Column("released_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("throw_alerted_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("release_alerted_at_ms", sa.BigInteger(), nullable=True),
         sa.Column("org_id", sa.String(), nullable=False),
         sa.ForeignKeyConstraint(
             ["org_id"], ["organizations.id"], name=op.f("fk_kill_switch_org_id_organizations"), ondelete="CASCADE"
@@ -651,10 +653,33 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_alerts_org_id"), ["org_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_alerts_project_id"), ["project_id"], unique=False)
 
+    op.create_table(
+        "spend_hours",
+        sa.Column("budget_id", sa.String(), nullable=False),
+        sa.Column("hour_s", sa.BigInteger(), nullable=False),
+        sa.Column("spent_nanousd", sa.BigInteger(), nullable=True),
+        sa.Column("starts_at_s", sa.BigInteger(), nullable=False),
+        sa.Column("settled_nanousd", sa.BigInteger(), nullable=False),
+        sa.Column("sampled_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("org_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("fk_spend_hours_org_id_organizations"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("budget_id", "hour_s", name=op.f("pk_spend_hours")),
+    )
+    with op.batch_alter_table("spend_hours", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_spend_hours_hour_s"), ["hour_s"], unique=False)
+        batch_op.create_index(batch_op.f("ix_spend_hours_org_id"), ["org_id"], unique=False)
+
     op.execute("INSERT INTO policy_version (id, version, pruned) VALUES (1, 0, 0)")
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("spend_hours", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_spend_hours_org_id"))
+        batch_op.drop_index(batch_op.f("ix_spend_hours_hour_s"))
+
+    op.drop_table("spend_hours")
     with op.batch_alter_table("alerts", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_alerts_project_id"))
         batch_op.drop_index(batch_op.f("ix_alerts_org_id"))

@@ -1,0 +1,55 @@
+"""Owns the jobs of alerts: what happened becomes messages, messages are sent, hours are judged."""
+
+import random
+from collections.abc import Callable
+from typing import Protocol
+
+from control_plane.alerts import anomaly
+from control_plane.alerts.channels import channels
+from control_plane.alerts.deliver import Delivery
+from control_plane.alerts.events import BATCH as EVENTS_BATCH
+from control_plane.alerts.events import put_kill_switches, put_thresholds
+from control_plane.db.engine import Database
+from control_plane.jobs.runner import Job
+from control_plane.keyring import Keyring
+from control_plane.settings import Settings
+
+# A message is on its way within two seconds; a process that rests asks as often, of an index.
+EVERY_S = 1.0
+# Far more often than the gap that makes an hour unknown.
+JUDGED_EVERY_S = 60.0
+# Batches of one turn: a turn ends well before the job's lease does.
+BATCHES_MAX = 10
+
+
+class Parts(Protocol):
+    """What of the application's parts the jobs need."""
+
+    settings: Settings
+    keyring: Keyring
+    database: Database
+    clock: Callable[[], int]
+
+
+def jobs(parts: Parts) -> tuple[Job, ...]:
+    lake, ways_out = parts.settings.lake, channels(parts.settings)
+    delivery = Delivery(parts.database, parts.keyring, ways_out, lake, parts.clock, random.SystemRandom().random)
+
+    async def put(now_ms: int) -> None:
+        for batch in (put_thresholds, put_kill_switches):
+            for _ in range(BATCHES_MAX):
+                if await batch(parts.database, now_ms) < EVENTS_BATCH:
+                    break
+
+    async def deliver(now_ms: int) -> None:
+        # One batch of slow targets takes most of a lease; the next turn begins a second later.
+        await delivery.run(now_ms)
+
+    async def judge(now_ms: int) -> None:
+        await anomaly.judge(parts.database, now_ms)
+
+    return (
+        Job("alerts_put", EVERY_S, put),
+        Job("alerts_deliver", EVERY_S, deliver),
+        Job("alerts_judge", JUDGED_EVERY_S, judge),
+    )

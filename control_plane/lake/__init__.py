@@ -1,0 +1,1 @@
+"""Questions to the lake: what calls cost, by what. The only home of DuckDB."""
