@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway import proxy, toml_text
+from gateway.contract import publishing
 
 PREFIX = "LENSAI_"
 CONFIG_NAME = "lensai.toml"
@@ -23,6 +24,9 @@ CONFIG_NAME = "lensai.toml"
 _KUBERNETES = re.compile(
     rf"{PREFIX}(\w+_)?(SERVICE_(HOST|PORT(_\w+)?)=.*|PORT(_\d+_(TCP|UDP|SCTP)(_\w+)?=.*|=(tcp|udp|sctp)://.*))"
 )
+
+# RFC 3986, without a user, a query or a fragment.
+_CONTROL_PLANE = re.compile(r"https?://(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?")
 
 _KIB, _MIB = 1 << 10, 1 << 20
 # The bounds keep a slip of the finger (a unit too many, a zero that would mean "never") from being obeyed.
@@ -193,6 +197,33 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _says("Workers, of all nodes, that must report what they hold before an empty store lends anything."),
     ] = 1
 
+    control_plane_url: Annotated[
+        str,
+        _says(
+            "Control plane whose policy is obeyed beside that of the TOML file, and that is told what was spent: "
+            "`https://host[:port][/path]`; see [the guide](../guides/control-plane.md). Empty: the file alone."
+        ),
+    ] = ""
+    control_plane_token: Annotated[
+        str, _says("Gateway token (`lgw_…`) that the control plane knows this gateway by. Secret.")
+    ] = ""
+    control_plane_token_file: Annotated[
+        str, _says("File that holds the token alone, instead; read again at every connection, so that it can change.")
+    ] = ""
+    policy_keys: Annotated[
+        str,
+        _says(
+            "Secrets that the control plane signs the policy with, as `id:hex,id2:hex`; every one listed is believed, "
+            "so that one can take over from another. Secret."
+        ),
+    ] = ""
+    policy_keys_file: Annotated[str, _says("File that holds those alone, instead; read again at every connection.")] = (
+        ""
+    )
+    control_plane_ca_file: Annotated[
+        str, _says("PEM certificates to trust for an https `control_plane_url`; empty trusts the system's.")
+    ] = ""
+
     policy_poll_ms: Annotated[
         _Ms, _says("Time between looks at the TOML file for a changed policy: one `stat` each.")
     ] = 500
@@ -203,10 +234,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         Literal["auto", "json", "text"], _says("Form of log lines; `auto` is text on a terminal and JSON elsewhere.")
     ] = "auto"
 
+    def __repr__(self) -> str:
+        values = {name: "…" if name in SECRETS and getattr(self, name) else getattr(self, name) for name in _HINTS}
+        return f"Settings({', '.join(f'{name}={value!r}' for name, value in values.items())})"
+
     @property
     def config_path(self) -> Path:
         """The TOML file, whether or not it exists."""
         return Path(self.config_file) if self.config_file else Path(self.data_dir) / CONFIG_NAME
+
+
+# What is in no log line, no error and no repr.
+SECRETS = frozenset(("control_plane_token", "policy_keys"))
 
 
 class SettingsError(ValueError):
@@ -293,6 +332,8 @@ def _problem(name: str, value: object, *, from_file: bool) -> str:
         msgspec.convert(value, _HINTS[name], strict=from_file)
     except msgspec.ValidationError:
         default = getattr(Settings(), name)
+        if name in SECRETS:
+            return f"is not {_accepts(_HINTS[name])}; set one, or remove it"
         return f"{value!r} is not {_accepts(_HINTS[name])}; set one, or remove it for the default {default!r}"
     return ""
 
@@ -302,6 +343,7 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         given, missing = ("tls_cert_file", "tls_key_file")[:: 1 if settings.tls_cert_file else -1]
         yield f"{given} is set without {missing}; set both to serve TLS, or neither"
     yield from _proxy_conflicts(settings)
+    yield from _control_plane_conflicts(settings)
     admin_ports = range(settings.admin_port, settings.admin_port + settings.workers)
     if settings.admin_port and settings.admin_host == settings.listen_host and settings.listen_port in admin_ports:
         yield f"listen_port {settings.listen_port} is also a worker's admin port; move listen_port or admin_port"
@@ -317,6 +359,27 @@ def _proxy_conflicts(settings: Settings) -> Iterator[str]:
         yield "outbound_proxy_ca_file is set without an https outbound_proxy; set both, or neither"
     if fault := proxy.exceptions_fault(settings.no_proxy):
         yield f"no_proxy: {fault}"
+
+
+def _control_plane_conflicts(settings: Settings) -> Iterator[str]:
+    url = settings.control_plane_url
+    for name in ("control_plane_token", "policy_keys"):
+        is_given, has_file = bool(getattr(settings, name)), bool(getattr(settings, f"{name}_file"))
+        if is_given and has_file:
+            yield f"{name} and {name}_file are both set; keep one"
+        elif url and not (is_given or has_file):
+            yield f"control_plane_url is set without {name}; set it, or {name}_file"
+        elif not url and (is_given or has_file):
+            yield f"{name if is_given else name + '_file'} is set without control_plane_url; set both, or neither"
+    if url and not _CONTROL_PLANE.fullmatch(url):
+        yield "control_plane_url is not http[s]://host[:port][/path]; a secret belongs into control_plane_token"
+    if settings.control_plane_ca_file and not url.startswith("https://"):
+        yield "control_plane_ca_file is set without an https control_plane_url; set both, or neither"
+    if settings.policy_keys:
+        try:
+            publishing.read_keys(settings.policy_keys)
+        except ValueError as fault:
+            yield f"policy_keys: {fault}"
 
 
 def _accepts(hint: Any) -> str:
