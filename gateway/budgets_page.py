@@ -3,7 +3,7 @@
 Pure: the policy, the counters and the moment go in. Money is decimal USD in a text, everything else a whole number.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, get_args
 
 import msgspec
@@ -71,7 +71,7 @@ def _rows(quota: Quota, limit: int | None, counters: Mapping[str, Balance], now_
     each = [dimension for dimension in get_args(Dimension) if quota.scope.get(dimension) == EACH]
     found = {key: balance for key, balance in counters.items() if key == counter or key.startswith(f"{counter}|")}
     for key, balance in sorted(found.items(), key=_by_spent) or [(counter, Balance())]:
-        scope: dict[str, str] = {**quota.scope, **_values(key[len(counter) :], each)}
+        scope: dict[str, str] = {**quota.scope, **values_in(key[len(counter) :], each)}
         yield BudgetRow(
             quota.id,
             quota.unit,
@@ -91,7 +91,7 @@ def _by_spent(item: tuple[str, Balance]) -> tuple[int, str]:
     return -item[1].settled - item[1].held, item[0]
 
 
-def _values(suffix: str, dimensions: list[Dimension]) -> dict[str, str]:
+def values_in(suffix: str, dimensions: Sequence[Dimension]) -> dict[str, str]:
     """The values of a counter's name: `|user=zoe|tag=a` of the dimensions user and tag, in their order."""
     values: dict[str, str] = {}
     for dimension in reversed(dimensions):

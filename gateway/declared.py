@@ -20,7 +20,9 @@ def says(sentence: str) -> Meta:
 class Declared:
     """The fields of a struct, each `Annotated[str | int | Literal, …, says(…)]` with a default."""
 
-    def __init__(self, structure: type[msgspec.Struct]) -> None:
+    def __init__(self, structure: type[msgspec.Struct], secret: frozenset[str] = frozenset()) -> None:
+        """Values of `secret` fields stand in no message."""
+        self._secret = secret
         self._hints: dict[str, Any] = get_type_hints(structure, include_extras=True)
         self._defaults = structure()
 
@@ -33,6 +35,8 @@ class Declared:
             msgspec.convert(value, self._hints[name], strict=not prefix)
         except msgspec.ValidationError:
             accepts, default = _accepts(self._hints[name]), getattr(self._defaults, name)
+            if name in self._secret:
+                return f"is not {accepts}; set one, or remove it"
             return f"{value!r} is not {accepts}; set one, or remove it for the default {default!r}"
         return ""
 

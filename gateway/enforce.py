@@ -13,11 +13,12 @@ import msgspec
 
 from gateway import quota_words
 from gateway.cap import lower_cap
+from gateway.contract.policy import Policy
 from gateway.examine import Call
 from gateway.faults import Refusal
 from gateway.identify import Caller
 from gateway.kill_switch import KillSwitches, refusal_of
-from gateway.ledger.base import Hold, Ledger, Shortage, Unreachable
+from gateway.ledger.base import Crossed, Hold, Ledger, Shortage, Unreachable
 from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
 from gateway.quota_numbers import QuotaNumbers
@@ -122,23 +123,35 @@ _NEEDS_STORE = Refusal(
 class Enforcer:
     """The quotas in force and the ledger they are kept in. One per process."""
 
-    def __init__(self, ledger: Ledger, catalog: Callable[[], Catalog], thread: Executor, *, alone: bool) -> None:
-        """`alone`: no other process serves the same calls with a ledger of its own."""
+    def __init__(self, ledger: Ledger, catalog: Callable[[str], Catalog], thread: Executor, *, alone: bool) -> None:
+        """`catalog` has the prices for an organization; `alone`: no other process serves the same calls with a ledger
+        of its own.
+        """
         self.ledger = ledger
         self._alone = alone
         self._cardinality = Cardinality(ledger)
         self.numbers = QuotaNumbers()
         self._catalog = catalog
         self._thread = thread
+        # The counters that calls have touched, for whoever reports them, and who is told of thresholds.
+        self.touched: set[str] | None = None
+        self.heard: Callable[[Crossed], None] = lambda _crossed: None
         self._view: PolicyView | None = None
         self._table: QuotaTable
         self._kill_switches: KillSwitches
 
     def _follow(self, view: PolicyView) -> None:
         """Makes the quotas and kill switches of a policy ready when it comes into force."""
-        if self._view is not view:
-            self._view = view
-            self._table, self._kill_switches = QuotaTable(view.policy), KillSwitches(view.policy)
+        if self._view is view:
+            return
+        before, self._view = None if self._view is None else self._view.policy, view
+        after = view.policy
+        if before is None or not _same_quotas(before, after):
+            self._table = QuotaTable(after)
+        else:
+            self._table.forget_alike()
+        if before is None or before.kill_switches is not after.kill_switches:
+            self._kill_switches = KillSwitches(after)
 
     def table(self, view: PolicyView) -> QuotaTable:
         """The quotas of a policy."""
@@ -176,21 +189,22 @@ class Enforcer:
             if blocking is not None:
                 return quota_words.too_many_values(_counted(table, blocking, at_s))
             dues = tuple(due for due in dues if due not in unknown)
-        admission = self._bounded(table, dues, route, call, at_s, guaranteed=caller.key.mode == "guaranteed")
+        admission = self._bounded(table, dues, caller, route, call, at_s)
         if isinstance(admission, Refusal):
             return admission
         short = self._reserve(id, admission, at_s)
         return admission if short is None else Waiting(admission, short)
 
     def _bounded(
-        self, table: QuotaTable, dues: tuple[Due, ...], route: Route, call: Call, at_s: int, *, guaranteed: bool
+        self, table: QuotaTable, dues: tuple[Due, ...], caller: Caller, route: Route, call: Call, at_s: int
     ) -> Admission | Refusal:
         bounded = [due for due in dues if due.needs_bound]
         if not bounded:
             return Admission(table, dues)
-        worst = worst_case(call, route, self._catalog(), at_s)
+        worst = worst_case(call, route, self._catalog(caller.project.org_id), at_s)
         if not isinstance(worst, Unbounded):
             admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
+            guaranteed = caller.key.mode == "guaranteed"
             if worst.open_ended and not guaranteed and not self._ample(admission, at_s):
                 admission.pays_as_it_goes = True
                 admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
@@ -209,6 +223,8 @@ class Enforcer:
         return admission.table.holds(admission.dues, admission.most(admission.tokens_out), at_s)
 
     def _reserve(self, id: str, admission: Admission, at_s: int) -> Shortage | None:
+        if self.touched is not None:
+            self.touched.update(due.counter for due in admission.dues)
         return self.ledger.reserve(id, self._holds(admission, at_s))
 
     async def admit_waiting(
@@ -295,6 +311,8 @@ class Enforcer:
 
     def settle(self, id: str, admission: Admission, consumed: Consumed | None) -> tuple[dict[str, int], int]:
         """What every counter was charged, and the number of it; `consumed` None: the call was never sent."""
+        if self.touched is not None:
+            self.touched.update(due.counter for due in admission.dues)
         if consumed is None:
             return {}, self.ledger.settle(id, {})
         amounts = charged(admission.dues, self.ledger.held(id), consumed)
@@ -312,7 +330,14 @@ class Enforcer:
         if admission is None:
             self.ledger.reserve(id, ())
         amounts = charged_later(() if admission is None else admission.dues, before, consumed)
+        if self.touched is not None:
+            self.touched.update(amounts)
         return amounts, self.ledger.settle(id, amounts)
+
+    def told(self, crossed: Crossed) -> None:
+        """A threshold was reached, and is in the journal."""
+        self.numbers.told(crossed)
+        self.heard(crossed)
 
     def held(self, id: str) -> Mapping[str, int]:
         return self.ledger.held(id)
@@ -328,6 +353,10 @@ class Enforcer:
         if midstream:
             return quota_words.ran_out(counted, wanted=short.wanted, remaining=short.available)
         return quota_words.too_little(counted, wanted=short.wanted, remaining=short.available, now_s=at_s)
+
+
+def _same_quotas(before: Policy, after: Policy) -> bool:
+    return before.quotas is after.quotas and before.quota_overrides is after.quota_overrides
 
 
 def _extended(admission: Admission, tokens_seen: int) -> int:

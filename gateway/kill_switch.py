@@ -41,9 +41,12 @@ class _Switch(msgspec.Struct, frozen=True):
     row: KillSwitch
     allowed: frozenset[str]
     scope: tuple[tuple[_Values, str], ...]
+    everybodys: bool  # it names an upstream and no organization: not what an organization calls by the same name
 
     def ends(self, caller: Caller, route: Route, model: str) -> bool:
         if route.endpoint.name in self.allowed or caller.route in self.allowed:
+            return False
+        if self.everybodys and route.destination.upstream.org_id:
             return False
         return all(value in values(caller, route, model) for values, value in self.scope)
 
@@ -55,7 +58,12 @@ class KillSwitches:
 
     def __init__(self, policy: Policy) -> None:
         self._switches = tuple(
-            _Switch(row, frozenset(row.allow), tuple((_VALUES[name], value) for name, value in row.scope.items()))
+            _Switch(
+                row,
+                frozenset(row.allow),
+                tuple((_VALUES[name], value) for name, value in row.scope.items()),
+                "upstream" in row.scope and "org" not in row.scope,
+            )
             for row in policy.kill_switches
         )
 

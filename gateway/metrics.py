@@ -103,6 +103,47 @@ _ROWS = (
     Metric("lensai_policy_age_seconds", "gauge", (), "Time since that policy was loaded.", probed=True),
     Metric("lensai_policy_refused", "gauge", (), "1 while the file is bad and an older policy is served.", probed=True),
     Metric(
+        "lensai_policy_source",
+        "gauge",
+        ("source",),
+        "1 for what is served beside the file's policy: nothing (`file`), what a `control_plane` publishes, or what "
+        "one published to an earlier process (`disk`).",
+        probed=True,
+    ),
+    Metric(
+        "lensai_published_version", "gauge", (), "Version of what the control plane published, as served.", probed=True
+    ),
+    Metric(
+        "lensai_published_lag_seconds",
+        "gauge",
+        (),
+        "From when the control plane sent what was applied last to when it was in force, by both their clocks.",
+        probed=True,
+    ),
+    Metric(
+        "lensai_published_refused_total", "counter", (), "Items of the control plane that were refused.", probed=True
+    ),
+    Metric(
+        "lensai_published_waiting",
+        "gauge",
+        (),
+        "Items of the control plane that are not served because of others: something they name is missing, or the file "
+        "has the same.",
+        probed=True,
+    ),
+    Metric("lensai_control_plane_connected", "gauge", (), "1 while the control plane tells of changes.", probed=True),
+    Metric(
+        "lensai_control_plane_failures_total",
+        "counter",
+        ("what",),
+        "What failed with the control plane: an answer that broke off or never came (`answer`), one of whose lines was "
+        "not believed (`line`), a report that was not taken (`report`).",
+        probed=True,
+    ),
+    Metric(
+        "lensai_crossings_untold", "gauge", (), "Thresholds that the control plane has not heard of yet.", probed=True
+    ),
+    Metric(
         "lensai_quota_limit",
         "gauge",
         ("quota", "unit"),

@@ -73,7 +73,7 @@ class Pipeline:
         settings: Settings,
         gate: Gate,
         policy: PolicyHolder,
-        catalog: Callable[[], Catalog],
+        catalog: Callable[[str], Catalog],
         journal: Journal,
         claims: Claims,
         enforcer: Enforcer,
@@ -198,7 +198,7 @@ class Pipeline:
         plan, call = exchange.plan, exchange.call
         if exchange.admission is None or plan is None or call is None:
             return True
-        exchange.catalog = self._catalog()
+        exchange.catalog = self._catalog(plan.caller.project.org_id)
         at_s = self.now_ns() // 1_000_000_000
         asked = msgspec.structs.replace(call, model=model)
         admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
@@ -309,13 +309,15 @@ class Pipeline:
     def _judge_head(self, exchange: Exchange, now_s: int) -> Refusal | None:
         routes, view = self._routes, self._policy.current
         if routes.view is not view:
-            routes = self._routes = RouteTable(view)
+            routes = self._routes = routes.following(view)
         request = exchange.request
         exchange.dialect = routes.dialect(request)
         caller = identify(request, view, now_s)
         if isinstance(caller, Refusal):
             return caller
         exchange.caller = caller
+        if view.has_upstreams(caller.project.org_id):
+            exchange.dialect = routes.dialect(request, caller.project.org_id)
         route = routes.route(request, caller)
         if isinstance(route, Refusal):
             return route
@@ -331,7 +333,7 @@ class Pipeline:
             call = examine(exchange.request, plan.caller, plan.route, self.settings.body_bytes_max)
         if isinstance(call, Refusal):
             return call
-        exchange.call, exchange.catalog = call, self._catalog()
+        exchange.call, exchange.catalog = call, self._catalog(plan.caller.project.org_id)
         return admit(self._gate, journal_accepting=self._journal.accepting)
 
     def _hold(self, exchange: Exchange) -> Refusal | None:
@@ -339,13 +341,14 @@ class Pipeline:
         plan, call = exchange.plan, exchange.call
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
-        if self._enforcer.idle(plan.view):
+        view = self._policy.current  # that of now: a switch may have been thrown since the head came
+        if self._enforcer.idle(view):
             return None
-        killed = self._enforcer.killed(plan.view, plan.caller, plan.route, call)
+        killed = self._enforcer.killed(view, plan.caller, plan.route, call)
         if killed is not None:
             return killed
         at_s = exchange.request.arrived_ns // 1_000_000_000
-        admitted = self._enforcer.admit(exchange.id, plan.view, plan.caller, plan.route, call, at_s)
+        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, at_s)
         if isinstance(admitted, Refusal):
             return admitted
         if isinstance(admitted, Waiting):
@@ -456,7 +459,8 @@ class Pipeline:
 
     def _prices(self, exchange: Exchange) -> Catalog:
         """Those it was admitted at: what was held is of them, whatever the policy says by now."""
-        return exchange.catalog or self._catalog()
+        assert exchange.catalog is not None, "a call without its prices"
+        return exchange.catalog
 
     async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""
@@ -531,8 +535,8 @@ class Pipeline:
 
     def _tell_crossed(self) -> None:
         for crossed in self._enforcer.ledger.crossed():
-            self._enforcer.numbers.told(crossed)
             self._signal(crossed)
+            self._enforcer.told(crossed)
 
     def _signal(self, crossed: Crossed) -> None:
         """Tells whom it concerns, once: in the journal, in the log and by a number."""

@@ -2,17 +2,29 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from gateway import proxy as proxies
 from gateway import quota_rules
-from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
+from gateway.contract.policy import (
+    Credential,
+    Key,
+    KillSwitch,
+    Policy,
+    PriceOverride,
+    Project,
+    Quota,
+    QuotaOverride,
+    Upstream,
+)
 from gateway.endpoints import ENDPOINT_NAMES
 from gateway.problems import Fields, Path, Problem, listed, missing, name_faults
 from gateway.providers import PROVIDERS
 from gateway.wire.headers import CREDENTIAL_SLOTS, HOP_BY_HOP, OWN_PREFIX
 from pricing.overrides import Override
+
+Row = Project | Credential | Key | Upstream | PriceOverride | Quota | QuotaOverride | KillSwitch
 
 # What a request's first path segment may be without naming an upstream: /k/<token>/… and a bare /v1/….
 RESERVED_NAMES = frozenset(("k", "v1"))
@@ -33,12 +45,22 @@ _SECRET = re.compile(r"[!-~]+")
 _FORBIDDEN_HEADERS = HOP_BY_HOP | CREDENTIAL_SLOTS | {b"host", b"content-length", b"content-encoding", b"expect"}
 
 
+class _Anything(frozenset[str]):
+    """Every name there may be."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
 class _Names(NamedTuple):
     """What rows may refer to."""
 
     projects: frozenset[str]
     upstreams: frozenset[str]
-    credentials: dict[str, Credential]
+    credentials: Mapping[str, Credential]
+
+
+_ANYTHING = _Names(_Anything(), _Anything(), {})
 
 
 def problems(policy: Policy) -> Iterator[Problem]:
@@ -63,6 +85,39 @@ def problems(policy: Policy) -> Iterator[Problem]:
         for field, message in fields:
             yield (*path, field) if field else path, message
     yield from quota_rules.problems(policy)
+
+
+def faults_alone(row: Row) -> Fields:
+    """What is wrong with a row that was published, whatever it refers to; files of this machine are not its to name."""
+    match row:
+        case Project():
+            yield from _project(row)
+        case Credential():
+            yield from _credential(row)
+        case Key():
+            yield from _key(row, _ANYTHING)
+        case Upstream():
+            ids = (row.credential_id, row.proxy_credential_id)
+            stand_ins = {id: Credential(id, "stand:in") for id in ids if id}
+            yield from _upstream(row, _ANYTHING._replace(credentials=stand_ins))
+            for field in ("ca_file", "client_cert_file", "client_key_file", "proxy_ca_file"):
+                if getattr(row, field):
+                    yield field, "names a file of the gateway's machine, which only its own lensai.toml may"
+        case PriceOverride():
+            yield from _price(row, _ANYTHING)
+        case _:
+            yield from quota_rules.faults_alone(row)
+
+
+def upstream_faults(upstream: Upstream, credentials: Mapping[str, Credential]) -> Fields:
+    """What an upstream that is good alone lacks among the credentials there are."""
+    if upstream.credential_id and upstream.credential_id not in credentials:
+        yield "credential_id", "there is no such credential"
+    id = upstream.proxy_credential_id
+    if id and id not in credentials:
+        yield "proxy_credential_id", "there is no such credential"
+    elif id and (fault := proxies.credential_fault(credentials[id].secret)):
+        yield "proxy_credential_id", f"the secret of {id!r} {fault}"
 
 
 def _twice(table: str, names: Iterable[str]) -> Iterator[Problem]:
@@ -98,6 +153,8 @@ def _upstream(upstream: Upstream, names: _Names) -> Fields:
     yield from name_faults("", upstream.name)
     if upstream.name in RESERVED_NAMES:
         yield "", f"{upstream.name!r} means something else as the start of a path; choose another name"
+    if upstream.org_id:
+        yield from name_faults("org_id", upstream.org_id)
     if upstream.provider not in PROVIDERS:
         yield "provider", f"unknown {upstream.provider!r}; use one of {listed(PROVIDERS)}"
     yield from _address(upstream)
@@ -221,6 +278,8 @@ def _key(key: Key, names: _Names) -> Fields:
 
 
 def _price(price: PriceOverride, names: _Names) -> Fields:
+    if price.org_id:
+        yield from name_faults("org_id", price.org_id)
     if price.upstream != "*" and price.upstream not in names.upstreams:
         yield "upstream", missing("upstreams", price.upstream, names.upstreams)
     try:

@@ -21,7 +21,7 @@ def replace(path: Path, content: bytes) -> None:
     target = path.resolve()
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     try:
-        with open(draft, "wb", opener=_owner_only) as file:
+        with open(draft, "wb", opener=owner_only) as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
@@ -33,11 +33,12 @@ def replace(path: Path, content: bytes) -> None:
 
 def append(path: Path, content: bytes) -> None:
     """Adds to a file, which is created if it is missing. Raises OSError."""
-    with open(path, "ab", opener=_owner_only) as file:
+    with open(path, "ab", opener=owner_only) as file:
         file.write(content)
 
 
-def _owner_only(path: str, flags: int) -> int:
+def owner_only(path: str, flags: int) -> int:
+    """Opens a file, for its owner alone where it was not there; an `opener` of open()."""
     return os.open(path, flags, OWNER_ONLY_FILE)
 
 

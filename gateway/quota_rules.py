@@ -36,6 +36,7 @@ class _Known(NamedTuple):
 
 
 _Names = dict[Dimension, _Known]
+_PROVIDERS: _Names = {"provider": _Known("the table of providers", frozenset(PROVIDERS))}
 
 
 def problems(policy: Policy) -> Iterator[Problem]:
@@ -55,6 +56,17 @@ def problems(policy: Policy) -> Iterator[Problem]:
             if id in seen:
                 yield (table, index, id_field), f"another row of {table} has the same; keep one"
             seen.add(id)
+
+
+def faults_alone(row: Quota | QuotaOverride | KillSwitch) -> Fields:
+    """What is wrong with a row, whomever its scope names: one that names nobody touches nobody."""
+    match row:
+        case Quota():
+            yield from _quota(row, _PROVIDERS)
+        case QuotaOverride():
+            yield from _override(row, {row.quota_id: ""})
+        case KillSwitch():
+            yield from _switch(row, _PROVIDERS)
 
 
 def _names(policy: Policy) -> _Names:

@@ -82,15 +82,17 @@ class QuotaTable:
 
     def __init__(self, policy: Policy) -> None:
         self._overrides = {override.quota_id: override for override in policy.quota_overrides}
-        everywhere = [_Ready(quota) for quota in policy.quotas if quota.scope.get("project", "*") == "*"]
-        self._elsewhere = everywhere
-        self._by_project = {
-            project.id: [
-                *everywhere,
-                *(_Ready(quota) for quota in policy.quotas if quota.scope.get("project", "*") == project.id),
-            ]
-            for project in policy.projects
-        }
+        self._everybodys: list[_Ready] = []
+        self._by_org: dict[str, list[_Ready]] = {}
+        self._by_project: dict[str, list[_Ready]] = {}
+        for quota in policy.quotas:
+            org_id, project_id = quota.scope.get("org", "*"), quota.scope.get("project", "*")
+            if project_id != "*":
+                self._by_project.setdefault(project_id, []).append(_Ready(quota))
+            elif org_id != "*":
+                self._by_org.setdefault(org_id, []).append(_Ready(quota))
+            else:
+                self._everybodys.append(_Ready(quota))
         self.quotas: Mapping[str, Quota] = {quota.id: quota for quota in policy.quotas}
         self._found: dict[tuple[object, ...], _Found] = {}
 
@@ -111,10 +113,22 @@ class QuotaTable:
             self._found[alike] = found
         return found.dues
 
+    def forget_alike(self) -> None:
+        """Something that a call is has another meaning now: a key, a project or an upstream is not what it was."""
+        self._found.clear()
+
     def _find(self, caller: Caller, route: Route, call: Call, at_s: int) -> _Found:
-        quotas = self._by_project.get(caller.project.id, self._elsewhere)
+        project = caller.project
         values = _values(caller, route, call)
-        dues = tuple(due for ready in quotas for due in _due(ready, values, at_s))
+        own = (*self._by_org.get(project.org_id, ()), *self._by_project.get(project.id, ()))
+        # What an organization calls by a name is not the upstream that everybody's quotas name so.
+        of_everybody = values.copy()
+        if route.destination.upstream.org_id:
+            of_everybody["upstream"] = ()
+        dues = (
+            *(due for ready in self._everybodys for due in _due(ready, of_everybody, at_s)),
+            *(due for ready in own for due in _due(ready, values, at_s)),
+        )
         # A quota that is not due now is not due later: its scope, not its window, says so.
         starts_at_s = max((due.period.starts_at_s for due in dues), default=0)
         return _Found(dues, starts_at_s, min((due.period.ends_at_s for due in dues), default=NEVER_S))

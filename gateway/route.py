@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from gateway.contract.policy import Policy, Upstream
+from gateway.contract.policy import Upstream
 from gateway.endpoints import WEBSOCKET, Dialect, Endpoint
 from gateway.faults import Refusal
 from gateway.identify import QUERY_KEY, Caller
@@ -54,7 +54,7 @@ class Origin(msgspec.Struct, frozen=True, cache_hash=True, gc=False):
 
 
 class Destination(msgspec.Struct, frozen=True, gc=False):
-    """An upstream of the policy made ready, once per policy."""
+    """An upstream of the policy made ready, once for as long as it does not change."""
 
     upstream: Upstream
     provider: Provider
@@ -63,7 +63,6 @@ class Destination(msgspec.Struct, frozen=True, gc=False):
     secret: bytes  # b"": none in the policy
     secrets: tuple[bytes, ...]  # the parts of it that nobody may see
     signer: Signer | None  # signs with the secret instead of sending it
-    shared: bool  # keys of several projects are served with the same secret
     extra: tuple[tuple[bytes, bytes], ...]
 
 
@@ -100,26 +99,30 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
 
 
 class RouteTable:
-    """The upstreams of one PolicyView, made ready. Replaced whole with it."""
+    """The upstreams of one PolicyView, each made ready when it is first asked for."""
 
     def __init__(self, view: PolicyView) -> None:
         self.view = view
-        self._upstreams = {upstream.name: upstream for upstream in view.policy.upstreams}
-        self._secrets = {credential.id: credential.secret for credential in view.policy.credentials}
-        self._shared = _shared_credentials(view.policy)
-        self._ready = {
-            name: self._made_ready(upstream, upstream.origin)
-            for name, upstream in self._upstreams.items()
-            if _RESOURCE not in upstream.origin
-        }
+        self._ready: dict[tuple[str, str], Destination] = {}  # by organization, "" for everybody, and name
 
-    def dialect(self, request: Request) -> Dialect:
-        """Whose error shape the caller of a request expects; OpenAI's where its target says nothing."""
+    def following(self, view: PolicyView) -> "RouteTable":
+        """The table of a view that comes after; what is ready stays ready where no upstream and no secret changed."""
+        table = RouteTable(view)
+        before, after = self.view.policy, view.policy
+        if before.upstreams is after.upstreams and before.credentials is after.credentials:
+            table._ready = self._ready
+        return table
+
+    def dialect(self, request: Request, org_id: str = "") -> Dialect:
+        """Whose error shape the caller of a request expects; OpenAI's where its target says nothing.
+
+        `org_id` is the caller's; empty while it is not known, and then no organization's own upstream is.
+        """
         path = request.target.partition(b"?")[0].decode("latin-1")
         if path.startswith("/k/"):
             path = "/" + path[3:].partition("/")[2]
         name, rest = _split(path)
-        upstream = self._upstreams.get(name)
+        upstream = self.view.upstream(name, org_id)
         if upstream is None:
             return "openai"
         provider = PROVIDERS[upstream.provider]
@@ -129,12 +132,17 @@ class RouteTable:
     def route(self, request: Request, caller: Caller) -> Route | Refusal:
         """The route of a request, or why there is none: 404, 403 or 401."""
         name, rest = _split(caller.path)
-        destination = self._ready.get(name)
-        if destination is None:
-            found = self._with_resource(name, rest)
+        upstream = self.view.upstream(name, caller.project.org_id)
+        if upstream is None:
+            known = ", ".join(sorted(self.view.upstream_names(caller.project.org_id)))
+            return Refusal("unknown_upstream", f"The path must begin with an upstream's name; known are: {known}")
+        if _RESOURCE in upstream.origin:
+            found = self._with_resource(upstream, rest)
             if isinstance(found, Refusal):
                 return found
             destination, rest = found
+        else:
+            destination = self._ready.get((upstream.org_id, name)) or self._remembered(upstream)
         if caller.key.upstreams is not None and name not in caller.key.upstreams:
             return Refusal("key_scope", f"This key may not use the upstream {name!r}")
         rest = _below(destination.upstream, rest)
@@ -149,7 +157,7 @@ class RouteTable:
         credential = _credential(caller, destination)
         if isinstance(credential, Refusal):
             return credential
-        if endpoint.lists and credential is not None and destination.shared:
+        if endpoint.lists and credential is not None and self._shares(destination.upstream):
             return Refusal(
                 "shared_credential",
                 f"The credential of {name!r} serves several projects, and this would list what all of them stored:"
@@ -162,35 +170,42 @@ class RouteTable:
             return Route(destination, endpoint, target, unquote(model), None, credential)
         return Route(destination, endpoint, target, unquote(model), credential)
 
-    def _with_resource(self, name: str, rest: str) -> tuple[Destination, str] | Refusal:
+    def _shares(self, upstream: Upstream) -> bool:
+        """Whether what one project stored would be listed to another."""
+        return not upstream.lists_shared and self.view.serves_several(upstream)
+
+    def _remembered(self, upstream: Upstream) -> Destination:
+        ready = self._ready[upstream.org_id, upstream.name] = self._made_ready(upstream, upstream.origin)
+        return ready
+
+    def _with_resource(self, upstream: Upstream, rest: str) -> tuple[Destination, str] | Refusal:
         """An upstream whose origin holds {resource}, which is the path's next segment: `/azure/<resource>/openai/…`."""
-        upstream = self._upstreams.get(name)
-        if upstream is None:
-            known = ", ".join(sorted(self._upstreams))
-            return Refusal("unknown_upstream", f"The path must begin with an upstream's name; known are: {known}")
         resource, slash, after = rest[1:].partition("/")
         allowed = resource in upstream.resources or "*" in upstream.resources
         if not allowed or not _DNS_LABEL.fullmatch(resource):
-            message = f"{_shown(resource)!r} is not among the resources of the upstream {name!r}"
+            message = f"{_shown(resource)!r} is not among the resources of the upstream {upstream.name!r}"
             return Refusal("resource_not_allowed", message)
         return self._made_ready(upstream, upstream.origin.replace(_RESOURCE, resource)), slash + after
 
     def _made_ready(self, upstream: Upstream, origin: str) -> Destination:
         provider = PROVIDERS[upstream.provider]
-        secret = self._secrets.get(upstream.credential_id, "")
+        secret = self._secret(upstream.credential_id)
         signer = Signer.of(secret, upstream.region) if provider.signs else None
         hidden = (secret,) if signer is None else (signer.secret_key, signer.session_token or "")
         return Destination(
             upstream=upstream,
             provider=provider,
-            origin=_origin(upstream, origin, self._secrets),
+            origin=_origin(upstream, origin, self._secret(upstream.proxy_credential_id)),
             host=urlsplit(origin).netloc.encode("ascii"),
             secret=secret.encode(),
             secrets=tuple(part.encode() for part in hidden if len(part) >= SECRET_BYTES_MIN),
             signer=signer,
-            shared=upstream.credential_id in self._shared and not upstream.lists_shared,
             extra=tuple((name.encode("ascii"), value.encode("latin-1")) for name, value in upstream.headers),
         )
+
+    def _secret(self, credential_id: str) -> str:
+        credential = self.view.credentials.get(credential_id)
+        return "" if credential is None else credential.secret
 
 
 def _shown(path: str) -> str:
@@ -210,19 +225,6 @@ def _below(upstream: Upstream, rest: str) -> str:
     return rest.removeprefix(upstream.base_path) if rest.startswith(upstream.base_path + "/") else rest
 
 
-def _shared_credentials(policy: Policy) -> frozenset[str]:
-    """The credentials that the keys of more than one project are served with."""
-    everywhere = {key.project_id for key in policy.keys if key.upstreams is None}
-    projects = {upstream.name: everywhere.copy() for upstream in policy.upstreams}
-    for key in policy.keys:
-        for name in key.upstreams or ():
-            projects[name].add(key.project_id)
-    served: dict[str, set[str]] = {}
-    for upstream in policy.upstreams:
-        served.setdefault(upstream.credential_id, set()).update(projects[upstream.name])
-    return frozenset(credential for credential, found in served.items() if len(found) > 1)
-
-
 def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes] | Signer | Refusal | None:
     """What stands in for the caller's credential; None: the caller's own, which is the provider's, passes through."""
     client_brought_one = caller.by_path and (caller.slot or QUERY_KEY.search(caller.query))
@@ -240,7 +242,7 @@ def _credential(caller: Caller, destination: Destination) -> tuple[bytes, bytes]
     return slot, b"Bearer " + destination.secret if slot == b"authorization" else destination.secret
 
 
-def _origin(upstream: Upstream, origin: str, secrets: dict[str, str]) -> Origin:
+def _origin(upstream: Upstream, origin: str, proxy_credential: str) -> Origin:
     parts = urlsplit(origin)
     assert parts.hostname is not None, "the policy checks origins"
     direct = upstream.proxy == DIRECT
@@ -255,13 +257,12 @@ def _origin(upstream: Upstream, origin: str, secrets: dict[str, str]) -> Origin:
             key_file=upstream.client_key_file,
             files_sha256=upstream.files_sha256,
         ),
-        _proxy(upstream, secrets) if upstream.proxy and not direct else None,
+        _proxy(upstream, proxy_credential) if upstream.proxy and not direct else None,
         direct,
         upstream.connect_timeout_ms,
         upstream.connections_max,
     )
 
 
-def _proxy(upstream: Upstream, secrets: dict[str, str]) -> Proxy:
-    credential = secrets.get(upstream.proxy_credential_id, "")
+def _proxy(upstream: Upstream, credential: str) -> Proxy:
     return read_proxy(upstream.proxy, credential, upstream.proxy_ca_file, upstream.files_sha256)

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import uvloop
 
@@ -26,6 +26,7 @@ from gateway.claims import Claims
 from gateway.connect import Connector, LookUp, look_up, outbound
 from gateway.connection import ClientConnection
 from gateway.contract.record import decode_record
+from gateway.crossings import Crossings, TellingBooks
 from gateway.descriptors import make_room
 from gateway.enforce import Enforcer
 from gateway.faults import GatewayFault, Refusal
@@ -40,13 +41,18 @@ from gateway.ledger.redis import RedisStore
 from gateway.logs import RequestLog, logger
 from gateway.pipeline import CLOCK, Clock, Pipeline
 from gateway.policy import PolicyHolder
+from gateway.price_lists import PriceLists
+from gateway.published_file import PublishedFile
+from gateway.report import Sources
 from gateway.settings import Settings, config_path
 from gateway.summarize import resolve_open
 from gateway.telemetry import Probe, Telemetry
 from gateway.upstream import Upstreams
 from gateway.wire.headers import request_reader
 from pricing.catalog import Catalog
-from pricing.overrides import Override
+
+if TYPE_CHECKING:
+    from gateway.link import Link
 
 # Deadlines, idle connections, the policy file and the journal's age are looked at this often: one timer for all.
 SWEEP_S = 0.1
@@ -89,17 +95,21 @@ class Server:
         self._connections: set[ClientConnection] = set()
         self._unswept: list[ClientConnection] = []
         data_dir = Path(settings.data_dir)
-        self._policy = PolicyHolder(config_path(environ), data_dir, environ, poll_ms=settings.policy_poll_ms)
+        kept = self._published_file = PublishedFile(data_dir, worker) if settings.control_plane_url else None
+        poll_ms = settings.policy_poll_ms
+        self._policy = PolicyHolder(config_path(environ), data_dir, environ, poll_ms=poll_ms, published=kept)
         self._policy_loaded_s = time.monotonic()
-        self._list_prices = Catalog.load()
-        self._catalog = self._priced()
+        self._kill_switches = self._policy.current.policy.kill_switches
+        self._prices = PriceLists(Catalog.load(), self._policy.current)
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
         self._claims = Claims(data_dir)
         self._store = (
             RedisStore(settings.ledger_url, replicas=settings.ledger_replicas) if settings.ledger_url else None
         )
         self._books = _books(settings, self._store, self._now_s)
-        self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, self._books)
+        self._crossings = Crossings(self._now_s)
+        books = TellingBooks(self._books, self._crossings) if settings.control_plane_url else self._books
+        self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, books)
         self.ledger = self._books.ledger
         self._synced_s = time.monotonic()
         self._gate = Gate(settings.inflight_max)
@@ -107,19 +117,30 @@ class Server:
         # One: what it loads to count tokens exactly is loaded once.
         self._bounding = ThreadPoolExecutor(1, "bounding")
         self._background = Background(logger)
-        self._enforcer = Enforcer(
-            self.ledger, lambda: self._catalog, self._bounding, alone=self._store is not None or settings.workers == 1
-        )
+        alone = self._store is not None or settings.workers == 1
+        self._enforcer = Enforcer(self.ledger, self._prices.of, self._bounding, alone=alone)
+        self._link = self._linked() if settings.control_plane_url else None
         self._telemetry = Telemetry(self._probes())
+        self._telemetry.keys_used = None if self._link is None else {}
         self._connector = Connector(
             self._loop, timeout_ms=settings.connect_timeout_ms, outbound=outbound(settings), look_up=look_up
         )
         self._upstreams = self._pools()
-        self._pipeline = Pipeline(
-            settings=settings,
+        self._pipeline = self._made_pipeline()
+        self.open = self._pipeline.open
+        self.begin = self._pipeline.begin
+        self.refused_unread = self._pipeline.refused_unread
+        self.loop_time = self._loop.time
+        self.now_ns = self._clock.now_ns
+        self.monotonic_ns = self._clock.monotonic_ns
+        self._stop = asyncio.Event()
+
+    def _made_pipeline(self) -> Pipeline:
+        return Pipeline(
+            settings=self.settings,
             gate=self._gate,
             policy=self._policy,
-            catalog=lambda: self._catalog,
+            catalog=self._prices.of,
             journal=self._journal,
             claims=self._claims,
             enforcer=self._enforcer,
@@ -130,13 +151,6 @@ class Server:
             request_log=RequestLog(time.monotonic),
             clock=self._clock,
         )
-        self.open = self._pipeline.open
-        self.begin = self._pipeline.begin
-        self.refused_unread = self._pipeline.refused_unread
-        self.loop_time = self._loop.time
-        self.now_ns = self._clock.now_ns
-        self.monotonic_ns = self._clock.monotonic_ns
-        self._stop = asyncio.Event()
 
     # -- for the connections
 
@@ -175,17 +189,26 @@ class Server:
         self._heartbeat.start(self._loop)
         syncing = self._background.spawn(self._sync(), "journal_sync")
         leasing = self._background.spawn(self._lease(), "leases") if self._store is not None else None
+        linking = (
+            []
+            if self._link is None
+            else [self._background.spawn(run(), name) for name, run in self._link.tasks.items()]
+        )
         self._sweep()
         try:
             await self._serve()
         finally:
             self._sweep_timer.cancel()
             syncing.cancel()
-            if leasing is not None:
-                leasing.cancel()
+            for task in (*linking, *([] if leasing is None else [leasing])):
+                task.cancel()
             self._heartbeat.stop()
             await self._background.join()
+            if self._link is not None:
+                await self._link.close()
             await self._give_back()
+            if self._published_file is not None:
+                await self._loop.run_in_executor(None, self._published_file.close)
             self._claims.close()
             if left := self._journal.close(time.monotonic_ns()):
                 logger.error("journal_left_unwritten", extra={"frames": left})
@@ -331,17 +354,42 @@ class Server:
 
     def _policy_swapped(self) -> None:
         self._policy_loaded_s = time.monotonic()
-        self._catalog = self._priced()
-        self._pipeline.policy_swapped()
+        view = self._policy.current
+        self._prices.follow(view)
+        if view.policy.kill_switches is not self._kill_switches:
+            self._kill_switches = view.policy.kill_switches
+            self._pipeline.policy_swapped()
 
-    def _priced(self) -> Catalog:
-        """The catalog under the policy's overrides, whose scope is the upstream's name."""
-        return self._list_prices.with_overrides(
-            [
-                Override(row.upstream, row.model, row.rates, row.multiplier, row.starts_at_s, row.ends_at_s)
-                for row in self._policy.current.policy.price_overrides
-            ]
+    def _linked(self) -> "Link":
+        """The control plane, and what this worker tells it."""
+        from gateway.link import Link  # with an HTTP client that nobody else needs
+
+        self._enforcer.touched = set(self.ledger.counters())  # an earlier start may have left some untold
+        self._enforcer.heard = self._crossings.add
+        sources = Sources(
+            self._policy,
+            self.ledger,
+            self._touched,
+            self._keys_used,
+            self._crossings,
+            lambda: self._gate.inflight,
         )
+        return Link(
+            self.settings,
+            self._journal.node_id,
+            sources,
+            self._policy_swapped,
+            shared=self._store is not None,
+            now_ms=lambda: self._clock.now_ns() // 1_000_000,
+        )
+
+    def _touched(self) -> set[str]:
+        touched, self._enforcer.touched = self._enforcer.touched, set()
+        return touched or set()
+
+    def _keys_used(self) -> Mapping[str, int]:
+        used, self._telemetry.keys_used = self._telemetry.keys_used, {}
+        return used or {}
 
     # -- what is told of it
 
@@ -352,7 +400,9 @@ class Server:
             reasons["server"] = "draining" if self._gate.draining else "starting"
         if not self._journal.accepting:
             reasons["journal"] = self._journal.fault
-        if not self._policy.current.policy.keys:
+        if self._link is not None and self._policy.published is None:
+            reasons["control_plane"] = f"no policy has come yet: {self._link.subscriber.problem or 'connecting'}"
+        elif self._link is None and not self._policy.current.callers.by_digest:
             reasons["policy"] = "no keys: `lensai keys create` makes one"
         return reasons
 
@@ -372,7 +422,9 @@ class Server:
             "lensai_policy_version": lambda: policy.current.policy.version,
             "lensai_policy_age_seconds": lambda: time.monotonic() - self._policy_loaded_s,
             "lensai_policy_refused": lambda: bool(policy.problem),
+            "lensai_policy_source": lambda: {(policy.source,): 1},
             "lensai_event_loop_lag_seconds": self._heartbeat.lag_s,
+            **({} if self._link is None else self._link.probes()),
             **self._enforcer.numbers.probes(lambda: policy.current.policy, self._counters, self._now_s),
         }
 

@@ -47,8 +47,7 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     context = reading.context
     if reading.service_tier:
         context = (("service_tier", reading.service_tier), *context)
-    # Providers' ids are unique among their own.
-    work_id = f"{destination.provider.name}:{reading.work_id}" if reading.work_id else ""
+    work_id = _work_id(reading.work_id, destination)
     if not reading.lines:
         provenance = "deferred" if reading.provenance == "deferred" else "unknown"
         tier = reading.service_tier or ""
@@ -81,6 +80,14 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
         flags,
         work_id,
     )
+
+
+def _work_id(id: str | None, destination: Destination) -> str:
+    """Providers' ids are unique among their own; but an organization's upstream may be anybody and tell anything."""
+    if not id:
+        return ""
+    org_id = destination.upstream.org_id
+    return f"{org_id}/{destination.provider.name}:{id}" if org_id else f"{destination.provider.name}:{id}"
 
 
 def _find(

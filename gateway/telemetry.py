@@ -62,9 +62,13 @@ class Telemetry(Collector):
         self._upstream_errors: _Samples = Counter()
         self._refusals: _Samples = Counter()
         self._unpriced: _Samples = Counter()
+        # Key -> when it was last used, seconds since the epoch; for whoever reports it.
+        self.keys_used: dict[str, int] | None = None
 
     def observe(self, record: Record) -> None:
         """Counts one ended call."""
+        if self.keys_used is not None and record.key_id:
+            self.keys_used[record.key_id] = record.ts_ns // 1_000_000_000
         cell_id = (
             record.project_id, record.provider, record.model, record.endpoint,
             record.outcome, record.status, record.provenance,

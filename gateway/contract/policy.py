@@ -1,7 +1,7 @@
 """Owns Policy: everything a gateway must know to serve — keys, projects, upstreams, prices, modes.
 
-One immutable value, swapped whole. A TOML file compiles to it today; the control plane publishes the
-same structure, msgspec-encoded. Secrets are in `Credential` alone and never in a repr.
+A TOML file compiles to it whole; a control plane publishes the same rows one by one (publishing.py). Secrets are in
+`Credential` alone and never in a repr.
 """
 
 from typing import Literal
@@ -16,13 +16,13 @@ Action = Literal["block", "alert"]
 Dimension = Literal["org", "project", "key", "user", "team", "model", "provider", "upstream", "route", "tag"]
 
 
-class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Project(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     id: str
     name: str = ""
     org_id: str = "default"
 
 
-class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     """A caller's key. Only its SHA-256 is held; `prefix` is what people recognise it by."""
 
     id: str
@@ -80,7 +80,7 @@ class Upstream(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     region: str = ""  # for which AWS requests are signed
     lists_shared: bool = False  # projects that share the credential may list each other's files and batches
     connections_max: int | None = None  # None: the setting upstream_connections_max
-    org_id: str = ""  # whose it is alone; "" serves every organization that has none of this name
+    org_id: str = ""  # whose keys alone find it, before another of that name; empty is everybody's
 
 
 class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -92,7 +92,7 @@ class PriceOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     multiplier: str = ""  # instead of rates: "0.85" is 15 % off the catalog's price
     starts_at_s: int | None = None
     ends_at_s: int | None = None
-    org_id: str = ""  # for whose calls it holds; "" is everybody's
+    org_id: str = ""  # whose calls alone it is for; empty is everybody's
 
 
 class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -112,6 +112,7 @@ class Journal:
     segments_sealed = 0
     write_failures = 0
     sync_failures = 0
+    node_id = ""  # of the directory, the same after a restart
     recovery: Recovery
 
     def __init__(
@@ -181,6 +182,7 @@ class Journal:
                 books=books or NoBooks(),
                 disk=disk,
             )
+            journal.node_id = node_id
             journal._recover(now_ns, resolve)
         except BaseException:
             os.close(held)

@@ -43,6 +43,29 @@ def period(window: Window, time_zone: str, at_s: int) -> Period:
             return _of_the_calendar(f"{day:%Y-%m}", first, (first + timedelta(days=32)).replace(day=1))
 
 
+def period_named(window: Window, time_zone: str, name: str) -> Period | None:
+    """The period of a window that bears a name; None where none does."""
+    if name == "total":
+        return Period("total", 0, NEVER_S) if window == "total" else None
+    zone = ZoneInfo(time_zone)
+    try:
+        match window:
+            case "minute":
+                begins = datetime.strptime(name, "%Y-%m-%dT%H:%M%z")
+            case "hour":
+                begins = datetime.strptime(name, "%Y-%m-%dT%H%z")
+            case "day":
+                begins = datetime.strptime(name, "%Y-%m-%d").replace(tzinfo=zone)
+            case "week":
+                begins = datetime.strptime(f"{name}-1", "%G-W%V-%u").replace(tzinfo=zone)
+            case _:
+                begins = datetime.strptime(name, "%Y-%m").replace(tzinfo=zone)
+        found = period(window, time_zone, _seconds(begins))
+    except (ValueError, OverflowError):
+        return None
+    return found if found.name == name else None
+
+
 def _of_the_clock(window: Window, local: datetime, at_s: int) -> Period:
     """A minute or an hour: of constant length, and begun where the local clock shows a whole one."""
     length_s = 60 if window == "minute" else 3600

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "gateway.quota_words": ("gateway.contract.policy", "gateway.faults", "pricing.money"),
     "gateway.request": ("gateway.wire",),
     "gateway.declared": (),
-    "gateway.settings": ("gateway.declared", "gateway.proxy", "gateway.toml_text"),
+    "gateway.settings": ("gateway.contract.publishing", "gateway.declared", "gateway.proxy", "gateway.toml_text"),
     "gateway.toml_text": (),
     "gateway.proxy": (),
     "gateway.tls_files": (),
@@ -56,9 +56,16 @@ MAY_IMPORT = {
         "gateway.contract.policy", "gateway.policy_rules", "gateway.providers", "gateway.quota_rules",
         "gateway.quota_toml", "gateway.tls_files", "gateway.toml_text",
     ),
-    "gateway.policy": (
-        "gateway.contract.policy", "gateway.policy_rules", "gateway.policy_toml", "gateway.private_file",
+    "gateway.callers": ("gateway.contract.policy",),
+    "gateway.published": ("gateway.callers", "gateway.contract", "gateway.policy_rules"),
+    "gateway.published_file": (
+        "gateway.contract.publishing", "gateway.journal.frame", "gateway.private_file", "gateway.published",
     ),
+    "gateway.policy": (
+        "gateway.callers", "gateway.contract", "gateway.policy_rules", "gateway.policy_toml", "gateway.private_file",
+        "gateway.published", "gateway.published_file",
+    ),
+    "gateway.price_lists": ("gateway.contract.policy", "gateway.policy", "pricing"),
     # The request path.
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     # What a call can cost at most, between examine and admit.
@@ -80,6 +87,20 @@ MAY_IMPORT = {
         "gateway.contract.record", "gateway.faults", "gateway.journal.checkpoint", "gateway.journal.disk",
         "gateway.journal.frame", "gateway.ledger",
     ),
+    # Beside the request path: what a control plane publishes, and what it is told.
+    "gateway.feed": ("gateway.contract.publishing",),
+    "gateway.subscribe": (
+        "gateway.contract.publishing", "gateway.faults", "gateway.feed", "gateway.policy", "gateway.settings",
+    ),
+    "gateway.crossings": (
+        "gateway.journal.disk", "gateway.journal.frame", "gateway.journal.writer", "gateway.ledger.base",
+        "gateway.private_file",
+    ),
+    "gateway.report": (
+        "gateway.budgets_page", "gateway.contract", "gateway.crossings", "gateway.ledger.base",
+        "gateway.ledger.window", "gateway.policy", "gateway.quota_rules",
+    ),
+    "gateway.link": ("gateway.report", "gateway.settings", "gateway.subscribe", "gateway.telemetry"),
     "gateway.tap": VALUES,
     "gateway.examine_socket": (*VALUES, *STAGES[:3]),
     "gateway.session_tap": (*VALUES, "gateway.examine_socket"),
@@ -117,7 +138,7 @@ ROOTS = ("gateway.__main__", "gateway.cli", "gateway.server")
 SANS_IO = frozenset({"asyncio", "time", "os", "socket", "threading", "subprocess"})
 NEVER_IMPORTS = {
     "gateway.wire": SANS_IO, "gateway.metering": SANS_IO, "gateway.bounds": SANS_IO, "gateway.worst_case": SANS_IO,
-    "pricing": SANS_IO,
+    "gateway.feed": SANS_IO, "gateway.published": SANS_IO, "pricing": SANS_IO,
 }  # fmt: skip
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
@@ -128,7 +149,7 @@ ONLY_HOME = {
     "genai_prices": ("pricing",),
     "botocore": ("gateway.signing",),
     "redis": ("gateway.ledger.redis",),
-    "httpx": ("control_plane",),
+    "httpx": ("control_plane", "gateway.subscribe"),
     "aiohttp": (),
     "requests": (),
     "duckdb": ("control_plane.lake",),

@@ -475,7 +475,7 @@ async def test_a_wrong_credential_is_said_to_be_wrong_and_shown_nowhere(tmp_path
         assert (record.outcome, record.refusal_code) == ("upstream_error", "upstream_unreachable")
         assert record.cost_nanousd == 0  # it was never sent
         shown = said + caplog.text + repr(record) + repr(gateway.server._policy.current.policy)
-        shown += repr(gateway.server._pipeline._routes._ready["far"].origin)
+        shown += repr(gateway.server._pipeline._routes._ready["", "far"].origin)
         assert "other3" not in shown
         assert "dXNlcjpvdGhlcjM" not in shown  # nor as it is sent
 

@@ -10,7 +10,7 @@ from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Cardinality, E
 from gateway.examine import Call, examine
 from gateway.faults import Refusal
 from gateway.identify import Caller
-from gateway.ledger.base import Balance, Hold, Shortage, Unreachable
+from gateway.ledger.base import Balance, Crossed, Hold, Shortage, Unreachable
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.policy import PolicyView
 from gateway.quotas import Consumed, QuotaTable
@@ -34,7 +34,7 @@ class Stage:
         self.view = PolicyView(msgspec.structs.replace(policy, quotas=quotas, kill_switches=switches))
         self.ledger = EmbeddedLedger()
         self.thread = ThreadPoolExecutor(1)
-        self.enforcer = Enforcer(self.ledger, lambda: CATALOG, self.thread, alone=alone)
+        self.enforcer = Enforcer(self.ledger, lambda _org_id: CATALOG, self.thread, alone=alone)
 
     def made(self, body: bytes, *lines: bytes) -> tuple[Caller, Route, Call]:
         request = request_of("/openai/v1/chat/completions", body, *lines)
@@ -311,3 +311,31 @@ async def test_what_lies_elsewhere_is_fetched_before_anybody_is_refused(stages: 
     stage.enforcer.ledger = lender
 
     assert isinstance(await stage.wait("a", stage.admit("a"), CHAT % b"Hi"), Admission)
+
+
+def test_another_view_of_the_same_quotas_keeps_their_table():
+    stage = Stage(quota())
+    table = stage.enforcer.table(stage.view)
+    again = PolicyView(stage.view.policy, stage.view.callers, stage.view)
+    assert stage.enforcer.table(again) is table
+    switched = PolicyView(msgspec.structs.replace(again.policy, kill_switches=(KillSwitch("stop"),)))
+    assert stage.enforcer.table(switched) is table
+    assert stage.enforcer.killed(switched, *stage.made(CHAT % b"Hi")) is not None
+    raised = PolicyView(msgspec.structs.replace(again.policy, quotas=(quota(limit=5),)))
+    assert stage.enforcer.table(raised) is not table
+
+
+def test_counters_that_calls_touch_are_noted_for_whoever_reports_them():
+    stage = Stage(quota(), quota("calls", unit="requests", limit=5))
+    assert stage.enforcer.touched is None
+    stage.enforcer.touched = set()
+    admission = stage.admit("a")
+    assert stage.enforcer.touched == {"q@total", "calls@total"}
+    stage.enforcer.touched = set()
+    stage.enforcer.settle("a", admission, None)
+    assert stage.enforcer.touched == {"q@total", "calls@total"}
+    heard: list[Crossed] = []
+    stage.enforcer.heard = heard.append
+    stage.enforcer.told(Crossed("q@total", 50, 1, 2))
+    assert heard == [Crossed("q@total", 50, 1, 2)]
+    assert stage.enforcer.numbers.thresholds["q", "50"] == 1

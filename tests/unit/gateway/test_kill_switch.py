@@ -86,3 +86,17 @@ def test_its_refusal_says_why_and_is_not_retried():
         " Whoever runs this gateway opens it again"
     )
     assert "such calls. Whoever" in refusal_of(KillSwitch("stop")).message
+
+
+def test_an_upstream_named_without_an_organization_is_the_one_that_everybody_shares():
+    own = view_of(UPSTREAM + '\norg_id = "default"')
+    request = request_of("/v1/chat/completions", b"{}")
+    caller, route = caller_of(request, own), route_of(request, own)
+
+    def find(**scope: str) -> KillSwitch | None:
+        row = KillSwitch("stop", scope)  # type: ignore[arg-type]
+        return KillSwitches(Policy(kill_switches=(row,))).find(caller, route, "prod")
+
+    assert find(upstream="openai") is None
+    assert find(upstream="openai", org="default") is not None
+    assert find(provider="openai") is not None

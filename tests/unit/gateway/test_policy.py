@@ -2,13 +2,18 @@ import hashlib
 import logging
 import os
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
-from gateway.contract.policy import Credential, decode_policy, encode_policy
+from gateway.contract.policy import Credential, Upstream, decode_policy, encode_policy
+from gateway.contract.publishing import Item, Part
 from gateway.policy import KEPT_NAME, PolicyHolder, PolicyView
 from gateway.policy_toml import PolicyError, compile_policy
+from gateway.published_file import PublishedFile
+from tests.support.policy_server import item, key, project
 
 TOKEN = "lk-token"
 DIGEST = hashlib.sha256(TOKEN.encode()).digest()
@@ -207,3 +212,106 @@ def test_a_policy_that_cannot_be_kept_is_served_and_kept_later(node: Node, caplo
     node.data_dir.unlink()
     assert not holder.reload()
     assert decode_policy((node.data_dir / KEPT_NAME).read_bytes()) == holder.current.policy
+
+
+class Obeying(Node):
+    """A gateway that has a control plane too."""
+
+    def start(self) -> PolicyHolder:
+        self.file = PublishedFile(self.data_dir, 0)
+        return PolicyHolder(self.config, self.data_dir, {}, poll_ms=1000, published=self.file)
+
+
+def keys(holder: PolicyHolder) -> set[str]:
+    return {key.id for key in holder.current.callers.by_digest.values()}
+
+
+def part(version: int, *rows: Any, **fields: Any) -> Part:
+    return Part("", 0, version, items=tuple(item(row, version) for row in rows), **fields)
+
+
+def test_what_is_published_is_served_beside_the_file_and_kept(tmp_path: Path):
+    node = Obeying(tmp_path)
+    node.write(TEXT)
+    holder = node.start()
+    assert (holder.source, holder.published, holder.published_version) == ("file", None, 0)
+    said = part(7, project(), key("bob"))
+    assert holder.take(said)
+    holder.keep(said)
+    assert (keys(holder), holder.source, holder.published_version) == ({"alice", "bob"}, "control_plane", 7)
+    assert (holder.current.policy.version, holder.current.policy.source) == (1, "lensai.toml")
+    node.file.close()
+    again = node.start()
+    assert (keys(again), again.source, again.published_version) == ({"alice", "bob"}, "disk", 7)
+
+
+def test_parts_take_effect_together_and_a_reset_is_the_whole(tmp_path: Path):
+    node = Obeying(tmp_path)
+    node.write(TEXT)
+    holder = node.start()
+    holder.take(part(1, project(), key("bob")))
+    before = holder.current
+    assert not holder.take(part(2, key("carol"), complete=False))
+    assert holder.current is before
+    assert keys(holder) == {"alice", "bob"}
+    holder.drop_staged()
+    assert holder.take(part(2, key("dave")))
+    assert keys(holder) == {"alice", "bob", "dave"}
+    assert not holder.take(part(1, project(), reset=True, complete=False))
+    assert holder.take(part(1, key("erin")))
+    assert (keys(holder), holder.published_version) == ({"alice", "erin"}, 1)
+
+
+def test_a_heartbeat_makes_no_view(tmp_path: Path):
+    node = Obeying(tmp_path)
+    node.write(TEXT)
+    holder = node.start()
+    holder.take(part(1, project()))
+    before = holder.current
+    assert holder.take(part(1))
+    assert holder.current is before
+
+
+def test_a_change_of_the_file_leaves_what_is_published(tmp_path: Path):
+    node = Obeying(tmp_path)
+    node.write(TEXT)
+    holder = node.start()
+    holder.take(part(1, project(), key("bob")))
+    node.write(DISABLED)
+    assert holder.reload()
+    assert (keys(holder), disabled(holder), holder.current.policy.version) == ({"alice", "bob"}, True, 2)
+    node.write(BAD)
+    assert not holder.reload()
+    assert keys(holder) == {"alice", "bob"}
+
+
+def test_there_need_be_no_file_where_there_is_a_control_plane(tmp_path: Path):
+    holder = Obeying(tmp_path).start()
+    assert (holder.problem, keys(holder)) == ("", set())
+    assert "openai" in holder.current.upstreams
+    with pytest.raises(PolicyError):
+        Node(tmp_path / "another").start()
+
+
+def test_what_cannot_be_served_is_told_and_counted(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    node = Obeying(tmp_path)
+    node.write(TEXT)
+    holder = node.start()
+    bad = [Item("key", f"k{number}", 1, msgspec.Raw(b'{"secret":"sk-canary"}')) for number in range(12)]
+    holder.take(Part("", 0, 1, items=tuple(bad)))
+    lonely = Upstream("mine", "vllm", "http://x", credential_id="crd_1")
+    holder.take(Part("", 1, 2, items=(item(lonely, 2, "ups_1"),)))
+    holder.take(part(3, project()))
+    said = [record.getMessage() for record in caplog.records if record.levelno >= logging.WARNING]
+    assert said == ["policy_item_refused"] * 10 + ["policy_items_refused", "policy_item_waits"]
+    assert holder.items_refused == 12
+    assert "sk-canary" not in caplog.text
+
+
+def test_views_share_what_is_alike():
+    policy = compile_policy(TEXT, {}, source="x")
+    before = PolicyView(policy)
+    after = PolicyView(replace(policy, quotas=()), before.callers, before)
+    assert after.callers is before.callers
+    assert after.upstreams is before.upstreams
+    assert after.credentials is before.credentials

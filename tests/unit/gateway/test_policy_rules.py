@@ -4,7 +4,7 @@ import pytest
 from msgspec.structs import replace
 
 from gateway.contract.policy import Credential, Key, Policy, PriceOverride, Project, Upstream
-from gateway.policy_rules import problems
+from gateway.policy_rules import faults_alone, problems, upstream_faults
 
 KEY = Key("alice", "web", "0" * 64, prefix="lk-abcde", upstreams=("groq",), endpoints=("chat.completions",))
 GROQ = Upstream("groq", "groq", "https://api.groq.com", "/openai", "groq", headers=(("X-Team", "blue team"),))
@@ -192,3 +192,54 @@ def test_durations_are_positive(field: str):
 )
 def test_a_price_must_be_one_that_pricing_can_use(change: dict[str, Any], message: str):
     assert message in found(price_overrides=(replace(PRICE, **change),))["price_overrides", 0]
+
+
+def test_an_organization_has_a_name():
+    assert ("upstreams", "azure", "org_id") in found(upstreams=(GROQ, replace(AZURE, org_id="No name")))
+    assert ("price_overrides", 0, "org_id") in found(price_overrides=(replace(PRICE, org_id="No name"),))
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        Project("web"),
+        Credential("groq", "gsk-secret"),
+        replace(KEY, project_id="prj_of_tomorrow", upstreams=("of-tomorrow",)),
+        replace(GROQ, credential_id="crd_of_tomorrow"),
+        replace(GROQ, proxy="http://proxy:3128", proxy_credential_id="crd_of_tomorrow"),
+        replace(PRICE, upstream="of-tomorrow"),
+    ],
+)
+def test_a_row_alone_may_refer_to_what_comes_later(row: Any):
+    assert not list(faults_alone(row))
+
+
+@pytest.mark.parametrize(
+    ("row", "field"),
+    [
+        (Project("No name"), ""),
+        (Credential("groq", "two\nlines"), "secret"),
+        (replace(KEY, sha256="secret"), "sha256"),
+        (replace(KEY, endpoints=("teleport",)), "endpoints"),
+        (replace(GROQ, name="v1"), ""),
+        (replace(GROQ, origin="ftp://x"), "origin"),
+        (replace(GROQ, ca_file="/etc/ca.pem"), "ca_file"),
+        (replace(GROQ, client_cert_file="/etc/cert.pem"), "client_cert_file"),
+        (replace(GROQ, proxy="https://p:1", proxy_ca_file="/etc/ca.pem"), "proxy_ca_file"),
+        (replace(PRICE, rates={"love": "1"}), ""),
+    ],
+)
+def test_what_is_wrong_with_a_row_alone_is_said(row: Any, field: str):
+    faults = dict(faults_alone(row))
+    assert field in faults
+    assert not any("two" in message for message in faults.values())
+
+
+def test_an_upstream_needs_the_credentials_that_it_names():
+    row = replace(GROQ, proxy="http://proxy:3128", proxy_credential_id="proxy")
+    assert [field for field, _ in upstream_faults(row, {})] == ["credential_id", "proxy_credential_id"]
+    known = {"groq": Credential("groq", "gsk"), "proxy": Credential("proxy", "no-colon")}
+    [(field, message)] = upstream_faults(row, known)
+    assert field == "proxy_credential_id"
+    assert "no-colon" not in message
+    assert not list(upstream_faults(row, {**known, "proxy": Credential("proxy", "user:password")}))

@@ -5,7 +5,7 @@ from msgspec.structs import replace
 
 from gateway import policy_rules
 from gateway.contract.policy import Key, KillSwitch, Policy, Project, Quota, QuotaOverride, Upstream
-from gateway.quota_rules import LIMIT_MAX, THRESHOLD_PERCENT_MAX, VALUES_MAX_MAX, problems
+from gateway.quota_rules import LIMIT_MAX, THRESHOLD_PERCENT_MAX, VALUES_MAX_MAX, faults_alone, problems
 
 QUOTA = Quota("web-month", "usd", 25 * 10**9, scope={"project": "web", "user": "*"}, ceiling=10**9)
 OVERRIDE = QuotaOverride("web-month", 1, 50 * 10**9)
@@ -139,3 +139,13 @@ def test_an_override_is_of_a_quota():
 def test_nothing_is_there_twice():
     twice = found(quotas=(QUOTA, QUOTA), quota_overrides=(OVERRIDE,) * 2, kill_switches=(SWITCH, SWITCH))
     assert twice.keys() == {("quotas", 1, "id"), ("quota_overrides", 1, "quota_id"), ("kill_switches", 1, "id")}
+
+
+def test_a_row_alone_may_name_anybody_but_nothing_that_cannot_be():
+    unknown = {"org": "org_x", "project": "prj_x", "key": "key_x", "upstream": "x"}
+    for row in (replace(QUOTA, scope=unknown), replace(SWITCH, scope=unknown), replace(OVERRIDE, quota_id="bud_x")):
+        assert not list(faults_alone(row))
+    assert dict(faults_alone(replace(QUOTA, limit=-1))).keys() == {"limit"}
+    assert dict(faults_alone(replace(QUOTA, scope={"provider": "nobody"}))).keys() == {"scope"}
+    assert dict(faults_alone(replace(SWITCH, scope={"org": "*"}))).keys() == {"scope"}
+    assert dict(faults_alone(replace(OVERRIDE, limit=-1))).keys() == {"limit"}

@@ -198,3 +198,44 @@ def test_what_nobody_told_is_not_known_and_what_cost_nothing_is():
     told = consumed_by("reported", 9, Usage(input_text=3, output_text=2))
     assert told == Consumed(reported=True, nanousd=9, tokens_in=3, tokens_out=2)
     assert not consumed_by("partial", 9, Usage(input_text=3)).reported
+
+
+def test_quotas_are_found_by_project_by_organization_and_for_everybody():
+    table = table_of(
+        quota("all"),
+        quota("org", scope={"org": "default"}),
+        quota("other-org", scope={"org": "acme"}),
+        quota("mine", scope={"org": "default", "project": "web"}),
+        quota("moved", scope={"org": "acme", "project": "web"}),
+        quota("theirs", scope={"project": "another"}),
+        quota("each", scope={"org": "*", "project": "*"}),
+    )
+    assert counters(dues(table)) == [
+        f"all@{MONTH}",
+        f"each@{MONTH}|org=default|project=web",
+        f"org@{MONTH}",
+        f"mine@{MONTH}",
+    ]
+
+
+def test_an_organizations_own_upstream_is_not_the_one_that_everybodys_quotas_name():
+    view = view_of(UPSTREAMS + '\norg_id = "default"', KEY)
+    request = request_of(PATH, BODY)
+    caller, route = caller_of(request, view), route_of(request, view)
+    table = table_of(
+        quota("named", scope={"upstream": "openai"}),
+        quota("each", scope={"upstream": "*"}),
+        quota("own", scope={"org": "default", "upstream": "openai"}),
+        quota("provider", scope={"provider": "openai"}),
+    )
+    found = table.due(caller, route, Call("gpt-4o-mini", False, "zoe", BODY, False, BODY), NOW_S)
+    assert counters(found) == [f"provider@{MONTH}", f"own@{MONTH}"]
+
+
+def test_what_was_remembered_of_calls_alike_can_be_forgotten():
+    table = table_of(quota("q", scope={"user": "zoe"}))
+    before = dues(table)
+    assert dues(table) is before
+    table.forget_alike()
+    assert dues(table) is not before
+    assert dues(table) == before

@@ -1,7 +1,11 @@
+import hashlib
+
 import msgspec
 import pytest
 
+from gateway.contract.policy import Credential
 from gateway.faults import Refusal
+from gateway.policy import PolicyView
 from gateway.proxy import Proxy
 from gateway.route import Origin, Plan, Route, RouteTable
 from gateway.tls_files import Trust
@@ -259,3 +263,81 @@ def test_a_plan_holds_under_its_own_policy_until_its_key_expires():
     assert not plan.holds(view, NOW_S + 1)
     assert not plan.holds(VIEW, NOW_S)
     assert msgspec.structs.replace(plan, caller=caller_of(request, VIEW), view=VIEW).holds(VIEW, NOW_S + 1)
+
+
+ORGS = f"""
+[projects.shop]
+org_id = "acme"
+[[keys]]
+id = "shop"
+project_id = "shop"
+sha256 = "{hashlib.sha256(b"lk-shop").hexdigest()}"
+[credentials.ours]
+secret = "sk-ours"
+[credentials.theirs]
+secret = "sk-theirs"
+[upstreams.openai]
+credential_id = "ours"
+[upstreams.private]
+provider = "anthropic"
+origin = "https://private.example"
+credential_id = "theirs"
+org_id = "acme"
+"""
+
+
+def test_an_organizations_upstream_is_found_by_its_own_keys_alone():
+    view = view_of(ORGS)
+    own = request_of("/private/v1/messages", BODY, token="lk-shop")
+    strange = request_of("/private/v1/messages", BODY)
+    table = RouteTable(view)
+    route = table.route(own, caller_of(own, view))
+    assert isinstance(route, Route)
+    assert (route.destination.origin.host, route.destination.secret) == ("private.example", b"sk-theirs")
+    refused = table.route(strange, caller_of(strange, view))
+    assert isinstance(refused, Refusal)
+    assert (refused.code, "private" in refused.message) == ("unknown_upstream", False)
+    assert (table.dialect(strange), table.dialect(own, "acme")) == ("openai", "anthropic")
+
+
+def test_an_organizations_upstream_stands_before_everybodys_of_that_name():
+    policy = view_of(ORGS).policy
+    [openai] = (row for row in policy.upstreams if row.name == "openai")
+    own = msgspec.structs.replace(openai, origin="https://own.example", credential_id="theirs", org_id="acme")
+    view = PolicyView(msgspec.structs.replace(policy, upstreams=(own, *policy.upstreams)))
+    table = RouteTable(view)
+    found = {}
+    for token in ("lk-shop", "lk-test", "lk-shop"):
+        request = request_of("/v1/chat/completions", BODY, token=token)
+        route = table.route(request, caller_of(request, view))
+        assert isinstance(route, Route)
+        found[token] = route.destination.origin.host, route.destination.secret
+    assert found == {"lk-shop": ("own.example", b"sk-theirs"), "lk-test": ("api.openai.com", b"sk-ours")}
+
+
+def test_a_credential_is_shared_by_the_projects_that_are_served_with_it_now():
+    view = view_of(ORGS)
+    own = next(row for row in view.policy.upstreams if row.name == "private")
+    openai = view.upstreams["openai"]
+    assert (view.serves_several(openai), view.serves_several(own)) == (True, False)
+    shop = next(key for key in view.policy.keys if key.id == "shop")
+    view.callers.drop(shop)
+    assert not view.serves_several(openai)
+    view.callers.add(msgspec.structs.replace(shop, upstreams=("private",)))
+    assert not view.serves_several(openai)
+
+
+def test_what_is_ready_stays_ready_while_no_upstream_and_no_secret_changes():
+    view = view_of(ORGS)
+    table = RouteTable(view)
+    request = request_of("/v1/chat/completions", BODY)
+    before = table.route(request, caller_of(request, view))
+    assert isinstance(before, Route)
+    same = PolicyView(view.policy, view.callers, view)
+    after = table.following(same).route(request, caller_of(request, same))
+    assert isinstance(after, Route)
+    assert after.destination is before.destination
+    changed = PolicyView(msgspec.structs.replace(view.policy, credentials=(Credential("ours", "sk-new"),)))
+    renewed = table.following(changed).route(request, caller_of(request, changed))
+    assert isinstance(renewed, Route)
+    assert renewed.destination.secret == b"sk-new"

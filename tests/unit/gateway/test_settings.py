@@ -148,3 +148,63 @@ def test_what_belongs_to_a_proxy_needs_one():
     ]
     http = {"LENSAI_OUTBOUND_PROXY": "http://proxy.example:3128", "LENSAI_OUTBOUND_PROXY_CA_FILE": "x"}
     assert problems(http) == ["outbound_proxy_ca_file is set without an https outbound_proxy; set both, or neither"]
+
+
+CONTROLLED = {
+    "LENSAI_CONTROL_PLANE_URL": "https://control.example/base",
+    "LENSAI_CONTROL_PLANE_TOKEN": "lgw_canary",
+    "LENSAI_POLICY_KEYS": f"k1:{'ca' * 16},k2:{'fe' * 32}",
+}
+
+
+def test_a_control_plane_has_an_address_a_token_and_keys():
+    settings = load_settings(CONTROLLED, None)
+    assert settings.control_plane_url == "https://control.example/base"
+    files = {"LENSAI_CONTROL_PLANE_TOKEN_FILE": "t", "LENSAI_POLICY_KEYS_FILE": "k"}
+    assert load_settings({"LENSAI_CONTROL_PLANE_URL": "http://[::1]:8000"} | files, None).policy_keys_file == "k"
+
+
+def test_secrets_are_in_no_repr_and_no_message():
+    shown = repr(load_settings(CONTROLLED, None))
+    assert "control_plane_token='…'" in shown
+    assert not any(secret in shown for secret in ("lgw_canary", "caca", "fefe"))
+    assert "control_plane_token=''" in repr(Settings())
+    said = problems({}, '[settings]\ncontrol_plane_token = 12345678\npolicy_keys = ["cafe"]\n')
+    assert [line.partition(": ")[2] for line in said] == [
+        "control_plane_token: is not text; set one, or remove it",
+        "policy_keys: is not text; set one, or remove it",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changed", "line"),
+    [
+        ({"CONTROL_PLANE_TOKEN": ""}, "control_plane_url is set without control_plane_token; set it, or"),
+        ({"POLICY_KEYS": ""}, "control_plane_url is set without policy_keys; set it, or policy_keys_file"),
+        ({"POLICY_KEYS_FILE": "k"}, "policy_keys and policy_keys_file are both set; keep one"),
+        ({"CONTROL_PLANE_TOKEN_FILE": "t"}, "control_plane_token and control_plane_token_file are both set; keep one"),
+        ({"POLICY_KEYS": "k1:canary"}, "policy_keys: the secret of k1 is not hexadecimal; write two digits a byte"),
+        ({"CONTROL_PLANE_URL": "control.example"}, "control_plane_url is not http[s]://host[:port][/path]; a secret"),
+        (
+            {"CONTROL_PLANE_URL": "https://u:canary@x"},
+            "control_plane_url is not http[s]://host[:port][/path]; a secret",
+        ),
+        ({"CONTROL_PLANE_URL": "https://x/?a=canary"}, "control_plane_url is not http[s]://host[:port][/path]; a"),
+        ({"CONTROL_PLANE_URL": "http://x", "CONTROL_PLANE_CA_FILE": "c"}, "control_plane_ca_file is set without an"),
+    ],
+)
+def test_half_of_a_control_plane_is_refused(changed: dict[str, str], line: str):
+    environ = {**CONTROLLED, **{f"LENSAI_{name}": value for name, value in changed.items()}}
+    [said] = problems(environ)
+    assert said.startswith(line)
+    assert "canary" not in said
+
+
+def test_what_belongs_to_a_control_plane_needs_one():
+    assert problems({name: value for name, value in CONTROLLED.items() if not name.endswith("URL")}) == [
+        "control_plane_token is set without control_plane_url; set both, or neither",
+        "policy_keys is set without control_plane_url; set both, or neither",
+    ]
+    assert problems({"LENSAI_CONTROL_PLANE_CA_FILE": "c"}) == [
+        "control_plane_ca_file is set without an https control_plane_url; set both, or neither"
+    ]

@@ -92,3 +92,9 @@ def test_an_answer_that_names_no_usage_is_unknown_and_not_zero():
 @pytest.mark.parametrize("provenance", ["reported", "partial", "estimated"])
 def test_where_the_numbers_come_from_is_kept(provenance):
     assert charge(Reading(lines=(Line(USAGE),), provenance=provenance, model="gpt-4o")).provenance == provenance
+
+
+def test_work_at_an_organizations_own_upstream_is_not_that_of_anybody_else():
+    told = reported(Line(USAGE), work_id="resp_1")
+    assert charge(told).work_id == "openai:resp_1"
+    assert charge(told, upstream='org_id = "default"').work_id == "default/openai:resp_1"

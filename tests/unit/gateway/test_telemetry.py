@@ -226,3 +226,14 @@ def test_the_exposition_carries_the_process_too() -> None:
 
     assert 'lensai_requests_total{endpoint="chat.completions"' in text
     assert "process_resident_memory_bytes" in text
+
+
+def test_when_a_key_was_last_used_is_noted_for_whoever_asks() -> None:
+    counted = observed(ended(key_id="alice"))
+    assert counted.keys_used is None
+    counted.keys_used = {}
+    for second in (1, 2):
+        counted.observe(ended(key_id="alice", ts_ns=second * 1_000_000_000 + 5))
+    counted.observe(ended(key_id="", ts_ns=9))
+
+    assert counted.keys_used == {"alice": 2}

@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.ledger.window import NEVER_S, Period, Window, period
+from gateway.ledger.window import NEVER_S, Period, Window, period, period_named
 
 
 def at(text: str) -> int:
@@ -68,3 +68,29 @@ def test_a_day_in_which_midnight_does_not_exist_begins_with_its_first_moment():
     begins = datetime.fromtimestamp(found.starts_at_s, ZoneInfo("America/Santiago"))
     assert begins.date().isoformat() == "2026-09-06"
     assert found == period("day", "America/Santiago", found.starts_at_s)
+
+
+@pytest.mark.parametrize("window", ["minute", "hour", "day", "week", "month", "total"])
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "Asia/Kolkata", "America/Sao_Paulo", "Pacific/Chatham"])
+def test_a_period_is_found_by_its_name(window: Window, zone: str):
+    for days in range(0, 800, 3):
+        found = period(window, zone, at("2017-01-01T05:17:23Z") + days * 86_400 + days * 997)
+        assert period_named(window, zone, found.name) == found
+
+
+def test_the_hours_of_autumn_have_names_of_their_own():
+    for moment in ("2026-10-25T00:30Z", "2026-10-25T01:30Z"):
+        found = period("hour", "Europe/Berlin", at(moment))
+        assert period_named("hour", "Europe/Berlin", found.name) == found
+
+
+@pytest.mark.parametrize(
+    ("window", "name"),
+    [
+        ("month", ""), ("month", "total"), ("month", "2026-13"), ("month", "2026-11-01"), ("total", "2026-11"),
+        ("day", "2026-02-30"), ("week", "2026-W60"), ("hour", "2026-11-25T22"), ("hour", "2026-11-25T22+0100"),
+        ("minute", "2026-11-25T22:10"), ("month", "9999-99"), ("day", "now"),
+    ],
+)  # fmt: skip
+def test_a_name_that_no_period_bears_finds_none(window: Window, name: str):
+    assert period_named(window, "UTC", name) is None
