@@ -1,5 +1,6 @@
 """Owns the API as a test sees it whole: every endpoint there is, requests that fit its description, and raw ones."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -95,8 +96,12 @@ async def raw(app: Litestar, method: str, target: str, headers: Mapping[str, str
     }
     sent: list[Any] = []
 
+    told = iter([{"type": "http.request", "body": b"{}", "more_body": False}])
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"{}", "more_body": False}
+        if (message := next(told, None)) is None:
+            await asyncio.Event().wait()  # the client stays
+        return message or {}
 
     async def send(message: Any) -> None:
         sent.append(message)
