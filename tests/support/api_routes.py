@@ -1,5 +1,6 @@
 """Owns the API as a test sees it whole: every endpoint there is, requests that fit its description, and raw ones."""
 
+import asyncio
 import re
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -95,11 +96,19 @@ async def raw(app: Litestar, method: str, target: str, headers: Mapping[str, str
     }
     sent: list[Any] = []
 
+    told = iter([{"type": "http.request", "body": b"{}", "more_body": False}])
+    ended = asyncio.Event()
+
     async def receive() -> dict[str, Any]:
-        return {"type": "http.request", "body": b"{}", "more_body": False}
+        if (message := next(told, None)) is not None:
+            return message
+        await ended.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message: Any) -> None:
         sent.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            ended.set()
 
     await app(scope, receive, send)  # type: ignore[arg-type]
     return sent[0]["status"], b"".join(message.get("body", b"") for message in sent[1:])

@@ -192,6 +192,8 @@ def ring(name: str) -> Keyring:
 async def control_plane(url: str, directory: Path, **settings: object) -> AsyncIterator[ControlPlane]:
     """A migrated application; `settings` are further fields of Settings."""
     async with still_parts(url, directory, **settings) as (parts, clock):
+        # A test runs the jobs it is about, when it is about them.
+        parts.jobs = ()
         app = create_app(parts)
         # In the test's own loop, as its database connections are.
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]

@@ -3,6 +3,7 @@ from sqlalchemy import select
 from control_plane.auth.jobs import forget_the_ended
 from control_plane.auth.tables import BrowserSession, MagicLink
 from control_plane.db.engine import EVERY_ORG
+from tests.support.control_plane import still_parts
 
 
 async def left(plane) -> tuple[int, int]:
@@ -27,5 +28,6 @@ async def test_links_are_kept_while_they_work_or_count_and_sessions_until_they_e
     assert await left(plane) == (0, 0)
 
 
-async def test_the_application_runs_it(plane):
-    assert "forget_ended_sign_ins" in [job.name for job in plane.parts.jobs]
+async def test_the_application_runs_it(database_url, tmp_path):
+    async with still_parts(database_url, tmp_path) as (parts, _):
+        assert "forget_ended_sign_ins" in [job.name for job in parts.jobs]
