@@ -9,8 +9,6 @@ from typing import Any
 from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
 from litestar.middleware.rate_limit import RateLimitConfig
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -18,7 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.parameters import InWork
+from control_plane.api.reference import describe_errors, openapi_config
 from control_plane.api.transaction import TransactionMiddleware
+from control_plane.auth.tokens import digest
 from control_plane.clock import now_ms
 from control_plane.db.engine import Database, OrgSession
 from control_plane.db.ids import new_id
@@ -31,7 +31,6 @@ from control_plane.publish.routes import Gateway
 from control_plane.settings import Settings
 from control_plane.work import Work
 
-VERSION = "1"
 FEATURES: Sequence[ControllerRouterHandler] = (Projects, Gateway)
 
 event.listen(OrgSession, "before_flush", publish_before_flush)
@@ -65,18 +64,22 @@ def create_app(parts: Parts) -> Litestar:
         middleware=[
             _throttle(settings).middleware,
             AccessMiddleware(parts.database, parts.keyring, parts.clock, lambda: new_id("req", parts.clock())),
-            TransactionMiddleware(parts.database, parts.keyring, parts.feed),
+            TransactionMiddleware(parts.database, parts.keyring, parts.feed, settings.body_bytes_max),
         ],
         dependencies={
             "work": Provide(_work(parts), sync_to_thread=False),
             "feed": Provide(lambda: parts.feed, sync_to_thread=False),
+            "database": Provide(lambda: parts.database, sync_to_thread=False),
         },
         exception_handlers={Exception: problems.answer},
         request_max_body_size=settings.body_bytes_max,
-        openapi_config=_openapi(settings),
+        openapi_config=openapi_config(),
         lifespan=[_serving(parts)],
+        # Where lines go is the process's to say.
+        logging_config=None,
         debug=False,
     )
+    describe_errors(app)
     app.state.parts = parts
     assert not unguarded(app), f"routes that do not say who may use them: {unguarded(app)}"
     return app
@@ -127,19 +130,7 @@ def _throttle(settings: Settings) -> RateLimitConfig:
 
 def _who(request: Request[Any, Any, Any]) -> str:
     shown = request.headers.get("authorization") or request.headers.get("cookie") or ""
-    from control_plane.auth.tokens import digest
-
     return digest(shown) if shown else (request.client.host if request.client else "nobody")
-
-
-def _openapi(settings: Settings) -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="LensAI control plane",
-        version=VERSION,
-        path="/docs",
-        render_plugins=[ScalarRenderPlugin()],
-        use_handler_docstrings=True,
-    )
 
 
 @get("/healthz", public=True, include_in_schema=False)
