@@ -18,6 +18,7 @@ from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.parameters import InWork
 from control_plane.api.reference import describe_errors, openapi_config
 from control_plane.api.transaction import TransactionMiddleware
+from control_plane.audit.routes import Audit
 from control_plane.auth.tokens import digest
 from control_plane.clock import now_ms
 from control_plane.db.engine import Database, OrgSession
@@ -31,7 +32,7 @@ from control_plane.publish.routes import Gateway
 from control_plane.settings import Settings
 from control_plane.work import Work
 
-FEATURES: Sequence[ControllerRouterHandler] = (Projects, Gateway)
+FEATURES: Sequence[ControllerRouterHandler] = (Projects, Gateway, Audit)
 
 event.listen(OrgSession, "before_flush", publish_before_flush)
 
@@ -47,7 +48,7 @@ class Parts:
         self.signer = signer
         self.clock = clock
         self.database = Database(settings.database)
-        self.feed = Feed(self.database, keyring, signer)
+        self.feed = Feed(self.database, keyring, signer, clock)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
         self.jobs: tuple[Job, ...] = ()
 

@@ -10,7 +10,8 @@ from typing import Any, cast
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
-from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 CONTENT_TYPE = "application/problem+json"
 
@@ -98,7 +99,7 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, IntegrityError):
         return conflict("Something with this name or id is there already, or what it refers to is gone")
     _log.error("request_failed", exc_info=error)
-    if isinstance(error, OperationalError | TimeoutError | OSError):
+    if isinstance(error, OperationalError | InterfaceError | NoConnectionFree | OSError):
         return Problem(503, "unavailable", "The database does not answer: try again", headers={"retry-after": "1"})
     return Problem(500, "internal", "Something went wrong here; it is in the log of the control plane")
 
