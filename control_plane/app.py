@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
+from control_plane.api.jobs import forgetting
 from control_plane.api.parameters import InWork
 from control_plane.api.reference import describe_errors, openapi_config
 from control_plane.api.transaction import TransactionMiddleware
@@ -50,7 +51,7 @@ class Parts:
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer, clock)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
-        self.jobs: tuple[Job, ...] = ()
+        self.jobs: tuple[Job, ...] = (forgetting(self.database),)
 
     async def close(self) -> None:
         self.feed.close()
