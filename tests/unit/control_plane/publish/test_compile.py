@@ -15,7 +15,7 @@ ORG = {"id": "x_1", "org_id": "org_1"}
 ROWS = {
     "project": Project(**ORG, name="P"),
     "key": ApiKey(
-        **ORG, project_id="prj_1", name="k", prefix="lk-x", hash="h" * 64, mode="observe", on_disconnect="drain",
+        **ORG, project_id="prj_1", name="k", prefix="lk-x", hash="h" * 64, mode="transparent", on_disconnect="drain",
         tags=["t"], models=["gpt-*"],
     ),
     "credential": ProviderCredential(**ORG, sealed="k.canary"),
