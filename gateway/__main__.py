@@ -66,7 +66,8 @@ def _cannot_start(name: str, fault: Exception) -> int:
 
 
 def _usage() -> str:
-    rows = [f"  {name:<15}{command.summary}" for name, command in {**_COMMANDS, **_commands_of_others()}.items()]
+    others = {name: command for name, command in _commands_of_others().items() if name not in _COMMANDS}
+    rows = [f"  {name:<15}{command.summary}" for name, command in {**_COMMANDS, **others}.items()]
     settings = "Settings are LENSAI_* variables and the [settings] table of lensai.toml."
     return "\n".join(("usage: lensai <command> [--help]", "", *rows, "", settings))
 
