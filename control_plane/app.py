@@ -10,8 +10,6 @@ from typing import Any
 from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
 from litestar.middleware.rate_limit import RateLimitConfig
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import ScalarRenderPlugin
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,12 +18,16 @@ from control_plane.alerts.jobs import jobs as alert_jobs
 from control_plane.alerts.routes import AlertRules, Alerts
 from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
+from control_plane.api.jobs import forgetting
 from control_plane.api.parameters import InWork
+from control_plane.api.reference import describe_errors, openapi_config
 from control_plane.api.transaction import TransactionMiddleware
+from control_plane.audit.routes import Audit
 from control_plane.auth.jobs import forget_the_ended
 from control_plane.auth.postman import POSTED, Postman
 from control_plane.auth.routes import Invitations, Members, OwnOrganization, OwnSession, OwnSessions, SigningIn, Tokens
 from control_plane.auth.sign_in_page import sign_in_page, sign_in_script
+from control_plane.auth.tokens import digest
 from control_plane.budgets.jobs import EVERY_S, end_overrides
 from control_plane.budgets.routes import Budgets, Quotas
 from control_plane.clock import now_ms
@@ -45,7 +47,6 @@ from control_plane.publish.routes import Gateway, Gateways
 from control_plane.settings import Settings
 from control_plane.work import Work
 
-VERSION = "1"
 FEATURES: Sequence[ControllerRouterHandler] = (
     SigningIn,
     OwnSession,
@@ -65,6 +66,7 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Gateways,
     AlertRules,
     Alerts,
+    Audit,
     Gateway,
 )
 
@@ -82,11 +84,12 @@ class Parts:
         self.signer = signer
         self.clock = clock
         self.database = Database(settings.database)
-        self.feed = Feed(self.database, keyring, signer)
+        self.feed = Feed(self.database, keyring, signer, clock)
         self.postman = Postman(self.database, keyring, mailer(settings), clock)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
         self.jobs: tuple[Job, ...] = (
             forget_the_ended(self.database),
+            forgetting(self.database),
             Job("end_overrides", EVERY_S, partial(end_overrides, self.database)),
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
             *alert_jobs(self),
@@ -108,19 +111,26 @@ def create_app(parts: Parts) -> Litestar:
                 parts.database, parts.keyring, settings, parts.clock, lambda: new_id("req", parts.clock())
             ),
             TransactionMiddleware(
-                parts.database, parts.keyring, {PUBLISHED: parts.feed.wake, POSTED: parts.postman.wake}
+                parts.database,
+                parts.keyring,
+                {PUBLISHED: parts.feed.wake, POSTED: parts.postman.wake},
+                settings.body_bytes_max,
             ),
         ],
         dependencies={
             "work": Provide(_work(parts), sync_to_thread=False),
             "feed": Provide(lambda: parts.feed, sync_to_thread=False),
+            "database": Provide(lambda: parts.database, sync_to_thread=False),
         },
         exception_handlers={Exception: problems.answer},
         request_max_body_size=settings.body_bytes_max,
-        openapi_config=_openapi(settings),
+        openapi_config=openapi_config(),
         lifespan=[_serving(parts)],
+        # Where lines go is the process's to say.
+        logging_config=None,
         debug=False,
     )
+    describe_errors(app)
     app.state.parts = parts
     assert not unguarded(app), f"routes that do not say who may use them: {unguarded(app)}"
     return app
@@ -171,19 +181,7 @@ def _throttle(settings: Settings) -> RateLimitConfig:
 
 def _who(request: Request[Any, Any, Any]) -> str:
     shown = request.headers.get("authorization") or request.headers.get("cookie") or ""
-    from control_plane.auth.tokens import digest
-
     return digest(shown) if shown else (request.client.host if request.client else "nobody")
-
-
-def _openapi(settings: Settings) -> OpenAPIConfig:
-    return OpenAPIConfig(
-        title="LensAI control plane",
-        version=VERSION,
-        openapi_router=Router("/docs", route_handlers=[], opt={"public": True}),
-        render_plugins=[ScalarRenderPlugin()],
-        use_handler_docstrings=True,
-    )
 
 
 @get("/healthz", public=True, include_in_schema=False)

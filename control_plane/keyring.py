@@ -50,12 +50,12 @@ class Keyring:
         key_id, _, body = sealed.partition(".")
         if key_id not in self.secrets:
             raise KeyringError(f"sealed by the key {key_id[:32]!r}, which is not in the ring; add it again")
-        raw = base64.urlsafe_b64decode(body)
         try:
+            raw = base64.urlsafe_b64decode(body)
             text = AESGCM(self._derive(key_id, "seal")).decrypt(
                 raw[:_NONCE_BYTES], raw[_NONCE_BYTES:], context.encode()
             )
-        except InvalidTag:
+        except (InvalidTag, ValueError):
             raise KeyringError("what is stored was changed, or belongs to another row") from None
         return text.decode()
 

@@ -41,6 +41,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str, says("What people open in a browser, for links in messages; empty is `http://` with host and port.")
     ] = ""
+    trusted_proxies: Annotated[
+        str,
+        says(
+            "Addresses of proxies, with commas between, whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed;"
+            " empty believes nobody."
+        ),
+    ] = ""
     secret_keys: Annotated[
         str,
         says(

@@ -8,8 +8,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from msgspec.structs import replace
 
@@ -23,9 +24,22 @@ from gateway.supervise import CANNOT_START, Stage, Supervisor
 STOP_MARGIN_S = 15.0
 
 
+# Where other packages, such as the control plane, name commands of theirs: each is an object like `_Command`.
+COMMANDS_OF_OTHERS = "lensai.commands"
+
+
 class _Command(NamedTuple):
     summary: str
     run: Callable[[Sequence[str]], int]
+
+
+class _Runnable(Protocol):
+    """What this module knows of another package's command."""
+
+    @property
+    def summary(self) -> str: ...
+    @property
+    def run(self) -> Callable[[Sequence[str]], int]: ...
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,7 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(_usage())
         return 0 if words else 2
-    command = _COMMANDS.get(words[0])
+    command = _COMMANDS.get(words[0]) or _commands_of_others().get(words[0])
     if command is None:
         print(f"lensai: no command {words[0]!r}\n\n{_usage()}", file=sys.stderr)
         return 2
@@ -52,9 +66,21 @@ def _cannot_start(name: str, fault: Exception) -> int:
 
 
 def _usage() -> str:
-    rows = [f"  {name:<10}{command.summary}" for name, command in _COMMANDS.items()]
+    others = {name: command for name, command in _commands_of_others().items() if name not in _COMMANDS}
+    rows = [f"  {name:<15}{command.summary}" for name, command in {**_COMMANDS, **others}.items()]
     settings = "Settings are LENSAI_* variables and the [settings] table of lensai.toml."
     return "\n".join(("usage: lensai <command> [--help]", "", *rows, "", settings))
+
+
+def _commands_of_others() -> dict[str, _Runnable]:
+    """Commands of what is installed beside the gateway; one that cannot be loaded is told of and left out."""
+    commands: dict[str, _Runnable] = {}
+    for entry in entry_points(group=COMMANDS_OF_OTHERS):
+        try:
+            commands[entry.name] = entry.load()
+        except (ImportError, AttributeError) as fault:
+            print(f"lensai: the command {entry.name} is installed and cannot be loaded: {fault}", file=sys.stderr)
+    return commands
 
 
 def _up(words: Sequence[str]) -> int:

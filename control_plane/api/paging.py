@@ -39,19 +39,25 @@ async def page(
         query = query.where(id_column < _id(cursor))
     rows: Sequence[R] = (await session.execute(query.order_by(id_column.desc()).limit(limit + 1))).scalars().all()
     kept = list(rows[:limit])
-    following = _cursor(cast(Any, kept[-1]).id) if len(rows) > limit else None
+    following = opaque(cast(Any, kept[-1]).id) if len(rows) > limit else None
     return Page([render(row) for row in kept], following)
 
 
-def _cursor(id: str) -> str:
-    return base64.urlsafe_b64encode(id.encode()).decode().rstrip("=")
+def opaque(text: str) -> str:
+    """A cursor."""
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def plain(cursor: str) -> str:
+    """What a cursor was made of; nothing where nobody made it."""
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+    except (binascii.Error, UnicodeDecodeError, ValueError):
+        return ""
 
 
 def _id(cursor: str) -> str:
-    try:
-        id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
-    except (binascii.Error, UnicodeDecodeError, ValueError):
-        id = ""
+    id = plain(cursor)
     if not _ID.fullmatch(id):
         raise invalid("query/cursor", "take it from next_cursor of the page before, unchanged")
     return id

@@ -14,7 +14,7 @@ from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
-from sqlalchemy import select
+from sqlalchemy import select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.api.problems import Problem
@@ -45,8 +45,11 @@ class TransactionMiddleware(ASGIMiddleware):
 
     scopes = (ScopeType.HTTP,)
 
-    def __init__(self, database: Database, keyring: Keyring, wakes: Mapping[str, Callable[[], None]]) -> None:
+    def __init__(
+        self, database: Database, keyring: Keyring, wakes: Mapping[str, Callable[[], None]], body_bytes_max: int
+    ) -> None:
         self._database, self._keyring, self._wakes = database, keyring, wakes
+        self._body_bytes_max = body_bytes_max
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         http = cast(HTTPScope, scope)
@@ -60,10 +63,12 @@ class TransactionMiddleware(ASGIMiddleware):
             return
         held = _Held()
         key = _idempotency_key(http)
+        # Before the transaction: SQLite's lock would wait for a slow client, and everybody for the lock.
+        body = await _whole(receive, self._body_bytes_max)
         async with self._database.writing(org_id) as session:
             session.info["now_ms"] = state["now_ms"]
             state["session"] = session
-            await self._change(http, receive, held, next_app, session, key)
+            await self._change(http, body, held, next_app, session, key)
             if held.status >= 400:
                 await session.rollback()
         if held.status < 400:
@@ -76,14 +81,15 @@ class TransactionMiddleware(ASGIMiddleware):
                 wake()
 
     async def _change(
-        self, scope: HTTPScope, receive: Receive, held: "_Held", next_app: ASGIApp, session: AsyncSession, key: str
+        self, scope: HTTPScope, body: bytes, held: "_Held", next_app: ASGIApp, session: AsyncSession, key: str
     ) -> None:
         if not key:
-            await next_app(scope, receive, held.take)
+            await next_app(scope, _replayed(body), held.take)
             return
-        body = await _whole(receive)
         actor = _actor(scope)
         fingerprint = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + body).hexdigest()
+        if not self._database.sqlite:
+            await _wait_for_its_like(session, actor, key)
         stored = await _stored(session, actor, key)
         if stored is not None:
             self._repeat(stored, fingerprint, held)
@@ -166,17 +172,29 @@ async def _stored(session: AsyncSession, actor: str, key: str) -> IdempotentAnsw
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def _whole(receive: Receive) -> bytes:
-    """The body; Litestar's limit of a request's size is before it."""
-    pieces: list[bytes] = []
+async def _wait_for_its_like(session: AsyncSession, actor: str, key: str) -> None:
+    """Of requests with one key, the second waits for the first to end. SQLite has one writer at a time anyway."""
+    number = int.from_bytes(hashlib.sha256(f"{actor}\n{key}".encode()).digest()[:8], "big", signed=True)
+    await session.execute(text("SELECT pg_advisory_xact_lock(:number)"), {"number": number})
+
+
+async def _whole(receive: Receive, bytes_max: int) -> bytes:
+    """The body. Raises Problem 413, and 400 where the client left before its end."""
+    body = bytearray()
     while True:
         message: Any = await receive()
-        pieces.append(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            raise Problem(400, "invalid", "The body ended early")
+        body += message.get("body", b"")
+        if len(body) > bytes_max:
+            raise Problem(413, "content_too_large", f"The body has more than {bytes_max} bytes; send less at a time")
         if not message.get("more_body"):
-            return b"".join(pieces)
+            return bytes(body)
 
 
 def _replayed(body: bytes) -> Receive:
+    """The body as it came; Litestar asks once."""
+
     async def receive() -> Any:
         return {"type": "http.request", "body": body, "more_body": False}
 

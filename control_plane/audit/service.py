@@ -3,7 +3,7 @@
 from typing import Any, cast
 
 import msgspec
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from control_plane.audit.chain import GENESIS, Entry, link_hash
 from control_plane.audit.tables import AuditHead, AuditLog
@@ -72,9 +72,13 @@ def _is_secret(name: str) -> bool:
 
 async def _locked_head(work: Work) -> AuditHead:
     query = select(AuditHead).where(AuditHead.org_id == work.org_id).with_for_update()
-    head = (await work.session.execute(query.execution_options(populate_existing=True))).scalar_one_or_none()
+    query = query.execution_options(populate_existing=True)
+    head = (await work.session.execute(query)).scalar_one_or_none()
     if head is None:
-        head = AuditHead(org_id=work.org_id, number=0, hash=GENESIS)
-        work.session.add(head)
-        await work.session.flush()
+        # Of two who write the first entry at once, both find the same head then.
+        await work.session.execute(_FIRST_HEAD, {"org_id": work.org_id, "hash": GENESIS})
+        head = (await work.session.execute(query)).scalar_one()
     return head
+
+
+_FIRST_HEAD = text("INSERT INTO audit_heads (org_id, number, hash) VALUES (:org_id, 0, :hash) ON CONFLICT DO NOTHING")

@@ -8,6 +8,7 @@ from typing import Any, ClassVar, Literal
 
 from sqlalchemy import JSON, BigInteger, Enum, ForeignKey, MetaData, String
 from sqlalchemy.orm import DeclarativeBase, Mapped, declared_attr, mapped_column
+from sqlalchemy.sql.schema import ScalarElementColumnDefault
 
 # So that a migration can name what it changes, alike in both databases.
 _NAMES = {
@@ -33,6 +34,16 @@ class Base(DeclarativeBase):
         # Text in the database: a further value is no migration there.
         Literal: Enum(enum.Enum, native_enum=False, length=32),
     }
+
+    def __init__(self, **values: Any) -> None:
+        """A row has its defaults at once, not from the flush on: what is published of it is compiled before."""
+        for column in type(self).__table__.columns:
+            if isinstance(column.default, ScalarElementColumnDefault):
+                values.setdefault(column.key, column.default.arg)
+        for name, value in values.items():
+            if not hasattr(type(self), name):
+                raise TypeError(f"{type(self).__name__} has no column {name}")
+            setattr(self, name, value)
 
 
 class OrgOwned:

@@ -13,7 +13,7 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
-from control_plane.db.base import OrgOwned
+from control_plane.db.base import Base, OrgOwned
 
 # How long a writer of SQLite waits for another; PostgreSQL waits for locks as long as a statement may take.
 BUSY_TIMEOUT_MS = 5_000
@@ -83,6 +83,9 @@ def _only_the_own_rows(state: ORMExecuteState) -> None:
         return
     if state.execution_options.get("lensai_across"):
         return
+    # Of an organization's rows, only those that a flush looks at are inserted.
+    target = state.bind_mapper.class_ if state.is_insert and state.bind_mapper is not None else Base
+    assert not issubclass(target, OrgOwned), "a row of another organization, perhaps: add it to the session instead"
     state.statement = state.statement.options(
         with_loader_criteria(OrgOwned, lambda cls: cls.org_id == org_id, include_aliases=True)
     )

@@ -25,6 +25,14 @@ async def downgrade(database: Database, revision: str) -> None:
     await _run(database, lambda config: command.downgrade(config, revision))
 
 
+async def revision(database: Database) -> str | None:
+    """The revision that a database is at; None before the first."""
+    from alembic.migration import MigrationContext
+
+    async with database.engine.connect() as connection:
+        return await connection.run_sync(lambda sync: MigrationContext.configure(sync).get_current_revision())
+
+
 async def differences(database: Database) -> list[object]:
     """How the database differs from the tables that are declared; empty when migrations are complete."""
     from alembic.autogenerate import compare_metadata

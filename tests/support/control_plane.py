@@ -1,5 +1,6 @@
 """Owns a control plane for tests: the real application over a real SQLite or PostgreSQL, and people in it."""
 
+import asyncio
 import contextlib
 import os
 import secrets
@@ -23,6 +24,7 @@ from control_plane.db.engine import EVERY_ORG
 from control_plane.db.ids import new_id
 from control_plane.db.migrate import upgrade
 from control_plane.keyring import Keyring
+from control_plane.serve import listen, server
 from control_plane.settings import Settings
 from tests.support.processes import free_port
 
@@ -214,6 +216,25 @@ async def still_parts(url: str, directory: Path, **settings: object) -> AsyncIte
         yield parts, clock
     finally:
         await parts.close()
+
+
+@contextlib.asynccontextmanager
+async def served_plane(url: str, directory: Path, **settings: object) -> AsyncIterator[ControlPlane]:
+    """The same on a port of its own, by the server that serves: for streams, which the transport above holds back."""
+    clock = Clock()
+    chosen = Settings(database_url=url, data_dir=str(directory), listen_port=0, **settings)  # type: ignore[arg-type]
+    parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
+    await upgrade(parts.database)
+    with listen(chosen) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        serving = server(parts)
+        task = asyncio.create_task(serving.serve([listener]))
+        async with httpx.AsyncClient(base_url=address, timeout=30) as client:
+            try:
+                yield ControlPlane(parts, client, clock)
+            finally:
+                serving.should_exit = True
+                await task
 
 
 @contextlib.contextmanager

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.settings import reference as control_plane_settings
 from gateway.contract.record import Record
 from gateway.lake.schema import COLUMNS
 from gateway.metrics import METRICS
@@ -31,6 +32,13 @@ def missing_from(page: str, words: Iterator[str]) -> list[str]:
 
 def test_every_setting_is_documented():
     assert missing_from("settings.md", iter(Settings.__struct_fields__)) == []
+
+
+def test_the_control_planes_settings_are_documented_as_they_are():
+    page = PAGES[REFERENCE + "control-plane-settings.md"]
+    assert page == control_plane_settings(), (
+        "run `python -m control_plane.settings > docs/reference/control-plane-settings.md`"
+    )
 
 
 def test_every_metric_is_documented():

@@ -79,9 +79,13 @@ def stream_until_cut(client: openai.OpenAI, live: threading.Event) -> float:
         max_tokens=16_000,
         extra_headers={"x-sandbox-tokens": "16000", "x-sandbox-chunk-delay-ms": "20"},
     )
-    with pytest.raises(openai.APIError) as cut:
+
+    def read() -> None:
         for _ in stream:
             live.set()
+
+    with pytest.raises(openai.APIError) as cut:
+        read()
     cut_s = time.monotonic()
     assert getattr(cut.value, "code", "") == "kill_switch", cut.value
     return cut_s

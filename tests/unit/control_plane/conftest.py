@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.control_plane import ControlPlane, Postgres, control_plane, postgres
+from tests.support.control_plane import ControlPlane, Postgres, control_plane, postgres, served_plane
 
 
 @pytest.fixture(scope="session")
@@ -32,4 +32,11 @@ async def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 async def either_plane(database_url: str, tmp_path: Path) -> AsyncIterator[ControlPlane]:
     """The same application over SQLite and over PostgreSQL."""
     async with control_plane(database_url, tmp_path) as plane:
+        yield plane
+
+
+@pytest.fixture
+async def served(database_url: str, tmp_path: Path) -> AsyncIterator[ControlPlane]:
+    """The same behind the real server, on a port."""
+    async with served_plane(database_url, tmp_path) as plane:
         yield plane

@@ -1,6 +1,7 @@
 """The command line's own answers. What `up`, `gateway` and `lake` do is proved by processes in tests/integration."""
 
 import logging
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -35,7 +36,40 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_usage_names_every_command(words: list[str], code: int, capsys: pytest.CaptureFixture[str]):
     assert main(words) == code
     said = capsys.readouterr().out
-    assert [line.split()[0] for line in said.splitlines() if line.startswith("  ")] == list(COMMANDS)
+    named = [line.split()[0] for line in said.splitlines() if line.startswith("  ")]
+    # What others bring stands behind.
+    assert named[: len(COMMANDS)] == list(COMMANDS)
+
+
+@pytest.fixture
+def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A distribution that is installed beside this one, with commands of its own."""
+    metadata = tmp_path / "other-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
+    (metadata / "entry_points.txt").write_text(
+        "[lensai.commands]\nwave = other_commands:wave\nup = other_commands:wave\nlost = other_commands:lost\n"
+    )
+    (tmp_path / "other_commands.py").write_text(
+        "from types import SimpleNamespace\nwave = SimpleNamespace(summary='says hello', run=len)\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+def test_commands_of_others_are_found_and_run(other: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["wave", "a", "b", "c"]) == 3
+    assert main(["help"]) == 0
+    said = capsys.readouterr()
+    assert re.search(r"^  wave +says hello$", said.out, re.MULTILINE)
+    assert "the command lost is installed and cannot be loaded" in said.err
+
+
+def test_another_ones_command_never_stands_for_our_own(other: Path, capsys: pytest.CaptureFixture[str]):
+    with pytest.raises(SystemExit):
+        main(["up", "--help"])
+    assert main(["help"]) == 0
+    assert re.search(r"^  up +gateway and lake", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_an_unknown_command_is_answered_with_the_usage(capsys: pytest.CaptureFixture[str]):

@@ -1,0 +1,35 @@
+"""Owns the commands that `lensai` finds through the entry points `lensai.commands`. Imports what one does when it runs.
+
+`run` takes the words after the command's name and returns the exit code.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+
+class Command(NamedTuple):
+    summary: str
+    run: Callable[[Sequence[str]], int]
+
+
+def _control_plane(words: Sequence[str]) -> int:
+    from control_plane.cli.control_plane import main
+
+    return main(words)
+
+
+def _secrets(words: Sequence[str]) -> int:
+    from control_plane.cli.secrets import main
+
+    return main(words)
+
+
+def _audit(words: Sequence[str]) -> int:
+    from control_plane.cli.audit import main
+
+    return main(words)
+
+
+control_plane = Command("people, projects, keys, budgets and the policy that gateways obey", _control_plane)
+secrets = Command("new keys for what the control plane seals and signs", _secrets)
+audit = Command("check the audit log's chain, or export it signed", _audit)

@@ -1,0 +1,112 @@
+"""Changes are committed before their answer leaves, refused ones leave nothing, repeated ones are one."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import select
+
+from control_plane.api.tables import IdempotentAnswer
+from control_plane.db.engine import EVERY_ORG
+from control_plane.projects.tables import Project
+
+CANARY = "Canary project"
+
+
+@pytest.fixture
+async def headers(either_plane):
+    return await either_plane.token(await either_plane.organization())
+
+
+async def count(plane):
+    async with plane.parts.database.reading(EVERY_ORG) as session:
+        return len((await session.execute(select(Project.id))).all())
+
+
+def create(plane, headers, name="A", key=None):
+    more = {} if key is None else {"idempotency-key": key}
+    return plane.client.post("/v1/projects", json={"name": name}, headers={**headers, **more})
+
+
+async def test_a_change_is_committed_before_its_answer_leaves(either_plane, headers):
+    seen = []
+    app = either_plane.client._transport.app
+
+    async def send(message):
+        seen.append((message["type"], await count(either_plane)))
+
+    async def receive():
+        return {"type": "http.request", "body": b'{"name":"A"}', "more_body": False}
+
+    raw = [(name.encode(), value.encode()) for name, value in {**headers, "content-type": "application/json"}.items()]
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": "/v1/projects", "raw_path": b"/v1/projects", "root_path": "", "query_string": b"", "headers": raw,
+        "client": ("127.0.0.1", 1), "server": ("control.test", 80), "state": {},
+    }  # fmt: skip
+    await app(scope, receive, send)
+    assert seen == [("http.response.start", 1), ("http.response.body", 1)]
+
+
+async def test_a_refused_change_leaves_nothing(either_plane, headers):
+    await create(either_plane, headers)
+    before = (await either_plane.client.get("/v1/audit", headers=headers)).json()["items"]
+    assert (await create(either_plane, headers, key="again")).status_code == 409
+    assert await count(either_plane) == 1
+    assert (await either_plane.client.get("/v1/audit", headers=headers)).json()["items"] == before
+    # Nor is the refusal kept: what was wrong may have been mended.
+    assert (await create(either_plane, headers, name="B", key="again")).status_code == 201
+
+
+async def test_a_repeat_is_answered_as_the_first_was(either_plane, headers):
+    first = await create(either_plane, headers, key="k1")
+    again = await create(either_plane, headers, key="k1")
+    assert (again.status_code, again.json(), again.headers["etag"]) == (201, first.json(), first.headers["etag"])
+    assert (again.headers["idempotent-replayed"], "idempotent-replayed" in first.headers) == ("true", False)
+    assert await count(either_plane) == 1
+
+
+async def test_repeats_at_once_are_one_change(either_plane, headers):
+    answers = await asyncio.gather(*(create(either_plane, headers, key="k1") for _ in range(5)))
+    assert [answer.status_code for answer in answers] == [201] * 5
+    assert len({answer.text for answer in answers}) == 1
+    assert await count(either_plane) == 1
+
+
+async def test_a_key_is_for_one_request_of_one_actor(either_plane, headers):
+    await create(either_plane, headers, key="k1")
+    other = await create(either_plane, headers, name="B", key="k1")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    theirs = await either_plane.token(await either_plane.organization("Theirs"))
+    assert (await create(either_plane, theirs, key="k1")).status_code == 201
+
+
+async def test_an_answer_is_kept_sealed(either_plane, headers):
+    await create(either_plane, headers, name=CANARY, key="k1")
+    async with either_plane.parts.database.reading(EVERY_ORG) as session:
+        row = (await session.execute(select(IdempotentAnswer))).scalar_one()
+    assert (row.status, row.key, row.created_at_ms) == (201, "k1", either_plane.clock())
+    assert CANARY not in row.sealed
+
+
+async def test_answers_are_forgotten_after_a_day(either_plane, headers):
+    plane = either_plane
+    await create(plane, headers, name="A", key="old")
+    plane.clock.advance(86_000)
+    await create(plane, headers, name="B", key="new")
+    plane.clock.advance(401)
+    (job,) = [job for job in plane.parts.jobs if job.name == "forget_idempotent_answers"]
+    await job.run(plane.clock())
+    async with plane.parts.database.reading(EVERY_ORG) as session:
+        assert (await session.execute(select(IdempotentAnswer.key))).scalars().all() == ["new"]
+
+
+@pytest.mark.parametrize("key", ["", "k" * 201])
+async def test_a_bad_key_is_refused(either_plane, headers, key):
+    assert (await create(either_plane, headers, key=key)).status_code == 400
+
+
+async def test_a_body_is_bounded(either_plane, headers):
+    for more in ({}, {"idempotency-key": "k"}):
+        sent = {**headers, **more, "content-type": "application/json"}
+        answer = await either_plane.client.post("/v1/projects", content=b" " * (2**19 + 1), headers=sent)
+        assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")

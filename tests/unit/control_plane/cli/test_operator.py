@@ -1,0 +1,16 @@
+from control_plane.cli.migrate import migrate
+from control_plane.cli.operator import CANNOT_START, Refused, run
+
+
+def test_a_setting_that_is_wrong_is_a_message(monkeypatch, capsys):
+    monkeypatch.setenv("LENSAI_CONTROL_LISTEN_PORT", "x")
+    assert run("audit verify", lambda operator: migrate(operator, None)) == CANNOT_START
+    assert capsys.readouterr().err.startswith("lensai audit verify: LENSAI_CONTROL_LISTEN_PORT: ")
+
+
+def test_what_is_refused_is_a_message(installed, capsys):
+    async def refuse(operator):
+        raise Refused("not so")
+
+    assert run("audit verify", refuse) == CANNOT_START
+    assert capsys.readouterr().err == "lensai audit verify: not so\n"

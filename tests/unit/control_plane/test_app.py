@@ -1,0 +1,38 @@
+import pytest
+from litestar import get
+
+from control_plane import app as composition
+from control_plane.app import Parts, create_app
+from control_plane.settings import Settings
+from tests.support.control_plane import control_plane, ring
+
+
+async def test_it_answers_whether_it_lives_and_reaches_its_database(either_plane):
+    for path in ("/healthz", "/readyz"):
+        answer = await either_plane.client.get(path)
+        assert (answer.status_code, answer.text) == (200, "ok")
+
+
+async def test_a_route_that_does_not_say_who_may_use_it_keeps_it_from_starting(tmp_path, monkeypatch):
+    @get("/open", sync_to_thread=False)
+    def open_to_all() -> str:
+        return ""
+
+    monkeypatch.setattr(composition, "FEATURES", (*composition.FEATURES, open_to_all))
+    parts = Parts(Settings(data_dir=str(tmp_path)), ring("a"), ring("b"))
+    with pytest.raises(AssertionError, match="/v1/open"):
+        create_app(parts)
+    await parts.close()
+
+
+async def test_who_asks_too_often_is_told_when_to_come_again(tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path}/x.sqlite"
+    async with control_plane(url, tmp_path, requests_per_minute=2) as plane:
+        headers = await plane.token(await plane.organization())
+        answers = [await plane.client.get("/v1/projects", headers=headers) for _ in range(3)]
+        assert [answer.status_code for answer in answers] == [200, 200, 429]
+        assert answers[2].headers["content-type"] == "application/problem+json"
+        assert int(answers[2].headers["retry-after"]) > 0
+        # Another is not held up, and nobody's health check is.
+        assert (await plane.client.get("/v1/projects", headers={"authorization": "Bearer lst_x"})).status_code != 429
+        assert (await plane.client.get("/healthz")).status_code == 200
