@@ -30,6 +30,13 @@ def _audit(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _apply(words: Sequence[str]) -> int:
+    from control_plane.cli.apply import main
+
+    return main(words)
+
+
 control_plane = Command("people, projects, keys, budgets and the policy that gateways obey", _control_plane)
 secrets = Command("new keys for what the control plane seals and signs", _secrets)
 audit = Command("check the audit log's chain, or export it signed", _audit)
+apply = Command("make the control plane have what a file declares", _apply)

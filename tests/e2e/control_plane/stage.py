@@ -55,7 +55,7 @@ class ControlPlane:
         self._child: Child | None = None
 
     def start(self) -> None:
-        self._child = Child((sys.executable, "-m", "control_plane", "control-plane"), self._env)
+        self._child = Child((sys.executable, "-m", "gateway", "control-plane"), self._env)
         self._child.wait_for_port(self.port, timeout_s=WAIT_S)
 
     def output(self) -> str:
@@ -70,7 +70,7 @@ class ControlPlane:
 
     def command(self, *words: str) -> str:
         """What a command beside the database prints."""
-        child = Child((sys.executable, "-m", "control_plane", *words), self._env)
+        child = Child((sys.executable, "-m", "gateway", *words), self._env)
         try:
             assert child.wait(WAIT_S) == 0, child.output()
             return child.output()
