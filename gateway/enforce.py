@@ -24,7 +24,7 @@ from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
 from gateway.quotas import Begun, Consumed, Due, Most, QuotaTable, charged, charged_later
 from gateway.route import Route
-from gateway.worst_case import WorstCase, tighten, worst_case
+from gateway.worst_case import WorstCase, WorstCases, tighten
 from pricing.bound import Unbounded
 from pricing.catalog import Catalog
 
@@ -38,7 +38,7 @@ SLICE_TOKENS = 2048
 LEAD_TOKENS = 1024
 # A counter's name with the longest values that callers may choose in four dimensions; it is the id of a frame.
 COUNTER_CHARS_MAX = 640
-_NO_NAMES: set[str] = set()
+_NONE_KNOWN: tuple[str, set[str]] = ("", set())
 # How long a call waits for what other processes hold unused, and how often others may be quicker to take it.
 OBTAIN_TIMEOUT_S = 0.25
 OBTAIN_ROUNDS_MAX = 8
@@ -87,11 +87,12 @@ class Cardinality:
 
     def admits(self, due: Due) -> bool:
         """Whether the counter is known, or there is room for it, which it then takes."""
+        period, names = self._known.get(due.quota.id, _NONE_KNOWN)
+        return due.counter in names or self._has_room(due, period, names)
+
+    def _has_room(self, due: Due, period: str, names: set[str]) -> bool:
         if len(due.counter) > COUNTER_CHARS_MAX:
             return False
-        period, names = self._known.get(due.quota.id, ("", _NO_NAMES))
-        if due.counter in names:
-            return True
         is_full = len(names) >= due.quota.values_max
         if period != due.period.name or (is_full and due.quota.unit == "concurrent"):
             # A first look, another window, or calls at a time that have ended meanwhile: counted anew.
@@ -129,16 +130,19 @@ class Enforcer:
         self._cardinality = Cardinality(ledger)
         self.numbers = QuotaNumbers()
         self._catalog = catalog
+        self._worst_cases = WorstCases(catalog())
         self._thread = thread
         self._view: PolicyView | None = None
         self._table: QuotaTable
         self._kill_switches: KillSwitches
+        self._idle = True
 
     def _follow(self, view: PolicyView) -> None:
         """Makes the quotas and kill switches of a policy ready when it comes into force."""
         if self._view is not view:
             self._view = view
             self._table, self._kill_switches = QuotaTable(view.policy), KillSwitches(view.policy)
+            self._idle = not self._table and not self._kill_switches
 
     def table(self, view: PolicyView) -> QuotaTable:
         """The quotas of a policy."""
@@ -148,11 +152,13 @@ class Enforcer:
     def idle(self, view: PolicyView) -> bool:
         """Whether a policy has nothing to enforce."""
         self._follow(view)
-        return not self._table and not self._kill_switches
+        return self._idle
 
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
         self._follow(view)
+        if not self._kill_switches:
+            return None
         switch = self._kill_switches.find(caller, route, call.model)
         return None if switch is None else refusal_of(switch)
 
@@ -188,7 +194,7 @@ class Enforcer:
         bounded = [due for due in dues if due.needs_bound]
         if not bounded:
             return Admission(table, dues)
-        worst = worst_case(call, route, self._catalog(), at_s)
+        worst = self._worst_case(call, route, at_s)
         if not isinstance(worst, Unbounded):
             admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
             if worst.open_ended and not guaranteed and not self._ample(admission, at_s):
@@ -201,6 +207,12 @@ class Enforcer:
         for due in bounded:
             self.numbers.let_through(due.quota.id, "unbounded")
         return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in bounded))
+
+    def _worst_case(self, call: Call, route: Route, at_s: int) -> WorstCase | Unbounded:
+        catalog = self._catalog()
+        if self._worst_cases.catalog is not catalog:
+            self._worst_cases = WorstCases(catalog)
+        return self._worst_cases.find(call, route, at_s)
 
     def _ample(self, admission: Admission, at_s: int) -> bool:
         return all(hold.limit is None or hold.amount * AMPLE <= hold.limit for hold in self._holds(admission, at_s))

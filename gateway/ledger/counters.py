@@ -24,12 +24,11 @@ class Counter(msgspec.Struct):
     ends_at_s: int = NEVER_S
     told: int = 0  # the highest threshold that was told of, in percent
 
-    def available(self, limit: int | None) -> int | None:
-        """What can still be held, never below 0; None: anything."""
-        if limit is None:
-            return None
-        cap = limit if self.lease is None else min(self.lease, limit)
-        return max(cap - self.settled - self.held, 0)
+    def available(self, limit: int) -> int:
+        """What can still be held, never below 0."""
+        cap = self.lease if self.lease is not None and self.lease < limit else limit
+        left = cap - self.settled - self.held
+        return left if left > 0 else 0
 
 
 class Counters:
@@ -65,8 +64,7 @@ class Counters:
         """The first of the holds that does not fit; they name each counter once."""
         for hold in holds:
             counter = self.by_name.get(hold.counter) or self._new(hold.counter)
-            available = counter.available(hold.limit)
-            if available is not None and hold.amount > available:
+            if hold.limit is not None and hold.amount > (available := counter.available(hold.limit)):
                 return Shortage(hold.counter, hold.amount, available)
         return None
 
