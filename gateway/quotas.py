@@ -125,18 +125,18 @@ class QuotaTable:
         """What refuses now; None: nothing does."""
         if not due.blocks:
             return None
-        override = self._overrides.get(due.quota.id) if self._overrides else None
+        override = self._overrides.get(due.quota.id)
         return due.quota.limit if override is None or at_s >= override.until_s else override.limit
 
     def holds(self, dues: Sequence[Due], most: Most, at_s: int) -> tuple[Hold, ...]:
         """What is to be held of each; of those that only tell, nothing but the call itself."""
-        amounts = _most_by_unit(most)
+        amounts, overrides = _most_by_unit(most), self._overrides
         return tuple(
             [
                 Hold(
                     due.counter,
                     amounts[due.quota.unit] if due.holds else 0,
-                    self.limit(due, at_s),
+                    self.limit(due, at_s) if overrides or not due.blocks else due.quota.limit,
                     due.quota.thresholds,
                     due.quota.limit,
                     due.period.ends_at_s,

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from gateway.bounds import bedrock, chat, media
 from gateway.bounds.asked import Asked, Body, Reader
+from gateway.bounds.said import said_in
 from gateway.contract.policy import Upstream
 from gateway.examine import Call
 from gateway.metering import attachments, estimate, tokens
@@ -174,7 +175,7 @@ class WorstCases:
 
     def __init__(self, catalog: Catalog) -> None:
         self.catalog = catalog
-        self._terms: dict[tuple[object, ...], _Terms] = {}
+        self._remembered: dict[tuple[object, ...], _Terms] = {}
 
     def find(self, call: Call, route: Route, at_s: int) -> WorstCase | Unbounded:
         """The most a call can cost at the prices of that second, or why nothing bounds it."""
@@ -183,36 +184,63 @@ class WorstCases:
             return _unmetered(route)
         if endpoint.retrieves:
             return FREE  # the call that began the work is the one that is judged
+        caching, said = _caching(call.text), said_in(call.text, endpoint.reader)
+        if said is None:
+            return self._read(call, route, caching, at_s)[0]
+        alike = destination.upstream.name, endpoint.reader, call.model, caching, said.members, said.images, said.opaque
+        terms = self._known(alike, destination.upstream, at_s)
+        if terms is None:
+            found, terms = self._read(call, route, caching, at_s)
+            if terms is not None:
+                self._remember(alike, terms)
+            return found
+        return terms.worst_case(len(call.text) - said.image_characters, stream=call.stream)
+
+    def _read(
+        self, call: Call, route: Route, caching: _Caching, at_s: int
+    ) -> tuple[WorstCase | Unbounded, _Terms | None]:
+        """The worst case by all that the body says, and its terms, unless it is of several models."""
+        destination = route.destination
         model, mapped = _priced_model(call.model, destination)
         asked = _asked(call, route, model)
         if isinstance(asked, Unbounded):
-            return asked
-        text_bytes, alike = len(call.text), asked
-        if asked.parts.image_characters:
-            text_bytes -= asked.parts.image_characters
-            alike = replace(asked, parts=replace(asked.parts, image_characters=0))
-        total = self._of_model(model, mapped, alike, text_bytes, call, route, at_s)
-        for name in asked.models:
-            found = self._of_model(*_priced_model(name, destination), alike, text_bytes, call, route, at_s)
-            if isinstance(total, Unbounded) or isinstance(found, Unbounded):
-                return total if isinstance(total, Unbounded) else found
-            total = _either(total, found)
-        return total
+            return asked, None
+        text_bytes = len(call.text) - asked.parts.image_characters
+        alike = replace(asked, parts=replace(asked.parts, image_characters=0))
+        total: WorstCase | None = None
+        terms: _Terms | Unbounded | None = None
+        for name, is_mapped in ((model, mapped), *(_priced_model(name, destination) for name in asked.models)):
+            terms = self._of_model(name, is_mapped, alike, caching, route, at_s)
+            if isinstance(terms, Unbounded):
+                return terms, None
+            found = terms.worst_case(text_bytes, stream=call.stream)
+            if isinstance(found, Unbounded):
+                return found, None
+            total = found if total is None else _either(total, found)
+        assert total is not None
+        return total, None if asked.models else terms
 
     def _of_model(
-        self, model: str, mapped: bool, asked: Asked, text_bytes: int, call: Call, route: Route, at_s: int
-    ) -> WorstCase | Unbounded:
-        upstream, caching = route.destination.upstream, _caching(call.text)
+        self, model: str, mapped: bool, asked: Asked, caching: _Caching, route: Route, at_s: int
+    ) -> _Terms | Unbounded:
+        upstream = route.destination.upstream
         alike = upstream.name, route.endpoint.reader, model, mapped, caching, asked
-        terms = self._terms.get(alike)
-        if terms is None or not terms.hold(upstream, at_s):
+        terms = self._known(alike, upstream, at_s)
+        if terms is None:
             found = _terms(model, mapped, asked, caching, route, self.catalog, at_s)
             if isinstance(found, Unbounded):
                 return found
-            if len(self._terms) >= TERMS_MAX:
-                self._terms.clear()
-            terms = self._terms[alike] = found
-        return terms.worst_case(text_bytes, stream=call.stream)
+            self._remember(alike, terms := found)
+        return terms
+
+    def _known(self, alike: tuple[object, ...], upstream: Upstream, at_s: int) -> _Terms | None:
+        terms = self._remembered.get(alike)
+        return terms if terms is not None and terms.hold(upstream, at_s) else None
+
+    def _remember(self, alike: tuple[object, ...], terms: _Terms) -> None:
+        if len(self._remembered) >= TERMS_MAX:
+            self._remembered.clear()
+        self._remembered[alike] = terms
 
 
 def worst_case(call: Call, route: Route, catalog: Catalog, at_s: int) -> WorstCase | Unbounded:

@@ -5,7 +5,7 @@ table here may be anything, so that a new kind of attachment is never taken for 
 """
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Any, cast
 
 import msgspec
 
@@ -56,11 +56,16 @@ _NONE = Parts()
 def parts_of(value: object) -> Parts:
     """What the messages or the input of a request hold besides text, however deep."""
     found = _NONE
-    pending = [value]
+    pending: list[Any] = [value]
     while pending:
         top = pending.pop()
-        if isinstance(top, dict):
-            members = cast("dict[str, object]", top)
+        if isinstance(top, list):
+            items: list[object] = top
+            for item in items:
+                if type(item) in _CONTAINERS:
+                    pending.append(item)
+        elif isinstance(top, dict):
+            members: dict[str, object] = top
             own = None if _MARKS.isdisjoint(members) else _own(members)
             if own is not None:
                 found = found + own
@@ -68,8 +73,6 @@ def parts_of(value: object) -> Parts:
             for name, member in members.items():
                 if type(member) in _CONTAINERS and name not in _AS_TEXT:
                     pending.append(member)
-        elif isinstance(top, list):
-            pending += [item for item in cast("list[object]", top) if type(item) in _CONTAINERS]
     return found
 
 

@@ -358,6 +358,15 @@ ALIKE = [
     (CHAT, chat(max_tokens=9)),
     (CHAT, chat(tools=[{"type": "function", "function": {"name": "f"}}])),
     (CHAT, chat(service_tier="flex", model="gpt-5")),
+    (CHAT, chat(user="somebody", seed=7)),
+    (CHAT, chat(prediction={"type": "content", "content": "a" * 99})),
+    (CHAT, chat(max_tokens=True)),
+    (CHAT, chat(seed=2**70, n=2**70)),
+    (CHAT, chat(tools=[{"type": "function", "function": {"name": "f", "description": "d" * 2000}}])),
+    ("/openrouter/v1/chat/completions", chat(model="openai/gpt-4o-mini", models=["openai/gpt-4o"])),
+    (RESPONSES, {"model": "gpt-4o", "input": "hi", "max_output_tokens": 5}),
+    (RESPONSES, {"model": "gpt-4o", "input": [DOCUMENT], "max_output_tokens": 5}),
+    (MESSAGES, messages(system=[{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}])),
     (CHAT, chat(model="unheard-of")),
     (MESSAGES, messages()),
     (GEMINI, {"contents": [{"parts": [{"text": "a" * 190_000}]}]}),
@@ -374,6 +383,16 @@ def test_a_call_after_others_like_it_has_the_worst_case_that_it_has_alone(stream
         route, text = route_at(path), json.dumps(body).encode()
         call = Call(route.model_in_path or body.get("model", ""), stream, "", text, False, text)
         assert shared.find(call, route, NOW_S) == worst_case(call, route, CATALOG, NOW_S)
+
+
+def test_what_is_not_said_to_the_model_or_asked_of_it_makes_no_difference():
+    shared, route = WorstCases(CATALOG), route_at(CHAT)
+    for number in range(50):
+        text = json.dumps(
+            chat(user=f"user-{number:02}", messages=[{"role": "user", "content": "hi" * number}])
+        ).encode()
+        assert isinstance(shared.find(Call("gpt-4o", False, "", text, False, text), route, NOW_S), WorstCase)
+    assert len(shared._remembered) == 2, "by what it says, and by what was read of it"
 
 
 def test_a_price_that_changes_is_found_anew():
