@@ -5,7 +5,7 @@ table here may be anything, so that a new kind of attachment is never taken for 
 """
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import cast
 
 import msgspec
 
@@ -56,16 +56,15 @@ _NONE = Parts()
 def parts_of(value: object) -> Parts:
     """What the messages or the input of a request hold besides text, however deep."""
     found = _NONE
-    pending: list[Any] = [value]
+    pending = [value]
     while pending:
         top = pending.pop()
         if isinstance(top, list):
-            items: list[object] = top
-            for item in items:
+            for item in cast("list[object]", top):
                 if type(item) in _CONTAINERS:
                     pending.append(item)
         elif isinstance(top, dict):
-            members: dict[str, object] = top
+            members = cast("dict[str, object]", top)
             own = None if _MARKS.isdisjoint(members) else _own(members)
             if own is not None:
                 found = found + own
