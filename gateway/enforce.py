@@ -25,7 +25,7 @@ from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
 from gateway.quotas import Begun, Consumed, Due, Most, QuotaTable, charged, charged_later
 from gateway.route import Route
-from gateway.worst_case import WorstCase, tighten, worst_case
+from gateway.worst_case import WorstCase, WorstCases, tighten
 from pricing.bound import Unbounded
 from pricing.catalog import Catalog
 
@@ -39,7 +39,7 @@ SLICE_TOKENS = 2048
 LEAD_TOKENS = 1024
 # A counter's name with the longest values that callers may choose in four dimensions; it is the id of a frame.
 COUNTER_CHARS_MAX = 640
-_NO_NAMES: set[str] = set()
+_NONE_KNOWN: tuple[str, set[str]] = ("", set())
 # How long a call waits for what other processes hold unused, and how often others may be quicker to take it.
 OBTAIN_TIMEOUT_S = 0.25
 OBTAIN_ROUNDS_MAX = 8
@@ -88,11 +88,12 @@ class Cardinality:
 
     def admits(self, due: Due) -> bool:
         """Whether the counter is known, or there is room for it, which it then takes."""
+        period, names = self._known.get(due.quota.id, _NONE_KNOWN)
+        return due.counter in names or self._has_room(due, period, names)
+
+    def _has_room(self, due: Due, period: str, names: set[str]) -> bool:
         if len(due.counter) > COUNTER_CHARS_MAX:
             return False
-        period, names = self._known.get(due.quota.id, ("", _NO_NAMES))
-        if due.counter in names:
-            return True
         is_full = len(names) >= due.quota.values_max
         if period != due.period.name or (is_full and due.quota.unit == "concurrent"):
             # A first look, another window, or calls at a time that have ended meanwhile: counted anew.
@@ -132,6 +133,7 @@ class Enforcer:
         self._cardinality = Cardinality(ledger)
         self.numbers = QuotaNumbers()
         self._catalog = catalog
+        self._cases: dict[str, WorstCases] = {}  # by organization, whose prices they are of
         self._thread = thread
         # The counters that calls have touched, for whoever reports them, and who is told of thresholds.
         self.touched: set[str] | None = None
@@ -139,6 +141,7 @@ class Enforcer:
         self._view: PolicyView | None = None
         self._table: QuotaTable
         self._kill_switches: KillSwitches
+        self._idle = True
 
     def _follow(self, view: PolicyView) -> None:
         """Makes the quotas and kill switches of a policy ready when it comes into force."""
@@ -146,12 +149,14 @@ class Enforcer:
             return
         before, self._view = None if self._view is None else self._view.policy, view
         after = view.policy
+        self._cases.clear()
         if before is None or not _same_quotas(before, after):
             self._table = QuotaTable(after)
         else:
             self._table.forget_alike()
         if before is None or before.kill_switches is not after.kill_switches:
             self._kill_switches = KillSwitches(after)
+        self._idle = not self._table and not self._kill_switches
 
     def table(self, view: PolicyView) -> QuotaTable:
         """The quotas of a policy."""
@@ -161,11 +166,13 @@ class Enforcer:
     def idle(self, view: PolicyView) -> bool:
         """Whether a policy has nothing to enforce."""
         self._follow(view)
-        return not self._table and not self._kill_switches
+        return self._idle
 
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
         self._follow(view)
+        if not self._kill_switches:
+            return None
         switch = self._kill_switches.find(caller, route, call.model)
         return None if switch is None else refusal_of(switch)
 
@@ -201,7 +208,7 @@ class Enforcer:
         bounded = [due for due in dues if due.needs_bound]
         if not bounded:
             return Admission(table, dues)
-        worst = worst_case(call, route, self._catalog(caller.project.org_id), at_s)
+        worst = self._worst_cases(caller.project.org_id).find(call, route, at_s)
         if not isinstance(worst, Unbounded):
             admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
             guaranteed = caller.key.mode == "guaranteed"
@@ -215,6 +222,13 @@ class Enforcer:
         for due in bounded:
             self.numbers.let_through(due.quota.id, "unbounded")
         return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in bounded))
+
+    def _worst_cases(self, org_id: str) -> WorstCases:
+        catalog = self._catalog(org_id)
+        cases = self._cases.get(org_id)
+        if cases is None or cases.catalog is not catalog:
+            cases = self._cases[org_id] = WorstCases(catalog)
+        return cases
 
     def _ample(self, admission: Admission, at_s: int) -> bool:
         return all(hold.limit is None or hold.amount * AMPLE <= hold.limit for hold in self._holds(admission, at_s))

@@ -9,7 +9,7 @@ from itertools import product
 
 import msgspec
 
-from gateway.contract.policy import Dimension, Policy, Quota, QuotaOverride, Unit
+from gateway.contract.policy import Dimension, Policy, Quota, Unit
 from gateway.examine import Call
 from gateway.identify import Caller
 from gateway.ledger.base import Hold
@@ -44,6 +44,7 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     period: Period
     scope: tuple[tuple[Dimension, str], ...]  # as it is counted
     blocks: bool
+    holds: bool  # the most that the call may consume; else nothing but the call itself
     needs_bound: bool  # what the call may consume must be known before it is let through
     varies: bool  # callers choose some of its counter's name
 
@@ -54,6 +55,7 @@ class _Ready:
     def __init__(self, quota: Quota) -> None:
         self.quota = quota
         self.blocks = quota.action == "block" and quota.limit is not None
+        self.holds = self.blocks or quota.unit == "concurrent"
         self.needs_bound = self.blocks and quota.unit in BOUNDED_UNITS
         scope = quota.scope
         self.fixed: tuple[tuple[Dimension, str], ...] = tuple(
@@ -137,25 +139,24 @@ class QuotaTable:
         """What refuses now; None: nothing does."""
         if not due.blocks:
             return None
-        override = self._override(due.quota, at_s)
-        return due.quota.limit if override is None else override.limit
-
-    def _override(self, quota: Quota, at_s: int) -> QuotaOverride | None:
-        override = self._overrides.get(quota.id)
-        return override if override is not None and at_s < override.until_s else None
+        override = self._overrides.get(due.quota.id)
+        return due.quota.limit if override is None or at_s >= override.until_s else override.limit
 
     def holds(self, dues: Sequence[Due], most: Most, at_s: int) -> tuple[Hold, ...]:
         """What is to be held of each; of those that only tell, nothing but the call itself."""
+        amounts, overrides = _most_by_unit(most), self._overrides
         return tuple(
-            Hold(
-                due.counter,
-                _amount(due.quota, most) if due.blocks or due.quota.unit == "concurrent" else 0,
-                self.limit(due, at_s),
-                due.quota.thresholds,
-                due.quota.limit,
-                due.period.ends_at_s,
-            )
-            for due in dues
+            [
+                Hold(
+                    due.counter,
+                    amounts[due.quota.unit] if due.holds else 0,
+                    self.limit(due, at_s) if overrides or not due.blocks else due.quota.limit,
+                    due.quota.thresholds,
+                    due.quota.limit,
+                    due.period.ends_at_s,
+                )
+                for due in dues
+            ]
         )
 
 
@@ -191,27 +192,24 @@ def _due(ready: _Ready, values: Mapping[Dimension, tuple[str, ...]], at_s: int) 
     now = ready.period(at_s)
     stem = f"{ready.quota.id}@{now.name}"
     if not ready.varying:
-        yield Due(ready.quota, stem, now, ready.fixed, ready.blocks, ready.needs_bound, varies=False)
+        yield Due(ready.quota, stem, now, ready.fixed, ready.blocks, ready.holds, ready.needs_bound, varies=False)
         return
     for varied in product(*(values[name] for name in ready.varying)):
         scope = tuple(zip(ready.varying, varied, strict=True))
         suffix = "".join(f"|{name}={value}" for name, value in scope)
-        counted = ready.fixed + scope
-        yield Due(ready.quota, stem + suffix, now, counted, ready.blocks, ready.needs_bound, varies=True)
+        counter, counted = stem + suffix, ready.fixed + scope
+        yield Due(ready.quota, counter, now, counted, ready.blocks, ready.holds, ready.needs_bound, varies=True)
 
 
-def _amount(quota: Quota, most: Most) -> int:
-    match quota.unit:
-        case "usd":
-            return most.nanousd
-        case "tokens_in":
-            return most.tokens_in
-        case "tokens_out":
-            return most.tokens_out
-        case "tokens":
-            return most.tokens_in + most.tokens_out
-        case _:
-            return 1
+def _most_by_unit(most: Most) -> dict[Unit, int]:
+    return {
+        "usd": most.nanousd,
+        "tokens_in": most.tokens_in,
+        "tokens_out": most.tokens_out,
+        "tokens": most.tokens_in + most.tokens_out,
+        "requests": 1,
+        "concurrent": 1,
+    }
 
 
 class Consumed(msgspec.Struct, frozen=True, gc=False):
@@ -236,31 +234,28 @@ def charged(dues: Sequence[Due], held: Mapping[str, int], consumed: Consumed) ->
 
     A guess may be too low, and a hold is not: where a quota blocks, only the provider's own word gives back.
     """
+    known = _consumed_by_unit(consumed)
+    amounts: dict[str, int] = {}
+    for due in dues:
+        amount = known[due.quota.unit]
+        if amount is None:
+            amount = held.get(due.counter, 0)
+        elif due.needs_bound and not consumed.reported:
+            amount = max(amount, held.get(due.counter, 0))
+        amounts[due.counter] = amount
+    return amounts
+
+
+def _consumed_by_unit(consumed: Consumed) -> dict[Unit, int | None]:
+    tokens_in, tokens_out = consumed.tokens_in, consumed.tokens_out
     return {
-        due.counter: _charged(due.quota.unit, consumed, held.get(due.counter, 0), trusts=not due.blocks) for due in dues
+        "usd": consumed.nanousd,
+        "tokens_in": tokens_in,
+        "tokens_out": tokens_out,
+        "tokens": None if tokens_in is None or tokens_out is None else tokens_in + tokens_out,
+        "requests": 1,
+        "concurrent": 0,
     }
-
-
-def _charged(unit: Unit, consumed: Consumed, held: int, *, trusts: bool) -> int:
-    if unit not in BOUNDED_UNITS:
-        return 1 if unit == "requests" else 0
-    amount = _of(unit, consumed)
-    if amount is None or not (consumed.reported or trusts):
-        return held if amount is None else max(held, amount)
-    return amount
-
-
-def _of(unit: Unit, consumed: Consumed) -> int | None:
-    match unit:
-        case "usd":
-            return consumed.nanousd
-        case "tokens_in":
-            return consumed.tokens_in
-        case "tokens_out":
-            return consumed.tokens_out
-        case _:
-            both = consumed.tokens_in, consumed.tokens_out
-            return None if both[0] is None or both[1] is None else both[0] + both[1]
 
 
 class Begun(msgspec.Struct, frozen=True, array_like=True):
@@ -289,10 +284,10 @@ def charged_later(dues: Sequence[Due], before: Sequence[Begun], consumed: Consum
     The work is that call's, in its counters and its window: they get back what they were charged too much, so that an
     amount may be below zero. The call that tells is charged itself alone.
     """
-    amounts = charged(dues, {}, _NOTHING)
+    amounts, known = charged(dues, {}, _NOTHING), _consumed_by_unit(consumed)
     for one in before:
-        amount = _of(one.unit, consumed)
+        amount = known[one.unit]
         if amount is not None:
-            known = amount if consumed.reported else max(amount, one.amount)
-            amounts[one.counter] = amounts.get(one.counter, 0) + known - one.amount
+            own = amount if consumed.reported else max(amount, one.amount)
+            amounts[one.counter] = amounts.get(one.counter, 0) + own - one.amount
     return amounts

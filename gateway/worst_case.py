@@ -15,11 +15,13 @@ from msgspec.structs import replace
 
 from gateway.bounds import bedrock, chat, media
 from gateway.bounds.asked import Asked, Body, Reader
+from gateway.bounds.said import said_in
+from gateway.contract.policy import Upstream
 from gateway.examine import Call
 from gateway.metering import attachments, estimate, tokens
 from gateway.route import Destination, Route
 from gateway.wire import jsontext
-from pricing.bound import NOTHING, Bound, Most, Unbounded, bound
+from pricing.bound import NOTHING, Bound, Line, Most, Unbounded, bound_at, lines
 from pricing.catalog import Catalog, Context, Price, Unpriced
 from pricing.limits import Limits, find_limits
 from pricing.rates import BUCKETS
@@ -60,6 +62,8 @@ _IMAGE_PERCENT = 125
 
 # Of providers and the modifiers that requests name, which are few unless somebody makes them up.
 CONTEXTS_MAX = 1024
+# Ways of asking whose terms are remembered, at some 2 KB each. Models and caps are few, unless somebody makes them up.
+TERMS_MAX = 4096
 
 # Operations that are free themselves and begin what is billed later, by the end of their path.
 _BEGINS = (
@@ -94,6 +98,7 @@ _LEAVES_OPEN = frozenset({"auto"})
 # Who writes to a cache only when told to; the others may always.
 _WRITES_WHEN_TOLD = frozenset({"anthropic.messages", "bedrock.converse", "bedrock.invoke"})
 _WRITES = ("cache_write", "cache_write_30m")
+_Caching = tuple[bool, bool]  # whether a text may ask for a cache, and for one that lasts an hour
 _ATTACHED = ("input_audio", "input_image", "input_video")
 
 # Whose vocabularies and templates were compared with recorded prompts (docs/internals/metering.md, "Estimates").
@@ -113,9 +118,9 @@ class WorstCase(msgspec.Struct, frozen=True, gc=False):
     open_ended: bool = False
     flags: tuple[str, ...] = ()
     # What `tighten` starts from: the tokens that stand for the bytes of the body (0: it cannot be tightened), and what
-    # may be used at each price.
+    # is billed for any input.
     text_tokens: int = 0
-    cases: tuple[tuple[Most, Price], ...] = ()
+    lines: tuple[Line, ...] = ()
 
     @property
     def nanousd(self) -> int:
@@ -130,26 +135,117 @@ WHOLE_CONTEXT = "whole_context_assumed"
 MODEL_MAXIMUM = "model_maximum_assumed"
 
 
-def worst_case(call: Call, route: Route, catalog: Catalog, at_s: int) -> WorstCase | Unbounded:
-    """The most a call can cost at the prices of that second, or why nothing bounds it."""
-    endpoint, destination = route.endpoint, route.destination
-    if not endpoint.reader:
-        return _unmetered(route)
-    if endpoint.retrieves:
-        return FREE  # the call that began the work is the one that is judged
-    model, mapped = _priced_model(call.model, destination)
-    asked = _asked(call, route, model)
-    if isinstance(asked, Unbounded):
-        return asked
-    models = ((model, mapped), *(_priced_model(name, destination) for name in asked.models))
-    total: WorstCase | None = None
-    for name, is_mapped in models:
-        found = _of_model(name, is_mapped, asked, call, route, catalog, at_s)
+class _Terms(msgspec.Struct, frozen=True):
+    """What calls share that ask the same of a model: all of their worst cases but the length of their text."""
+
+    upstream: Upstream
+    starts_at_s: int  # from then and until then its prices hold
+    ends_at_s: int
+    lines: tuple[Line, ...]
+    tokens_in: int  # beside those of the text
+    tokens_out: int
+    open_ended: bool
+    flags: tuple[str, ...]
+    counts_text: bool  # else `tokens_in` is all, however long the text
+    tightens: bool
+
+    def hold(self, upstream: Upstream, at_s: int) -> bool:
+        """Whether they are those of a call to that upstream at that second."""
+        return self.upstream is upstream and self.starts_at_s <= at_s < self.ends_at_s
+
+    def worst_case(self, text_bytes: int, *, stream: bool) -> WorstCase | Unbounded:
+        """Of a call whose text is so long."""
+        tokens_in = self.tokens_in + text_bytes if self.counts_text else self.tokens_in
+        found = bound_at(self.lines, tokens_in)
         if isinstance(found, Unbounded):
             return found
-        total = found if total is None else _either(total, found)
-    assert total is not None
-    return total
+        return WorstCase(
+            tokens_in,
+            self.tokens_out,
+            found,
+            stream and self.open_ended,
+            self.flags,
+            text_bytes if self.tightens else 0,
+            self.lines,
+        )
+
+
+class WorstCases:
+    """The worst cases of calls at the prices of one catalog. What calls share that ask alike is found once for them."""
+
+    def __init__(self, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self._remembered: dict[tuple[object, ...], _Terms] = {}
+
+    def find(self, call: Call, route: Route, at_s: int) -> WorstCase | Unbounded:
+        """The most a call can cost at the prices of that second, or why nothing bounds it."""
+        endpoint, destination = route.endpoint, route.destination
+        if not endpoint.reader:
+            return _unmetered(route)
+        if endpoint.retrieves:
+            return FREE  # the call that began the work is the one that is judged
+        caching, said = _caching(call.text), said_in(call.text, endpoint.reader)
+        if said is None:
+            return self._read(call, route, caching, at_s)[0]
+        alike = destination.upstream.name, endpoint.reader, call.model, caching, said.members, said.images, said.opaque
+        terms = self._known(alike, destination.upstream, at_s)
+        if terms is None:
+            found, terms = self._read(call, route, caching, at_s)
+            if terms is not None:
+                self._remember(alike, terms)
+            return found
+        return terms.worst_case(len(call.text) - said.image_characters, stream=call.stream)
+
+    def _read(
+        self, call: Call, route: Route, caching: _Caching, at_s: int
+    ) -> tuple[WorstCase | Unbounded, _Terms | None]:
+        """The worst case by all that the body says, and its terms, unless it is of several models."""
+        destination = route.destination
+        model, mapped = _priced_model(call.model, destination)
+        asked = _asked(call, route, model)
+        if isinstance(asked, Unbounded):
+            return asked, None
+        text_bytes = len(call.text) - asked.parts.image_characters
+        alike = replace(asked, parts=replace(asked.parts, image_characters=0))
+        total: WorstCase | None = None
+        terms: _Terms | Unbounded | None = None
+        for name, is_mapped in ((model, mapped), *(_priced_model(name, destination) for name in asked.models)):
+            terms = self._of_model(name, is_mapped, alike, caching, route, at_s)
+            if isinstance(terms, Unbounded):
+                return terms, None
+            found = terms.worst_case(text_bytes, stream=call.stream)
+            if isinstance(found, Unbounded):
+                return found, None
+            total = found if total is None else _either(total, found)
+        assert total is not None
+        return total, None if asked.models else terms
+
+    def _of_model(
+        self, model: str, mapped: bool, asked: Asked, caching: _Caching, route: Route, at_s: int
+    ) -> _Terms | Unbounded:
+        upstream = route.destination.upstream
+        alike = upstream.name, route.endpoint.reader, model, mapped, caching, asked
+        terms = self._known(alike, upstream, at_s)
+        if terms is None:
+            found = _terms(model, mapped, asked, caching, route, self.catalog, at_s)
+            if isinstance(found, Unbounded):
+                return found
+            self._remember(alike, terms := found)
+        return terms
+
+    def _known(self, alike: tuple[object, ...], upstream: Upstream, at_s: int) -> _Terms | None:
+        terms = self._remembered.get(alike)
+        return terms if terms is not None and terms.hold(upstream, at_s) else None
+
+    def _remember(self, alike: tuple[object, ...], terms: _Terms) -> None:
+        if len(self._remembered) >= TERMS_MAX:
+            self._remembered.clear()
+        self._remembered[alike] = terms
+
+
+def worst_case(call: Call, route: Route, catalog: Catalog, at_s: int) -> WorstCase | Unbounded:
+    """The same for one call alone."""
+    return WorstCases(catalog).find(call, route, at_s)
 
 
 def tighten(worst: WorstCase, call: Call, route: Route) -> WorstCase:
@@ -167,16 +263,10 @@ def tighten(worst: WorstCase, call: Call, route: Route) -> WorstCase:
         return worst
     if saved <= 0:
         return worst
-    cases = tuple((replace(most, tokens_in=most.tokens_in - saved), price) for most, price in worst.cases)
-    tighter = _bound(cases)
+    tokens_in = worst.tokens_in - saved
+    tighter = bound_at(worst.lines, tokens_in)
     assert isinstance(tighter, Bound), "fewer tokens have a bound where more of them had one"
-    return replace(
-        worst,
-        tokens_in=worst.tokens_in - saved,
-        bound=tighter,
-        text_tokens=worst.text_tokens - saved,
-        cases=cases,
-    )
+    return replace(worst, tokens_in=tokens_in, bound=tighter, text_tokens=worst.text_tokens - saved)
 
 
 def _unmetered(route: Route) -> WorstCase | Unbounded:
@@ -191,8 +281,6 @@ def _unmetered(route: Route) -> WorstCase | Unbounded:
 
 
 def _asked(call: Call, route: Route, model: str) -> Asked | Unbounded:
-    if _ACTS_UNASKED.fullmatch(model.lower()):
-        return Unbounded(f"{_shown(model)} searches or calls tools by itself, as often as it likes")
     reader = READERS.get(route.endpoint.reader)
     if reader is None:
         return Unbounded(f"nothing bounds what {route.endpoint.name} costs")
@@ -202,34 +290,38 @@ def _asked(call: Call, route: Route, model: str) -> Asked | Unbounded:
         return Unbounded("the body cannot be read as a request of its API")
 
 
-def _of_model(
-    model: str, mapped: bool, asked: Asked, call: Call, route: Route, catalog: Catalog, at_s: int
-) -> WorstCase | Unbounded:
+def _terms(
+    model: str, mapped: bool, asked: Asked, caching: _Caching, route: Route, catalog: Catalog, at_s: int
+) -> _Terms | Unbounded:
+    if _ACTS_UNASKED.fullmatch(model.lower()):
+        return Unbounded(f"{_shown(model)} searches or calls tools by itself, as often as it likes")
     destination = route.destination
     prices = _prices(model, mapped, asked, destination, catalog, at_s)
     if isinstance(prices, Unbounded):
         return prices
     limits = _limits(destination.provider.catalog, model, prices[0])
-    used = _used(asked, call, route, model, limits)
-    cases: list[tuple[Most, Price]] = []
+    used = _used(asked, caching, route, model, limits)
+    mosts: list[Most] = []
     for price in prices:
         most = _most_at(price, used, asked)
         if isinstance(most, Unbounded):
             return most
-        cases.append((most, price))
-    total = _bound(tuple(cases))
-    if isinstance(total, Unbounded):
-        return total
+        mosts.append(most)
+    tokens_in = max(most.tokens_in for most in mosts)
     whole = _whole_context(asked, model)
     uncapped = asked.cap is None and asked.puts_out
-    return WorstCase(
-        max(most.tokens_in for most, _ in cases),
-        max(most.tokens_out for most, _ in cases),
-        total,
-        call.stream and uncapped and not asked.reasons and _SHOWS_ALL.match(_family(model)) is not None,
-        (WHOLE_CONTEXT,) * whole + (MODEL_MAXIMUM,) * uncapped,
-        0 if whole or asked.parts.images or asked.more_in or asked.by_rate else len(call.text),
-        tuple(cases),
+    return _Terms(
+        upstream=destination.upstream,
+        # Those of the usual price are those of the model: what has no price in a context has none so long.
+        starts_at_s=max(price.starts_at_s for price in prices),
+        ends_at_s=min(price.ends_at_s for price in prices),
+        lines=tuple(line for most, price in zip(mosts, prices, strict=True) for line in lines(most, price)),
+        tokens_in=tokens_in,
+        tokens_out=max(most.tokens_out for most in mosts),
+        open_ended=uncapped and not asked.reasons and _SHOWS_ALL.match(_family(model)) is not None,
+        flags=(WHOLE_CONTEXT,) * whole + (MODEL_MAXIMUM,) * uncapped,
+        counts_text=bool(tokens_in) and not whole,
+        tightens=not (whole or asked.parts.images or asked.more_in or asked.by_rate),
     )
 
 
@@ -242,16 +334,6 @@ def _either(left: WorstCase, right: WorstCase) -> WorstCase:
         left.open_ended and right.open_ended,
         tuple(dict.fromkeys((*left.flags, *right.flags))),
     )
-
-
-def _bound(cases: tuple[tuple[Most, Price], ...]) -> Bound | Unbounded:
-    total = NOTHING
-    for most, price in cases:
-        found = bound(most, (price,))
-        if isinstance(found, Unbounded):
-            return found
-        total = total | found
-    return total
 
 
 # --- Which model, at which prices
@@ -317,9 +399,9 @@ def _limits(provider: str, model: str, price: Price) -> Limits:
 # --- How much of it
 
 
-def _used(asked: Asked, call: Call, route: Route, model: str, limits: Limits) -> Most | Unbounded:
-    """The most it can use, where tokens are billed."""
-    tokens_in = _tokens_in(asked, call, model, limits)
+def _used(asked: Asked, caching: _Caching, route: Route, model: str, limits: Limits) -> Most | Unbounded:
+    """The most it can use beside its text, where tokens are billed."""
+    tokens_in = _tokens_in(asked, model, limits)
     tokens_out = _tokens_out(asked, route, model, limits)
     if isinstance(tokens_in, Unbounded):
         return tokens_in
@@ -328,7 +410,7 @@ def _used(asked: Asked, call: Call, route: Route, model: str, limits: Limits) ->
     outputs = ("output_reasoning", "output_citation", *asked.output_buckets)
     fees = asked.tooling.fees
     other = asked.other if fees == _NOTHING else fees + asked.other
-    return Most(tokens_in, tokens_out, _input_buckets(asked, call, route), outputs, other)
+    return Most(tokens_in, tokens_out, _input_buckets(asked, caching, route), outputs, other)
 
 
 _HEARD, _READ = BUCKETS.index("input_audio_ms"), BUCKETS.index("input_text")
@@ -351,11 +433,10 @@ def _most_at(price: Price, used: Most | Unbounded, asked: Asked) -> Most | Unbou
     )
 
 
-def _tokens_in(asked: Asked, call: Call, model: str, limits: Limits) -> int | Unbounded:
-    """No byte makes more than one token, in vocabularies that are made of bytes or fall back on them."""
-    text = len(call.text) - asked.parts.image_characters
-    own = text + TEMPLATE_TOKENS + asked.tooling.tokens + asked.more_in
+def _tokens_in(asked: Asked, model: str, limits: Limits) -> int | Unbounded:
+    """Beside the text, of which no byte makes more than one, in vocabularies of bytes or such as fall back on them."""
     if not _whole_context(asked, model):
+        own = TEMPLATE_TOKENS + asked.tooling.tokens + asked.more_in
         each = attachments.largest_image(_family(model)) or 0
         return own + asked.parts.images * tokens.scale(each, _IMAGE_PERCENT, 100)
     if limits.input_tokens_max is None:
@@ -388,14 +469,20 @@ def _tokens_out(asked: Asked, route: Route, model: str, limits: Limits) -> int |
     return (one + hidden) * asked.answers * (asked.tooling.uses + 1) + asked.more_out
 
 
-def _input_buckets(asked: Asked, call: Call, route: Route) -> tuple[str, ...]:
-    """What the input may be billed as besides text. A word in escapes may be any word."""
+def _caching(text: bytes) -> _Caching:
+    """A word in escapes may be any word."""
+    escaped = b"\\" in text and b"\\u" in text  # one byte is found ten times as fast
+    told = escaped or b"cache" in text
+    return told, told and (escaped or b"1h" in text)
+
+
+def _input_buckets(asked: Asked, caching: _Caching, route: Route) -> tuple[str, ...]:
+    """What the input may be billed as besides text."""
     if not asked.puts_out:
         return ()
-    escaped = b"\\u" in call.text
-    told = escaped or b"cache" in call.text
+    told, for_an_hour = caching
     writes = _WRITES if told or route.endpoint.reader not in _WRITES_WHEN_TOLD else ()
-    writes += ("cache_write_5m",) * told + ("cache_write_1h",) * (told and (escaped or b"1h" in call.text))
+    writes += ("cache_write_5m",) * told + ("cache_write_1h",) * for_an_hour
     writes += ("cache_write_12h",) * asked.cached_12h
     attached = _ATTACHED if asked.parts.opaque or asked.whole_context else ("input_image",) * bool(asked.parts.images)
     return (*writes, *attached)

@@ -18,6 +18,7 @@ from pricing.usage import Usage
 SHAPES_MAX = 4096
 
 _NO_USAGE = Usage()
+_ALWAYS = -1  # above it is every input, the empty one too
 _PLACE = {bucket: place for place, bucket in enumerate(BUCKETS)}
 
 
@@ -59,20 +60,61 @@ class Unbounded(msgspec.Struct, frozen=True, gc=False):
 NOTHING = Bound(0)
 
 
+class Line(msgspec.Struct, frozen=True, gc=False):
+    """What calls alike cost at most by one table of rates: so much each, and so much for each token in and out.
+
+    The table holds once more than `above` tokens go in. `unbounded`: it lacks a rate that may be needed.
+    """
+
+    above: int
+    each_attousd: AttoUSD = 0
+    input_attousd_per_token: AttoUSD = 0
+    output_attousd_per_token: AttoUSD = 0
+    unbounded: Unbounded | None = None
+
+
 def bound(most: Most, prices: Sequence[Price]) -> Bound | Unbounded:
     """The bound of a call that may be billed at any of the prices, of which there is at least one."""
     assert prices, "a call without a price has no bound"
-    total = NOTHING
-    inputs = _inputs(most.input_buckets) if most.tokens_in else ()
-    outputs = ("output_text", *most.output_buckets) if most.tokens_out else ()
-    for price in prices:
-        for rates in _reachable(price, most.tokens_in):
-            into, out = _dearest(rates, inputs), _dearest(rates, outputs)
-            other = _other(rates, most.other, price) if most.other != _NO_USAGE else 0
-            if isinstance(into, _NoRate) or isinstance(out, _NoRate) or isinstance(other, _NoRate):
-                return _unbounded((into, out, other), price)
-            total = total | Bound(price.per_call_attousd + most.tokens_in * into + other, out)
-    return total
+    return bound_at([line for price in prices for line in lines(most, price)], most.tokens_in)
+
+
+def bound_at(known: Sequence[Line], tokens_in: int) -> Bound | Unbounded:
+    """The bound of a call of so much input by any of the lines that hold then."""
+    fixed_attousd: AttoUSD = 0
+    output_attousd: AttoUSD = 0
+    for line in known:
+        if tokens_in <= line.above:
+            continue
+        if line.unbounded is not None:
+            return line.unbounded
+        # Compared by hand, for every call that is held passes here: max() takes twice as long.
+        fixed = line.each_attousd + tokens_in * line.input_attousd_per_token
+        if fixed > fixed_attousd:
+            fixed_attousd = fixed
+        if line.output_attousd_per_token > output_attousd:
+            output_attousd = line.output_attousd_per_token
+    return Bound(fixed_attousd, output_attousd)
+
+
+def lines(most: Most, price: Price) -> Iterator[Line]:
+    """The lines of a price for calls that use at most so much, whatever their input, unless they have none.
+
+    An actual input may be shorter than the most, and dearer for it: the lines of shorter ones hold too.
+    """
+    yield _line(most, price, price.rates, _ALWAYS)
+    if most.tokens_in:
+        for edge, rates in price.cliffs:
+            yield _line(most, price, rates, edge)
+
+
+def _line(most: Most, price: Price, rates: Rates, above: int) -> Line:
+    into = _dearest(rates, _inputs(most.input_buckets) if most.tokens_in else ())
+    out = _dearest(rates, ("output_text", *most.output_buckets) if most.tokens_out else ())
+    other = _other(rates, most.other, price) if most.other != _NO_USAGE else 0
+    if isinstance(into, _NoRate) or isinstance(out, _NoRate) or isinstance(other, _NoRate):
+        return Line(above, unbounded=_unbounded((into, out, other), price))
+    return Line(above, price.per_call_attousd + other, into, out)
 
 
 class _NoRate(NamedTuple):
@@ -87,14 +129,6 @@ def _unbounded(parts: tuple[AttoUSD | _NoRate, ...], price: Price) -> Unbounded:
     if part.varies:
         return Unbounded(f"the price of {price.model!r} varies: state a rate in price_overrides")
     return Unbounded(f"{price.model!r} has no price for {part.bucket}: state a rate in price_overrides")
-
-
-def _reachable(price: Price, tokens_in: int) -> Iterator[Rates]:
-    """The rates of every length of input up to `tokens_in`: the actual one may be shorter, and dearer for it."""
-    yield price.rates
-    for edge, rates in price.cliffs:
-        if tokens_in > edge:
-            yield rates
 
 
 @lru_cache(SHAPES_MAX)

@@ -103,6 +103,8 @@ def refused(body: msgspec.Struct, reasons: dict[str, str]) -> Unbounded | None:
 
 
 def modifiers_of(**stated: object) -> tuple[tuple[str, str], ...]:
+    if not any(stated.values()):
+        return ()
     return tuple((name, value) for name, value in stated.items() if isinstance(value, str) and value)
 
 
@@ -113,7 +115,7 @@ def items_of(value: object) -> list[object]:
 
 def texts_of(value: object) -> tuple[str, ...]:
     """The texts in a list."""
-    return tuple(item for item in items_of(value) if isinstance(item, str))
+    return tuple(item for item in items_of(value) if isinstance(item, str)) if value else ()
 
 
 def thinks(config: object) -> bool:

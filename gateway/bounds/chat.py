@@ -34,7 +34,7 @@ class _CacheOptions(msgspec.Struct, frozen=True, gc=False):
     ttl: object = None
 
 
-class _Chat(msgspec.Struct, frozen=True, gc=False):
+class Chat(msgspec.Struct, frozen=True, gc=False):
     """Chat and text completions of OpenAI and its like, and what others add to them."""
 
     messages: object = None
@@ -103,7 +103,7 @@ def chat(sent: Body) -> Asked | Unbounded:
     )
 
 
-def _chat_cap(body: _Chat, provider: str) -> int | Unbounded | None:
+def _chat_cap(body: Chat, provider: str) -> int | Unbounded | None:
     """The largest cap, if there is one that the provider keeps to: others are passed over in silence, or refused."""
     kept = body.max_completion_tokens if provider in _KEEPS_COMPLETION_CAP else None
     largest = cap_of(body.max_tokens, body.max_completion_tokens, body.max_output_tokens)
@@ -119,7 +119,7 @@ def _is_12h(options: _CacheOptions | None) -> bool:
     return options is not None and options.ttl not in (None, "30m")
 
 
-class _Responses(msgspec.Struct, frozen=True, gc=False):
+class Responses(msgspec.Struct, frozen=True, gc=False):
     input: object = None
     max_output_tokens: object = None
     max_tool_calls: object = None
@@ -260,7 +260,7 @@ class _Generation(msgspec.Struct, frozen=True, gc=False):
     response_modalities: object = None
 
 
-class _Gemini(msgspec.Struct, frozen=True, gc=False):
+class Gemini(msgspec.Struct, frozen=True, gc=False):
     contents: object = None
     systemInstruction: object = None
     system_instruction: object = None
@@ -382,11 +382,11 @@ def cohere(sent: Body) -> Asked | Unbounded:
     return asked_of(cap_of(body.max_tokens), answers_of(body.num_generations), function_tools(body.tools), base)
 
 
-_chats = msgspec.json.Decoder(_Chat)
+_chats = msgspec.json.Decoder(Chat)
 _events = msgspec.json.Decoder(_Event)
-_responses_bodies = msgspec.json.Decoder(_Responses)
+_responses_bodies = msgspec.json.Decoder(Responses)
 _messages_bodies = msgspec.json.Decoder(Messages)
-_gemini_bodies = msgspec.json.Decoder(_Gemini)
+_gemini_bodies = msgspec.json.Decoder(Gemini)
 _interactions = msgspec.json.Decoder(_Interaction)
 _ollamas = msgspec.json.Decoder(_Ollama)
 _coheres = msgspec.json.Decoder(_Cohere)

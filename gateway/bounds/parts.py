@@ -30,6 +30,9 @@ _OPAQUE = frozenset({"fileData", "file_data", "document", "video", "audio", "vid
 _HOLDERS = ("image_url", "source", "image", "url", "data", "bytes", "inlineData", "inline_data")
 # What a tool was called with, or answered: JSON that the model reads as text, whatever its members are called.
 _AS_TEXT = frozenset({"input", "args", "arguments", "response", "json"})
+# An object that has none of these is text, or holds what has to be looked at; most messages have none.
+_MARKS = _DATA | _OPAQUE | {"type", "image"}
+_CONTAINERS: frozenset[type] = frozenset((dict, list))
 
 
 class Parts(msgspec.Struct, frozen=True, gc=False):
@@ -56,15 +59,19 @@ def parts_of(value: object) -> Parts:
     pending = [value]
     while pending:
         top = pending.pop()
-        if isinstance(top, dict):
+        if isinstance(top, list):
+            for item in cast("list[object]", top):
+                if type(item) in _CONTAINERS:
+                    pending.append(item)
+        elif isinstance(top, dict):
             members = cast("dict[str, object]", top)
-            own = _own(members)
-            if own is None:
-                pending.extend(member for name, member in members.items() if name not in _AS_TEXT)
-            else:
+            own = None if _MARKS.isdisjoint(members) else _own(members)
+            if own is not None:
                 found = found + own
-        elif isinstance(top, list):
-            pending.extend(cast("list[object]", top))
+                continue
+            for name, member in members.items():
+                if type(member) in _CONTAINERS and name not in _AS_TEXT:
+                    pending.append(member)
     return found
 
 

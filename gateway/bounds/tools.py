@@ -30,6 +30,9 @@ class Tooling(msgspec.Struct, frozen=True, gc=False):
     tokens: int = 0
 
 
+NO_TOOLS = Tooling()
+
+
 class _Kind(NamedTuple):
     """Who runs a tool: the client, or the provider for the fee of a bucket, "" where it has none."""
 
@@ -63,6 +66,8 @@ _COUNTS_CALLS = frozenset({"openai", "azure"})
 
 def openai_tools(tools: object, calls_max: object, provider: str) -> Tooling | Unbounded:
     """What tools of the Responses or the chat API may add; `provider` is the one that serves them."""
+    if tools is None:
+        return NO_TOOLS
     kinds = [(kind, _OPENAI.get(kind)) for kind in _types(tools, "function")]
     fault = _fault(kinds)
     if fault is not None:
@@ -79,6 +84,8 @@ def openai_tools(tools: object, calls_max: object, provider: str) -> Tooling | U
 
 def anthropic_tools(tools: object) -> Tooling | Unbounded:
     """What tools of the Messages API may add."""
+    if tools is None:
+        return NO_TOOLS
     kinds = [(kind, _ANTHROPIC.get(_undated(kind))) for kind in _types(tools, "custom")]
     fault = _fault(kinds)
     if fault is not None:
@@ -107,6 +114,8 @@ def converse_tools(tools: object) -> Tooling | Unbounded:
 
 def function_tools(tools: object) -> Tooling | Unbounded:
     """What tools may add where only functions have a bound."""
+    if tools is None:
+        return NO_TOOLS
     kinds = [(kind, _CLIENT if kind == "function" else None) for kind in _types(tools, "function")]
     return _fault(kinds) or Tooling(tokens=_definitions(kind for kind, _ in kinds))
 
@@ -115,6 +124,8 @@ ToolReader = Callable[[object], Tooling | Unbounded]
 
 
 def _by_member(tools: object, by_client: frozenset[str]) -> Tooling | Unbounded:
+    if tools is None:
+        return NO_TOOLS
     for tool in _objects(tools):
         for name, value in tool.items():
             if name not in by_client and value is not None:

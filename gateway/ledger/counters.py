@@ -24,13 +24,6 @@ class Counter(msgspec.Struct):
     ends_at_s: int = NEVER_S
     told: int = 0  # the highest threshold that was told of, in percent
 
-    def available(self, limit: int | None) -> int | None:
-        """What can still be held, never below 0; None: anything."""
-        if limit is None:
-            return None
-        cap = limit if self.lease is None else min(self.lease, limit)
-        return max(cap - self.settled - self.held, 0)
-
 
 class Counters:
     """Counters and holds of one process. All or nothing, by one thread. `lease` is what a new counter begins with."""
@@ -65,9 +58,12 @@ class Counters:
         """The first of the holds that does not fit; they name each counter once."""
         for hold in holds:
             counter = self.by_name.get(hold.counter) or self._new(hold.counter)
-            available = counter.available(hold.limit)
-            if available is not None and hold.amount > available:
-                return Shortage(hold.counter, hold.amount, available)
+            if hold.limit is None or not hold.amount:
+                continue
+            cap = hold.limit if counter.lease is None else min(counter.lease, hold.limit)
+            left = cap - counter.settled - counter.held
+            if hold.amount > left:
+                return Shortage(hold.counter, hold.amount, max(left, 0))
         return None
 
     def _new(self, name: str) -> Counter:
@@ -94,7 +90,7 @@ class Counters:
         for name, amount in mine.items():
             self.by_name[name].held -= amount
         for name, amount in actual.items():
-            self.add(name, amount)
+            (self.by_name.get(name) or self._new(name)).settled += amount
         self.seq += 1
         return self.seq
 

@@ -3,13 +3,15 @@
 import json
 
 import pytest
+from msgspec.structs import replace
 
 from gateway import settle
 from gateway import worst_case as stage
 from gateway.endpoints import APIS
 from gateway.examine import Call
 from gateway.metering.reading import Line, Reading
-from gateway.worst_case import FREE, WorstCase, tighten, worst_case
+from gateway.route import Route
+from gateway.worst_case import FREE, TERMS_MAX, WorstCase, WorstCases, tighten, worst_case
 from pricing.bound import Unbounded
 from pricing.overrides import Override
 from pricing.usage import Usage
@@ -279,7 +281,8 @@ def test_54_a_snapshot_has_its_own_limits_and_price():
 def test_55_a_deployment_is_what_the_map_says_and_nothing_else():
     body = {"messages": HI, "max_tokens": 10, "model": "gpt-3.5-turbo"}
     path = "/azure/openai/deployments/{}/chat/completions?api-version=1"
-    assert bounded(path.format("mine"), body).cases[0][1].model == "gpt-4o"
+    assert bounded(path.format("mine"), body).tokens_out == 10
+    assert bounded(path.format("mine"), body).nanousd > bounded(CHAT, chat(max_tokens=10, model="gpt-4o-mini")).nanousd
     assert "deployment" in refused(path.format("gpt-4o"), body)
     arn = "/bedrock/model/arn%3Aaws%3Abedrock%3Aus-east-1%3A1%3Aapplication-inference-profile%2Fabc/converse"
     assert "no price" in refused(arn, {"messages": []})
@@ -314,6 +317,7 @@ def test_58_of_models_that_may_answer_the_dearest_is_reserved():
         > cheap.bound.output_attousd_per_token
     )
     assert "no price" in refused(path, body | {"models": ["nobody/nothing"]})
+    assert "by itself" in refused(path, body | {"models": ["openai/gpt-4o:online"]})
     assert "fallbacks" in refused(MESSAGES, messages(fallbacks=[{"model": "claude-opus-5"}]))
 
 
@@ -341,6 +345,98 @@ def test_what_is_settled_within_a_worst_case_costs_no_more():
         charge = settle.settle(reading, route, call, CATALOG, NOW_S)
         assert charge.cost_nanousd is not None
         assert charge.cost_nanousd <= worst.nanousd
+
+
+# --- What calls share that ask alike
+
+ALIKE = [
+    (CHAT, chat()),
+    (CHAT, chat(messages=[{"role": "user", "content": "x" * 400}])),
+    (CHAT, chat(messages=[{"role": "user", "content": "cached for 1h"}])),
+    (CHAT, chat(messages=[{"role": "user", "content": [IMAGE]}])),
+    (CHAT, chat(messages=[{"role": "user", "content": [IMAGE, {"type": "text", "text": "more"}]}])),
+    (CHAT, chat(max_tokens=9)),
+    (CHAT, chat(tools=[{"type": "function", "function": {"name": "f"}}])),
+    (CHAT, chat(service_tier="flex", model="gpt-5")),
+    (CHAT, chat(user="somebody", seed=7)),
+    (CHAT, chat(prediction={"type": "content", "content": "a" * 99})),
+    (CHAT, chat(max_tokens=True)),
+    (CHAT, chat(seed=2**70, n=2**70)),
+    (CHAT, chat(tools=[{"type": "function", "function": {"name": "f", "description": "d" * 2000}}])),
+    ("/openrouter/v1/chat/completions", chat(model="openai/gpt-4o-mini", models=["openai/gpt-4o"])),
+    (RESPONSES, {"model": "gpt-4o", "input": "hi", "max_output_tokens": 5}),
+    (RESPONSES, {"model": "gpt-4o", "input": [DOCUMENT], "max_output_tokens": 5}),
+    (MESSAGES, messages(system=[{"type": "text", "text": "a", "cache_control": {"type": "ephemeral"}}])),
+    (CHAT, chat(model="unheard-of")),
+    (MESSAGES, messages()),
+    (GEMINI, {"contents": [{"parts": [{"text": "a" * 190_000}]}]}),
+    (GEMINI, {"contents": [{"parts": [{"text": "a" * 210_000}]}]}),
+    ("/mistral/v1/ocr", {"model": "mistral-ocr-latest", "document": {}}),
+    ("/cohere/v2/rerank", {"model": "rerank-v3.5", "query": "q", "documents": ["a"] * 150}),
+]
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_after_others_like_it_has_the_worst_case_that_it_has_alone(stream):
+    shared = WorstCases(CATALOG)
+    for path, body in (*ALIKE, *ALIKE):
+        route, text = route_at(path), json.dumps(body).encode()
+        call = Call(route.model_in_path or body.get("model", ""), stream, "", text, False, text)
+        assert shared.find(call, route, NOW_S) == worst_case(call, route, CATALOG, NOW_S)
+
+
+def test_what_is_not_said_to_the_model_or_asked_of_it_makes_no_difference():
+    shared, route = WorstCases(CATALOG), route_at(CHAT)
+    for number in range(50):
+        text = json.dumps(
+            chat(user=f"user-{number:02}", messages=[{"role": "user", "content": "hi" * number}])
+        ).encode()
+        assert isinstance(shared.find(Call("gpt-4o", False, "", text, False, text), route, NOW_S), WorstCase)
+    assert len(shared._remembered) == 2, "by what it says, and by what was read of it"
+
+
+def test_a_price_that_changes_is_found_anew():
+    later = Override("openai", "gpt-4o", {"input_text": "100", "output_text": "100"}, starts_at_s=NOW_S + 1)
+    shared, route, text = WorstCases(CATALOG.with_overrides([later])), route_at(CHAT), json.dumps(chat()).encode()
+    before, after, again = (
+        shared.find(Call("gpt-4o", False, "", text, False, text), route, at_s) for at_s in (NOW_S, NOW_S + 1, NOW_S)
+    )
+    assert isinstance(before, WorstCase)
+    assert isinstance(after, WorstCase)
+    assert after.nanousd > before.nanousd
+    assert again == before
+
+
+def test_a_model_that_has_a_price_from_some_moment_on_has_a_bound_from_then():
+    path = "/openrouter/v1/chat/completions"
+    later = Override("openrouter", "new", {"input_text": "1", "output_text": "1"}, starts_at_s=NOW_S + 1)
+    shared, route, text = WorstCases(CATALOG.with_overrides([later])), route_at(path), json.dumps(chat()).encode()
+    found = [shared.find(Call("new", False, "", text, False, text), route, NOW_S + second) for second in (0, 1, 0)]
+    assert [isinstance(one, WorstCase) for one in found] == [False, True, False]
+
+
+def test_an_upstream_of_the_same_name_in_another_policy_is_another():
+    shared, route = WorstCases(CATALOG), route_at(CHAT)
+    text = json.dumps(chat(model="m")).encode()
+    call = Call("m", False, "", text, False, text)
+
+    def mapped(model: str) -> Route:
+        upstream = replace(route.destination.upstream, models={"m": model})
+        return replace(route, destination=replace(route.destination, upstream=upstream))
+
+    cheap, dear = (shared.find(call, mapped(model), NOW_S) for model in ("gpt-4o-mini", "gpt-4o"))
+    assert isinstance(cheap, WorstCase)
+    assert isinstance(dear, WorstCase)
+    assert dear.nanousd > cheap.nanousd
+
+
+def test_more_ways_of_asking_than_are_remembered_have_their_own_worst_cases():
+    shared, route = WorstCases(CATALOG), route_at(CHAT)
+    for cap in (*range(1, TERMS_MAX + 2), 1):
+        text = b'{"max_tokens":%d}' % cap
+        found = shared.find(Call("gpt-4o", False, "", text, False, text), route, NOW_S)
+        assert isinstance(found, WorstCase)
+        assert found.tokens_out == cap
 
 
 # --- Tightening

@@ -3,8 +3,9 @@ from fractions import Fraction
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
-from pricing.bound import Bound, Most, Unbounded, bound
+from pricing.bound import Bound, Most, Unbounded, bound, bound_at, lines
 from pricing.catalog import Catalog
 from pricing.cost import cost
 from pricing.rates import BUCKETS, Price
@@ -196,6 +197,12 @@ def test_no_usage_within_it_costs_more_at_any_of_the_prices(data, most, prices):
         assert charged.complete
         assert charged.nanousd <= found.nanousd(usage.tokens_out)
         assert charged.nanousd <= found.nanousd(most.tokens_out)
+
+
+@given(mosts, st.one_of(st.sampled_from(PRICES), made_up), st.integers(1, 2_000_000))
+def test_the_lines_of_a_price_bound_a_call_of_any_input(most, price, tokens_in):
+    known = tuple(lines(replace(most, tokens_in=1), price))
+    assert bound_at(known, tokens_in) == bound(replace(most, tokens_in=tokens_in), [price])
 
 
 @given(mosts, st.lists(made_up, min_size=1, max_size=3))
