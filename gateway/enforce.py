@@ -29,6 +29,8 @@ from gateway.worst_case import WorstCase, WorstCases, tighten
 from pricing.bound import Unbounded
 from pricing.catalog import Catalog
 
+# Counters that were told to be used up, remembered; beyond that some are told again, and heard once.
+USED_UP_MAX = 10_000
 # A stream without an output cap holds its full maximum where that is at most this part of each limit: it never pays
 # again, and costs nothing to watch. Else it pays by slices.
 AMPLE = 32
@@ -138,6 +140,7 @@ class Enforcer:
         # The counters that calls have touched, for whoever reports them, and who is told of thresholds.
         self.touched: set[str] | None = None
         self.heard: Callable[[Crossed], None] = lambda _crossed: None
+        self._used_up: set[str] = set()  # counters of which that was told
         self._view: PolicyView | None = None
         self._table: QuotaTable
         self._kill_switches: KillSwitches
@@ -364,9 +367,24 @@ class Enforcer:
         counted = _counted(admission.table, due, at_s)
         if isinstance(short, Unreachable):
             return quota_words.unreachable(counted)
+        self._tell_used_up(due)
         if midstream:
             return quota_words.ran_out(counted, wanted=short.wanted, remaining=short.available)
         return quota_words.too_little(counted, wanted=short.wanted, remaining=short.available, now_s=at_s)
+
+    def _tell_used_up(self, due: Due) -> None:
+        """A quota that refuses with less than a tenth left is at 100 % to people, and is told so once in a window.
+
+        What is settled seldom gets there: a call holds the most it may cost, which is more than it costs.
+        """
+        limit, balance = due.quota.limit, self.ledger.balance(due.counter)
+        if not limit or 100 not in due.quota.thresholds or due.counter in self._used_up:
+            return
+        if (balance.settled + balance.held + (balance.leased or 0)) * 10 >= limit * 9:
+            if len(self._used_up) >= USED_UP_MAX:
+                self._used_up.clear()
+            self._used_up.add(due.counter)
+            self.heard(Crossed(due.counter, 100, balance.settled, limit))
 
 
 def _same_quotas(before: Policy, after: Policy) -> bool:

@@ -83,6 +83,7 @@ class QuotaTable:
     """The quotas of one policy, made ready."""
 
     def __init__(self, policy: Policy) -> None:
+        self._version = policy.version
         self._overrides = {override.quota_id: override for override in policy.quota_overrides}
         self._everybodys: list[_Ready] = []
         self._by_org: dict[str, list[_Ready]] = {}
@@ -154,6 +155,7 @@ class QuotaTable:
                     due.quota.thresholds,
                     due.quota.limit,
                     due.period.ends_at_s,
+                    due.quota.revision or self._version,
                 )
                 for due in dues
             ]

@@ -27,6 +27,8 @@ async def grant(
     if limit_amount is not None and not 0 <= limit_amount <= LIMIT_MAX:
         raise invalid(pointer, f"is out of bounds; use 0 to {LIMIT_MAX}")
     await end_all(work, limited.id)
+    # To gateways the limit is another one from here on, also once it is what it was before.
+    limited.version += 1
     override = Override(
         id=new_id("ovr", work.now_ms),
         org_id=work.org_id,

@@ -119,6 +119,7 @@ def _budget(row: Budget) -> policy.Quota:
         thresholds=tuple(row.thresholds),
         time_zone=row.time_zone,
         ceiling=row.ceiling_nanousd,
+        revision=row.version,
     )
 
 
@@ -135,6 +136,7 @@ def _quota(row: Quota) -> policy.Quota:
         values_max=row.values_max,
         ceiling=row.ceiling_nanousd,
         answers_429=row.answers_429,
+        revision=row.version,
     )
 
 

@@ -111,6 +111,9 @@ class Quota(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     # Held, in nano-USD, for a call whose cost has no bound; None: such a call is refused. Of usd alone.
     ceiling: int | None = None
     answers_429: bool = False  # refuses with 429 instead of 402, for clients that know nothing else
+    # Another one with each edit: a limit that was raised and lowered again is not the limit that it was, for others may
+    # have claimed more in between. 0: the policy's version is.
+    revision: int = 0
 
 
 class QuotaOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -136,6 +136,7 @@ class Gateway:
         )
         said = json.loads(self._child.wait_for_output('"event":"listening"'))
         self.url, self._admin = f"http://127.0.0.1:{said['port']}", f"http://127.0.0.1:{said['admin_port']}"
+        self.http = httpx.Client(base_url=self.url, timeout=WAIT_S)
 
     def openai(self, key: str) -> OpenAI:
         return OpenAI(api_key=key, base_url=f"{self.url}/openai/v1", max_retries=0)
@@ -153,6 +154,7 @@ class Gateway:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.http.close()
         self._child.close()
 
 

@@ -215,6 +215,23 @@ def test_a_stream_that_outruns_what_it_holds_is_told_what_it_would_need():
     assert refusal.hit.wanted == needed - admission.worst.bound.nanousd(SLICE_TOKENS)
 
 
+def test_a_quota_that_refuses_with_less_than_a_tenth_left_is_told_as_used_up_once():
+    stage = Stage(quota(limit=10**7))
+    heard: list[Crossed] = []
+    stage.enforcer.heard = heard.append
+    admission = stage.admit("a")
+    counter = admission.dues[0].counter
+
+    stage.enforcer.refusal(admission, Shortage(counter, 10**7, 10**7 - 1), NOW_S)
+    assert heard == []
+
+    stage.ledger.reserve("b", [Hold(counter, 91 * 10**5, 10**7)])
+    stage.ledger.settle("b", {counter: 9 * 10**6})
+    for _ in range(2):
+        stage.enforcer.refusal(admission, Shortage(counter, 10**7, 10**6), NOW_S)
+    assert heard == [Crossed(counter, 100, 9 * 10**6, 10**7)]
+
+
 def test_a_ledger_that_cannot_be_asked_is_no_budget_that_is_spent():
     stage = Stage(quota())
     admission = stage.admit("a")
