@@ -85,6 +85,7 @@ def _commands_of_others() -> dict[str, _Runnable]:
 
 def _up(words: Sequence[str]) -> int:
     _no_arguments("up", words)
+    from gateway.cli import beside
     from gateway.cli.first_start import ensure_first_key, render_welcome
     from gateway.cli.keys import KeysError
 
@@ -96,8 +97,18 @@ def _up(words: Sequence[str]) -> int:
     except OSError as fault:
         raise GatewayFault(f"cannot write {path}: {fault.strerror}") from None
     settings = _with_port(_settings(os.environ))
-    print(render_welcome(_base_url(settings), token), flush=True)
-    return _supervise(settings, {"lake": ("lake",)})
+    welcome, others = render_welcome(_base_url(settings), token), {"lake": ("lake",)}
+    # One that is elsewhere is obeyed instead.
+    if settings.control_plane_url or beside.COMMAND not in _commands_of_others():
+        print(welcome, flush=True)
+        return _supervise(settings, others)
+    try:
+        plane = beside.prepare(settings, os.environ)
+    except beside.NotReady as fault:
+        print(fault, file=sys.stderr)
+        return CANNOT_START
+    print(f"{welcome}\n{beside.render(plane)}\n", flush=True)
+    return _supervise(settings, {**others, beside.COMMAND: (beside.COMMAND,)}, more=plane.environ)
 
 
 def _gateway(words: Sequence[str]) -> int:
@@ -174,10 +185,10 @@ def _explain(words: Sequence[str]) -> int:
     return explain(words, _settings(os.environ))
 
 
-def _supervise(settings: Settings, *others: Stage) -> int:
-    """The workers, and behind them the others, which are stopped once all workers have ended."""
+def _supervise(settings: Settings, *others: Stage, more: Mapping[str, str] | None = None) -> int:
+    """The workers, and behind them the others, which are stopped once all workers have ended. `more` is variables."""
     workers = {f"gateway-{n}": ("gateway", "--worker", str(n)) for n in range(settings.workers)}
-    environ = {**os.environ, f"{PREFIX}LISTEN_PORT": str(settings.listen_port)}
+    environ = {**os.environ, **(more or {}), f"{PREFIX}LISTEN_PORT": str(settings.listen_port)}
     stop_timeout_s = settings.shutdown_timeout_ms / 1000 + STOP_MARGIN_S
     return Supervisor((workers, *others), environ, logger, stop_timeout_s=stop_timeout_s).run()
 
@@ -224,7 +235,7 @@ def _base_url(settings: Settings) -> str:
 
 
 _COMMANDS = {
-    "up": _Command("gateway and lake on this machine; makes a first key and says what to copy", _up),
+    "up": _Command("gateway, lake and control plane on this machine; makes a first key and says what to copy", _up),
     "gateway": _Command("the data plane alone", _gateway),
     "lake": _Command("lands finished journal segments as Parquet", _lake),
     "keys": _Command("create, list and revoke keys", _keys),

@@ -18,8 +18,13 @@ from tests.support.children import alive, children
 from tests.support.gateways import PROVIDER_KEY, wait_until
 from tests.support.processes import Child, running, running_sandbox
 
-SETTINGS = {"LENSAI_LISTEN_PORT": "0", "LENSAI_ADMIN_PORT": "0", "LENSAI_LOG_FORMAT": "json"}
-GATEWAY, LAKE = "gateway --worker 0", "lake"
+SETTINGS = {
+    "LENSAI_LISTEN_PORT": "0",
+    "LENSAI_ADMIN_PORT": "0",
+    "LENSAI_LOG_FORMAT": "json",
+    "LENSAI_CONTROL_LISTEN_PORT": "0",
+}
+GATEWAY, LAKE, CONTROL_PLANE = "gateway --worker 0", "lake", "control-plane"
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +73,7 @@ def landed_ids(directory: Path) -> list[str]:
 
 def test_from_an_empty_directory_to_a_landed_call(tmp_path: Path, sandbox: str):
     with up(tmp_path) as first:
-        wait_for_event(first, "listening", 1)
+        wait_for_event(first, "listening", 2)
         assert len(re.findall(r"^LensAI is at http://127\.0\.0\.1:\d+$", first.output(), re.MULTILINE)) == 1
         config = tmp_path / ".lensai/lensai.toml"
         assert (config.parent.stat().st_mode & 0o777, config.stat().st_mode & 0o777) == (0o700, 0o600)
@@ -81,7 +86,7 @@ def test_from_an_empty_directory_to_a_landed_call(tmp_path: Path, sandbox: str):
 
         # At once, while the last segment is not yet old enough to be sealed.
         family = children(first.pid)
-        assert family.keys() == {GATEWAY, LAKE}
+        assert family.keys() == {GATEWAY, LAKE, CONTROL_PLANE}
         first.send(signal.SIGINT)
         assert first.wait(20.0) == 0
         assert [pid for pid in family.values() if alive(pid)] == []
@@ -93,7 +98,7 @@ def test_from_an_empty_directory_to_a_landed_call(tmp_path: Path, sandbox: str):
         assert token not in first.output().partition('"event"')[2]
 
     with up(tmp_path) as second:
-        wait_for_event(second, "listening", 1)
+        wait_for_event(second, "listening", 2)
         assert "lk-" not in second.output()
         assert second.output().count("LensAI is at ") == 1
         ids.append(call(printed_base_url(second).replace("YOUR-LENSAI-KEY", token)))
@@ -104,7 +109,7 @@ def test_from_an_empty_directory_to_a_landed_call(tmp_path: Path, sandbox: str):
 
 def test_what_dies_is_restarted_and_no_call_is_lost(tmp_path: Path, sandbox: str):
     with up(tmp_path) as running_up:
-        wait_for_event(running_up, "listening", 1)
+        wait_for_event(running_up, "listening", 2)
         base_url = printed_base_url(running_up)
         with (tmp_path / ".lensai/lensai.toml").open("a") as file:
             file.write(f'\n[upstreams.openai]\norigin = "{sandbox}"\n')
@@ -114,8 +119,8 @@ def test_what_dies_is_restarted_and_no_call_is_lost(tmp_path: Path, sandbox: str
         family = children(running_up.pid)
         for pid in family.values():
             os.kill(pid, signal.SIGKILL)
-        wait_for_event(running_up, "process_died", 2)
-        wait_for_event(running_up, "listening", 2)
+        wait_for_event(running_up, "process_died", 3)
+        wait_for_event(running_up, "listening", 4)
         running_up.wait_until(lambda: children(running_up.pid).keys() == family.keys(), "complete again")
         after = call(base_url)
         wait_until(lambda: len(landed_ids(tmp_path)) == 2, lambda: f"landed: {landed_ids(tmp_path)}")

@@ -148,18 +148,23 @@ MAY_IMPORT |= {
     "control_plane.key_file": ("control_plane.keyring", "control_plane.settings", "gateway.private_file"),
     "control_plane.work": ("control_plane.auth.principal", "control_plane.keyring", "control_plane.settings"),
     "control_plane.jobs": ("control_plane.db", "control_plane.jobs"),
-    "control_plane.publish": (*BASE, *TABLES, "control_plane.publish"),
+    "control_plane.mail": ("control_plane.settings",),
+    "control_plane.outgoing": (),
+    "control_plane.lake": ("control_plane.lake", "pricing.money"),
+    "control_plane.declared": ("control_plane.declared",),
+    "control_plane.publish": (*BASE, *TABLES, "control_plane.publish", "gateway.policy_rules"),
     **{
         f"control_plane.{feature}": (
             *BASE, *TABLES, f"control_plane.{feature}", "control_plane.jobs.runner", "control_plane.mail",
-            "control_plane.publish", "gateway.ledger", "gateway.policy_rules", "gateway.problems",
-            "gateway.providers", "gateway.quota_rules",
+            "control_plane.lake.query", "control_plane.outgoing", "control_plane.publish", "gateway.endpoints",
+            "gateway.identify", "gateway.ledger", "gateway.policy_rules", "gateway.problems", "gateway.providers",
+            "gateway.proxy", "gateway.quota_rules",
         )
         for feature in ("alerts", "billing", "budgets", "keys", "kill_switch", "projects", "providers")
     },
 }  # fmt: skip
 # The base knows no feature. It publishes; the database knows every table where the schema is put together.
-_BASE_MAY = (*BASE, "control_plane.jobs.runner", "control_plane.mail", "control_plane.publish")
+_BASE_MAY = (*BASE, "control_plane.jobs.runner", "control_plane.mail", "control_plane.publish", "gateway.identify")
 MAY_IMPORT |= dict.fromkeys(("control_plane.api", "control_plane.audit", "control_plane.auth"), _BASE_MAY)
 MAY_IMPORT["control_plane.db"] = ("control_plane",)
 
@@ -200,7 +205,7 @@ ONLY_HOME = {
 # to databases with aiosqlite and asyncpg, litestar needs PyYAML to import its OpenAPI plugins.
 USED_BY_OTHERS = {"hiredis", "aiosqlite", "asyncpg", "pyyaml"}
 # Where a distribution is imported by another name.
-IMPORTED_AS = {"python_ulid": "ulid"}
+IMPORTED_AS = {"pyyaml": "yaml", "python_ulid": "ulid"}
 
 
 def imports(tree: ast.Module) -> set[str]:

@@ -144,6 +144,10 @@ class Gateway:
     def is_ready(self) -> bool:
         return httpx.get(f"{self._admin}/readyz").is_success
 
+    def is_connected(self) -> bool:
+        """Whether the control plane tells it of changes."""
+        return "lensai_control_plane_connected 1" in httpx.get(f"{self._admin}/metrics").text
+
     def output(self) -> str:
         return self._child.output()
 

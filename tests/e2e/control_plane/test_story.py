@@ -123,7 +123,7 @@ def tell(tmp_path: Path, plane: ControlPlane, api: Api, slack: SlackServer, stor
         clients = [first.openai(secret), second.openai(secret)]
         figures = publish_times(api, project["id"], [first, second], secret)
         spend_to_the_limit(api, project["id"], clients, slack)
-        outlive_the_control_plane(plane, clients)
+        outlive_the_control_plane(plane, [first, second], clients)
         figures += kill_times(api, project["id"], clients)
         for gateway in (first, second):
             gateway.stop()
@@ -167,13 +167,14 @@ def is_admitted(client: openai.OpenAI, tokens: int = 1000) -> bool:
     return True
 
 
-def outlive_the_control_plane(plane: ControlPlane, clients: list[openai.OpenAI]) -> None:
+def outlive_the_control_plane(plane: ControlPlane, gateways: list[Gateway], clients: list[openai.OpenAI]) -> None:
     calls = Calls(clients)
     plane.kill()
     made = calls.made
     until(lambda: calls.made > made + 100, "calls go on without a control plane")
     plane.start()
     made = calls.made
+    until(lambda: all(gateway.is_connected() for gateway in gateways), "both gateways are told of changes again")
     until(lambda: calls.made > made + 100, "calls go on with it back")
     calls.stop()
     assert calls.failures == []

@@ -69,7 +69,7 @@ def test_another_ones_command_never_stands_for_our_own(other: Path, capsys: pyte
     with pytest.raises(SystemExit):
         main(["up", "--help"])
     assert main(["help"]) == 0
-    assert re.search(r"^  up +gateway and lake", capsys.readouterr().out, re.MULTILINE)
+    assert re.search(r"^  up +gateway, lake and", capsys.readouterr().out, re.MULTILINE)
 
 
 def test_an_unknown_command_is_answered_with_the_usage(capsys: pytest.CaptureFixture[str]):
