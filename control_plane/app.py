@@ -153,10 +153,10 @@ def _work(parts: Parts) -> Callable[[Request[Any, Any, Any]], Work]:
 
 
 @contextlib.asynccontextmanager
-async def running(parts: Parts) -> AsyncGenerator[None]:
-    """What goes on beside the requests, for as long as the application serves."""
+async def running(parts: Parts, jobs: Sequence[Job] | None = None) -> AsyncGenerator[None]:
+    """What goes on beside the requests, for as long as the application serves; `jobs` are all unless they are named."""
     tasks = [asyncio.create_task(parts.feed.watch()), asyncio.create_task(parts.postman.keep_delivering())]
-    tasks += [asyncio.create_task(parts.runner.keep_running(job)) for job in parts.jobs]
+    tasks += [asyncio.create_task(parts.runner.keep_running(job)) for job in (parts.jobs if jobs is None else jobs)]
     try:
         yield
     finally:

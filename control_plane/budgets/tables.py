@@ -77,10 +77,10 @@ class CounterState(Base):
     dimensions: Mapped[dict[str, str]]  # those that are counted apart
     reported_at_ms: Mapped[int]
     # What was settled at two moments before, some minutes apart: how fast it grows (publish/reports.py).
-    earlier_settled: Mapped[int]
-    earlier_at_ms: Mapped[int]
-    later_settled: Mapped[int]
-    later_at_ms: Mapped[int]
+    earlier_settled: Mapped[int] = mapped_column(default=0)
+    earlier_at_ms: Mapped[int] = mapped_column(default=0)
+    later_settled: Mapped[int] = mapped_column(default=0)
+    later_at_ms: Mapped[int] = mapped_column(default=0)
 
 
 class BudgetEvent(Base, OrgOwned):

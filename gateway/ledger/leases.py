@@ -240,7 +240,8 @@ class Leases:
         lease.others_claim = answer.all_claims - answer.claim
         lease.recalled = answer.recalled
         same = said.limit == _exact(lease.limit) and said.revision == lease.revision
-        if said.limit is not None and same and answer.all_claims <= said.limit:
+        # A store that is not open yet has not heard everybody's claims.
+        if said.limit is not None and same and said.run == answer.run and answer.all_claims <= said.limit:
             lease.lowered = False
         new = tuple(percent for percent in answer.marks if percent not in lease.heard)
         lease.heard |= set(new)

@@ -194,12 +194,13 @@ def ring(name: str) -> Keyring:
 async def control_plane(url: str, directory: Path, **settings: object) -> AsyncIterator[ControlPlane]:
     """A migrated application; `settings` are further fields of Settings."""
     async with still_parts(url, directory, **settings) as (parts, clock):
-        # A test runs the jobs it is about, when it is about them.
-        parts.jobs = ()
         app = create_app(parts)
-        # In the test's own loop, as its database connections are.
+        # In the test's own loop, as its database connections are; a test runs the jobs it is about.
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
-        async with running(parts), httpx.AsyncClient(transport=transport, base_url="http://control.test") as client:
+        async with (
+            running(parts, jobs=()),
+            httpx.AsyncClient(transport=transport, base_url="http://control.test") as client,
+        ):
             yield ControlPlane(parts, client, clock, app)
 
 
@@ -209,8 +210,6 @@ async def still_parts(url: str, directory: Path, **settings: object) -> AsyncIte
     clock = Clock()
     chosen = Settings(database_url=url, data_dir=str(directory), private_targets="allow", **settings)  # type: ignore[arg-type]
     parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
-    # A test runs the jobs it is about, when it is about them.
-    parts.jobs = ()
     await upgrade(parts.database)
     try:
         yield parts, clock
@@ -231,7 +230,7 @@ async def served_plane(url: str, directory: Path, **settings: object) -> AsyncIt
         task = asyncio.create_task(serving.serve([listener]))
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
             try:
-                yield ControlPlane(parts, client, clock)
+                yield ControlPlane(parts, client, clock, serving.config.app)
             finally:
                 serving.should_exit = True
                 await task
