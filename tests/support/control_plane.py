@@ -20,7 +20,7 @@ from control_plane.auth.first_start import sign_in_link
 from control_plane.auth.roles import Role
 from control_plane.auth.tables import GatewayToken, Membership, Organization, ServiceToken, User
 from control_plane.auth.tokens import new_token
-from control_plane.db.engine import EVERY_ORG
+from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.db.ids import new_id
 from control_plane.db.migrate import upgrade
 from control_plane.keyring import Keyring
@@ -190,6 +190,61 @@ def ring(name: str) -> Keyring:
     return Keyring({name: name.encode().ljust(32, b"-")})
 
 
+async def migrated(url: str) -> None:
+    """A database with every table: an empty one becomes a copy of one that was migrated once for the whole run."""
+    if url.startswith("sqlite"):
+        path = Path(url.partition("///")[2])
+        if not path.exists():  # noqa: ASYNC240
+            shutil.copy(await _sqlite_template(), path)
+        return
+    server, _, name = url.rpartition("/")
+    template = await _postgresql_template(server)
+    engine = create_async_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        if await _is_empty(url):
+            await connection.exec_driver_sql(f"DROP DATABASE {name}")
+            await connection.exec_driver_sql(f"CREATE DATABASE {name} TEMPLATE {template}")
+    await engine.dispose()
+
+
+# Migrated databases by what they are copied for: "" is SQLite, else a server's address.
+_TEMPLATES: dict[str, str] = {}
+
+
+async def _sqlite_template() -> str:
+    if "" not in _TEMPLATES:
+        path = tempfile.mkdtemp(prefix="lensai-template-") + "/control-plane.sqlite"
+        await _migrate(f"sqlite+aiosqlite:///{path}")
+        _TEMPLATES[""] = path
+    return _TEMPLATES[""]
+
+
+async def _postgresql_template(server: str) -> str:
+    if server not in _TEMPLATES:
+        engine = create_async_engine(f"{server}/postgres", isolation_level="AUTOCOMMIT")
+        async with engine.connect() as connection:
+            await connection.exec_driver_sql("CREATE DATABASE lensai_template")
+        await engine.dispose()
+        await _migrate(f"{server}/lensai_template")
+        _TEMPLATES[server] = "lensai_template"
+    return _TEMPLATES[server]
+
+
+async def _migrate(url: str) -> None:
+    database = Database(url)
+    await upgrade(database)
+    await database.close()
+
+
+async def _is_empty(url: str) -> bool:
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        found = await connection.exec_driver_sql("SELECT count(*) FROM pg_tables WHERE schemaname = 'public'")
+        tables = found.scalar_one()
+    await engine.dispose()
+    return tables == 0
+
+
 @contextlib.asynccontextmanager
 async def control_plane(url: str, directory: Path, **settings: object) -> AsyncIterator[ControlPlane]:
     """A migrated application; `settings` are further fields of Settings."""
@@ -210,7 +265,7 @@ async def still_parts(url: str, directory: Path, **settings: object) -> AsyncIte
     clock = Clock()
     chosen = Settings(database_url=url, data_dir=str(directory), private_targets="allow", **settings)  # type: ignore[arg-type]
     parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
-    await upgrade(parts.database)
+    await migrated(url)
     try:
         yield parts, clock
     finally:
@@ -223,7 +278,7 @@ async def served_plane(url: str, directory: Path, **settings: object) -> AsyncIt
     clock = Clock()
     chosen = Settings(database_url=url, data_dir=str(directory), listen_port=0, **settings)  # type: ignore[arg-type]
     parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
-    await upgrade(parts.database)
+    await migrated(url)
     with listen(chosen) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         serving = server(parts)
