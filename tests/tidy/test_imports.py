@@ -270,7 +270,7 @@ def test_heavy_libraries_stay_in_their_one_home():
 
 def test_the_libraries_imported_are_exactly_the_declared_dependencies():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    names = {re.split(r"[<>=]", dependency)[0].replace("-", "_") for dependency in project["dependencies"]}
+    names = {re.split(r"[\[<>=]", dependency)[0].replace("-", "_") for dependency in project["dependencies"]}
     declared = {IMPORTED_AS.get(name, name) for name in names}
     imported = {target.split(".")[0] for _, target in EDGES}
     assert imported - sys.stdlib_module_names - set(PACKAGES) == declared - USED_BY_OTHERS
