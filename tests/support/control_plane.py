@@ -7,6 +7,7 @@ import secrets
 import shutil
 import subprocess
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
@@ -270,6 +271,14 @@ async def still_parts(url: str, directory: Path, **settings: object) -> AsyncIte
         yield parts, clock
     finally:
         await parts.close()
+        await _statements_ended()
+
+
+async def _statements_ended() -> None:
+    """A statement of SQLite that was cancelled ends on its own thread, and tells this loop while there is one."""
+    for thread in threading.enumerate():
+        if "_connection_worker_thread" in thread.name:
+            await asyncio.to_thread(thread.join, 1.0)
 
 
 @contextlib.asynccontextmanager
