@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -22,6 +23,9 @@ BODY = json.dumps({"model": "gpt-4o-mini", "messages": [{"role": "user", "conten
 # less likely than a broken machine.
 CONNECTIONS = 64
 
+# A worker's line; the control plane beside it listens too.
+_LISTENING = re.compile(r'"event":"listening".*"worker":\d')
+
 
 class Up:
     """`lensai up` with two workers, and what it says of itself."""
@@ -32,12 +36,12 @@ class Up:
 
     def listening(self) -> dict[int, int]:
         """Worker -> the admin port it said last."""
-        said = [json.loads(line) for line in self.child.output().splitlines() if '"event":"listening"' in line]
+        said = [json.loads(line) for line in self.child.output().splitlines() if _LISTENING.search(line)]
         assert {line["port"] for line in said} <= {self.port}
         return {line["worker"]: line["admin_port"] for line in said}
 
     def wait_for_listening(self, times: int) -> None:
-        self.child.wait_until(lambda: self.child.output().count('"event":"listening"') == times, f"listening {times}")
+        self.child.wait_until(lambda: len(_LISTENING.findall(self.child.output())) == times, f"listening {times}")
 
     def call(self) -> str:
         """A call on a connection of its own; the id of its record."""
@@ -69,6 +73,7 @@ def up(tmp_path: Path) -> Iterator[Up]:
         (tmp_path / "lensai.toml").write_text(config)
         settings = {"DATA_DIR": str(tmp_path), "WORKERS": "2", "LISTEN_PORT": str(port), "ADMIN_PORT": "0"}
         env = {f"LENSAI_{name}": value for name, value in settings.items()} | {"LENSAI_LOG_FORMAT": "json"}
+        env |= {"LENSAI_CONTROL_LISTEN_PORT": "0"}
         with running((sys.executable, "-m", "gateway", "up"), env) as child:
             started = Up(child, tmp_path, port, minted.token)
             started.wait_for_listening(2)
