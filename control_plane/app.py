@@ -11,7 +11,7 @@ from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
 from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.types import ControllerRouterHandler
-from sqlalchemy import event, text
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.alerts.jobs import jobs as alert_jobs
@@ -31,7 +31,7 @@ from control_plane.auth.tokens import digest
 from control_plane.budgets.jobs import EVERY_S, end_overrides
 from control_plane.budgets.routes import Budgets, Quotas
 from control_plane.clock import now_ms
-from control_plane.db.engine import Database, OrgSession
+from control_plane.db.engine import Database
 from control_plane.db.ids import new_id
 from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
@@ -41,7 +41,7 @@ from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
 from control_plane.publish.feed import Feed
-from control_plane.publish.outbox import PUBLISHED, publish_before_flush
+from control_plane.publish.outbox import PUBLISHED
 from control_plane.publish.reports import PRUNE_EVERY_S, prune
 from control_plane.publish.routes import Gateway, Gateways
 from control_plane.settings import Settings
@@ -69,8 +69,6 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Audit,
     Gateway,
 )
-
-event.listen(OrgSession, "before_flush", publish_before_flush)
 
 
 class Parts:

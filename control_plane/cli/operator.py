@@ -22,8 +22,12 @@ from control_plane.clock import now_ms
 from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.key_file import Rings, load_rings
 from control_plane.keyring import KeyringError
+from control_plane.publish import outbox
 from control_plane.settings import Settings, SettingsError, load_settings
 from control_plane.work import Work
+
+# What a command changes is published as what the API changes: the session's flush does it.
+LISTENER = outbox.publish_before_flush
 
 # As the gateway's commands: what a person has to mend is a message and this exit code.
 CANNOT_START = 2

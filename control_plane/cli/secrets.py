@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.alerts.tables import AlertRule
 from control_plane.api.tables import IdempotentAnswer
+from control_plane.auth.tables import OutgoingMail
 from control_plane.cli.operator import Operator, run, told
 from control_plane.db.base import Base
 from control_plane.key_file import RINGS, path, put_in_front, ring_texts
@@ -46,6 +47,7 @@ def _by_actor_and_key(row: Any) -> str:
 SEALED: Sequence[Sealed] = (
     Sealed(ProviderCredential, "sealed", _by_id),
     Sealed(AlertRule, "sealed_target", _by_id),
+    Sealed(OutgoingMail, "sealed", _by_id),
     # Forgotten after a day, with or without this.
     Sealed(IdempotentAnswer, "sealed", _by_actor_and_key),
 )

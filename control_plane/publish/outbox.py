@@ -6,9 +6,10 @@ Features know nothing of it. Changes by bulk statements (`update(Table)`) would 
 from typing import Any
 
 import msgspec
-from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy import Connection, delete, event, insert, select, update
 from sqlalchemy.orm import Session, UOWTransaction
 
+from control_plane.db.engine import OrgSession
 from control_plane.publish.compile import Compiled, compile_row, gone
 from control_plane.publish.tables import PolicyItem, PolicyVersion
 
@@ -57,3 +58,7 @@ def _store(connection: Connection, item: Compiled, version: int, body: bytes | N
     connection.execute(delete(PolicyItem).where(*same))
     values = {"kind": item.kind, "id": item.id, "version": version, "body": body, "changed_at_ms": now_ms}
     connection.execute(insert(PolicyItem).values(values))
+
+
+# For every process that changes rows: the application and the commands beside it import this module.
+event.listen(OrgSession, "before_flush", publish_before_flush)
