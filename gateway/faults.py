@@ -188,6 +188,9 @@ class Refusal(msgspec.Struct, frozen=True):
         return CODES[self.code].retryable if self.retry is None else self.retry
 
 
+BUG = Refusal("gateway_error", "The gateway failed on this request")
+
+
 def rfc3339(at_s: int) -> str:
     """UTC, to the second: 2027-02-01T00:00:00Z."""
     return datetime.fromtimestamp(at_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -17,22 +17,22 @@ from gateway.admit import Gate, admit
 from gateway.background import Background
 from gateway.claims import Claims
 from gateway.contract.record import Outcome, Record, encode_record
-from gateway.enforce import Admission, Enforcer, Waiting
-from gateway.examine import Call, examine
+from gateway.enforce import Enforcer
+from gateway.examine import examine
 from gateway.examine_socket import examine_handshake
-from gateway.faults import Refusal
+from gateway.faults import BUG, Refusal
 from gateway.forward import Client, Exchange
+from gateway.holding import Holding
 from gateway.identify import identify
 from gateway.journal.writer import Journal
-from gateway.ledger.base import Crossed
 from gateway.logs import RequestLog
 from gateway.metering.estimate import estimate
 from gateway.metering.reading import Reading
 from gateway.outgoing import outgoing_head
-from gateway.policy import PolicyHolder, PolicyView
-from gateway.quotas import begun, consumed_by, decode_begun, encode_begun
+from gateway.policy import PolicyHolder
+from gateway.quotas import begun, encode_begun
 from gateway.request import Request
-from gateway.route import Plan, Route, RouteTable
+from gateway.route import Plan, RouteTable
 from gateway.session_tap import Measured
 from gateway.settings import Settings
 from gateway.settle import CHARGED_BEFORE, FREE, UNKNOWN, Charge, settle
@@ -47,11 +47,6 @@ READ_ON_LOOP_BYTES_MAX = 1024 * 1024
 SETTLED_AT_ONCE = 16
 # What an operator has to know of each call, within the limits of RequestLog.
 _OUTCOMES_LOGGED: frozenset[Outcome] = frozenset(("upstream_error", "gateway_error"))
-
-
-# Of a counter's name, in the id of a frame, which has no more room.
-COUNTER_BYTES_MAX = 255
-_BUG = Refusal("gateway_error", "The gateway failed on this request")
 
 
 class Clock:
@@ -94,13 +89,23 @@ class Pipeline:
         self._catalog = catalog
         self._journal = journal
         self._claims = claims
-        self._enforcer = enforcer
         self._upstreams = upstreams
         self._telemetry = telemetry
         self._background = background
         self._logger = logger
         self._request_log = request_log
         self._loop = asyncio.get_running_loop()
+        self._holding = Holding(
+            self,
+            enforcer=enforcer,
+            gate=gate,
+            policy=policy,
+            catalog=catalog,
+            journal=journal,
+            background=background,
+            logger=logger,
+        )
+        self.flowed, self.renamed = self._holding.flowed, self._holding.renamed
         # One: a vocabulary takes a second and 75 MB to load, and is loaded once.
         self._thread = ThreadPoolExecutor(1, "metering")
         self._outbox: list[Exchange] = []
@@ -125,7 +130,7 @@ class Pipeline:
                 judged = self._judge_head(exchange, now_s)
             except Exception:  # a bug must cost one call, not its connection and its record
                 self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
-                judged = _BUG
+                judged = BUG
             refusal = refusal or judged
         exchange.refusal = refusal
         return exchange
@@ -138,12 +143,12 @@ class Pipeline:
     def begin(self, exchange: Exchange) -> None:
         """The request has arrived whole, or is refused already: forwards it once its intent is journaled."""
         try:
-            refusal = exchange.refusal or self._judge_body(exchange) or self._hold(exchange)
+            refusal = exchange.refusal or self._judge_body(exchange) or self._holding.take(exchange)
             if refusal is None and not exchange.waits:
-                self._journal_intent(exchange)
+                self.send(exchange)
         except Exception:
             self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
-            refusal = _BUG
+            refusal = BUG
         if refusal is not None:
             exchange.refuse(refusal)
 
@@ -185,70 +190,10 @@ class Pipeline:
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
             charge = UNKNOWN
         exchange.responses += 1
-        self._settle_holds(exchange, charge)
+        self._holding.settle(exchange, charge)
         self._write_down(summarize_response(exchange, measured, charge, ended_ns))
         exchange.counters, exchange.ledger_seq = None, 0
-        self._hold_again(exchange, measured.model, waits=True)
-
-    def _hold_again(self, exchange: Exchange, model: str, *, waits: bool) -> bool:
-        """Whether a session holds the next of its responses, before it is asked for; if not, it ends here.
-
-        `waits`: what does not fit here and now may be fetched, and the session goes on meanwhile.
-        """
-        plan, call = exchange.plan, exchange.call
-        if exchange.admission is None or plan is None or call is None:
-            return True
-        exchange.catalog = self._catalog(plan.caller.project.org_id)
-        at_s = self.now_ns() // 1_000_000_000
-        asked = msgspec.structs.replace(call, model=model)
-        admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
-        exchange.admission = None
-        if not isinstance(admitted, Waiting):
-            return self._go_on(exchange, admitted)
-        if not waits:
-            return self._go_on(exchange, self._enforcer.refusal(admitted.admission, admitted.short, at_s))
-        self._background.spawn(self._hold_again_waiting(exchange, admitted, plan.route, asked, at_s), "hold")
-        return True
-
-    async def _hold_again_waiting(
-        self, exchange: Exchange, waiting: Waiting, route: Route, asked: Call, at_s: int
-    ) -> None:
-        admitted = await self._enforcer.admit_waiting(exchange.id, waiting, route, asked, at_s, guaranteed=False)
-        if exchange.wanted:
-            self._go_on(exchange, admitted)
-        elif isinstance(admitted, Admission):  # it has ended meanwhile, and was recorded: nothing was sent for this
-            self._enforcer.settle(exchange.id, admitted, None)
-
-    def _go_on(self, exchange: Exchange, admitted: Admission | Refusal | None) -> bool:
-        """Whether a session goes on, with what it holds for its next response; else it ends."""
-        if isinstance(admitted, Refusal):
-            self._cut_off(exchange, admitted)
-            return False
-        exchange.admission = admitted
-        if exchange.wanted:  # what has ended must not be opened in the journal again
-            self._journal_holds(exchange)
-        return True
-
-    def renamed(self, exchange: Exchange, model: str) -> bool:
-        """A session's client is about to name another model: whether what that may cost is held now."""
-        if exchange.admission is None:
-            return True
-        self._enforcer.settle(exchange.id, exchange.admission, None)
-        return self._hold_again(exchange, model, waits=False)
-
-    def _journal_holds(self, exchange: Exchange) -> None:
-        """Writes down that an open call holds something else than its intent says: a crash charges it that."""
-        assert exchange.intent is not None, "what is under way was journaled"
-        exchange.intent = msgspec.structs.replace(exchange.intent, counters=dict(self._enforcer.held(exchange.id)))
-        self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
-        self._flush_soon()
-
-    def _cut_off(self, exchange: Exchange, refusal: Refusal) -> None:
-        """Ends a call under way that its budget does not carry any further."""
-        if exchange.wanted:
-            exchange.outcome = "cancelled"
-            exchange.flags.append("budget_cut")
-            exchange.stop(refusal)
+        self._holding.take_again(exchange, measured.model, waits=True)
 
     def policy_swapped(self) -> None:
         """Ends the calls under way that the new policy's kill switches are about.
@@ -256,24 +201,20 @@ class Pipeline:
         All are cut before any is settled: reading what a cut stream brought takes as long as cutting it, and estimating
         the rest of it, on a thread, takes the interpreter away from this one.
         """
-        view = self._policy.current
-        if not view.policy.kill_switches:
+        if not self._policy.current.policy.kill_switches:
             return
         cut: list[tuple[Exchange, int]] = []
         self._cut = cut
         try:
-            self._obey_kill_switches(view)
+            self._obey_kill_switches()
         finally:
             self._cut = None
         if cut:
             self._background.spawn(self._settle_cut(cut), "settle_cut")
 
-    def _obey_kill_switches(self, view: PolicyView) -> None:
+    def _obey_kill_switches(self) -> None:
         for exchange in list(self.live):
-            plan, call = exchange.plan, exchange.call
-            if plan is None or call is None:
-                continue
-            killed = self._enforcer.killed(view, plan.caller, plan.route, call)
+            killed = self._holding.killed(exchange)
             if killed is not None:
                 exchange.outcome = "cancelled"
                 exchange.stop(killed)
@@ -289,7 +230,7 @@ class Pipeline:
         """Ends every exchange whose deadline has passed. Called a few times a second."""
         for exchange in [exchange for exchange in self.live if exchange.deadline_ns < now_ns]:
             exchange.expire()
-        self._tell_crossed()
+        self._holding.tell_crossed()
 
     def flush(self) -> None:
         """Writes the journal, then sends what waited for it."""
@@ -336,62 +277,10 @@ class Pipeline:
         exchange.call, exchange.catalog = call, self._catalog(plan.caller.project.org_id)
         return admit(self._gate, journal_accepting=self._journal.accepting)
 
-    def _hold(self, exchange: Exchange) -> Refusal | None:
-        """Takes what the call may need of its quotas; one that does not fit as it is waits, and nobody else for it."""
-        plan, call = exchange.plan, exchange.call
-        assert plan is not None, "judged without a refusal"
-        assert call is not None, "judged without a refusal"
-        view = self._policy.current  # that of now: a switch may have been thrown since the head came
-        if self._enforcer.idle(view):
-            return None
-        killed = self._enforcer.killed(view, plan.caller, plan.route, call)
-        if killed is not None:
-            return killed
-        at_s = exchange.request.arrived_ns // 1_000_000_000
-        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, at_s)
-        if isinstance(admitted, Refusal):
-            return admitted
-        if isinstance(admitted, Waiting):
-            exchange.waits = True
-            self._background.spawn(self._hold_waiting(exchange, admitted), "hold")
-        else:
-            exchange.admission = admitted
-        return None
-
-    async def _hold_waiting(self, exchange: Exchange, waiting: Waiting) -> None:
-        plan, call, at_s = exchange.plan, exchange.call, self.now_ns() // 1_000_000_000
-        assert plan is not None, "judged without a refusal"
-        assert call is not None, "judged without a refusal"
-        try:
-            admitted = await self._enforcer.admit_waiting(
-                exchange.id, waiting, plan.route, call, at_s, guaranteed=plan.caller.key.mode == "guaranteed"
-            )
-        except Exception:
-            self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
-            admitted = _BUG
-        exchange.waits = False
-        if isinstance(admitted, Admission):
-            exchange.admission = admitted
-            if admitted.body is not None:
-                exchange.call = msgspec.structs.replace(call, body=admitted.body)
-                exchange.flags.append("output_capped")
-        if not exchange.wanted:  # the client has left meanwhile
-            self._settle_holds(exchange, UNKNOWN)
-            return
-        # Much may have changed while it waited.
-        refusal = self._enforcer.killed(self._policy.current, plan.caller, plan.route, call) or admit(
-            self._gate, journal_accepting=self._journal.accepting
-        )
-        if isinstance(admitted, Refusal):
-            exchange.refuse(admitted)
-        elif refusal is not None:
-            exchange.refuse(refusal)
-        else:
-            self._journal_intent(exchange)
-
     # -- the way there
 
-    def _journal_intent(self, exchange: Exchange) -> None:
+    def send(self, exchange: Exchange) -> None:
+        """Sends a call that nothing stands against, once its intent is in the journal."""
         request, plan, call = exchange.request, exchange.plan, exchange.call
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
@@ -408,15 +297,13 @@ class Pipeline:
         exchange.admitted = True
         self._gate.inflight += 1
         self.live.add(exchange)
-        exchange.intent = summarize_intent(exchange)
-        if exchange.admission is not None:
-            held = dict(self._enforcer.held(exchange.id))
-            exchange.intent = msgspec.structs.replace(exchange.intent, counters=held)
+        exchange.intent = summarize_intent(exchange, self._holding.held(exchange))
         self._journal.intent(exchange.id.encode(), encode_record(exchange.intent))
         self._outbox.append(exchange)
-        self._flush_soon()
+        self.flush_soon()
 
-    def _flush_soon(self) -> None:
+    def flush_soon(self) -> None:
+        """Writes and sends at the end of this turn of the loop."""
         if not self._flush_scheduled:
             self._flush_scheduled = True
             self._loop.call_soon(self.flush)
@@ -465,7 +352,7 @@ class Pipeline:
     async def _charge_on_thread(self, exchange: Exchange, seen: Reading | None, ended_ns: int) -> None:
         """Reads what is too large for the loop, and estimates what the provider did not report."""
         try:
-            held = dict(self._enforcer.held(exchange.id))
+            held = self._holding.held(exchange) or {}
             charge = await self._loop.run_in_executor(self._thread, self._charge_blocking, exchange, seen, held)
         except Exception:  # the record must be written whatever happens
             self._logger.exception("metering_failed", extra={"request_id": exchange.id})
@@ -492,61 +379,10 @@ class Pipeline:
         exchange.begun = self._claims.begun(charge.work_id)
         return charge
 
-    def flowed(self, exchange: Exchange, tokens_max: int) -> None:
-        """A stream that pays as it goes has brought so much: it holds more, or ends here."""
-        admission = exchange.admission
-        assert admission is not None, "what pays as it goes was admitted"
-        if not admission.runs_out(tokens_max):
-            return
-        at_s = self.now_ns() // 1_000_000_000
-        if exchange.waits:
-            if tokens_max > admission.tokens_out:  # what it waits for comes too late
-                self._cut_off(exchange, self._enforcer.outrun(admission, tokens_max, at_s))
-            return
-        if self._enforcer.extend(exchange.id, admission, tokens_max, at_s) is None:
-            self._journal_holds(exchange)
-        else:
-            exchange.waits = True
-            self._background.spawn(self._extend_waiting(exchange, admission, tokens_max, at_s), "extend")
-
-    async def _extend_waiting(self, exchange: Exchange, admission: Admission, tokens_max: int, at_s: int) -> None:
-        short = await self._enforcer.extend_waiting(exchange.id, admission, tokens_max, at_s)
-        exchange.waits = False
-        if not exchange.wanted:
-            return
-        if short is None:
-            self._journal_holds(exchange)
-        else:
-            self._cut_off(exchange, self._enforcer.refusal(admission, short, at_s, midstream=True))
-
-    def _settle_holds(self, exchange: Exchange, charge: Charge) -> None:
-        """Charges the counters of a call that has ended, and gives back what it did not need."""
-        admission = exchange.admission
-        if admission is None and not exchange.begun:
-            return
-        consumed = consumed_by(charge.provenance, charge.cost_nanousd, charge.usage)
-        if admission is None or exchange.begun:
-            before = decode_begun(exchange.begun)
-            settled = self._enforcer.settle_later(exchange.id, admission, before, consumed)
-        else:
-            settled = self._enforcer.settle(exchange.id, admission, consumed if exchange.dispatches else None)
-        exchange.counters, exchange.ledger_seq = settled
-        self._tell_crossed()
-
-    def _tell_crossed(self) -> None:
-        for crossed in self._enforcer.ledger.crossed():
-            self._signal(crossed)
-            self._enforcer.told(crossed)
-
-    def _signal(self, crossed: Crossed) -> None:
-        """Tells whom it concerns, once: in the journal, in the log and by a number."""
-        self._journal.signal(crossed.counter.encode()[:COUNTER_BYTES_MAX], msgspec.msgpack.encode(crossed))
-        self._logger.warning("quota_threshold", extra=msgspec.structs.asdict(crossed))
-
     def _record(self, exchange: Exchange, charge: Charge, ended_ns: int) -> None:
-        self._settle_holds(exchange, charge)
+        self._holding.settle(exchange, charge)
         if exchange.refusal is not None:
-            self._enforcer.numbers.denied(exchange.refusal)
+            self._holding.denied(exchange.refusal)
         record = summarize(exchange, charge, ended_ns)
         if record.outcome in _OUTCOMES_LOGGED:
             self._request_log.warn(
@@ -561,7 +397,7 @@ class Pipeline:
     def _write_down(self, record: Record) -> None:
         self._journal.final(record.request_id.encode(), encode_record(record))
         self._telemetry.observe(record)
-        self._flush_soon()
+        self.flush_soon()
 
 
 def _read_or_estimate(exchange: Exchange, reading: Reading | None) -> Reading:

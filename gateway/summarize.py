@@ -9,8 +9,8 @@ from gateway.session_tap import Measured
 from gateway.settle import Charge
 
 
-def summarize_intent(exchange: Exchange) -> Record:
-    """The record of a call that passed `identify`, as far as it is known before it is dispatched."""
+def summarize_intent(exchange: Exchange, held: dict[str, int] | None = None) -> Record:
+    """The record of a call that passed `identify`, as far as it is known before it is dispatched; `held` by counter."""
     caller, route, call, request = exchange.caller, exchange.route, exchange.call, exchange.request
     assert caller is not None, "a call without a caller leaves no record"
     destination = route.destination if route is not None else None
@@ -35,6 +35,7 @@ def summarize_intent(exchange: Exchange) -> Record:
         mode=caller.key.mode,
         stream=call.stream if call is not None else False,
         bytes_in=len(request.body),
+        counters=held,
     )
 
 

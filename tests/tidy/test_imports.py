@@ -113,9 +113,13 @@ MAY_IMPORT = {
     "gateway.connect": (*VALUES, "gateway.blocking", "gateway.route"),
     "gateway.upstream": (*VALUES, "gateway.background", "gateway.connect", "gateway.route"),
     "gateway.connection": (*VALUES, "gateway.forward", "gateway.route", "gateway.tunnel"),
+    "gateway.holding": (
+        *VALUES, *STAGES, "gateway.background", "gateway.enforce", "gateway.journal.writer", "gateway.ledger.base",
+        "gateway.quotas",
+    ),
     "gateway.pipeline": (
         *VALUES, *STAGES, "gateway.background", "gateway.claims", "gateway.enforce", "gateway.examine_socket",
-        "gateway.journal.writer", "gateway.ledger.base", "gateway.logs", "gateway.quotas", "gateway.session_tap",
+        "gateway.holding", "gateway.journal.writer", "gateway.logs", "gateway.quotas", "gateway.session_tap",
         "gateway.telemetry", "gateway.upstream",
     ),
     # What is seen from outside.
