@@ -22,6 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from control_plane.clock import now_ms
+from control_plane.lake.remote import Remote
 from control_plane.lake.scope import HOUR_S, Relation, Scope, views
 from control_plane.lake.snapshot import Snapshot, take_snapshot
 from gateway.lake.schema import SCHEMA
@@ -125,6 +126,7 @@ class Lake:
         self._database.execute("SET GLOBAL parquet_metadata_cache = true")
         self._threads = ThreadPoolExecutor(AT_ONCE, "lake")
         self._snapshots = _Snapshots(url, take, clock)
+        self._remote = Remote()
         self._waiting = 0
         self._counting = threading.Lock()
 
@@ -134,7 +136,7 @@ class Lake:
 
     async def stream(self, question: Question) -> AsyncIterator[list[Row]]:
         """The rows as they come, a bounded number at a time; the time limit is for each. Raises Unanswered."""
-        asked = _Asked(self._database, self._snapshots)
+        asked = _Asked(self._database, self._snapshots, self._remote)
         try:
             await self._step(asked, lambda: asked.begin(question), self._question_s)
             while rows := await self._step(asked, asked.following, self._question_s):
@@ -147,7 +149,7 @@ class Lake:
         self._database.close()
 
     async def _run(self, work: Callable[["_Asked"], T], within_s: float | None) -> T:
-        asked = _Asked(self._database, self._snapshots)
+        asked = _Asked(self._database, self._snapshots, self._remote)
 
         def whole() -> T:
             with contextlib.closing(asked):
@@ -182,9 +184,9 @@ class Lake:
 class _Asked:
     """One question on a connection of its own. Used by one thread at a time; `stop` may come from any."""
 
-    def __init__(self, database: duckdb.DuckDBPyConnection, snapshots: "_Snapshots") -> None:
+    def __init__(self, database: duckdb.DuckDBPyConnection, snapshots: "_Snapshots", remote: Remote) -> None:
         self._connection = database.cursor()
-        self._snapshots = snapshots
+        self._snapshots, self._remote = snapshots, remote
         self._stopped = threading.Event()
 
     def answer(self, question: Question) -> Answer:
@@ -237,6 +239,9 @@ class _Asked:
     def _read_files(self, name: str, files: Sequence[str]) -> None:
         if not files:
             self._connection.register(name, SCHEMA.empty_table())
+            return
+        if "://" in files[0]:
+            self._connection.register(name, self._remote.dataset(files, SCHEMA if name == "event_rows" else None))
             return
         self._execute(f"SET VARIABLE {name} = $files", {"files": list(files)})
         self._execute(
