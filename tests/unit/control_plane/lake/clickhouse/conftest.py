@@ -1,4 +1,4 @@
-"""Owns the fixtures of ClickHouse: one engine for the run, and its tables, empty."""
+"""Owns the tables in ClickHouse of one module's tests, empty at its beginning."""
 
 from collections.abc import Iterator
 
@@ -6,13 +6,6 @@ import pytest
 
 from control_plane.lake.clickhouse.load import ROLLUPS, create
 from control_plane.lake.clickhouse.server import Server
-from tests.support.clickhouse_server import clickhouse
-
-
-@pytest.fixture(scope="session")
-def clickhouse_url() -> Iterator[str]:
-    with clickhouse() as url:
-        yield url
 
 
 @pytest.fixture(scope="module")
