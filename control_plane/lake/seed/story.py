@@ -13,8 +13,8 @@ import msgspec
 from control_plane.lake.seed.world import CURVES, SOURCES, Source
 
 HOUR_S, DAY_S = 3600, 86_400
-# What one part of the work holds: some 70 MB as Arrow, and as much again while it is sorted.
-PART_ROWS_MAX = 50_000
+# What one part of the work holds: some 60 MB as Arrow and as much again while it is sorted.
+PART_ROWS_MAX = 40_000
 # From here on a month is far enough gone for its budget to be spent.
 _BREACH_AFTER_S = 4 * DAY_S
 _BREACH_SHARE = 0.8
