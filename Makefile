@@ -46,8 +46,8 @@ format: $(VENV)/.installed-dev ## rewrite the sources the way `make check` wants
 bench: $(VENV)/.installed-dev ## measure the gateway beside nginx on this machine
 	@$(BIN)/python -m bench $(ARGS)
 
-seed: setup ## send a small mix of calls through a gateway and show them (large data sets come later)
-	@$(BIN)/lensai demo
+seed: setup ## demo data that looks like life, for `lensai up` (ARGS="--rows 10000000 --days 90")
+	@$(BIN)/lensai seed $(ARGS)
 
 metering-report: $(VENV)/.installed-dev ## expected and metered usage of every recorded answer, side by side
 	@$(BIN)/python -m tests.golden.metering_report

@@ -36,7 +36,21 @@ def _apply(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _seed(words: Sequence[str]) -> int:
+    from control_plane.cli.seed import main
+
+    return main(words)
+
+
+def _clickhouse(words: Sequence[str]) -> int:
+    from control_plane.cli.clickhouse import main
+
+    return main(words)
+
+
 control_plane = Command("people, projects, keys, budgets and the policy that gateways obey", _control_plane)
 secrets = Command("new keys for what the control plane seals and signs", _secrets)
 audit = Command("check the audit log's chain, or export it signed", _audit)
 apply = Command("make the control plane have what a file declares", _apply)
+seed = Command("demo data that looks like life, in the lake and in the database", _seed)
+clickhouse = Command("the lake's calls in a ClickHouse: tables, and days loaded into them", _clickhouse)

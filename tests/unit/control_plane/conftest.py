@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.clickhouse_server import clickhouse
 from tests.support.control_plane import ControlPlane, Postgres, control_plane, postgres, served_plane
 
 
@@ -12,6 +13,13 @@ from tests.support.control_plane import ControlPlane, Postgres, control_plane, p
 def postgres_server() -> Iterator[Postgres]:
     with postgres() as server:
         yield server
+
+
+@pytest.fixture(scope="session")
+def clickhouse_url() -> Iterator[str]:
+    """The one engine of a process; who uses it drops its tables first."""
+    with clickhouse() as url:
+        yield url
 
 
 @pytest.fixture
