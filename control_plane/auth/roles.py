@@ -17,6 +17,7 @@ Permission = Literal[
     "alerts:read", "alerts:write",
     "billing:read", "billing:write",
     "audit:read", "audit:export",
+    "ingest:read", "ingest:write",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = get_args(Role)

@@ -152,6 +152,10 @@ MAY_IMPORT |= {
     "control_plane.outgoing": (),
     "control_plane.lake": ("control_plane.lake", "pricing.money"),
     "control_plane.declared": ("control_plane.declared",),
+    "control_plane.ingest": (
+        *BASE, "control_plane.ingest", "control_plane.projects.tables", "control_plane.providers.tables",
+        "gateway.identify", "gateway.journal", "gateway.lake", "gateway.private_file", "gateway.providers",
+    ),
     "control_plane.publish": (*BASE, *TABLES, "control_plane.publish", "gateway.policy_rules"),
     **{
         f"control_plane.{feature}": (
@@ -182,7 +186,7 @@ NEVER_IMPORTS = {
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
-    "pyarrow": ("gateway.lake",),
+    "pyarrow": ("control_plane.ingest", "gateway.lake"),
     "obstore": ("gateway.lake",),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),
