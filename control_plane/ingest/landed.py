@@ -23,7 +23,7 @@ VERSION = 1
 PURPOSE = "ingest-file"
 
 
-class BatchFault(Exception):
+class BatchFault(ValueError):
     """A file that is not what it says it is; it is not read in part."""
 
 
@@ -65,14 +65,19 @@ def read_records(data: bytes, keyring: Keyring | None) -> list[Record]:
         header = _header_decoder.decode(head)
         if header.lensai_events != VERSION:
             raise BatchFault(f"is of format {header.lensai_events}; {VERSION} is the one that is read here")
-        if keyring is not None and not keyring.is_signed(lines, header.signature, PURPOSE):
+        if keyring is not None and not _is_signed(lines, header.signature, keyring):
             raise BatchFault("no key of the ring signed this")
         records = [Record(**asdict(line)) for line in _line_decoder.decode_lines(lines)]
-    except msgspec.MsgspecError as error:
-        raise BatchFault(f"is no file of reported events: {error}") from None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BatchFault(f"is no file of reported events: {type(error).__name__}") from None
     if len(records) != header.count:
         raise BatchFault(f"holds {len(records)} events and says {header.count}")
     return records
+
+
+def _is_signed(lines: bytes, signature: str, keyring: Keyring) -> bool:
+    # Text beyond ASCII cannot be compared in constant time, and is no signature.
+    return signature.isascii() and keyring.is_signed(lines, signature, PURPOSE)
 
 
 def read_batch(data: bytes, keyring: Keyring | None = None) -> Any:

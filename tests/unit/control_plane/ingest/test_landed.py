@@ -54,6 +54,13 @@ def test_no_byte_can_be_changed_left_out_or_added():
         read_records(data + b'{"request_id":"x","ts_ns":1}\n', RING)
 
 
+def test_bytes_that_are_no_text_and_a_signature_that_is_no_ascii_are_told_too():
+    head, _, lines = encode_batch([BARE], RING).partition(b"\n")
+    for wrong in (b"\xff", "é".encode()):
+        with pytest.raises(BatchFault):
+            read_records(head.replace(b"seal1.", b"seal1." + wrong) + b"\n" + lines, RING)
+
+
 def test_what_a_later_version_wrote_is_not_guessed_at():
     head, _, lines = encode_batch([BARE], RING).partition(b"\n")
     later = head.replace(b'"lensai_events":1', b'"lensai_events":2') + b"\n" + lines

@@ -200,6 +200,17 @@ async def test_a_large_batch_is_read_beside_the_loop_and_is_the_same(plane, send
     assert len(await in_the_lake(plane)) == 400
 
 
+async def test_what_the_disk_does_not_take_is_not_acknowledged(plane, sender, tmp_path):
+    root = spool_root(plane.parts.settings)
+    root.write_text("a file where the directory should be")
+    refused = await sender.report(event(plane))
+    assert (refused.status_code, refused.json()["code"]) == (503, "unavailable")
+    assert refused.headers["retry-after"] == "1"
+    root.unlink()
+    assert (await sender.report(event(plane))).json() == {"accepted": 1, "duplicates": 0}
+    assert len(await in_the_lake(plane)) == 1
+
+
 async def test_the_throttle_of_people_does_not_count_reports(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path}/x.sqlite"
     async with control_plane(url, tmp_path, requests_per_minute=3) as plane:
