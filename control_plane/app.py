@@ -34,6 +34,11 @@ from control_plane.budgets.routes import Budgets, Quotas
 from control_plane.clock import now_ms
 from control_plane.db.engine import Database
 from control_plane.db.ids import new_id
+from control_plane.ingest.jobs import ingesting, spool_root
+from control_plane.ingest.known import KnownKeys
+from control_plane.ingest.receive import Receiver
+from control_plane.ingest.routes import Events, IngestKeys, Redactions
+from control_plane.ingest.spool import Spool
 from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
 from control_plane.keys.routes import Keys
@@ -70,6 +75,9 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Alerts,
     Audit,
     Metrics,
+    IngestKeys,
+    Redactions,
+    Events,
     Gateway,
 )
 
@@ -88,6 +96,8 @@ class Parts:
         self.feed = Feed(self.database, keyring, signer, clock)
         self.lake = Lake(settings.lake, clock=clock)
         self.postman = Postman(self.database, keyring, mailer(settings), clock)
+        self.spool = Spool(spool_root(settings))
+        self.receiver = Receiver(KnownKeys(self.database, keyring), self.spool, clock)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
         self.jobs: tuple[Job, ...] = (
             forget_the_ended(self.database),
@@ -125,6 +135,7 @@ def create_app(parts: Parts) -> Litestar:
             "feed": Provide(lambda: parts.feed, sync_to_thread=False),
             "database": Provide(lambda: parts.database, sync_to_thread=False),
             "lake": Provide(lambda: parts.lake, sync_to_thread=False),
+            "receiver": Provide(lambda: parts.receiver, sync_to_thread=False),
         },
         exception_handlers={Exception: problems.answer},
         request_max_body_size=settings.body_bytes_max,
@@ -135,6 +146,7 @@ def create_app(parts: Parts) -> Litestar:
         debug=False,
     )
     describe_errors(app)
+    app.asgi_handler = parts.receiver.before(app.asgi_handler)
     app.state.parts = parts
     assert not unguarded(app), f"routes that do not say who may use them: {unguarded(app)}"
     return app
@@ -162,7 +174,8 @@ async def running(parts: Parts, jobs: Sequence[Job] | None = None) -> AsyncGener
     tasks = [asyncio.create_task(parts.feed.watch()), asyncio.create_task(parts.postman.keep_delivering())]
     tasks += [asyncio.create_task(parts.runner.keep_running(job)) for job in (parts.jobs if jobs is None else jobs)]
     try:
-        yield
+        async with ingesting(parts.spool, parts.settings, parts.keyring):
+            yield
     finally:
         for task in tasks:
             task.cancel()
@@ -179,7 +192,7 @@ def _throttle(settings: Settings) -> RateLimitConfig:
     return RateLimitConfig(
         rate_limit=("minute", settings.requests_per_minute),
         identifier_for_request=_who,
-        exclude=["^/healthz$", "^/readyz$", "^/v1/gateway/"],
+        exclude=["^/healthz$", "^/readyz$", "^/v1/gateway/", "^/v1/events/?$"],
     )
 
 

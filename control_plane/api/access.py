@@ -1,7 +1,8 @@
 """Owns the door: who speaks is found before anything else, and every route says what it takes to use it.
 
-A route has `needs="thing:verb"`, or `public=True`, or `gateway=True`; an application with a route that says none does
-not start. A browser that changes something must show that its own page asked for it (CSRF).
+A route has `needs="thing:verb"`, or `public=True`, or `gateway=True`, or `signed=True` (each request bears a signature
+that the route checks); an application with a route that says none does not start. A browser that changes something must
+show that its own page asked for it (CSRF).
 """
 
 from collections.abc import Callable
@@ -64,6 +65,8 @@ class AccessMiddleware(ASGIMiddleware):
             await next_app(scope, receive, send)
         elif opt.get("public"):
             self._check_origin(http)
+            await next_app(scope, receive, send)
+        elif opt.get("signed"):
             await next_app(scope, receive, send)
         elif opt.get("gateway"):
             await self._admit_gateway(http)
@@ -141,7 +144,8 @@ def _says_who(handler: BaseRouteHandler) -> bool:
     if not isinstance(handler, HTTPRouteHandler) or "OPTIONS" in handler.http_methods:
         return True
     opt = handler.opt
-    return bool(opt.get("public") or opt.get("gateway") or opt.get("needs") in get_args(Permission))
+    by_itself = any(opt.get(name) for name in ("public", "gateway", "signed"))
+    return by_itself or opt.get("needs") in get_args(Permission)
 
 
 def _nobody(detail: str) -> Problem:

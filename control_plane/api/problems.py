@@ -71,8 +71,9 @@ def invalid(pointer: str, message: str) -> Problem:
     return Problem(400, "invalid", f"{pointer}: {message}", errors=(FieldProblem(pointer, message),))
 
 
-def render(problem: Problem) -> Response[ProblemDetails]:
-    body = ProblemDetails(
+def details(problem: Problem) -> ProblemDetails:
+    """The body of the answer."""
+    return ProblemDetails(
         type=f"urn:lensai:problem:{problem.code}",
         title=HTTPStatus(problem.status).phrase,
         status=problem.status,
@@ -80,6 +81,10 @@ def render(problem: Problem) -> Response[ProblemDetails]:
         detail=problem.detail,
         errors=problem.errors,
     )
+
+
+def render(problem: Problem) -> Response[ProblemDetails]:
+    body = details(problem)
     return Response(body, status_code=problem.status, media_type=CONTENT_TYPE, headers=problem.headers)
 
 

@@ -54,6 +54,9 @@ class TransactionMiddleware(ASGIMiddleware):
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         http = cast(HTTPScope, scope)
         state = http["state"]
+        if scope["route_handler"].opt.get("signed"):
+            await next_app(scope, receive, send)
+            return
         principal: Principal | None = state["principal"]
         org_id = principal.org_id if principal is not None else EVERY_ORG
         if http["method"] not in CHANGES or scope["route_handler"].opt.get("own_transaction"):

@@ -18,6 +18,7 @@ Permission = Literal[
     "billing:read", "billing:write",
     "audit:read", "audit:export",
     "usage:read", "usage:export",
+    "ingest:read", "ingest:write",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = get_args(Role)

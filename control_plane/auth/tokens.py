@@ -5,7 +5,7 @@ import secrets
 from typing import Literal, NamedTuple
 
 # What each is for is seen from its first letters, also by programs that search for leaked secrets.
-Purpose = Literal["lk-", "lst_", "lgw_", "lss_", "lml_"]
+Purpose = Literal["lk-", "lst_", "lgw_", "lss_", "lml_", "lis_"]
 _BYTES = 32
 _PREFIX_CHARS = 6
 
@@ -20,7 +20,7 @@ class Token(NamedTuple):
 
 def new_token(purpose: Purpose) -> Token:
     """A token with 256 random bits. `lk-` is a caller's key, `lst_` a service token, `lgw_` a gateway's, `lss_` a
-    session, `lml_` a sign-in link."""
+    session, `lml_` a sign-in link, `lis_` the secret of an ingest key."""
     secret = purpose + secrets.token_urlsafe(_BYTES)
     return Token(secret, secret[: len(purpose) + _PREFIX_CHARS], digest(secret))
 

@@ -19,6 +19,7 @@ from control_plane.api.tables import IdempotentAnswer
 from control_plane.auth.tables import OutgoingMail
 from control_plane.cli.operator import Operator, run, told
 from control_plane.db.base import Base
+from control_plane.ingest.tables import IngestKey, Redaction
 from control_plane.key_file import RINGS, path, put_in_front, ring_texts
 from control_plane.keyring import KeyringError, new_key, read_ring
 from control_plane.providers.tables import ProviderCredential
@@ -48,6 +49,8 @@ SEALED: Sequence[Sealed] = (
     Sealed(ProviderCredential, "sealed", _by_id),
     Sealed(AlertRule, "sealed_target", _by_id),
     Sealed(OutgoingMail, "sealed", _by_id),
+    Sealed(IngestKey, "sealed", _by_id),
+    Sealed(Redaction, "sealed", _by_id),
     # Forgotten after a day, with or without this.
     Sealed(IdempotentAnswer, "sealed", _by_actor_and_key),
 )

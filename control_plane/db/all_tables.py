@@ -7,6 +7,7 @@ from control_plane.auth import tables as auth
 from control_plane.billing import tables as billing
 from control_plane.budgets import tables as budgets
 from control_plane.db.base import Base
+from control_plane.ingest import tables as ingest
 from control_plane.jobs import tables as jobs
 from control_plane.keys import tables as keys
 from control_plane.kill_switch import tables as kill_switch
@@ -21,6 +22,7 @@ PARTS = (
     auth,
     billing,
     budgets,
+    ingest,
     jobs,
     keys,
     kill_switch,

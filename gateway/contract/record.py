@@ -18,8 +18,8 @@ Provenance = Literal["reported", "partial", "estimated", "held", "deferred", "un
 # could not be reached. `open` is an intent: the request was dispatched and has no end yet.
 Outcome = Literal["open", "ok", "refused", "upstream_error", "client_gone", "cancelled", "crashed", "gateway_error"]
 
-# How the price was found; `unpriced` is a state and never a zero.
-PriceMatch = Literal["exact", "alias", "mapped", "override", "unpriced", "none"]
+# How the price was found; `unpriced` is a state and never a zero. `stated`: a caller that reports said what it cost.
+PriceMatch = Literal["exact", "alias", "mapped", "override", "stated", "unpriced", "none"]
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):

@@ -7,7 +7,7 @@ declare, loses or changes a byte, or disagrees with a second reading.
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from tests.fuzz import bounds, metering, policy, seeds, wire
+from tests.fuzz import bounds, ingest, metering, policy, seeds, wire
 
 
 class Target(NamedTuple):
@@ -35,4 +35,6 @@ TARGETS: dict[str, Target] = {
     "bounds.bodies": Target(bounds.bodies, seeds.json_texts),
     "policy.toml": Target(policy.toml, seeds.policies),
     "policy.msgpack": Target(policy.msgpack, seeds.packed_policies),
+    "ingest.body": Target(ingest.body, ingest.bodies),
+    "ingest.file": Target(ingest.file, ingest.files),
 }

@@ -23,6 +23,7 @@ class Endpoint(NamedTuple):
     needs: str | None
     public: bool
     gateway: bool
+    signed: bool = False
 
     @property
     def guarded(self) -> bool:
@@ -52,7 +53,12 @@ def _endpoints(app: Litestar) -> Iterator[Endpoint]:
                 opt = handler.opt
                 for method in sorted(handler.http_methods - {"OPTIONS"}):
                     yield Endpoint(
-                        method, route.path_format, opt.get("needs"), bool(opt.get("public")), bool(opt.get("gateway"))
+                        method,
+                        route.path_format,
+                        opt.get("needs"),
+                        bool(opt.get("public")),
+                        bool(opt.get("gateway")),
+                        bool(opt.get("signed")),
                     )
 
 

@@ -159,6 +159,10 @@ MAY_IMPORT |= {
         *BASE, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",
     ),
     "control_plane.declared": ("control_plane.declared",),
+    "control_plane.ingest": (
+        *BASE, "control_plane.ingest", "control_plane.projects.tables", "control_plane.providers.tables",
+        "gateway.identify", "gateway.journal", "gateway.lake", "gateway.private_file", "gateway.providers",
+    ),
     "control_plane.publish": (*BASE, *TABLES, "control_plane.publish", "gateway.policy_rules"),
     **{
         f"control_plane.{feature}": (
@@ -189,7 +193,7 @@ NEVER_IMPORTS = {
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
-    "pyarrow": ("control_plane.analytics", "control_plane.lake", "gateway.lake"),
+    "pyarrow": ("control_plane.analytics", "control_plane.ingest", "control_plane.lake", "gateway.lake"),
     "obstore": ("gateway.lake",),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),

@@ -40,7 +40,7 @@ class ControlPlane:
     def __init__(self, directory: Path, database_url: str, slack_api_url: str) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        self._env = {
+        self.environ = {
             "LENSAI_CONTROL_DATA_DIR": str(directory / "control-plane"),
             "LENSAI_CONTROL_DATABASE_URL": database_url,
             "LENSAI_CONTROL_LISTEN_PORT": str(self.port),
@@ -55,7 +55,7 @@ class ControlPlane:
         self._child: Child | None = None
 
     def start(self) -> None:
-        self._child = Child((sys.executable, "-m", "gateway", "control-plane"), self._env)
+        self._child = Child((sys.executable, "-m", "gateway", "control-plane"), self.environ)
         self._child.wait_for_port(self.port, timeout_s=WAIT_S)
 
     def output(self) -> str:
@@ -70,7 +70,7 @@ class ControlPlane:
 
     def command(self, *words: str) -> str:
         """What a command beside the database prints."""
-        child = Child((sys.executable, "-m", "gateway", *words), self._env)
+        child = Child((sys.executable, "-m", "gateway", *words), self.environ)
         try:
             assert child.wait(WAIT_S) == 0, child.output()
             return child.output()

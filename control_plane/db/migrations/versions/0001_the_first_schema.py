@@ -453,6 +453,50 @@ def upgrade() -> None:
         batch_op.create_index("ix_api_keys_of_project", ["project_id", "id"], unique=False)
 
     op.create_table(
+        "ingest_keys",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("project_id", sa.String(), nullable=True),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("prefix", sa.String(), nullable=False),
+        sa.Column("sealed", sa.String(), nullable=False),
+        sa.Column("previous_until_ms", sa.BigInteger(), nullable=True),
+        sa.Column("events_per_s", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("revoked_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("org_id", sa.String(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("fk_ingest_keys_org_id_organizations"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_ingest_keys_project_id_projects"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_ingest_keys")),
+    )
+    with op.batch_alter_table("ingest_keys", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_ingest_keys_org_id"), ["org_id"], unique=False)
+        batch_op.create_index("ix_ingest_keys_of_org", ["org_id", "id"], unique=False)
+
+    op.create_table(
+        "redactions",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("rules", sa.JSON(), nullable=False),
+        sa.Column("sealed", sa.String(), nullable=False),
+        sa.Column("org_id", sa.String(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("fk_redactions_org_id_organizations"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_redactions")),
+        sa.UniqueConstraint("org_id", name=op.f("uq_redactions_org_id")),
+    )
+    with op.batch_alter_table("redactions", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_redactions_org_id"), ["org_id"], unique=False)
+
+    op.create_table(
         "billing_customers",
         sa.Column("project_id", sa.String(), nullable=False),
         sa.Column("stripe_customer_id", sa.String(), nullable=False),
@@ -675,6 +719,15 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("redactions", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_redactions_org_id"))
+
+    op.drop_table("redactions")
+    with op.batch_alter_table("ingest_keys", schema=None) as batch_op:
+        batch_op.drop_index("ix_ingest_keys_of_org")
+        batch_op.drop_index(batch_op.f("ix_ingest_keys_org_id"))
+
+    op.drop_table("ingest_keys")
     with op.batch_alter_table("spend_hours", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_spend_hours_org_id"))
         batch_op.drop_index(batch_op.f("ix_spend_hours_hour_s"))
