@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.alerts.jobs import jobs as alert_jobs
 from control_plane.alerts.routes import AlertRules, Alerts
+from control_plane.analytics.export_routes import Exports
 from control_plane.analytics.live import Live
 from control_plane.analytics.routes import Metrics
 from control_plane.api import problems
@@ -71,6 +72,7 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Alerts,
     Audit,
     Metrics,
+    Exports,
     Gateway,
 )
 
