@@ -113,6 +113,9 @@ class _Sink:
     def flush(self) -> None:
         """Nothing is held back."""
 
+    def close(self) -> None:
+        """What was written is there to be taken."""
+
     def take(self) -> Iterator[bytes]:
         parts, self._parts = self._parts, []
         return iter(parts)
