@@ -36,7 +36,7 @@ PERCENTS_MAX = 10
 SKETCH_ERROR_SHARE = 0.01
 
 # Which statement sums by a dimension; all others are costs.sql over the hours.
-_SUMMED_BY: dict[str, tuple[str, Relation]] = {
+SUMMED_BY: dict[str, tuple[str, Relation]] = {
     "user": ("costs_by_user", "hourly_users"),
     "tag": ("costs_by_tag", "hourly"),
 }
@@ -48,6 +48,11 @@ def percents(given: Sequence[float] | None) -> list[float]:
     if len(chosen) > PERCENTS_MAX or not all(0 < one <= 100 for one in chosen):
         raise invalid("query/p", f"write up to {PERCENTS_MAX} numbers above 0 and up to 100, such as p=50&p=95")
     return chosen
+
+
+async def ask_together(lake: Lake, questions: Sequence[Question]) -> list[Answer]:
+    """Answers in the questions' order."""
+    return list(await asyncio.gather(*(lake.ask(question) for question in questions)))
 
 
 async def summary(lake: Lake, asked: Asked, *, compared: bool) -> Summary:
@@ -66,7 +71,7 @@ async def summary(lake: Lake, asked: Asked, *, compared: bool) -> Summary:
 
 async def costs(lake: Lake, asked: Asked, by: str, sort: str, limit: int, *, compared: bool) -> Costs:
     """Rows by a dimension. `compared` adds the period before, of which sort `change` is the largest difference."""
-    sql, relation = _SUMMED_BY.get(by, ("costs", "hourly"))
+    sql, relation = SUMMED_BY.get(by, ("costs", "hourly"))
     given: dict[str, object] = {"by": by} if sql == "costs" else {}
     given |= {"sort": "cost" if sort == CHANGE else sort, "limit": ROWS_MAX if compared else limit}
     now, before = await _now_and_before(lake, asked, sql, relation, given, compared=compared)

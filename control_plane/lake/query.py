@@ -41,6 +41,8 @@ AT_ONCE = 4
 WAITING_MAX = 64
 # Questions of one page see one state of the lake; a call is still in a chart within two seconds.
 SNAPSHOT_S = 0.5
+# Each holds some megabytes for as long as its reader takes.
+STREAMS_MAX = 8
 # Rows of one step of a long answer: some hundred kilobytes.
 BATCH_ROWS = 2_000
 # How often a connection is told to stop until it does: between two statements it does not hear it.
@@ -127,21 +129,29 @@ class Lake:
         self._threads = ThreadPoolExecutor(AT_ONCE, "lake")
         self._snapshots = _Snapshots(url, take, clock)
         self._remote = Remote()
-        self._waiting = 0
+        self._waiting = self._streams = 0
         self._counting = threading.Lock()
 
     async def ask(self, question: Question, *, within_s: float | None = None) -> Answer:
         """All rows. Raises Unanswered."""
         return await self._run(lambda asked: asked.answer(question), within_s)
 
-    async def stream(self, question: Question) -> AsyncIterator[list[Row]]:
-        """The rows as they come, a bounded number at a time; the time limit is for each. Raises Unanswered."""
+    async def batches(self, question: Question) -> AsyncIterator[Any]:
+        """The rows as they come, as pyarrow RecordBatches of a bounded size; the first has none, but the columns.
+
+        The time limit is for each. Raises Unanswered.
+        """
+        if self._streams >= STREAMS_MAX:
+            raise TooBusy("too many long answers at once")
+        self._streams += 1
         asked = _Asked(self._database, self._snapshots, self._remote)
         try:
-            await self._step(asked, lambda: asked.begin(question), self._question_s)
-            while rows := await self._step(asked, asked.following, self._question_s):
-                yield rows
+            reader = await self._step(asked, lambda: asked.reader(question), self._question_s)
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            while (batch := await self._step(asked, lambda: next(reader, None), self._question_s)) is not None:
+                yield batch
         finally:
+            self._streams -= 1
             asked.close()
 
     def close(self) -> None:
@@ -190,18 +200,16 @@ class _Asked:
         self._stopped = threading.Event()
 
     def answer(self, question: Question) -> Answer:
-        snapshot = self.begin(question)
-        return Answer(self._named(self._connection.fetchall()), snapshot.as_of_ms, snapshot.snapshot.version)
-
-    def begin(self, question: Question) -> "_Taken":
-        """Executes it; its rows are to be fetched."""
         taken = self._snapshots.of(question.scope)
         self._prepare(question, taken.snapshot)
         self._execute(question.sql, question.parameters)
-        return taken
+        return Answer(self._named(self._connection.fetchall()), taken.as_of_ms, taken.snapshot.version)
 
-    def following(self) -> list[Row]:
-        return self._named(self._connection.fetchmany(BATCH_ROWS))
+    def reader(self, question: Question) -> Any:
+        """A pyarrow RecordBatchReader, whose rows are computed as they are read."""
+        self._prepare(question, self._snapshots.of(question.scope).snapshot)
+        relation = self._connection.sql(question.sql, params=dict(question.parameters) or None)
+        return relation.to_arrow_reader(BATCH_ROWS)
 
     def stop(self, running: Future[Any]) -> None:
         """Ends what the thread does, if it has not ended, and then closes; does not wait for it."""

@@ -25,6 +25,7 @@ WITHOUT_ID: dict[str, str] = {
     "/docs/{path}": "pages of the API's description, the same for everybody",
     "/v1/alerts/{alert_id}": "made by a job; unit/control_plane/alerts/test_routes.py asks for another's",
     "/v1/alerts/{alert_id}/retry": "the same",
+    "/v1/metrics/calls/{request_id}": "landed by a gateway; unit/control_plane/analytics/test_calls.py asks for it",
 }
 
 

@@ -104,16 +104,18 @@ async def test_questions_at_once_do_not_see_each_others_scope(lake):
 async def test_rows_come_a_bounded_number_at_a_time(lake, monkeypatch):
     monkeypatch.setattr(query, "BATCH_ROWS", 2)
     question = Question("SELECT model FROM events ORDER BY model", "events", SCOPE)
-    batches = [batch async for batch in lake.stream(question)]
-    assert [len(batch) for batch in batches] == [2, 2, 2, 2]
-    assert [row["model"] for batch in batches for row in batch][:2] == ["beside", "early"]
+    batches = [batch async for batch in lake.batches(question)]
+    assert [batch.num_rows for batch in batches[:2]] == [0, 2]
+    assert [row["model"] for batch in batches for row in batch.to_pylist()][:2] == ["beside", "early"]
+    assert sum(batch.num_rows for batch in batches) == 8
 
 
 async def test_who_stops_reading_leaves_nothing_behind(lake):
     question = Question("SELECT r.range FROM range(10000000) r, events", "events", SCOPE)
-    async for batch in lake.stream(question):
-        assert len(batch) == query.BATCH_ROWS
-        break
+    async for batch in lake.batches(question):
+        assert batch.num_rows <= query.BATCH_ROWS
+        if batch.num_rows:
+            break
     assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
 
 
@@ -138,7 +140,7 @@ async def test_a_question_has_its_time(directory):
         with pytest.raises(TookTooLong):
             await lake.ask(ENDLESS)
         with pytest.raises(TookTooLong):
-            async for _ in lake.stream(ENDLESS):
+            async for _ in lake.batches(ENDLESS):
                 pass
         assert (await lake.ask(COUNT, within_s=20)).rows == [{"calls": 8}]
 
