@@ -44,6 +44,7 @@ from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import PUBLISHED
 from control_plane.publish.reports import PRUNE_EVERY_S, prune
 from control_plane.publish.routes import Gateway, Gateways
+from control_plane.reconciliation.routes import Reconciliation
 from control_plane.settings import Settings
 from control_plane.work import Work
 
@@ -67,6 +68,7 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     AlertRules,
     Alerts,
     Audit,
+    Reconciliation,
     Gateway,
 )
 

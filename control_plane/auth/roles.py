@@ -17,6 +17,7 @@ Permission = Literal[
     "alerts:read", "alerts:write",
     "billing:read", "billing:write",
     "audit:read", "audit:export",
+    "reconciliation:read", "reconciliation:write",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -41,7 +42,16 @@ GRANTED: Mapping[Role, frozenset[Permission]] = {
     "developer": _READS | _also("members:read", "keys:write", "kill_switch:write"),
     "viewer": _READS | _also("members:read"),
     "billing": frozenset(
-        {"self", "organization:read", "projects:read", "budgets:read", "billing:read", "billing:write"}
+        {
+            "self",
+            "organization:read",
+            "projects:read",
+            "budgets:read",
+            "billing:read",
+            "billing:write",
+            "reconciliation:read",
+            "reconciliation:write",
+        }
     ),
 }
 

@@ -25,6 +25,8 @@ WITHOUT_ID: dict[str, str] = {
     "/docs/{path}": "pages of the API's description, the same for everybody",
     "/v1/alerts/{alert_id}": "made by a job; unit/control_plane/alerts/test_routes.py asks for another's",
     "/v1/alerts/{alert_id}/retry": "the same",
+    "/v1/reconciliation/imports/{import_id}": "its body is a provider's file; unit/control_plane/reconciliation/"
+    "test_routes.py asks for another's",
 }
 
 

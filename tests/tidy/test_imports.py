@@ -151,6 +151,9 @@ MAY_IMPORT |= {
     "control_plane.mail": ("control_plane.settings",),
     "control_plane.outgoing": (),
     "control_plane.lake": ("control_plane.lake", "pricing.money"),
+    "control_plane.reconciliation": (
+        *BASE, *TABLES, "control_plane.reconciliation", "control_plane.lake.calls", "control_plane.lake.query",
+    ),
     "control_plane.declared": ("control_plane.declared",),
     "control_plane.publish": (*BASE, *TABLES, "control_plane.publish", "gateway.policy_rules"),
     **{
@@ -182,7 +185,7 @@ NEVER_IMPORTS = {
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
-    "pyarrow": ("gateway.lake",),
+    "pyarrow": ("gateway.lake", "control_plane.reconciliation.aws_cur"),
     "obstore": ("gateway.lake",),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),
