@@ -28,6 +28,7 @@ from control_plane.auth.postman import POSTED, Postman
 from control_plane.auth.routes import Invitations, Members, OwnOrganization, OwnSession, OwnSessions, SigningIn, Tokens
 from control_plane.auth.sign_in_page import sign_in_page, sign_in_script
 from control_plane.auth.tokens import digest
+from control_plane.backtest.routes import Backtest
 from control_plane.budgets.jobs import EVERY_S, end_overrides
 from control_plane.budgets.routes import Budgets, Quotas
 from control_plane.clock import now_ms
@@ -63,6 +64,7 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     PriceOverrides,
     Budgets,
     Quotas,
+    Backtest,
     KillSwitches,
     Gateways,
     AlertRules,

@@ -151,6 +151,10 @@ MAY_IMPORT |= {
     "control_plane.mail": ("control_plane.settings",),
     "control_plane.outgoing": (),
     "control_plane.lake": ("control_plane.lake", "pricing.money"),
+    "control_plane.backtest": (
+        *BASE, *TABLES, "control_plane.backtest", "control_plane.lake.calls", "control_plane.lake.query",
+        "gateway.ledger.window", "gateway.providers", "gateway.quota_rules",
+    ),
     "control_plane.reconciliation": (
         *BASE, *TABLES, "control_plane.reconciliation", "control_plane.lake.calls", "control_plane.lake.query",
     ),
@@ -200,7 +204,7 @@ ONLY_HOME = {
     "httpx": ("control_plane", "gateway.subscribe"),
     "aiohttp": (),
     "requests": (),
-    "duckdb": ("control_plane.analytics", "control_plane.lake"),
+    "duckdb": ("control_plane.analytics", "control_plane.backtest.history", "control_plane.lake"),
 }
 
 

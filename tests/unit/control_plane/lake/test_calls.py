@@ -25,9 +25,9 @@ def test_events_are_one_organizations_of_one_time_and_project(tmp_path):
         assert connection.execute(ASK).fetchall() == [(["beside"],)]
 
 
-def test_without_a_lake_nothing_is_known(tmp_path):
-    with pytest.raises(Unanswered), over_calls(str(tmp_path / "none"), ORG, 0, 1):
-        pass
+def test_a_lake_that_nothing_was_landed_in_is_empty(tmp_path):
+    with over_calls(str(tmp_path / "none"), ORG, 0, 1) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
 
 
 def test_a_question_that_takes_too_long_is_ended(tmp_path):

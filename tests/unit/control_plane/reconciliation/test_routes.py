@@ -118,8 +118,11 @@ async def test_the_rows_are_a_file_too_and_bills_names_can_be_mapped(plane):
     assert only.json()["rows"] == []
 
 
-async def test_without_a_lake_the_answer_is_unknown(plane):
+async def test_a_lake_that_cannot_be_read_is_no_answer(plane):
     headers = await plane.token(await plane.organization())
+    damaged = Path(plane.parts.settings.lake) / "landing" / "dt=2026-09-21" / "n.parquet"
+    damaged.parent.mkdir(parents=True)
+    damaged.write_bytes(b"PAR1")
     assert (await plane.client.get(REPORT, headers=headers)).status_code == 503
 
 
