@@ -19,7 +19,7 @@ import duckdb
 import msgspec
 
 from control_plane.backtest import rates
-from control_plane.backtest.periods import periods
+from control_plane.backtest.periods import grain, periods, slots
 from control_plane.backtest.proposal import Proposal
 from control_plane.backtest.replay import Call, refused, squeezed
 from control_plane.lake.calls import over_calls
@@ -36,9 +36,12 @@ PRICED_MAX = 4096
 TOP = 20
 
 _SQL = Path(__file__).parent / "sql"
-_TAIL, _CONTESTED, _WINDOWS, _WHOLE = (
-    (_SQL / f"{name}.sql").read_text() for name in ("tail", "contested", "windows", "whole")
+_CROSSED, _TAIL, _CONTESTED, _REFUSED, _LOST, _WINDOWS, _WHOLE = (
+    (_SQL / f"{name}.sql").read_text()
+    for name in ("crossed", "tail", "contested", "refused", "lost", "windows", "whole")
 )
+# As they are replayed.
+_ONE_BY_ONE = "SELECT number, period, counter, still, amount FROM contested ORDER BY period, counter, at_us, request_id"
 
 # What a call is, in each dimension, as gateway/quotas.py counts it: a list where it may be more than one thing.
 _VALUES: Mapping[Dimension, str] = {
@@ -62,6 +65,7 @@ _AMOUNTS: Mapping[Unit, str] = {
     "requests": "1",
 }
 _COST = "CAST(cost_usd * 1000000000 AS BIGINT)"
+_NOBODY = "CREATE TEMP VIEW refused AS SELECT * FROM placed WHERE false"
 _SEPARATOR = "\x1f"
 
 
@@ -116,12 +120,12 @@ def backtest(lake: str, org_id: str, proposal: Proposal, catalog: Catalog, from_
     """
     cuts = periods(proposal.window, proposal.time_zone, from_s, to_s)
     with over_calls(lake, org_id, cuts[0][0], to_s, proposal.project_id) as connection:
-        _declare(connection, proposal, [cut for cut, _ in cuts])
+        _declare(connection, proposal, [cut for cut, _ in cuts], to_s)
         cost = _repriced(connection, catalog, cuts[0][0], to_s) if proposal.prices else _COST
         _place(connection, proposal, cost)
         alone = _stands_alone(connection, proposal)
         if proposal.limit is None:
-            connection.execute("CREATE TEMP VIEW refused AS SELECT * FROM placed WHERE false")
+            connection.execute(_NOBODY)
         elif alone:
             _refuse_by_sums(connection)
         else:
@@ -129,13 +133,16 @@ def backtest(lake: str, org_id: str, proposal: Proposal, catalog: Catalog, from_
         return _outcome(connection, [found for _, found in cuts], shared=not alone)
 
 
-def _declare(connection: duckdb.DuckDBPyConnection, proposal: Proposal, cuts: Sequence[int]) -> None:
+def _declare(connection: duckdb.DuckDBPyConnection, proposal: Proposal, cuts: Sequence[int], to_s: int) -> None:
     values: dict[str, Any] = {f"scope_{name}": value for name, value in proposal.fixed.items()}
     values |= {"limit_amount": proposal.limit, "ceiling": proposal.ceiling}
     for name, value in values.items():
-        connection.execute(f"SET VARIABLE {name} = $1", [value])
-    connection.execute("CREATE TEMP TABLE periods (period INTEGER, cut_us BIGINT)")
-    connection.execute("INSERT INTO periods SELECT generate_subscripts($1, 1) - 1, unnest($1)", [[cut * 10**6 for cut in cuts]])
+        connection.execute(f"SET VARIABLE {name} = {'$1' if isinstance(value, str) else 'CAST($1 AS BIGINT)'}", [value])
+    grain_s = grain(cuts)
+    connection.execute(f"SET VARIABLE grain_us = {grain_s * 10**6}")
+    connection.execute("CREATE TEMP TABLE slots (slot BIGINT, period INTEGER)")
+    numbers, windows = zip(*slots(cuts, grain_s, to_s), strict=True)
+    connection.execute("INSERT INTO slots SELECT unnest($1), unnest($2)", [list(numbers), list(windows)])
 
 
 def _place(connection: duckdb.DuckDBPyConnection, proposal: Proposal, cost: str) -> None:
@@ -157,9 +164,9 @@ def _place(connection: duckdb.DuckDBPyConnection, proposal: Proposal, cost: str)
         f" {counter} AS counter FROM scoped"
     )
     connection.execute(
-        "CREATE TEMP VIEW placed AS SELECT period, at_us, request_id, user_id, key_id, cost, counter,"
+        "CREATE TEMP VIEW placed AS SELECT period, slot, at_us, request_id, user_id, key_id, cost, counter,"
         f" coalesce(said, 0) AS amount{''.join(f', v{place}' for place in range(len(proposal.varying)))}"
-        " FROM valued ASOF JOIN periods ON valued.at_us >= periods.cut_us"
+        " FROM valued JOIN slots ON slots.slot = valued.at_us // getvariable('grain_us')"
         " WHERE NOT was_refused AND NOT unbounded AND counter IS NOT NULL"
     )
     connection.execute(
@@ -191,10 +198,13 @@ def _stands_alone(connection: duckdb.DuckDBPyConnection, proposal: Proposal) -> 
 
 
 def _refuse_by_sums(connection: duckdb.DuckDBPyConnection) -> None:
-    connection.execute(_TAIL)
-    let_through = array("q", squeezed(_fetched(connection.execute(_CONTESTED))))
-    _keep(connection, "let_through", let_through)
-    connection.execute("CREATE TEMP VIEW refused AS SELECT * FROM tail ANTI JOIN let_through USING (number)")
+    if _one(connection, "SELECT count(*) FROM totals WHERE amount > getvariable('limit_amount')") == (0,):
+        connection.execute(_NOBODY)
+        return
+    for statement in (_CROSSED, _TAIL, _CONTESTED):
+        connection.execute(statement)
+    _keep(connection, "let_through", array("q", squeezed(_fetched(connection.execute(_ONE_BY_ONE)))))
+    connection.execute(_REFUSED)
 
 
 def _refuse_one_by_one(connection: duckdb.DuckDBPyConnection, proposal: Proposal) -> None:
@@ -227,9 +237,7 @@ def _repriced(connection: duckdb.DuckDBPyConnection, catalog: Catalog, from_s: i
         f" WHERE tokens_in IS NOT NULL LIMIT {PRICED_MAX}"
     ).fetchall()
     used = [
-        rates.Used(
-            provider, PROVIDERS[provider].catalog if provider in PROVIDERS else "", upstream, model, mapped, tier
-        )
+        rates.Used(provider, _catalog_of(provider), upstream, model, mapped, tier)
         for provider, upstream, model, mapped, tier in found
     ]
     table = rates.table(used, catalog, from_s, to_s)
@@ -268,6 +276,7 @@ def _line(bucket: str) -> str:
 
 
 def _outcome(connection: duckdb.DuckDBPyConnection, found: Sequence[Period], *, shared: bool) -> Outcome:
+    connection.execute(_LOST)
     unbounded, unknown, refused_then = _one(connection, "SELECT * FROM apart")
     calls, amount, cost, first_us, users, keys = _one(connection, _WHOLE)
     windows = tuple(_window(row, found) for row in _fetched(connection.execute(_WINDOWS)))
@@ -307,8 +316,8 @@ def _window(row: Sequence[Any], found: Sequence[Period]) -> WindowOutcome:
 
 def _who(connection: duckdb.DuckDBPyConnection, column: str) -> tuple[Who, ...]:
     rows = connection.execute(
-        f"SELECT {column}, count(*), CAST(sum(amount) AS BIGINT) FROM refused WHERE {column} <> ''"
-        f" GROUP BY {column} ORDER BY count(*) DESC, {column} LIMIT {TOP}"
+        f"SELECT {column}, CAST(sum(calls) AS BIGINT), CAST(sum(amount) AS BIGINT) FROM lost WHERE {column} <> ''"
+        f" GROUP BY {column} ORDER BY sum(calls) DESC, {column} LIMIT {TOP}"
     )
     return tuple(Who(str(name).replace(_SEPARATOR, ", "), calls, amount) for name, calls, amount in rows.fetchall())
 

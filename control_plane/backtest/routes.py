@@ -10,7 +10,7 @@ from control_plane.backtest.schema import BacktestAsk, BacktestOut
 
 class Backtest(Controller):
     path = "/backtest"
-    tags = ("Budgets and quotas",)
+    tags = ("Budgets",)
 
     # It changes nothing, and no transaction waits for the lake.
     @post(
@@ -20,7 +20,7 @@ class Backtest(Controller):
         summary="What a limit would have refused, or what was spent, over history",
     )
     async def backtest(self, work: InWork, data: JSONBody[BacktestAsk]) -> BacktestOut:
-        """Calls are replayed in the order of their arrival through the windows of the ledger; one that is refused spends
+        """Calls are replayed in the order of their arrival through the ledger's windows; one that is refused spends
         nothing. Without a limit it is a preview of past spend by window.
         """
         return await service.ask(work, data)

@@ -125,7 +125,7 @@ async def theirs(work: Work, from_day: date, to_day: date) -> Theirs:
             lines.append(
                 Line(day, row.provider, row.model, row.meter, measure, row.quantity, row.cost_nanousd, row.currency)
             )
-    return Theirs(tuple(lines), _coverage(taken), tuple(_shown(taken)))
+    return Theirs(tuple(lines), coverage(taken), tuple(covered_days(taken)))
 
 
 async def catalog(work: Work) -> Catalog:
@@ -169,7 +169,7 @@ def render(taken: ProviderImport) -> ImportOut:
 def _rows(taken: ProviderImport, source: SourceName, account: Account) -> list[ProviderLine]:
     said = {line.day for line in account.lines}
     provider = SOURCES[source].provider
-    lines = [*account.lines, *(_covering(day, provider) for day in _span(account) if day not in said)]
+    lines = [*account.lines, *(_covering(day, provider) for day in span(account) if day not in said)]
     return [
         ProviderLine(
             import_id=taken.id,
@@ -195,12 +195,14 @@ def _covering(day: date, provider: str) -> Line:
     return Line(day, provider, "", _NOTHING, "other")
 
 
-def _span(account: Account) -> list[date]:
+def span(account: Account) -> list[date]:
+    """Every day that an account is of."""
     count = (account.to_day - account.from_day).days + 1
     return [account.from_day + timedelta(days=number) for number in range(count)]
 
 
-def _coverage(taken: Mapping[tuple[SourceName, date], int]) -> Coverage:
+def coverage(taken: Mapping[tuple[SourceName, date], int]) -> Coverage:
+    """Which days there is something of, by when it was taken."""
     covered: dict[tuple[str, Says, date], Covered] = {}
     for (name, day), taken_at_ms in taken.items():
         source = SOURCES[name]
@@ -216,7 +218,8 @@ def _is_complete(source: SourceName, day: date, taken_at_ms: int) -> bool:
     return taken_at_ms // 1000 >= start_s(day) + _DAY_S + SOURCES[source].lag_s
 
 
-def _shown(taken: Mapping[tuple[SourceName, date], int]) -> Sequence[CoverOut]:
+def covered_days(taken: Mapping[tuple[SourceName, date], int]) -> Sequence[CoverOut]:
+    """The same by source, to be shown."""
     shown: list[CoverOut] = []
     by_source: dict[SourceName, list[date]] = {}
     for source, day in sorted(taken):

@@ -2,17 +2,17 @@
 WITH spent AS (
     SELECT period, sum(calls) AS calls, sum(amount) AS amount, sum(cost) AS cost FROM totals GROUP BY period
 ),
-lost AS (
+gone AS (
     SELECT
         period,
-        count(*) AS calls, sum(amount) AS amount, sum(cost) AS cost, min(at_us) AS first_us,
+        sum(calls) AS calls, sum(amount) AS amount, sum(cost) AS cost, min(first_us) AS first_us,
         count(DISTINCT nullif(user_id, '')) AS users, count(DISTINCT nullif(key_id, '')) AS keys
-    FROM refused GROUP BY period
+    FROM lost GROUP BY period
 )
 SELECT
     spent.period,
     CAST(spent.calls AS BIGINT), CAST(spent.amount AS BIGINT), CAST(spent.cost AS BIGINT),
-    coalesce(lost.calls, 0), CAST(coalesce(lost.amount, 0) AS BIGINT), CAST(coalesce(lost.cost, 0) AS BIGINT),
-    lost.first_us, coalesce(lost.users, 0), coalesce(lost.keys, 0)
-FROM spent LEFT JOIN lost USING (period)
+    CAST(coalesce(gone.calls, 0) AS BIGINT), CAST(coalesce(gone.amount, 0) AS BIGINT),
+    CAST(coalesce(gone.cost, 0) AS BIGINT), gone.first_us, coalesce(gone.users, 0), coalesce(gone.keys, 0)
+FROM spent LEFT JOIN gone USING (period)
 ORDER BY spent.period
