@@ -64,7 +64,7 @@ _AMOUNTS: Mapping[Unit, str] = {
     "tokens": "tokens_in + tokens_out",
     "requests": "1",
 }
-_COST = "CAST(cost_usd * 1000000000 AS BIGINT)"
+_COST = "CAST(CAST(cost_usd AS DECIMAL(28, 9)) * 1000000000 AS BIGINT)"
 _NOBODY = "CREATE TEMP VIEW refused AS SELECT * FROM placed WHERE false"
 _SEPARATOR = "\x1f"
 

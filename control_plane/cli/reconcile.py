@@ -30,7 +30,9 @@ def main(words: Sequence[str], environ: Mapping[str, str] = os.environ, now_s: i
     arguments = _parser().parse_args(words)
     taken_at_ms = (int(time.time()) if now_s is None else now_s) * 1000
     try:
-        accounts = [(source, _account(source, file)) for source, file in _files(arguments.export)]
+        accounts: list[tuple[SourceName, Account]] = [
+            (source, _account(source, file)) for source, file in _files(arguments.export)
+        ]
         from_day = min(account.from_day for _, account in accounts)
         to_day = max(account.to_day for _, account in accounts)
         lake = arguments.lake or environ.get("LENSAI_LAKE_URL") or ".lensai/lake"
@@ -53,10 +55,11 @@ def main(words: Sequence[str], environ: Mapping[str, str] = os.environ, now_s: i
 
 def _files(exports: Sequence[str]) -> Sequence[tuple[SourceName, Path]]:
     """Raises Unreadable for a source that there is not, and for one that is named twice."""
+    known: dict[str, SourceName] = {name: name for name in SOURCE_NAMES}
     found: dict[SourceName, Path] = {}
     for text in exports:
         source, _, file = text.partition("=")
-        name = next((one for one in SOURCE_NAMES if one == source), None)
+        name = known.get(source)
         if name is None or not file:
             raise Unreadable(f"{text}: write SOURCE=FILE, with one of {', '.join(SOURCE_NAMES)}")
         if name in found:

@@ -14,7 +14,7 @@ WITH sent AS (
         cache_write + cache_write_5m + cache_write_30m + cache_write_1h + cache_write_12h AS cache_write,
         tokens_out AS output,
         web_searches,
-        CAST(cost_usd * 1000000000 AS BIGINT) AS cost
+        CAST(CAST(cost_usd AS DECIMAL(28, 9)) * 1000000000 AS BIGINT) AS cost
     FROM events
     WHERE outcome <> 'refused' AND coalesce(provenance, '') <> 'none'
 )

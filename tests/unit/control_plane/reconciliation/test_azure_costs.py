@@ -63,7 +63,10 @@ def test_other_services_are_passed_over_and_their_days_are_covered():
 
 
 def test_a_customer_agreements_columns_are_the_same():
-    header = "date,meterCategory,meterSubCategory,meterName,unitOfMeasure,quantity,costInBillingCurrency,costInUsd,billingCurrency"
+    header = (
+        "date,meterCategory,meterSubCategory,meterName,unitOfMeasure,quantity,costInBillingCurrency,costInUsd,"
+        "billingCurrency"
+    )
     line = "2026-11-24,Azure OpenAI,,gpt 4o Outp glbl Tokens,1M,0.5,4.6,5,EUR"
     [found] = read(f"{header}\r\n{line}\r\n".encode()).lines
     assert (found.quantity, found.cost_nanousd, found.currency) == (500_000, 5 * 10**9, "EUR")

@@ -47,6 +47,7 @@ def test_an_account_is_of_some_days_and_not_of_centuries():
 
 def test_an_account_has_so_many_lines_and_no_more():
     tally = Tally("openai")
+    for number in range(LINES_MAX):
+        tally.add(DAY, f"m{number}", "x", "input", quantity=1)
     with pytest.raises(Unreadable, match=str(LINES_MAX)):
-        for number in range(LINES_MAX + 1):
-            tally.add(DAY, f"m{number}", "x", "input", quantity=1)
+        tally.add(DAY, "one more", "x", "input", quantity=1)

@@ -39,6 +39,13 @@ def test_a_day_is_what_was_sent_of_it(tmp_path):
     assert found.counts["requests"] == Count(3, 2, 0)
 
 
+def test_dear_calls_are_as_exact_as_cheap_ones(tmp_path):
+    costs = [10**9, 123_456_789_123_456_789, 1]
+    lake = land(tmp_path, [call(f"{cost}", NOON_S, cost_nanousd=cost) for cost in costs])
+    [found] = days(lake, ORG, DAY, DAY)
+    assert found.cost_nanousd == sum(costs)
+
+
 def test_a_call_across_midnight_is_its_arrivals_and_said_to_be(tmp_path):
     late = START_S + 86_399.5
     lake = land(tmp_path, [call("a", late, latency_us=600_000, cost_nanousd=9, **used(input_text=3))])
