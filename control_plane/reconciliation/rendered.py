@@ -8,7 +8,21 @@ from datetime import date
 
 from control_plane.api.money import usd
 from control_plane.reconciliation.compare import Compared, Comparison, Row
-from control_plane.reconciliation.schema import Amount, CoverOut, ReportOut, RowOut, TotalOut
+from control_plane.reconciliation.lines import Line
+from control_plane.reconciliation.ours import start_s
+from control_plane.reconciliation.savings import ASSUMPTIONS, Blocked, Used, caching, refusals, routing
+from control_plane.reconciliation.schema import (
+    Amount,
+    BlockedOut,
+    CachingOut,
+    CoverOut,
+    ReportOut,
+    RoutingOut,
+    RowOut,
+    SavingsOut,
+    TotalOut,
+)
+from pricing.catalog import Catalog
 
 COLUMNS = (
     "day", "provider", "model", "compared", "ours", "theirs", "delta", "error", "verdict", "calls", "named",
@@ -103,3 +117,64 @@ def _cell(value: object) -> object:
     if isinstance(value, str) and value.startswith(_FORMULA) and not value.lstrip("-").replace(".", "").isdigit():
         return "'" + value
     return "" if value is None else value
+
+
+def savings(
+    used: Sequence[Used], blocked: Sequence[Blocked], theirs: Sequence[Line], catalog: Catalog, days: tuple[date, date]
+) -> SavingsOut:
+    """What was saved in the days, with the providers' own figures beside ours."""
+    at_s = start_s(days[1])
+    cached, routed, refused = caching(used, catalog, at_s), routing(used, catalog, at_s), refusals(blocked, used)
+    read: Counter[str] = Counter()
+    spent: Counter[str] = Counter()
+    for line in theirs:
+        if line.measure == "cache_read" and line.quantity is not None:
+            read[line.provider] += line.quantity
+        if line.cost_nanousd is not None:
+            spent[line.provider] += line.cost_nanousd
+    return SavingsOut(
+        from_day=days[0].isoformat(),
+        to_day=days[1].isoformat(),
+        spent_usd=usd(sum(one.cost_nanousd for one in used)),
+        provider_spent_usd={provider: usd(cost) for provider, cost in sorted(spent.items())},
+        provider_cache_read_tokens=dict(sorted(read.items())),
+        caching_usd=usd(sum(one.saved_nanousd or 0 for one in cached)),
+        routing_usd=usd(sum(one.saved_nanousd or 0 for one in routed)),
+        blocked_usd=usd(sum((one.average_nanousd or 0) * one.blocked.calls for one in refused)),
+        caching=[
+            CachingOut(
+                provider=one.provider,
+                model=one.model,
+                cache_read_tokens=one.read_tokens,
+                cache_write_tokens=one.written_tokens,
+                saved_usd=_usd(one.saved_nanousd),
+            )
+            for one in cached
+        ],
+        routing=[
+            RoutingOut(
+                provider=one.provider,
+                model_requested=one.model_requested,
+                model=one.model,
+                calls=one.calls,
+                saved_usd=_usd(one.saved_nanousd),
+            )
+            for one in routed
+        ],
+        blocked=[
+            BlockedOut(
+                refusal_code=one.blocked.refusal_code,
+                provider=one.blocked.provider,
+                model_requested=one.blocked.model_requested,
+                calls=one.blocked.calls,
+                average_usd=_usd(one.average_nanousd),
+                saved_usd=_usd(None if one.average_nanousd is None else one.average_nanousd * one.blocked.calls),
+            )
+            for one in refused
+        ],
+        assumptions=list(ASSUMPTIONS),
+    )
+
+
+def _usd(amount_nanousd: int | None) -> str | None:
+    return None if amount_nanousd is None else usd(amount_nanousd)

@@ -1,10 +1,10 @@
 """Owns the routes of reconciliation: imports of providers' accounts, and the comparison with what gateways counted."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import httpx
 import msgspec
@@ -18,10 +18,11 @@ from control_plane.api.problems import Problem, invalid
 from control_plane.db.engine import Database
 from control_plane.lake.query import Unanswered
 from control_plane.reconciliation import ours, rendered, service
+from control_plane.reconciliation import savings as saved
 from control_plane.reconciliation.compare import compare
 from control_plane.reconciliation.fetch import FetchFailed, fetch
 from control_plane.reconciliation.lines import Account, Unreadable
-from control_plane.reconciliation.schema import Fetch, ImportOut, ReportOut
+from control_plane.reconciliation.schema import Fetch, ImportOut, ReportOut, SavingsOut
 from control_plane.reconciliation.service import render
 from control_plane.reconciliation.sources import SOURCES, SourceName
 from control_plane.reconciliation.tables import ProviderImport
@@ -30,6 +31,8 @@ from control_plane.work import Work
 # A month of a large account's cost and usage report, packed.
 FILE_BYTES_MAX = 64 * 1024 * 1024
 MAPPED_MAX = 200
+
+T = TypeVar("T")
 
 FromDay = Annotated[str | None, QueryParameter(description="The first UTC day; without, 30 days before the last")]
 ToDay = Annotated[str | None, QueryParameter(description="The last UTC day, included; without, today")]
@@ -127,6 +130,16 @@ class Reconciliation(Controller):
         headers = {"content-disposition": f'attachment; filename="reconciliation-{shown.from_day}-{shown.to_day}.csv"'}
         return Response(rendered.as_csv(shown.rows), media_type="text/csv; charset=utf-8", headers=headers)
 
+    @get("/savings", needs="reconciliation:read", summary="What caching, routing and refusals saved")
+    async def savings(self, work: InWork, from_day: FromDay = None, to_day: ToDay = None) -> SavingsOut:
+        """Beside what providers say themselves, where it was imported. `assumptions` says what each number rests on."""
+        first, last = service.days(from_day, to_day, work.now_s)
+        theirs = await service.theirs(work, first, last)
+        catalog = await service.catalog(work)
+        await work.session.close()
+        used, blocked = await in_lake(partial(saved.history, work.lake, work.org_id, first, last))
+        return rendered.savings(used, blocked, theirs.lines, catalog, (first, last))
+
 
 async def _read(source: SourceName, data: bytes) -> Account:
     try:
@@ -157,7 +170,7 @@ async def _report(work: Work, from_day: str | None, to_day: str | None, mapped: 
     return rendered.report(comparison, first, last, theirs.shown)
 
 
-async def in_lake(ask: partial[Sequence[Any]]) -> Sequence[Any]:
+async def in_lake(ask: Callable[[], T]) -> T:
     """What the lake answers, asked on a thread. Raises Problem 503."""
     try:
         return await asyncio.to_thread(ask)

@@ -103,7 +103,6 @@ class CachingOut(msgspec.Struct, frozen=True, kw_only=True):
     cache_read_tokens: int
     cache_write_tokens: int
     saved_usd: str | None
-    provider_cache_read_tokens: int | None
 
 
 class RoutingOut(msgspec.Struct, frozen=True, kw_only=True):
@@ -134,6 +133,7 @@ class SavingsOut(msgspec.Struct, frozen=True, kw_only=True):
     to_day: str
     spent_usd: str
     provider_spent_usd: dict[str, str]
+    provider_cache_read_tokens: dict[str, int]
     caching_usd: str
     routing_usd: str
     blocked_usd: str

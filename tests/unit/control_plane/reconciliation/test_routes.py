@@ -152,3 +152,15 @@ async def test_a_report_is_fetched_from_the_provider_with_the_key_of_a_credentia
                 "/v1/reconciliation/fetches", json=wanted | {"source": "anthropic_usage"}, headers=headers
             )
             assert mistaken.status_code == 400
+
+
+async def test_savings_stand_beside_the_providers_own_figures(plane):
+    org_id = await plane.organization()
+    headers = await plane.token(org_id, "billing")
+    lake_of(plane, org_id)
+    await imported(plane, headers, page(1000))
+    answer = await plane.client.get(f"/v1/reconciliation/savings?from_day={DAY}&to_day={DAY}", headers=headers)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    assert (found["spent_usd"], found["provider_cache_read_tokens"]) == ("0.000000005", {"openai": 0})
+    assert len(found["assumptions"]) == 3
