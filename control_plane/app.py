@@ -31,6 +31,7 @@ from control_plane.auth.postman import POSTED, Postman
 from control_plane.auth.routes import Invitations, Members, OwnOrganization, OwnSession, OwnSessions, SigningIn, Tokens
 from control_plane.auth.sign_in_page import sign_in_page, sign_in_script
 from control_plane.auth.tokens import digest
+from control_plane.backtest.routes import Backtest
 from control_plane.budgets.jobs import EVERY_S, end_overrides
 from control_plane.budgets.routes import Budgets, Quotas
 from control_plane.clock import now_ms
@@ -53,6 +54,7 @@ from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import PUBLISHED
 from control_plane.publish.reports import PRUNE_EVERY_S, prune
 from control_plane.publish.routes import Gateway, Gateways
+from control_plane.reconciliation.routes import Reconciliation
 from control_plane.settings import Settings
 from control_plane.work import Work
 
@@ -71,6 +73,7 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     PriceOverrides,
     Budgets,
     Quotas,
+    Backtest,
     KillSwitches,
     Gateways,
     AlertRules,
@@ -81,6 +84,7 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Redactions,
     Events,
     Exports,
+    Reconciliation,
     Gateway,
 )
 

@@ -68,6 +68,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     slack_api_url: Annotated[_Text, says("Where `chat.postMessage` is; another one for tests.")] = (
         "https://slack.com/api/"
     )
+    openai_url: Annotated[_Text, says("Where OpenAI's usage and costs are fetched from; another one for tests.")] = (
+        "https://api.openai.com"
+    )
+    anthropic_url: Annotated[_Text, says("The same of Anthropic's usage and cost reports.")] = (
+        "https://api.anthropic.com"
+    )
     lake_url: Annotated[str, says("The gateways' `lake_url`, for alerts; empty is `lake` in `data_dir`.")] = ""
     private_targets: Annotated[
         Literal["refuse", "allow"],

@@ -19,6 +19,7 @@ Permission = Literal[
     "audit:read", "audit:export",
     "usage:read", "usage:export",
     "ingest:read", "ingest:write",
+    "reconciliation:read", "reconciliation:write",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -44,7 +45,7 @@ GRANTED: Mapping[Role, frozenset[Permission]] = {
     "viewer": _READS | _also("members:read"),
     "billing": _also(
         "self", "organization:read", "projects:read", "budgets:read", "billing:read", "billing:write", "usage:read",
-        "usage:export",
+        "usage:export", "reconciliation:read", "reconciliation:write",
     ),
 }  # fmt: skip
 

@@ -48,9 +48,23 @@ def _clickhouse(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _backtest(words: Sequence[str]) -> int:
+    from control_plane.cli.backtest import main
+
+    return main(words)
+
+
+def _reconcile(words: Sequence[str]) -> int:
+    from control_plane.cli.reconcile import main
+
+    return main(words)
+
+
 control_plane = Command("people, projects, keys, budgets and the policy that gateways obey", _control_plane)
 secrets = Command("new keys for what the control plane seals and signs", _secrets)
 audit = Command("check the audit log's chain, or export it signed", _audit)
 apply = Command("make the control plane have what a file declares", _apply)
 seed = Command("demo data that looks like life, in the lake and in the database", _seed)
 clickhouse = Command("the lake's calls in a ClickHouse: tables, and days loaded into them", _clickhouse)
+backtest = Command("what a limit or other prices would have refused of past calls", _backtest)
+reconcile = Command("compare what was counted with a provider's own export", _reconcile)

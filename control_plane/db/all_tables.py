@@ -14,6 +14,7 @@ from control_plane.kill_switch import tables as kill_switch
 from control_plane.projects import tables as projects
 from control_plane.providers import tables as providers
 from control_plane.publish import tables as publish
+from control_plane.reconciliation import tables as reconciliation
 
 PARTS = (
     alerts,
@@ -29,5 +30,6 @@ PARTS = (
     projects,
     providers,
     publish,
+    reconciliation,
 )
 metadata = Base.metadata

@@ -26,6 +26,8 @@ WITHOUT_ID: dict[str, str] = {
     "/v1/alerts/{alert_id}": "made by a job; unit/control_plane/alerts/test_routes.py asks for another's",
     "/v1/alerts/{alert_id}/retry": "the same",
     "/v1/metrics/calls/{request_id}": "landed by a gateway; unit/control_plane/analytics/test_calls.py asks for it",
+    "/v1/reconciliation/imports/{import_id}": "its body is a provider's file; unit/control_plane/reconciliation/"
+    "test_routes.py asks for another's",
 }
 
 

@@ -159,6 +159,13 @@ MAY_IMPORT |= {
         *BASE, *TABLES, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",
         "gateway.lake.schema", "gateway.providers",
     ),
+    "control_plane.backtest": (
+        *BASE, *TABLES, "control_plane.backtest", "control_plane.lake.calls", "control_plane.lake.query",
+        "gateway.ledger.window", "gateway.providers", "gateway.quota_rules",
+    ),
+    "control_plane.reconciliation": (
+        *BASE, *TABLES, "control_plane.reconciliation", "control_plane.lake.calls", "control_plane.lake.query",
+    ),
     "control_plane.declared": ("control_plane.declared",),
     "control_plane.ingest": (
         *BASE, "control_plane.ingest", "control_plane.projects.tables", "control_plane.providers.tables",
@@ -194,7 +201,10 @@ NEVER_IMPORTS = {
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
-    "pyarrow": ("control_plane.analytics", "control_plane.ingest", "control_plane.lake", "gateway.lake"),
+    "pyarrow": (
+        "control_plane.analytics", "control_plane.ingest", "control_plane.lake", "control_plane.reconciliation.aws_cur",
+        "gateway.lake",
+    ),
     "obstore": ("gateway.lake", "control_plane.lake"),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),
@@ -209,7 +219,7 @@ ONLY_HOME = {
     "httpx": ("control_plane", "gateway.subscribe"),
     "aiohttp": (),
     "requests": (),
-    "duckdb": ("control_plane.analytics", "control_plane.lake"),
+    "duckdb": ("control_plane.analytics", "control_plane.backtest.history", "control_plane.lake"),
 }
 
 

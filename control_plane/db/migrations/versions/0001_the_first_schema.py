@@ -717,6 +717,57 @@ def upgrade() -> None:
 
     op.execute("INSERT INTO policy_version (id, version, pruned) VALUES (1, 0, 0)")
 
+    op.create_table(
+        "provider_imports",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("from_day", sa.String(), nullable=False),
+        sa.Column("to_day", sa.String(), nullable=False),
+        sa.Column("line_count", sa.BigInteger(), nullable=False),
+        sa.Column("cost_nanousd", sa.BigInteger(), nullable=True),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column("origin", sa.String(), nullable=False),
+        sa.Column("taken_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("org_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("fk_provider_imports_org_id_organizations"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_provider_imports")),
+    )
+    with op.batch_alter_table("provider_imports", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_provider_imports_org_id"), ["org_id"], unique=False)
+
+    op.create_table(
+        "provider_lines",
+        sa.Column("import_id", sa.String(), nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("day", sa.String(), nullable=False),
+        sa.Column("provider", sa.String(), nullable=False),
+        sa.Column("model", sa.String(), nullable=False),
+        sa.Column("meter", sa.String(), nullable=False),
+        sa.Column("measure", sa.String(), nullable=False),
+        sa.Column("quantity", sa.BigInteger(), nullable=True),
+        sa.Column("cost_nanousd", sa.BigInteger(), nullable=True),
+        sa.Column("currency", sa.String(), nullable=False),
+        sa.Column("org_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["import_id"],
+            ["provider_imports.id"],
+            name=op.f("fk_provider_lines_import_id_provider_imports"),
+            ondelete="CASCADE",
+        ),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("fk_provider_lines_org_id_organizations"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("import_id", "number", name=op.f("pk_provider_lines")),
+    )
+    with op.batch_alter_table("provider_lines", schema=None) as batch_op:
+        batch_op.create_index("ix_provider_lines_days", ["org_id", "source", "day"], unique=False)
+        batch_op.create_index(batch_op.f("ix_provider_lines_org_id"), ["org_id"], unique=False)
+
 
 def downgrade() -> None:
     with op.batch_alter_table("redactions", schema=None) as batch_op:
@@ -728,6 +779,15 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_ingest_keys_org_id"))
 
     op.drop_table("ingest_keys")
+    with op.batch_alter_table("provider_lines", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_provider_lines_org_id"))
+        batch_op.drop_index("ix_provider_lines_days")
+
+    op.drop_table("provider_lines")
+    with op.batch_alter_table("provider_imports", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_provider_imports_org_id"))
+
+    op.drop_table("provider_imports")
     with op.batch_alter_table("spend_hours", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_spend_hours_org_id"))
         batch_op.drop_index(batch_op.f("ix_spend_hours_hour_s"))

@@ -1,0 +1,94 @@
+"""Owns asking the calls themselves: a connection on which `events` are one organization's, and of one time.
+
+Its memory is bounded and what does not fit goes to a temporary directory. The one place that reads a snapshot's files
+for questions that no rollup answers.
+"""
+
+# pyarrow ships no types.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+
+import contextlib
+import tempfile
+import threading
+from collections.abc import Generator
+from datetime import UTC, date, datetime, timedelta
+
+import duckdb
+
+from control_plane.lake.query import Unanswered
+from control_plane.lake.snapshot import take_snapshot
+
+MEMORY = "512MB"
+THREADS = 2
+DISK = "8GB"
+# A report over months of raw calls; a person waits for it.
+ANSWER_S = 60.0
+
+_VIEW = """
+CREATE TEMP VIEW events AS SELECT * FROM {rows}
+WHERE org_id = getvariable('org_id')
+    AND (getvariable('project_id') IS NULL OR project_id = getvariable('project_id'))
+    AND epoch_us(ts) >= getvariable('from_us') AND epoch_us(ts) < getvariable('to_us')
+"""
+
+
+@contextlib.contextmanager
+def over_calls(
+    lake: str, org_id: str, from_s: int, to_s: int, project_id: str | None = None, *, within_s: float = ANSWER_S
+) -> Generator[duckdb.DuckDBPyConnection]:
+    """A connection with a view `events` of the calls that arrived in [from_s, to_s). Raises Unanswered.
+
+    It is of one thread, and ends with the block; so does, with Unanswered, a question that takes too long. A lake that
+    nobody has landed anything in is empty.
+    """
+    with tempfile.TemporaryDirectory(prefix="lensai-ask-") as spill:
+        try:
+            connection = duckdb.connect(":memory:", config=_limits(spill))
+        except duckdb.Error as fault:
+            raise Unanswered(type(fault).__name__) from None
+        clock = threading.Timer(within_s, connection.interrupt)
+        clock.start()
+        try:
+            _open(connection, lake, org_id, project_id, from_s, to_s)
+            yield connection
+        except (duckdb.Error, OSError) as fault:
+            raise Unanswered(type(fault).__name__) from fault
+        finally:
+            clock.cancel()
+            clock.join()
+            connection.close()
+
+
+def _limits(spill: str) -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "memory_limit": MEMORY,
+        "threads": THREADS,
+        "temp_directory": spill,
+        "max_temp_directory_size": DISK,
+        "preserve_insertion_order": "false",
+    }
+
+
+def _open(
+    connection: duckdb.DuckDBPyConnection, lake: str, org_id: str, project_id: str | None, from_s: int, to_s: int
+) -> None:
+    snapshot = take_snapshot(lake, _day(from_s), _day(max(from_s, to_s - 1)) + timedelta(days=1), project_id)
+    connection.register("fresh_rows", snapshot.fresh)
+    values = {
+        "org_id": org_id,
+        "project_id": project_id,
+        "from_us": from_s * 10**6,
+        "to_us": to_s * 10**6,
+        "files": list(snapshot.events),
+    }
+    for name, value in values.items():
+        connection.execute(f"SET VARIABLE {name} = $1", [value])
+    rows = "fresh_rows"
+    if snapshot.events:
+        files = "read_parquet(getvariable('files'), hive_partitioning = false, union_by_name = true)"
+        rows = f"(SELECT * FROM {files} UNION ALL BY NAME SELECT * FROM fresh_rows)"  # noqa: S608
+    connection.execute(_VIEW.format(rows=rows))
+
+
+def _day(at_s: int) -> date:
+    return datetime.fromtimestamp(at_s, UTC).date()
