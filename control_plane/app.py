@@ -9,7 +9,6 @@ from typing import Any
 
 from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
-from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -21,13 +20,13 @@ from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.jobs import forgetting
 from control_plane.api.parameters import InWork
 from control_plane.api.reference import describe_errors, openapi_config
+from control_plane.api.throttle import ThrottleMiddleware
 from control_plane.api.transaction import TransactionMiddleware
 from control_plane.audit.routes import Audit
 from control_plane.auth.jobs import forget_the_ended
 from control_plane.auth.postman import POSTED, Postman
 from control_plane.auth.routes import Invitations, Members, OwnOrganization, OwnSession, OwnSessions, SigningIn, Tokens
 from control_plane.auth.sign_in_page import sign_in_page, sign_in_script
-from control_plane.auth.tokens import digest
 from control_plane.budgets.jobs import EVERY_S, end_overrides
 from control_plane.budgets.routes import Budgets, Quotas
 from control_plane.clock import now_ms
@@ -104,7 +103,7 @@ def create_app(parts: Parts) -> Litestar:
     app = Litestar(
         route_handlers=[Router("/v1", route_handlers=list(FEATURES)), sign_in_page, sign_in_script, healthz, readyz],
         middleware=[
-            _throttle(settings).middleware,
+            ThrottleMiddleware(settings.requests_per_minute, parts.clock),
             AccessMiddleware(
                 parts.database, parts.keyring, settings, parts.clock, lambda: new_id("req", parts.clock())
             ),
@@ -166,20 +165,6 @@ async def running(parts: Parts, jobs: Sequence[Job] | None = None) -> AsyncGener
 
 def _serving(parts: Parts) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
     return lambda _app: running(parts)
-
-
-def _throttle(settings: Settings) -> RateLimitConfig:
-    """Per token, session or address; what is refused is told when to come again."""
-    return RateLimitConfig(
-        rate_limit=("minute", settings.requests_per_minute),
-        identifier_for_request=_who,
-        exclude=["^/healthz$", "^/readyz$", "^/v1/gateway/"],
-    )
-
-
-def _who(request: Request[Any, Any, Any]) -> str:
-    shown = request.headers.get("authorization") or request.headers.get("cookie") or ""
-    return digest(shown) if shown else (request.client.host if request.client else "nobody")
 
 
 @get("/healthz", public=True, include_in_schema=False)

@@ -95,21 +95,13 @@ def as_problem(error: Exception) -> Problem:
         return Problem(400, "invalid", "The request is not as described; see errors", errors=_fields(error))
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
-        return Problem(error.status_code, code, str(error.detail), headers=_headers(error))
+        return Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
     if isinstance(error, IntegrityError):
         return conflict("Something with this name or id is there already, or what it refers to is gone")
     _log.error("request_failed", exc_info=error)
     if isinstance(error, OperationalError | InterfaceError | NoConnectionFree | OSError):
         return Problem(503, "unavailable", "The database does not answer: try again", headers={"retry-after": "1"})
     return Problem(500, "internal", "Something went wrong here; it is in the log of the control plane")
-
-
-def _headers(error: HTTPException) -> dict[str, str]:
-    """The rate limiter says when to come again in a header of its own, which few programs know."""
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    if error.status_code == HTTPStatus.TOO_MANY_REQUESTS and (seconds := headers.get("ratelimit-reset")):
-        headers.setdefault("retry-after", str(max(1, int(seconds))))
-    return headers
 
 
 def _fields(error: ValidationException) -> tuple[FieldProblem, ...]:
