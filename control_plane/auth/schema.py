@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from control_plane.api.text import Id
 from control_plane.auth.roles import Permission, Role
 
 # The form that browsers take: https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address. Nothing in it can
@@ -58,7 +59,7 @@ class SessionOut(msgspec.Struct, frozen=True):
 
 
 class OrganizationChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    org_id: Annotated[str, Meta(max_length=64, examples=["org_01k4m8w2b0f6n9y3xq7d5r1htc"])]
+    org_id: Annotated[Id, Meta(examples=["org_01k4m8w2b0f6n9y3xq7d5r1htc"])]
 
 
 class BrowserSessionOut(msgspec.Struct, frozen=True):
