@@ -41,7 +41,7 @@ from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
 from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import PUBLISHED
-from control_plane.publish.reports import PRUNE_EVERY_S, prune
+from control_plane.publish.reports import PRUNE_EVERY_S, prune, prune_gone
 from control_plane.publish.routes import Gateway, Gateways
 from control_plane.settings import Settings
 from control_plane.work import Work
@@ -89,6 +89,7 @@ class Parts:
             forgetting(self.database),
             Job("end_overrides", EVERY_S, partial(end_overrides, self.database)),
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
+            Job("prune_gone", PRUNE_EVERY_S, partial(prune_gone, self.database)),
             *alert_jobs(self),
         )
 
