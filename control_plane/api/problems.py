@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import ResponseSpec
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -71,6 +72,11 @@ def invalid(pointer: str, message: str) -> Problem:
     return Problem(400, "invalid", f"{pointer}: {message}", errors=(FieldProblem(pointer, message),))
 
 
+def problem_spec(meaning: str) -> ResponseSpec:
+    """How the API describes an error."""
+    return ResponseSpec(ProblemDetails, generate_examples=False, description=meaning, media_type=CONTENT_TYPE)
+
+
 def render(problem: Problem) -> Response[ProblemDetails]:
     body = ProblemDetails(
         type=f"urn:lensai:problem:{problem.code}",
@@ -93,6 +99,9 @@ def as_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, ValidationException):
         return Problem(400, "invalid", "The request is not as described; see errors", errors=_fields(error))
+    if isinstance(error, UnicodeDecodeError | RecursionError):
+        # What msgspec says of a body, beside its own errors.
+        return Problem(400, "invalid", "The body is no JSON in UTF-8, or is nested too deeply")
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
         return Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))

@@ -10,6 +10,7 @@ from litestar.params import FromPath, FromQuery, JSONBody
 from control_plane.api.etag import etag
 from control_plane.api.paging import LIMIT_DEFAULT, Page, page
 from control_plane.api.parameters import Cursor, IfMatch, InWork, Limit
+from control_plane.api.problems import problem_spec
 from control_plane.auth import invitations, links, members, organizations, service_tokens, sessions
 from control_plane.auth.principal import COOKIE
 from control_plane.auth.schema import (
@@ -49,7 +50,12 @@ class SigningIn(Controller):
         await links.request(work, data.email, client)
         return LinkRequested()
 
-    @post("/sessions", public=True, summary="Sign in by the token of a link: sets the session's cookie")
+    @post(
+        "/sessions",
+        public=True,
+        summary="Sign in by the token of a link: sets the session's cookie",
+        responses={401: problem_spec("The link was used, has expired or is none")},
+    )
     async def sign_in(
         self, work: InWork, request: Request[Any, Any, Any], data: JSONBody[SignIn]
     ) -> Response[SessionOut]:
