@@ -9,7 +9,6 @@ from typing import Any
 
 from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
-from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.types import ControllerRouterHandler
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,13 +23,13 @@ from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.jobs import forgetting
 from control_plane.api.parameters import InWork
 from control_plane.api.reference import describe_errors, openapi_config
+from control_plane.api.throttle import ThrottleMiddleware
 from control_plane.api.transaction import TransactionMiddleware
 from control_plane.audit.routes import Audit
 from control_plane.auth.jobs import forget_the_ended
 from control_plane.auth.postman import POSTED, Postman
 from control_plane.auth.routes import Invitations, Members, OwnOrganization, OwnSession, OwnSessions, SigningIn, Tokens
 from control_plane.auth.sign_in_page import sign_in_page, sign_in_script
-from control_plane.auth.tokens import digest
 from control_plane.backtest.routes import Backtest
 from control_plane.budgets.jobs import EVERY_S, end_overrides
 from control_plane.budgets.routes import Budgets, Quotas
@@ -52,7 +51,7 @@ from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
 from control_plane.publish.feed import Feed
 from control_plane.publish.outbox import PUBLISHED
-from control_plane.publish.reports import PRUNE_EVERY_S, prune
+from control_plane.publish.reports import PRUNE_EVERY_S, prune, prune_gone
 from control_plane.publish.routes import Gateway, Gateways
 from control_plane.reconciliation.routes import Reconciliation
 from control_plane.settings import Settings
@@ -112,6 +111,7 @@ class Parts:
             forgetting(self.database),
             Job("end_overrides", EVERY_S, partial(end_overrides, self.database)),
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
+            Job("prune_gone", PRUNE_EVERY_S, partial(prune_gone, self.database)),
             *alert_jobs(self),
         )
 
@@ -132,7 +132,7 @@ def create_app(parts: Parts) -> Litestar:
     app = Litestar(
         route_handlers=[Router("/v1", route_handlers=list(FEATURES)), sign_in_page, sign_in_script, healthz, readyz],
         middleware=[
-            _throttle(settings).middleware,
+            ThrottleMiddleware(settings.requests_per_minute, parts.clock),
             AccessMiddleware(
                 parts.database, parts.keyring, settings, parts.clock, lambda: new_id("req", parts.clock())
             ),
@@ -199,20 +199,6 @@ async def running(parts: Parts, jobs: Sequence[Job] | None = None) -> AsyncGener
 
 def _serving(parts: Parts) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
     return lambda _app: running(parts)
-
-
-def _throttle(settings: Settings) -> RateLimitConfig:
-    """Per token, session or address; what is refused is told when to come again."""
-    return RateLimitConfig(
-        rate_limit=("minute", settings.requests_per_minute),
-        identifier_for_request=_who,
-        exclude=["^/healthz$", "^/readyz$", "^/v1/gateway/", "^/v1/events/?$"],
-    )
-
-
-def _who(request: Request[Any, Any, Any]) -> str:
-    shown = request.headers.get("authorization") or request.headers.get("cookie") or ""
-    return digest(shown) if shown else (request.client.host if request.client else "nobody")
 
 
 @get("/healthz", public=True, include_in_schema=False)

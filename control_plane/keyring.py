@@ -1,24 +1,20 @@
 """Owns the keys that come from the environment: sealing secrets for the database, and signatures that others check.
 
 The first key of a ring is the current one; the others still open what they sealed, so that keys rotate with overlap.
-A ring is `id:secret,id2:secret2`, each secret 32 bytes or more in base64 or hex.
 """
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
-import re
 from collections.abc import Callable, Mapping
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-SECRET_BYTES_MIN = 32
+from gateway.contract import rings
+
 _NONCE_BYTES = 12
-_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
-_HEX = re.compile(r"(?:[0-9a-fA-F]{2})+")
 
 
 class KeyringError(ValueError):
@@ -78,31 +74,16 @@ class Keyring:
 
 
 def read_ring(text: str) -> dict[str, bytes]:
-    """Key id -> secret, in order. Raises KeyringError with what to do; never with the secret."""
-    ring: dict[str, bytes] = {}
-    for number, entry in enumerate(filter(None, (part.strip() for part in text.split(","))), 1):
-        key_id, colon, encoded = entry.partition(":")
-        if not colon or not _ID.fullmatch(key_id):
-            raise KeyringError(f"key {number} is not id:secret; `lensai secrets new` prints one")
-        if key_id in ring:
-            raise KeyringError(f"the key id {key_id!r} is there twice; each key needs its own")
-        ring[key_id] = _secret(encoded, key_id)
-    return ring
+    """Key id -> secret, in order; none where nothing is set. Raises KeyringError with what to do."""
+    try:
+        return rings.read_ring(text) if text.strip() else {}
+    except rings.RingError as fault:
+        raise KeyringError(str(fault)) from None
 
 
 def new_key(key_id: str, random: Callable[[int], bytes] = os.urandom) -> str:
     """An entry for a ring."""
-    return f"{key_id}:{random(SECRET_BYTES_MIN).hex()}"
-
-
-def _secret(encoded: str, key_id: str) -> bytes:
-    try:
-        secret = bytes.fromhex(encoded) if _HEX.fullmatch(encoded) else base64.b64decode(encoded, validate=True)
-    except (binascii.Error, ValueError):
-        raise KeyringError(f"the secret of {key_id!r} is neither hex nor base64") from None
-    if len(secret) < SECRET_BYTES_MIN:
-        raise KeyringError(f"the secret of {key_id!r} has {len(secret)} bytes; it needs {SECRET_BYTES_MIN}")
-    return secret
+    return f"{key_id}:{random(rings.SECRET_BYTES_MIN).hex()}"
 
 
 def _mac(secret: bytes, message: bytes) -> str:

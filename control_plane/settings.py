@@ -82,7 +82,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     session_s: Annotated[_Seconds, says("How long a browser stays signed in without a request.")] = 14 * 86_400
     link_s: Annotated[_Seconds, says("How long a sign-in link works; once, in any case.")] = 900
     body_bytes_max: Annotated[_Count, says("Bytes of one request to the API.")] = MIB // 2
-    requests_per_minute: Annotated[_Count, says("Requests a minute of one person, token or address; then 429.")] = 1200
+    requests_per_minute: Annotated[
+        _Count, says("Requests a minute of one person or token, and of all at an address who are nobody; then 429.")
+    ] = 1200
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], says("The least severe log line that is written.")
     ] = "info"

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from gateway import proxy, toml_text
-from gateway.contract import publishing
+from gateway.contract.rings import RingError, read_ring
 from gateway.declared import KIB, MIB, Declared, says
 
 PREFIX = "LENSAI_"
@@ -210,8 +210,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     policy_keys: Annotated[
         str,
         says(
-            "Secrets that the control plane signs the policy with, as `id:hex,id2:hex`; every one listed is believed, "
-            "so that one can take over from another. Secret."
+            "Secrets that the control plane signs the policy with, as `id:secret,id2:secret` in hex or base64; every "
+            "one listed is believed, so that one can take over from another. Secret."
         ),
     ] = ""
     policy_keys_file: Annotated[str, says("File that holds those alone, instead; read again at every connection.")] = ""
@@ -363,8 +363,8 @@ def _control_plane_conflicts(settings: Settings) -> Iterator[str]:
         yield "control_plane_ca_file is set without an https control_plane_url; set both, or neither"
     if settings.policy_keys:
         try:
-            publishing.read_keys(settings.policy_keys)
-        except ValueError as fault:
+            read_ring(settings.policy_keys)
+        except RingError as fault:
             yield f"policy_keys: {fault}"
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import httpx
 
-from gateway.contract.publishing import HEARTBEAT_S, Forged, Part, read_keys
+from gateway.contract.publishing import HEARTBEAT_S, Forged, Part
+from gateway.contract.rings import RingError, read_ring
 from gateway.faults import GatewayFault
 from gateway.feed import Feed
 from gateway.policy import PolicyHolder
@@ -71,8 +72,8 @@ class ControlPlane:
         """The secrets that sign the policy. Raises Trouble."""
         text = self._settings.policy_keys or _content("policy_keys_file", self._settings.policy_keys_file)
         try:
-            return read_keys(text)
-        except ValueError as fault:
+            return read_ring(text)
+        except RingError as fault:
             raise Trouble(f"policy_keys_file: {fault}") from None
 
     def _token(self) -> str:

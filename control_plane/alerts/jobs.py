@@ -1,15 +1,18 @@
-"""Owns the jobs of alerts: what happened becomes messages, messages are sent, hours are judged."""
+"""Owns the jobs of alerts: what happened becomes messages, messages are sent and forgotten, hours are judged."""
 
 import random
 from collections.abc import Callable
 from typing import Protocol
+
+from sqlalchemy import delete
 
 from control_plane.alerts import anomaly
 from control_plane.alerts.channels import channels
 from control_plane.alerts.deliver import Delivery
 from control_plane.alerts.events import BATCH as EVENTS_BATCH
 from control_plane.alerts.events import put_kill_switches, put_thresholds
-from control_plane.db.engine import Database
+from control_plane.alerts.tables import Alert
+from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.jobs.runner import Job
 from control_plane.keyring import Keyring
 from control_plane.settings import Settings
@@ -18,6 +21,9 @@ from control_plane.settings import Settings
 EVERY_S = 1.0
 # Far more often than the gap that makes an hour unknown.
 JUDGED_EVERY_S = 60.0
+FORGOTTEN_EVERY_S = 3_600.0
+# What became of a message is asked for in the weeks after it; that it was sent is no reason to keep what it said.
+KEPT_MS = 90 * 86_400_000
 # Batches of one turn: a turn ends well before the job's lease does.
 BATCHES_MAX = 10
 
@@ -48,8 +54,14 @@ def jobs(parts: Parts) -> tuple[Job, ...]:
     async def judge(now_ms: int) -> None:
         await anomaly.judge(parts.database, now_ms)
 
+    async def forget(now_ms: int) -> None:
+        async with parts.database.writing(EVERY_ORG) as session:
+            old = (Alert.created_at_ms < now_ms - KEPT_MS, Alert.state.in_(("sent", "dead")))
+            await session.execute(delete(Alert).where(*old))
+
     return (
         Job("alerts_put", EVERY_S, put),
         Job("alerts_deliver", EVERY_S, deliver),
         Job("alerts_judge", JUDGED_EVERY_S, judge),
+        Job("alerts_forget", FORGOTTEN_EVERY_S, forget),
     )

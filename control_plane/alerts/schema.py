@@ -6,9 +6,9 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from control_plane.alerts.tables import Channel, State, Trigger
+from control_plane.api.text import Name
 from gateway.contract.policy import Unit, Window
 
-Name = Annotated[str, Meta(min_length=1, max_length=100, pattern=r"^\S(?:.*\S)?$(?!\n)", examples=["Finance at 90 %"])]
 Url = Annotated[str, Meta(min_length=1, max_length=2048, examples=["https://example.com/hooks/lensai"])]
 # Standard Webhooks: 24 to 64 random bytes in base64.
 SigningSecret = Annotated[

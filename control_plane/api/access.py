@@ -152,6 +152,11 @@ def _nobody(detail: str) -> Problem:
     return Problem(401, "unauthenticated", detail, headers={"www-authenticate": "Bearer"})
 
 
+def secret_shown(scope: HTTPScope) -> str:
+    """The one secret by which a request is somebody's; a cookie beside a token does not count."""
+    return _bearer(scope) or _cookie(scope)
+
+
 def _bearer(scope: HTTPScope) -> str:
     scheme, _, token = _header(scope, b"authorization").partition(" ")
     return token.strip()[:_TOKEN_CHARS_MAX] if scheme.lower() == "bearer" else ""

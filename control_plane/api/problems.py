@@ -10,6 +10,7 @@ from typing import Any, cast
 import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
+from litestar.openapi import ResponseSpec
 from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
@@ -71,6 +72,11 @@ def invalid(pointer: str, message: str) -> Problem:
     return Problem(400, "invalid", f"{pointer}: {message}", errors=(FieldProblem(pointer, message),))
 
 
+def problem_spec(meaning: str) -> ResponseSpec:
+    """How the API describes an error."""
+    return ResponseSpec(ProblemDetails, generate_examples=False, description=meaning, media_type=CONTENT_TYPE)
+
+
 def details(problem: Problem) -> ProblemDetails:
     """The body of the answer."""
     return ProblemDetails(
@@ -98,23 +104,18 @@ def as_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, ValidationException):
         return Problem(400, "invalid", "The request is not as described; see errors", errors=_fields(error))
+    if isinstance(error, UnicodeDecodeError | RecursionError):
+        # What msgspec says of a body, beside its own errors.
+        return Problem(400, "invalid", "The body is no JSON in UTF-8, or is nested too deeply")
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
-        return Problem(error.status_code, code, str(error.detail), headers=_headers(error))
+        return Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))
     if isinstance(error, IntegrityError):
         return conflict("Something with this name or id is there already, or what it refers to is gone")
     _log.error("request_failed", exc_info=error)
     if isinstance(error, OperationalError | InterfaceError | NoConnectionFree | OSError):
         return Problem(503, "unavailable", "The database does not answer: try again", headers={"retry-after": "1"})
     return Problem(500, "internal", "Something went wrong here; it is in the log of the control plane")
-
-
-def _headers(error: HTTPException) -> dict[str, str]:
-    """The rate limiter says when to come again in a header of its own, which few programs know."""
-    headers = {name.lower(): value for name, value in (error.headers or {}).items()}
-    if error.status_code == HTTPStatus.TOO_MANY_REQUESTS and (seconds := headers.get("ratelimit-reset")):
-        headers.setdefault("retry-after", str(max(1, int(seconds))))
-    return headers
 
 
 def _fields(error: ValidationException) -> tuple[FieldProblem, ...]:

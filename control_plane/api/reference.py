@@ -14,7 +14,7 @@ from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import OpenAPIRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme
 
-from control_plane.api.problems import CONTENT_TYPE, ProblemDetails
+from control_plane.api.problems import problem_spec
 from control_plane.auth.principal import COOKIE
 
 PATH = "/docs"
@@ -38,6 +38,14 @@ _CHANGES = {
 }
 _READS = frozenset({"GET", "HEAD", "OPTIONS"})
 
+# A page of text with a style of its own: it runs nothing, loads nothing and stands in nobody's frame.
+_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+}
+
 _bearer = SecurityScheme(
     type="http", scheme="bearer", description="A service token (`lst_…`), or a gateway's (`lgw_…`)"
 )
@@ -51,8 +59,9 @@ def openapi_config() -> OpenAPIConfig:
         render_plugins=[Page()],
         use_handler_docstrings=True,
         components=Components(security_schemes={"token": _bearer, "session": _session}),
-        security=[{"token": []}, {"session": []}],
-        openapi_router=Router(PATH, route_handlers=[], opt={"public": True}, include_in_schema=False),
+        openapi_router=Router(
+            PATH, route_handlers=[], opt={"public": True}, include_in_schema=False, response_headers=_HEADERS
+        ),
     )
 
 
@@ -63,6 +72,14 @@ def describe_errors(app: Litestar) -> None:
             if isinstance(handler, HTTPRouteHandler) and route.path.startswith("/v1"):
                 own = dict(handler.responses or {})
                 handler.responses = {**_specs(_errors(route.path, handler)), **own}
+                handler.security = _proofs(handler)
+
+
+def _proofs(handler: HTTPRouteHandler) -> list[dict[str, list[str]]]:
+    """What one of has to be shown."""
+    if handler.opt.get("public"):
+        return []
+    return [{"token": []}] if handler.opt.get("gateway") else [{"token": []}, {"session": []}]
 
 
 def _errors(path: str, handler: HTTPRouteHandler) -> dict[int, str]:
@@ -79,10 +96,7 @@ def _errors(path: str, handler: HTTPRouteHandler) -> dict[int, str]:
 
 
 def _specs(errors: Mapping[int, str]) -> dict[int, ResponseSpec]:
-    return {
-        status: ResponseSpec(ProblemDetails, generate_examples=False, description=meaning, media_type=CONTENT_TYPE)
-        for status, meaning in sorted(errors.items())
-    }
+    return {status: problem_spec(meaning) for status, meaning in sorted(errors.items())}
 
 
 class Page(OpenAPIRenderPlugin):

@@ -53,6 +53,8 @@ class TransactionMiddleware(ASGIMiddleware):
 
     async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
         http = cast(HTTPScope, scope)
+        if "\x00" in http["path"] or b"%00" in http["query_string"] or b"\x00" in http["query_string"]:
+            raise Problem(400, "invalid", "An address holds no NUL: nothing is called so")  # PostgreSQL's text neither
         state = http["state"]
         if scope["route_handler"].opt.get("signed"):
             await next_app(scope, receive, send)

@@ -16,6 +16,7 @@ from control_plane.audit.schema import AuditOut, Checked
 from control_plane.audit.service import record
 from control_plane.db.engine import Database
 
+_LINES = "application/x-ndjson"
 _Time = Annotated[int | None, QueryParameter(ge=0, le=2**53, description="UTC, milliseconds since the epoch")]
 
 
@@ -43,11 +44,16 @@ class Audit(Controller):
     async def verify(self, work: InWork) -> Checked:
         return await reading.check(work.session, work.org_id)
 
-    @get("/export", needs="audit:export", summary="The whole log as lines of JSON, the last one signed")
+    @get(
+        "/export",
+        needs="audit:export",
+        media_type=_LINES,
+        summary="The whole log as lines of JSON, the last one signed",
+    )
     async def export(self, work: InWork, database: NamedDependency[Database]) -> Stream:
         """A line for each entry, and `{"manifest":{…},"signature":"…"}`. `lensai audit verify FILE` checks it."""
         async with database.writing(work.org_id) as session:
             await record(replace(work, session=session), "audit:export", f"organization:{work.org_id}")
         lines = export.lines(database, work.keyring, work.org_id, work.now_ms)
         headers = {"content-disposition": f'attachment; filename="audit-{work.org_id}.ndjson"'}
-        return Stream(lines, media_type="application/x-ndjson", headers=headers)
+        return Stream(lines, media_type=_LINES, headers=headers)

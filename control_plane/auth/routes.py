@@ -4,11 +4,13 @@ from functools import partial
 from typing import Any
 
 from litestar import Controller, Request, Response, delete, get, patch, post
+from litestar.di import NamedDependency
 from litestar.params import FromPath, FromQuery, JSONBody
 
 from control_plane.api.etag import etag
 from control_plane.api.paging import LIMIT_DEFAULT, Page, page
 from control_plane.api.parameters import Cursor, IfMatch, InWork, Limit
+from control_plane.api.problems import problem_spec
 from control_plane.auth import invitations, links, members, organizations, service_tokens, sessions
 from control_plane.auth.principal import COOKIE
 from control_plane.auth.schema import (
@@ -30,6 +32,7 @@ from control_plane.auth.schema import (
 )
 from control_plane.auth.session_secret import drop_cookie, set_cookie
 from control_plane.auth.tables import BrowserSession, Invitation, Membership, ServiceToken
+from control_plane.db.engine import Database
 
 # What says who somebody is, or signs them in, stays in no cache.
 _UNKEPT = {"cache-control": "no-store"}
@@ -47,7 +50,12 @@ class SigningIn(Controller):
         await links.request(work, data.email, client)
         return LinkRequested()
 
-    @post("/sessions", public=True, summary="Sign in by the token of a link: sets the session's cookie")
+    @post(
+        "/sessions",
+        public=True,
+        summary="Sign in by the token of a link: sets the session's cookie",
+        responses={401: problem_spec("The link was used, has expired or is none")},
+    )
     async def sign_in(
         self, work: InWork, request: Request[Any, Any, Any], data: JSONBody[SignIn]
     ) -> Response[SessionOut]:
@@ -69,9 +77,19 @@ class OwnSession(Controller):
         await sessions.sign_out(work)
         return Response(None, status_code=204, headers={"set-cookie": drop_cookie(work.settings)})
 
-    @post("/organization", needs="self", status_code=200, summary="Look at another organization of mine")
-    async def choose_organization(self, work: InWork, data: JSONBody[OrganizationChoice]) -> Response[SessionOut]:
-        return Response(await sessions.switch(work, data.org_id), status_code=200, headers=_UNKEPT)
+    # Its own transaction, which is the other organization's.
+    @post(
+        "/organization",
+        needs="self",
+        own_transaction=True,
+        status_code=200,
+        summary="Look at another organization of mine",
+    )
+    async def choose_organization(
+        self, work: InWork, database: NamedDependency[Database], data: JSONBody[OrganizationChoice]
+    ) -> Response[SessionOut]:
+        told = await sessions.switch(work, database, data.org_id)
+        return Response(told, status_code=200, headers=_UNKEPT)
 
 
 class OwnSessions(Controller):

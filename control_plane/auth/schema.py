@@ -5,18 +5,13 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from control_plane.api.text import Id, Name
 from control_plane.auth.roles import Permission, Role
 
 # The form that browsers take: https://html.spec.whatwg.org/multipage/input.html#valid-e-mail-address. Nothing in it can
 # end a header or name a second address.
 _EMAIL = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9](?:[A-Za-z0-9.-]{0,200}[A-Za-z0-9])?$(?!\n)"
 Email = Annotated[str, Meta(max_length=254, pattern=_EMAIL, examples=["ada@example.com"])]
-Name = Annotated[
-    str,
-    Meta(
-        min_length=1, max_length=100, pattern=r"^\S(.*\S)?$(?!\n)", description="1 to 100 characters", examples=["CI"]
-    ),
-]
 Secret = Annotated[
     str, Meta(min_length=1, max_length=200, examples=["lml_3q2-7wSyMBbFqXo0Y0Zs4hN6cQ9dYvXcF1m8rJkLpTu"])
 ]
@@ -58,7 +53,7 @@ class SessionOut(msgspec.Struct, frozen=True):
 
 
 class OrganizationChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    org_id: Annotated[str, Meta(max_length=64, examples=["org_01k4m8w2b0f6n9y3xq7d5r1htc"])]
+    org_id: Annotated[Id, Meta(examples=["org_01k4m8w2b0f6n9y3xq7d5r1htc"])]
 
 
 class BrowserSessionOut(msgspec.Struct, frozen=True):

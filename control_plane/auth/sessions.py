@@ -14,7 +14,7 @@ from control_plane.auth.roles import GRANTED, PERMISSIONS
 from control_plane.auth.schema import BrowserSessionOut, OrganizationOfMine, SessionOut
 from control_plane.auth.tables import BrowserSession, MagicLink, Membership, Organization, User
 from control_plane.auth.tokens import digest, new_token
-from control_plane.db.engine import ACROSS
+from control_plane.db.engine import ACROSS, Database
 from control_plane.db.ids import new_id
 from control_plane.work import Work
 
@@ -65,17 +65,24 @@ async def describe(work: Work) -> SessionOut:
     )
 
 
-async def switch(work: Work, org_id: str) -> SessionOut:
-    """Looks at another organization from now on. Raises Problem 404 where the person is no member, 409 for a token."""
+async def switch(work: Work, database: Database, org_id: str) -> SessionOut:
+    """Looks at another organization from now on, in whose audit log it stands, as signing in there would.
+
+    In that organization's own transaction. Raises Problem 404 where the person is no member, 409 for a token.
+    """
     who = _person(work)
-    query = select(Membership.role).where(Membership.org_id == org_id, Membership.user_id == who.id)
-    role = (await work.session.execute(query.execution_options(**ACROSS))).scalar_one_or_none()
-    if role is None:
-        raise not_found("organization")
-    chosen = update(BrowserSession).where(BrowserSession.id == who.session_id).values(org_id=org_id)
-    await work.session.execute(chosen)
-    principal = Principal(who.kind, who.id, who.name, org_id, role, who.session_id)
-    return await describe(replace(work, principal=principal))
+    async with database.writing(org_id) as session:
+        session.info["now_ms"] = work.now_ms
+        query = select(Membership.role).where(Membership.org_id == org_id, Membership.user_id == who.id)
+        role = (await session.execute(query)).scalar_one_or_none()
+        if role is None:
+            raise not_found("organization")
+        chosen = update(BrowserSession).where(BrowserSession.id == who.session_id).values(org_id=org_id)
+        await session.execute(chosen)
+        principal = Principal(who.kind, who.id, who.name, org_id, role, who.session_id)
+        own = replace(work, session=session, principal=principal)
+        await record(own, "session:switch", f"session:{who.session_id}")
+        return await describe(own)
 
 
 async def sign_out(work: Work) -> None:

@@ -5,14 +5,16 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from control_plane.declared.apply import Api, ApiProblem
-from control_plane.declared.document import DocumentError, read
+from control_plane.declared.document import DocumentError, Thing, read
 from control_plane.declared.plan import Impossible, Step, plan
 
 URL, TOKEN = "LENSAI_API_URL", "LENSAI_API_TOKEN"
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
+# Of a key, and of a webhook whose target names no secret.
+_SHOWN_ONCE = ("secret", "signing_secret")
 
 
 def main(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
@@ -24,30 +26,30 @@ def main(words: Sequence[str], environ: Mapping[str, str] = os.environ) -> int:
         return 2
     try:
         declared = read(_text(arguments.file), environ)
-        api = Api(environ.get(URL, "http://127.0.0.1:8000"), token)
-        found = api.found()
-        steps = plan(declared, found, prune=arguments.prune, secrets=arguments.secrets)
-    except (DocumentError, Impossible, OSError) as fault:
+        with Api(environ.get(URL, "http://127.0.0.1:8000"), token) as api:
+            return _apply(api, declared, arguments)
+    except (DocumentError, Impossible, OSError, UnicodeDecodeError) as fault:
         print(f"lensai apply: {fault}", file=sys.stderr)
         return 2
     except ApiProblem as fault:
         print(f"lensai apply: {fault}", file=sys.stderr)
         return 1
+
+
+def _apply(api: Api, declared: Sequence[Thing], arguments: argparse.Namespace) -> int:
+    """Raises Impossible, ApiProblem."""
+    found = api.found()
+    steps = plan(declared, found, prune=arguments.prune, secrets=arguments.secrets)
     _show(steps, len(declared))
     if not steps or arguments.plan:
         return 0
     if not arguments.yes and not _agreed():
         print("Nothing was changed.")
         return 1
-    return _carry_out(api, steps, found)
-
-
-def _carry_out(api: Api, steps: Sequence[Step], found: Any) -> int:
     try:
         api.carry_out(steps, found, _tell)
     except ApiProblem as fault:
-        print(f"lensai apply: {fault}\nWhat stands above is done; run it again for the rest.", file=sys.stderr)
-        return 1
+        raise ApiProblem(f"{fault}\nWhat stands above is done; run it again for the rest.") from None
     return 0
 
 
@@ -86,5 +88,7 @@ def _agreed() -> bool:
 
 def _tell(step: Step, answer: Any) -> None:
     print(f"{_SIGNS[step.verb]} {step.label}: done")
-    if isinstance(answer, dict) and isinstance(answer.get("secret"), str):  # pyright: ignore[reportUnknownMemberType]
-        print(f"    its secret, shown this once: {answer['secret']}")
+    made = cast(dict[str, Any], answer) if isinstance(answer, dict) else {}
+    for field in _SHOWN_ONCE:
+        if made.get(field):
+            print(f"    its {field.replace('_', ' ')}, shown this once: {made[field]}")

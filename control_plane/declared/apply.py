@@ -1,11 +1,13 @@
-"""Owns carrying out a plan against the API: what is there is read page by page, each step is one request.
+"""Owns carrying out a plan against the API: what is there is read page by page, each step is one change.
 
-Each creation has an Idempotency-Key of its own: a request that a proxy repeats makes one thing.
+Each creation has an Idempotency-Key of its own: a request that a proxy repeats makes one thing. What is to be changed
+or removed is read again first, and left alone where somebody else changed it since the plan.
 """
 
 import secrets
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, Self
 
 import httpx
 import msgspec
@@ -15,6 +17,10 @@ from control_plane.declared.plan import Found, Step
 
 _PAGE = 200
 _TIMEOUT_S = 30.0
+# The API counts requests by the minute; whoever was refused in three of them is not alone.
+_TOO_MANY, _WAITS_MAX, _WAIT_S_MAX = 429, 3, 60
+# What changes without anybody's edit.
+_NOT_EDITED = frozenset({"used_at_s"})
 
 
 class ApiProblem(Exception):
@@ -24,9 +30,26 @@ class ApiProblem(Exception):
 class Api:
     """The API of one organization."""
 
-    def __init__(self, url: str, token: str, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        token: str,
+        transport: httpx.BaseTransport | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """Raises ApiProblem for what is no URL."""
         headers = {"authorization": f"Bearer {token}"}
-        self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, transport=transport)
+        try:
+            self._client = httpx.Client(base_url=url, headers=headers, timeout=_TIMEOUT_S, transport=transport)
+        except httpx.InvalidURL:
+            raise ApiProblem("the API's address is no URL; write http[s]://host[:port]") from None
+        self._sleep = sleep
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
 
     def found(self) -> list[Found]:
         """Everything a document may name. Raises ApiProblem."""
@@ -35,8 +58,8 @@ class Api:
         for collection in COLLECTIONS.values():
             for one in self._listed(collection):
                 project = projects.get(one.get("project_id") or "")
-                if one.get("project_id") and project is None:
-                    continue  # of an archived project
+                if (one.get("project_id") and project is None) or one.get("replaced_by"):
+                    continue  # of an archived project, or a key that lives on until its successor is everywhere
                 name = project["name"] if project else ""
                 found.append(Found(collection, name, one["name"], one["id"], one))
         return [one for one in found if one.name]
@@ -44,46 +67,71 @@ class Api:
     def carry_out(self, steps: Sequence[Step], found: Sequence[Found], tell: Callable[[Step, Any], None]) -> None:
         """Each step in its turn; `tell` is given what was answered (a new key's secret is in it). Raises ApiProblem."""
         project_ids = {one.name: one.id for one in found if one.collection == "projects"}
+        planned = {one.id: one.fields for one in found}
         for step in steps:
-            answer = self._step(step, project_ids)
+            answer = self._create(step, project_ids) if step.verb == "create" else self._edit(step, planned[step.id])
             if step.collection == "projects" and step.verb == "create":
                 project_ids[step.name] = answer["id"]
             tell(step, answer)
 
-    def _step(self, step: Step, project_ids: dict[str, str]) -> Any:
-        if step.verb == "create":
-            body = {"name": step.name, **step.fields}
-            if step.collection != "projects":
-                body["project_id"] = project_ids[step.project] if step.project else None
-            return self._ask("POST", f"/v1/{step.collection}", body, {"idempotency-key": secrets.token_hex(16)})
-        headers = {"if-match": step.etag} if step.etag else {}
+    def _create(self, step: Step, project_ids: Mapping[str, str]) -> Any:
+        body = {"name": step.name, **step.fields}
+        if step.collection != "projects":
+            body["project_id"] = project_ids[step.project] if step.project else None
+        headers = {"idempotency-key": secrets.token_hex(16)}
+        return self._ask("POST", f"/v1/{step.collection}", body, headers).json()
+
+    def _edit(self, step: Step, planned: Mapping[str, Any]) -> Any:
         address = f"/v1/{step.collection}/{step.id}"
+        now = self._ask("GET", address)
+        if _edited(now.json()) != _edited(planned):
+            raise ApiProblem(f"{step.label}: somebody else changed it meanwhile")
+        headers = {"if-match": now.headers["etag"]}
         if step.verb == "delete":
-            return self._ask("DELETE", address, None, headers)
-        return self._ask("PATCH", address, step.fields, headers)
+            self._ask("DELETE", address, headers=headers)
+            return None
+        return self._ask("PATCH", address, step.fields, headers).json()
 
     def _listed(self, collection: str) -> Iterator[dict[str, Any]]:
         cursor = ""
         while True:
-            page = self._ask("GET", f"/v1/{collection}?limit={_PAGE}{cursor and '&cursor=' + cursor}", None, {})
+            page = self._ask("GET", f"/v1/{collection}?limit={_PAGE}{cursor and '&cursor=' + cursor}").json()
             yield from page["items"]
             cursor = page["next_cursor"] or ""
             if not cursor:
                 return
 
-    def _ask(self, method: str, address: str, body: Any, headers: dict[str, str]) -> Any:
+    def _ask(
+        self, method: str, address: str, body: Any = None, headers: Mapping[str, str] | None = None
+    ) -> httpx.Response:
         content = None if body is None else msgspec.json.encode(body)
-        try:
-            answer = self._client.request(
-                method, address, content=content, headers={"content-type": "application/json", **headers}
-            )
-        except httpx.HTTPError as error:
-            raise ApiProblem(
-                f"{method} {address}: the control plane does not answer ({type(error).__name__})"
-            ) from None
+        sent = {"content-type": "application/json", **(headers or {})}
+        answer = self._send(method, address, content, sent)
+        for _ in range(_WAITS_MAX):
+            if answer.status_code != _TOO_MANY:
+                break
+            self._sleep(_wait_s(answer))
+            answer = self._send(method, address, content, sent)
         if answer.is_success:
-            return answer.json() if answer.content else None
+            return answer
         raise ApiProblem(f"{method} {address}: {_told(answer)}")
+
+    def _send(self, method: str, address: str, content: bytes | None, headers: Mapping[str, str]) -> httpx.Response:
+        try:
+            return self._client.request(method, address, content=content, headers=headers)
+        except httpx.HTTPError as error:
+            fault = type(error).__name__
+            raise ApiProblem(f"{method} {address}: the control plane does not answer ({fault})") from None
+
+
+def _edited(fields: Mapping[str, Any]) -> dict[str, Any]:
+    """What somebody's edit would change."""
+    return {name: value for name, value in fields.items() if name not in _NOT_EDITED}
+
+
+def _wait_s(answer: httpx.Response) -> int:
+    said = answer.headers.get("retry-after", "")
+    return min(int(said), _WAIT_S_MAX) if said.isdecimal() else 1
 
 
 def _told(answer: httpx.Response) -> str:

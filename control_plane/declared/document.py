@@ -90,6 +90,8 @@ def _collections(
             if not isinstance(name, str):
                 problems.append(f"{where}[{number}]: it needs a name, by which it is found again")
                 continue
+            if "project_id" in fields:
+                problems.append(f"{where}.{name}: leave out project_id; what stands under a project is that project's")
             yield Thing(collection, project, name, _expanded(fields, f"{where}.{name}", environ, problems))
 
 

@@ -1,6 +1,7 @@
 """Owns the routes of the kill switch."""
 
 from litestar import Controller, Response, get, post
+from litestar.openapi import ResponseSpec
 from litestar.params import FromQuery, JSONBody
 
 from control_plane.api.paging import LIMIT_DEFAULT, Page, page
@@ -20,7 +21,12 @@ class KillSwitches(Controller):
     ) -> Page[KillSwitchOut]:
         return await page(work.session, service.listed(all=all), KillSwitch.id, cursor, limit, service.render)
 
-    @post("/trigger", needs="kill_switch:write", summary="End the calls of a project, those under way too")
+    @post(
+        "/trigger",
+        needs="kill_switch:write",
+        summary="End the calls of a project, those under way too",
+        responses={200: ResponseSpec(KillSwitchOut, generate_examples=False, description="Ended already, by this one")},
+    )
     async def trigger(self, work: InWork, data: JSONBody[KillSwitchTrigger]) -> Response[KillSwitchOut]:
         """201 for a new one; 200 with the one that ends such calls already."""
         switch, is_new = await service.trigger(work, data)

@@ -7,7 +7,7 @@ Rows are written in the order of their keys, so that reports of several workers 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sqlalchemy import bindparam, case, delete, or_, select, union_all, update
+from sqlalchemy import bindparam, case, delete, func, or_, select, union_all, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
@@ -18,7 +18,7 @@ from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.db.ids import new_id
 from control_plane.keys.tables import ApiKey
 from control_plane.publish.schema import GatewayOut
-from control_plane.publish.tables import GatewayNode, PolicyVersion
+from control_plane.publish.tables import GatewayNode, PolicyItem, PolicyVersion
 from gateway.contract.publishing import CounterState as Counted
 from gateway.contract.publishing import Crossing, Report
 
@@ -32,6 +32,10 @@ SAMPLE_MS = 300_000
 SHORT_S, SHORT_KEPT_S, LONG_KEPT_S = 3600, 3600, 35 * 86_400
 PRUNE_EVERY_S = 600.0
 NODE_KEPT_MS = 7 * 86_400_000
+# From the end of its window on: a worker that was away for longer tells of it again, and that is a new one.
+EVENT_KEPT_S = 90 * 86_400
+# A gateway that was away for longer is told everything again.
+GONE_KEPT_MS = 35 * 86_400_000
 # A page that a person reads; nobody runs as many workers.
 NODES_MAX = 1000
 # What the databases' integers hold.
@@ -65,7 +69,7 @@ async def gateways(session: AsyncSession) -> list[GatewayOut]:
 
 
 async def prune(database: Database, now_ms: int) -> None:
-    """Forgets counters of windows long past, counters of what is deleted, and workers that are gone."""
+    """Forgets counters and thresholds of windows long past, counters of what is deleted, workers that are gone."""
     now_s, ends, starts = now_ms // 1000, CounterState.ends_at_s, CounterState.starts_at_s
     past = or_(ends < now_s - LONG_KEPT_S, (ends < now_s - SHORT_KEPT_S) & (ends - starts <= SHORT_S))
     gone = CounterState.limited_id.not_in(union_all(select(Budget.id), select(Quota.id)))
@@ -73,6 +77,21 @@ async def prune(database: Database, now_ms: int) -> None:
         connection = await session.connection()
         await connection.execute(delete(CounterState).where(or_(past, gone)))
         await connection.execute(delete(GatewayNode).where(GatewayNode.seen_at_ms < now_ms - NODE_KEPT_MS))
+        await connection.execute(delete(BudgetEvent).where(BudgetEvent.ends_at_s < now_s - EVENT_KEPT_S))
+
+
+async def prune_gone(database: Database, now_ms: int) -> None:
+    """Forgets what gateways were told is gone. First nobody counts on it any more, and it goes with the next turn:
+    who asked before that has been answered by then."""
+    gone = PolicyItem.body.is_(None)
+    async with database.writing(EVERY_ORG) as session:
+        connection = await session.connection()
+        forgotten = (await connection.execute(select(PolicyVersion.pruned))).scalar_one()
+        await connection.execute(delete(PolicyItem).where(gone, PolicyItem.version <= forgotten))
+        long_gone = (gone, PolicyItem.changed_at_ms < now_ms - GONE_KEPT_MS)
+        latest = select(func.coalesce(func.max(PolicyItem.version), 0)).where(*long_gone)
+        if found := (await connection.execute(latest)).scalar_one():
+            await connection.execute(update(PolicyVersion).values(pruned=found))
 
 
 def _check(report: Report) -> None:

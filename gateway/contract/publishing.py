@@ -7,7 +7,6 @@ this gateway's own question (`nonce`) and no line before it is missing (`number`
 import base64
 import hashlib
 import hmac
-import re
 from collections.abc import Mapping
 from typing import Literal
 
@@ -43,9 +42,6 @@ BODIES: Mapping[Kind, type[msgspec.Struct]] = {
 ITEMS_MAX = 200
 # A line that says only that the control plane is there comes so often; a stream silent for three of them is dead.
 HEARTBEAT_S = 2.0
-# A secret that signs is as long as half of what it makes.
-SECRET_BYTES_MIN = 16
-_KEY_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 # The body of what is gone.
 GONE = msgspec.Raw(b"null")
@@ -140,24 +136,6 @@ def unseal(line: bytes, secrets: Mapping[str, bytes]) -> Part:
         return _parts.decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         raise Forged(f"the line is not of a format that is known here: {type(error).__name__}") from None
-
-
-def read_keys(text: str) -> dict[str, bytes]:
-    """The secrets by id that `id:hex,id2:hex` lists. Raises ValueError, whose message holds no secret."""
-    keys: dict[str, bytes] = {}
-    for number, part in enumerate(text.split(","), 1):
-        key_id, colon, secret = part.strip().partition(":")
-        if not colon or not _KEY_ID.fullmatch(key_id):
-            raise ValueError(f"key {number} is not written id:secret, with an id of letters, digits, '-' and '_'")
-        if key_id in keys:
-            raise ValueError(f"the id {key_id} is there twice; keep one")
-        try:
-            keys[key_id] = bytes.fromhex(secret)
-        except ValueError:
-            raise ValueError(f"the secret of {key_id} is not hexadecimal; write two digits a byte") from None
-        if len(keys[key_id]) < SECRET_BYTES_MIN:
-            raise ValueError(f"the secret of {key_id} is too short; use {SECRET_BYTES_MIN} bytes or more")
-    return keys
 
 
 def _signature(body: bytes, secret: bytes) -> bytes:

@@ -12,6 +12,7 @@ class Server:
             name: [] for name in ("projects", "keys", "budgets", "quotas", "alert-rules")
         }
         self.requests: list[httpx.Request] = []
+        self.busy = 0  # requests that are to come again later
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
@@ -19,6 +20,12 @@ class Server:
             return httpx.Response(401, json={"detail": "Send a service token"})
         collection, *id = request.url.path.removeprefix("/v1/").split("/")
         there = self.things[collection]
+        if self.busy:
+            self.busy -= 1
+            return httpx.Response(429, json={"detail": "Too many"}, headers={"retry-after": "7"})
+        if request.method == "GET" and id:
+            one = next(one for one in there if one["id"] == id[0])
+            return httpx.Response(200, json=one, headers={"etag": f'"{len(one)}"'})
         if request.method == "GET":
             start = int(request.url.params.get("cursor", 0))
             following = str(start + 2) if len(there) > start + 2 else None

@@ -17,7 +17,7 @@ from gateway.contract.policy import Key, Project
 from gateway.contract.publishing import BODIES, GONE, ITEMS_MAX, Item, Kind, Part, Report, seal
 
 TOKEN = "lgw_of-the-tests"
-SECRET = b"secret-of-the-policy-of-tests"
+SECRET = b"secret-of-the-policy-of-the-tests"
 POLICY_KEYS = f"k1:{SECRET.hex()}"
 ORG = "org_a"
 # By the structure of a row, the kind that it is published as.

@@ -38,7 +38,7 @@ MAY_IMPORT = {
     "gateway.quota_words": ("gateway.contract.policy", "gateway.faults", "pricing.money"),
     "gateway.request": ("gateway.wire",),
     "gateway.declared": (),
-    "gateway.settings": ("gateway.contract.publishing", "gateway.declared", "gateway.proxy", "gateway.toml_text"),
+    "gateway.settings": ("gateway.contract.rings", "gateway.declared", "gateway.proxy", "gateway.toml_text"),
     "gateway.toml_text": (),
     "gateway.proxy": (),
     "gateway.tls_files": (),
@@ -90,7 +90,8 @@ MAY_IMPORT = {
     # Beside the request path: what a control plane publishes, and what it is told.
     "gateway.feed": ("gateway.contract.publishing",),
     "gateway.subscribe": (
-        "gateway.contract.publishing", "gateway.faults", "gateway.feed", "gateway.policy", "gateway.settings",
+        "gateway.contract.publishing", "gateway.contract.rings", "gateway.faults", "gateway.feed", "gateway.policy",
+        "gateway.settings",
     ),
     "gateway.crossings": (
         "gateway.journal.disk", "gateway.journal.frame", "gateway.journal.writer", "gateway.ledger.base",
@@ -147,7 +148,7 @@ TABLES = tuple(
 )
 MAY_IMPORT |= {
     "control_plane.clock": (),
-    "control_plane.keyring": (),
+    "control_plane.keyring": ("gateway.contract.rings",),
     "control_plane.settings": ("control_plane.keyring", "gateway.declared"),
     "control_plane.key_file": ("control_plane.keyring", "control_plane.settings", "gateway.private_file"),
     "control_plane.work": ("control_plane.auth.principal", "control_plane.keyring", "control_plane.settings"),
@@ -202,7 +203,10 @@ NEVER_IMPORTS = {
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
     "pyarrow": (
-        "control_plane.analytics", "control_plane.ingest", "control_plane.lake", "control_plane.reconciliation.aws_cur",
+        "control_plane.analytics",
+        "control_plane.ingest",
+        "control_plane.lake",
+        "control_plane.reconciliation.aws_cur",
         "gateway.lake",
     ),
     "obstore": ("gateway.lake", "control_plane.lake"),

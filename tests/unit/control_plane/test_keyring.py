@@ -63,7 +63,7 @@ def test_a_ring_is_read_in_order_from_hex_and_base64():
         ("a b:00", "key 1 is not id:secret"),
         (f"a:{OLD.hex()},a:{NEW.hex()}", "'a' is there twice"),
         ("a:###", "neither hex nor base64"),
-        ("a:0011", "has 2 bytes; it needs 32"),
+        ("a:0011", "has 2 bytes and needs 32"),
     ],
 )
 def test_a_bad_ring_is_told_without_its_secret(text, said):

@@ -153,7 +153,7 @@ def test_what_belongs_to_a_proxy_needs_one():
 CONTROLLED = {
     "LENSAI_CONTROL_PLANE_URL": "https://control.example/base",
     "LENSAI_CONTROL_PLANE_TOKEN": "lgw_canary",
-    "LENSAI_POLICY_KEYS": f"k1:{'ca' * 16},k2:{'fe' * 32}",
+    "LENSAI_POLICY_KEYS": f"k1:{'ca' * 32},k2:{'fe' * 32}",
 }
 
 
@@ -183,7 +183,10 @@ def test_secrets_are_in_no_repr_and_no_message():
         ({"POLICY_KEYS": ""}, "control_plane_url is set without policy_keys; set it, or policy_keys_file"),
         ({"POLICY_KEYS_FILE": "k"}, "policy_keys and policy_keys_file are both set; keep one"),
         ({"CONTROL_PLANE_TOKEN_FILE": "t"}, "control_plane_token and control_plane_token_file are both set; keep one"),
-        ({"POLICY_KEYS": "k1:canary"}, "policy_keys: the secret of k1 is not hexadecimal; write two digits a byte"),
+        (
+            {"POLICY_KEYS": "k1:canary"},
+            "policy_keys: the secret of 'k1' is neither hex nor base64; `lensai secrets new` prints one",
+        ),
         ({"CONTROL_PLANE_URL": "control.example"}, "control_plane_url is not http[s]://host[:port][/path]; a secret"),
         (
             {"CONTROL_PLANE_URL": "https://u:canary@x"},

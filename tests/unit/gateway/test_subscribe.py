@@ -234,7 +234,7 @@ def _broken(_part: Part) -> bool:
 async def test_secrets_are_read_from_their_files_again_at_every_connection(tmp_path: Path):
     token, keys = tmp_path / "token", tmp_path / "keys"
     token.write_text("lgw_of-yesterday\n")
-    keys.write_text(f"k1:{'00' * 16}\n")
+    keys.write_text(f"k1:{'00' * 32}\n")
     files = {
         "control_plane_token": "",
         "policy_keys": "",
@@ -247,7 +247,7 @@ async def test_secrets_are_read_from_their_files_again_at_every_connection(tmp_p
             await until(lambda: node.subscriber.problem.startswith("it answers 401"))
             token.write_text("lgw_of-the-tests")
             await until(lambda: node.subscriber.problem == "a line is not believed: the signature is wrong")
-            keys.write_text(f"k0:{'11' * 16}, k1:{SECRET.hex()}")
+            keys.write_text(f"k0:{'11' * 32}, k1:{SECRET.hex()}")
             await until(lambda: node.subscriber.connected)
 
 

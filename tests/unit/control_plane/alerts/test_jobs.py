@@ -1,4 +1,8 @@
+from sqlalchemy import select
+
 from control_plane.alerts.jobs import jobs
+from control_plane.alerts.tables import Alert
+from control_plane.db.engine import EVERY_ORG
 from control_plane.jobs.runner import Runner
 from tests.support.alert_stage import AlertStage
 from tests.support.control_plane import control_plane
@@ -34,3 +38,21 @@ async def test_more_than_a_batch_is_put_in_one_turn(plane):
     put = next(job for job in jobs(plane.parts) if job.name == "alerts_put")
     await put.run(plane.clock())
     assert len(await stage.alerts()) == 205
+
+
+async def test_what_was_sent_or_given_up_is_forgotten_and_what_is_due_is_not(either_plane):
+    stage = await AlertStage.of(either_plane)
+    await stage.rule()
+    budget = await stage.budget()
+    for number in range(3):
+        await stage.crossed(budget, 90, f"c{number}")
+    named = {job.name: job for job in jobs(either_plane.parts)}
+    await named["alerts_put"].run(either_plane.clock())
+    async with either_plane.parts.database.writing(EVERY_ORG) as session:
+        made = (await session.execute(select(Alert).order_by(Alert.id))).scalars().all()
+        for alert, state in zip(made, ("sent", "dead", "due"), strict=True):
+            alert.state = state
+    for days, left in ((89, ["dead", "due", "sent"]), (2, ["due"])):
+        either_plane.clock.advance(days * 86_400)
+        await named["alerts_forget"].run(either_plane.clock())
+        assert sorted(alert.state for alert in await stage.alerts()) == left

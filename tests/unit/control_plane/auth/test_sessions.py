@@ -47,3 +47,22 @@ async def test_a_name_of_a_browser_is_kept_cut(plane):
     cookie = answer.headers["set-cookie"].partition(";")[0]
     [listed] = (await plane.client.get("/v1/sessions", headers={"cookie": cookie})).json()["items"]
     assert listed["user_agent"] == "x" * 200
+
+
+async def test_switching_stands_in_the_log_of_the_organization_that_is_looked_at(either_plane):
+    plane = either_plane
+    first, second = await plane.organization("First"), await plane.organization("Second")
+    user_id = await plane.member(first, "ada@example.com", "viewer")
+    await plane.join(second, user_id, "viewer")
+    browser = await plane.browser("ada@example.com")
+    stranger = await plane.organization("Third")
+    for org_id, status in ((second, 200), (stranger, 404), ("*", 400)):
+        answer = await browser.request("POST", "/v1/session/organization", json={"org_id": org_id})
+        assert answer.status_code == status, answer.text
+    async with plane.parts.database.reading(EVERY_ORG) as session:
+        entries = (await session.execute(select(AuditLog).order_by(AuditLog.id))).scalars().all()
+    assert [(one.org_id, one.actor, one.action) for one in entries] == [
+        (first, f"user:{user_id}", "session:create"),
+        (second, f"user:{user_id}", "session:switch"),
+    ]
+    assert (await browser.request("GET", "/v1/session")).json()["organization"]["id"] == second

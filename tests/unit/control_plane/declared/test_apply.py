@@ -7,12 +7,12 @@ from control_plane.declared.plan import plan
 from tests.support.collections_api import DOCUMENT, Server
 
 
-def apply(server: Server, text: str, *, prune: bool = False, token: str = "lst_x") -> list[str]:
-    api = Api("http://api.test", token, httpx.MockTransport(server))
-    found = api.found()
+def apply(server: Server, text: str, *, prune: bool = False, token: str = "lst_x", slept: list[float] | None = None):
     done: list[str] = []
-    steps = plan(read(text, {}), found, prune=prune, secrets=False)
-    api.carry_out(steps, found, lambda step, _answer: done.append(f"{step.verb} {step.label}"))
+    with Api("http://api.test", token, httpx.MockTransport(server), ([] if slept is None else slept).append) as api:
+        found = api.found()
+        steps = plan(read(text, {}), found, prune=prune, secrets=False)
+        api.carry_out(steps, found, lambda step, _answer: done.append(f"{step.verb} {step.label}"))
     return done
 
 
@@ -62,5 +62,25 @@ def test_a_wrong_token_and_a_silent_server_are_told():
     def silent(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no", request=request)
 
-    with pytest.raises(ApiProblem, match="does not answer"):
-        Api("http://api.test", "lst_x", httpx.MockTransport(silent)).found()
+    api = Api("http://api.test", "lst_x", httpx.MockTransport(silent))
+    with api, pytest.raises(ApiProblem, match="does not answer"):
+        api.found()
+    with pytest.raises(ApiProblem, match=r"is no URL; write http\[s\]"):
+        Api("http://api.test:port", "lst_x")
+
+
+def test_what_changes_or_removes_names_the_state_that_it_saw():
+    server = Server()
+    apply(server, DOCUMENT)
+    apply(server, "projects: [{name: A, budgets: [{name: x, limit_usd: 9}]}]", prune=True)
+    assert [one.headers.get("if-match") for one in server.requests if one.method in ("PATCH", "DELETE")] == ['"4"'] * 4
+
+
+def test_who_is_told_to_come_again_later_does_and_not_for_ever():
+    server, slept = Server(), list[float]()
+    server.busy = 2
+    assert len(apply(server, DOCUMENT, slept=slept)) == 5
+    assert slept == [7, 7]
+    server.busy = 9
+    with pytest.raises(ApiProblem, match="Too many"):
+        apply(server, DOCUMENT)

@@ -19,7 +19,7 @@ budgets:
 alerts:
   - name: to Slack
     trigger: threshold
-    target: {type: slack, token: "${SLACK_TOKEN}", channel: C1}
+    target: {channel: slack, token: "${SLACK_TOKEN}", channel_id: C0123456789}
 """
 
 
@@ -56,6 +56,7 @@ def test_a_value_takes_what_the_environment_has():
             "projects: [{name: A, budgets: [{limit_usd: 1}]}]",
             "A.budgets[1]: it needs a name, by which it is found again",
         ),
+        ("budgets: [{name: a, project_id: prj_1}]", "organization.budgets.a: leave out project_id"),
         ("budgets: [{name: a}, {name: a}]", "budgets a: declared twice; give each its own name"),
     ],
 )

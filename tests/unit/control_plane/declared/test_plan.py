@@ -64,3 +64,29 @@ def test_what_cannot_change_says_so():
     thing = Thing("quotas", "A", "q", {"unit": "tokens"})
     with pytest.raises(Impossible, match="quotas A/q: unit cannot be changed; give it another name"):
         planned([thing], [found("quotas", "q", {"unit": "requests"})])
+
+
+@pytest.mark.parametrize(
+    ("field", "old", "new", "changes"),
+    [
+        ("scope", {"model": "a"}, {"model": "a"}, False),
+        ("scope", {"model": "a", "user": "*"}, {"model": "a"}, True),
+        ("anomaly", {"factor": 4.0, "floor_usd": "1.00"}, {"factor": 4}, False),
+        ("anomaly", {"factor": 4.0, "floor_usd": "1.00"}, {"factor": 4, "floor_usd": 1}, False),
+        ("anomaly", {"factor": 4.0, "floor_usd": "1.00"}, {"factor": 4, "floor_usd": 2}, True),
+        ("anomaly", None, {"factor": 4}, True),
+        ("limit", None, None, False),
+        ("limit", None, 0, True),
+        ("hard_stop", True, 1, True),
+        ("models", ["a"], None, True),
+    ],
+)
+def test_a_field_is_held_against_what_the_document_says_of_it(field, old, new, changes):
+    assert bool(planned([Thing("quotas", "A", "q", {field: new})], [found("quotas", "q", {field: old})])) is changes
+
+
+def test_two_of_one_name_must_be_told_apart_first_and_are_both_pruned_where_nobody_names_them():
+    twins = [found("budgets", "b", BUDGET), found("budgets", "b", BUDGET)]
+    with pytest.raises(Impossible, match="budgets A/b: 2 are called so; rename or delete all but one"):
+        planned([Thing("budgets", "A", "b", {})], twins)
+    assert [step.verb for step in planned([], twins, prune=True)] == ["delete", "delete"]

@@ -7,8 +7,8 @@ from sqlalchemy import select
 from control_plane.budgets.tables import BudgetEvent, CounterState
 from control_plane.db.engine import EVERY_ORG
 from control_plane.keys.tables import ApiKey
-from control_plane.publish.reports import prune
-from control_plane.publish.tables import GatewayNode
+from control_plane.publish.reports import prune, prune_gone
+from control_plane.publish.tables import GatewayNode, PolicyItem
 from gateway.contract.publishing import CounterState as Counted
 from gateway.contract.publishing import Crossing, Report
 from tests.support.budgets import counted, crossed, published, report
@@ -274,3 +274,41 @@ async def test_what_is_long_past_is_forgotten(either_plane):
     await report(plane, gateway, counters=(counted(plane, month, 1),))
     await plane.client.delete(f"/v1/budgets/{month.id}", headers=headers)
     assert await left() == {total.id}
+
+
+async def test_thresholds_are_forgotten_long_after_their_window(either_plane):
+    plane = either_plane
+    month, _ = await budget(plane)
+    gateway = await plane.gateway()
+    await report(plane, gateway, crossings=(crossed(plane, month, 90, 900),))
+    for days, left in ((80, 1), (60, 0)):
+        plane.clock.advance(days * DAY_S)
+        await prune(plane.parts.database, plane.clock())
+        assert len(await events(plane)) == left
+
+
+async def test_what_is_gone_is_forgotten_after_nobody_counts_on_it(either_plane):
+    plane = either_plane
+    month, headers = await budget(plane)
+    await plane.client.delete(f"/v1/budgets/{month.id}", headers=headers)
+    known = (await plane.parts.feed.latest()).version
+
+    async def gone():
+        await prune_gone(plane.parts.database, plane.clock())
+        return [row.version for row in await rows(plane, PolicyItem, PolicyItem.version) if row.body is None]
+
+    plane.clock.advance(34 * DAY_S)
+    assert await gone() == [known]
+    assert (await plane.parts.feed.latest()).pruned < known
+    plane.clock.advance(2 * DAY_S)
+    assert await gone() == [known]
+    assert (await plane.parts.feed.latest()).pruned == known
+    assert await gone() == []
+    assert [await resets(plane, since) for since in (known - 1, known)] == [True, False]
+    assert "prune_gone" in [job.name for job in plane.parts.jobs]
+
+
+async def resets(plane, since):
+    """Whether a gateway that knows this version is told everything again."""
+    line = b"".join([part async for part in plane.parts.feed.answer(since, "nonce-of-these-tests")])
+    return b'"reset":true' in line

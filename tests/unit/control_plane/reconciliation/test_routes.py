@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from tests.support.control_plane import START_MS, control_plane
-from tests.support.written_calls import call, land, used
 from tests.support.provider_accounts import KEY, accounts
+from tests.support.written_calls import call, land, used
 
 START_S = START_MS // 1000 // 86_400 * 86_400
 DAY = datetime.fromtimestamp(START_S, UTC).date().isoformat()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from gateway.contract.policy import Key
-from gateway.contract.publishing import BODIES, GONE, Forged, Item, Part, Report, read_keys, seal, unseal
+from gateway.contract.publishing import BODIES, GONE, Forged, Item, Part, Report, seal, unseal
 
 SECRETS = {"k1": b"first-secret-of-the-policy", "k2": b"second-secret-of-the-policy"}
 KEY = Key("alice", "web", "0" * 64)
@@ -82,30 +82,6 @@ def test_no_changed_byte_is_believed(at: int, flip: int):
     changed = LINE[:at] + bytes([LINE[at] ^ flip]) + LINE[at + 1 :]
     with pytest.raises(Forged):
         unseal(changed, SECRETS)
-
-
-def test_keys_are_listed_by_id_with_their_secrets_in_hexadecimal():
-    assert read_keys(f"a:{'00' * 16}, b_2:{'ff' * 32}") == {"a": bytes(16), "b_2": b"\xff" * 32}
-
-
-@pytest.mark.parametrize(
-    ("text", "why"),
-    [
-        ("", "key 1 is not written id:secret"),
-        ("secret-without-id", "key 1 is not written"),
-        (f"a:{'00' * 16},", "key 2 is not written"),
-        (f"ä:{'00' * 16}", "key 1 is not written"),
-        (f"a:{'00' * 16},a:{'11' * 16}", "the id a is there twice"),
-        ("a:not-hexadecimal-at-all", "the secret of a is not hexadecimal"),
-        ("a:" + "00" * 15, "the secret of a is too short"),
-    ],
-)
-def test_keys_that_cannot_be_used_are_told_by_their_place_and_not_by_their_secret(text: str, why: str):
-    with pytest.raises(ValueError) as fault:
-        read_keys(text)
-    assert why in str(fault.value)
-    assert "hexadecimal-at-all" not in str(fault.value)
-    assert "secret-without-id" not in str(fault.value)
 
 
 def test_a_report_reads_back_as_it_was():
