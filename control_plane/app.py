@@ -37,6 +37,7 @@ from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
 from control_plane.keys.routes import Keys
 from control_plane.kill_switch.routes import KillSwitches
+from control_plane.lake.jobs import curating
 from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
@@ -91,6 +92,7 @@ class Parts:
             Job("end_overrides", EVERY_S, partial(end_overrides, self.database)),
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
             *alert_jobs(self),
+            *((curating(settings.lake, settings.lake_curate_s),) if settings.lake_curate_s else ()),
         )
 
     async def close(self) -> None:

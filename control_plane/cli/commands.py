@@ -36,7 +36,15 @@ def _apply(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _lake(words: Sequence[str]) -> int:
+    from control_plane.cli.lake import main
+
+    return main(words)
+
+
 control_plane = Command("people, projects, keys, budgets and the policy that gateways obey", _control_plane)
 secrets = Command("new keys for what the control plane seals and signs", _secrets)
 audit = Command("check the audit log's chain, or export it signed", _audit)
 apply = Command("make the control plane have what a file declares", _apply)
+# The gateway has a `lake` of its own, which lands; it passes on the words that follow and are not its.
+lake = Command("curate the lake, roll it up, check that it adds up", _lake)

@@ -150,7 +150,10 @@ MAY_IMPORT |= {
     "control_plane.jobs": ("control_plane.db", "control_plane.jobs"),
     "control_plane.mail": ("control_plane.settings",),
     "control_plane.outgoing": (),
-    "control_plane.lake": ("control_plane.lake", "pricing.money"),
+    "control_plane.lake": (
+        "control_plane.jobs.runner", "control_plane.lake", "gateway.contract.record", "gateway.journal.checkpoint",
+        "gateway.journal.reader", "gateway.lake", "gateway.ledger.embedded", "pricing.money",
+    ),
     "control_plane.declared": ("control_plane.declared",),
     "control_plane.publish": (*BASE, *TABLES, "control_plane.publish", "gateway.policy_rules"),
     **{
@@ -182,7 +185,8 @@ NEVER_IMPORTS = {
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
-    "pyarrow": ("gateway.lake",),
+    "deltalake": ("control_plane.lake.table",),
+    "pyarrow": ("control_plane.lake", "gateway.lake"),
     "obstore": ("gateway.lake",),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),
