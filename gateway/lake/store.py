@@ -11,7 +11,7 @@ import secrets
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple, Protocol
+from typing import BinaryIO, NamedTuple, Protocol
 
 import obstore
 import obstore.exceptions
@@ -22,8 +22,6 @@ REQUEST_TIMEOUT = timedelta(seconds=30)
 # The landing loop does the waiting between attempts, where a signal to stop is heard.
 _RETRIES_MAX = 2
 
-# One request to a bucket; a file's footer, and a column of it, are less.
-_READ_BYTES = 1 << 20
 _DRAFTS = ".draft"
 _S3_CODE = re.compile(r"<Code>([A-Za-z]{1,64})</Code>")
 
@@ -115,10 +113,8 @@ class Bucket:
             raise _fault(error) from None
 
     def open(self, key: str) -> BinaryIO:
-        try:
-            return io.BufferedReader(_Object(obstore.open_reader(self._store, key, buffer_size=_READ_BYTES)))
-        except (obstore.exceptions.BaseError, OSError) as error:
-            raise _fault(error) from None
+        # All of it: a file of the lake has some megabytes, and each part would be a request of its own.
+        return io.BytesIO(self.read(key))
 
     def entries(self, folder: str) -> Iterator[Entry]:
         try:
@@ -135,33 +131,6 @@ class Bucket:
             return
         except (obstore.exceptions.BaseError, OSError) as error:
             raise _fault(error) from None
-
-
-class _Object(io.RawIOBase):
-    """What obstore reads of an object, as Python's files are."""
-
-    def __init__(self, reader: Any) -> None:
-        self._reader = reader
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        try:
-            data = memoryview(self._reader.read(len(buffer)))
-        except (obstore.exceptions.BaseError, OSError) as error:
-            raise _fault(error) from None
-        buffer[: len(data)] = data
-        return len(data)
-
-    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        return self._reader.seek(offset, whence)
-
-    def tell(self) -> int:
-        return self._reader.tell()
 
 
 def _fault(error: Exception) -> StoreFault:
