@@ -45,6 +45,7 @@ from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
 from control_plane.keys.routes import Keys
 from control_plane.kill_switch.routes import KillSwitches
+from control_plane.lake.jobs import curating
 from control_plane.lake.query import Lake
 from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
@@ -113,6 +114,7 @@ class Parts:
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
             Job("prune_gone", PRUNE_EVERY_S, partial(prune_gone, self.database)),
             *alert_jobs(self),
+            *((curating(settings.lake, settings.lake_curate_s),) if settings.lake_curate_s else ()),
         )
 
     def end_streams(self) -> None:

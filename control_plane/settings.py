@@ -23,6 +23,7 @@ _Text = Annotated[str, Meta(min_length=1)]
 _Port = Annotated[int, Meta(ge=0, le=65535)]
 _Count = Annotated[int, Meta(ge=1, le=1_000_000)]
 _Seconds = Annotated[int, Meta(ge=1, le=366 * 86_400)]
+_SecondsOrNever = Annotated[int, Meta(ge=0, le=86_400)]
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -74,7 +75,11 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     anthropic_url: Annotated[_Text, says("The same of Anthropic's usage and cost reports.")] = (
         "https://api.anthropic.com"
     )
-    lake_url: Annotated[str, says("The gateways' `lake_url`, for alerts; empty is `lake` in `data_dir`.")] = ""
+    lake_url: Annotated[str, says("The gateways' `lake_url`; empty is `lake` in `data_dir`.")] = ""
+    lake_curate_s: Annotated[
+        _SecondsOrNever,
+        says("Seconds between rounds of curation, in one control plane of all; 0 leaves it to `lensai lake curate`."),
+    ] = 30
     private_targets: Annotated[
         Literal["refuse", "allow"],
         says("Whether webhooks may go to private addresses; `allow` is for a network you trust and for tests."),

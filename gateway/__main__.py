@@ -125,7 +125,26 @@ def _gateway(words: Sequence[str]) -> int:
 
 
 def _lake(words: Sequence[str]) -> int:
-    _no_arguments("lake", words)
+    if words and not words[0].startswith("-") and words[0] != "land":
+        return _lake_of_others(words)
+    description = f"{_COMMANDS['lake'].summary.capitalize()}."
+    actions = "without an action, or with `land`, it lands until it is stopped; others are the control plane's"
+    parser = argparse.ArgumentParser(prog="lensai lake", description=description, epilog=actions)
+    parser.add_argument("action", nargs="?", choices=("land",), metavar="ACTION", help="land, curate, rollup, verify …")
+    parser.parse_args(words)
+    return _land()
+
+
+def _lake_of_others(words: Sequence[str]) -> int:
+    """What is done to files that have landed, by whoever is installed to do it."""
+    command = _commands_of_others().get("lake")
+    if command is None:
+        print(f"lensai lake: no action {words[0]!r}: the control plane is not installed", file=sys.stderr)
+        return 2
+    return command.run(words)
+
+
+def _land() -> int:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         # In a thread: the one that is interrupted may hold the event's lock.

@@ -60,6 +60,12 @@ def _reconcile(words: Sequence[str]) -> int:
     return main(words)
 
 
+def _lake(words: Sequence[str]) -> int:
+    from control_plane.cli.lake import main
+
+    return main(words)
+
+
 control_plane = Command("people, projects, keys, budgets and the policy that gateways obey", _control_plane)
 secrets = Command("new keys for what the control plane seals and signs", _secrets)
 audit = Command("check the audit log's chain, or export it signed", _audit)
@@ -68,3 +74,5 @@ seed = Command("demo data that looks like life, in the lake and in the database"
 clickhouse = Command("the lake's calls in a ClickHouse: tables, and days loaded into them", _clickhouse)
 backtest = Command("what a limit or other prices would have refused of past calls", _backtest)
 reconcile = Command("compare what was counted with a provider's own export", _reconcile)
+# The gateway has a `lake` of its own, which lands; it passes on the words that follow and are not its.
+lake = Command("curate the lake, roll it up, check that it adds up", _lake)

@@ -1,17 +1,35 @@
 """Owns Snapshot: the files that a question about some days reads, each call in one of them and in no other."""
-
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
-# pyright: reportMissingTypeStubs=false
+# pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
+import threading
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import date
-from pathlib import Path
+from datetime import UTC, date, datetime
+from functools import lru_cache
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from control_plane.lake.absorbed import LogGone, absorbed
+from control_plane.lake.landed import Unreadable, day_of, decode, raw_files
+from control_plane.lake.rollups import pointer
+from control_plane.lake.table import File, State, Table, us
+from control_plane.lake.tables import Lake, open_tables
 from gateway.lake.schema import SCHEMA
+from gateway.lake.store import Missing, StoreFault
+
+# Rows of raw files that are kept decoded, some 700 bytes each: what comes in during some rounds of curation.
+FRESH_ROWS_MAX = 200_000
+# Curated files that are searched for a call that was sent a second time and is not absorbed yet.
+SEARCHED_MAX = 64
+# A state may be tidied away between looking at it and reading it, by whoever was slower than the grace time.
+ATTEMPTS = 3
+
+_DAY_US = 86_400 * 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +38,7 @@ class Snapshot:
 
     `events` are curated; the rollups are of exactly those. `fresh` is an Arrow table in the schema of
     gateway/lake/schema.py of the calls that are landed and in none of them. A question over a rollup adds the same
-    rollup of `fresh`.
+    rollup of `fresh`. Files and `fresh` may hold rows of other days and projects too: a question filters rows.
     """
 
     version: int
@@ -31,11 +49,158 @@ class Snapshot:
     fresh: Any  # pyarrow.Table
 
 
+class Backlog(StoreFault):
+    """More raw files wait to be curated than a question can read: `lensai lake curate` is not running."""
+
+
 def take_snapshot(lake: str, from_day: date, to_day: date, project_id: str | None = None) -> Snapshot:
     """The state now, without the files that hold nothing of these UTC days (both included) or of the project.
 
     `lake` is a directory or a store's URL. A lake without a curated table is no error: all is fresh.
-    Raises StoreFault.
+    Raises StoreFault, Backlog, ValueError for a URL that no store serves.
     """
-    tables = [pq.read_table(file) for file in sorted(Path(lake).glob("landing/dt=*/*.parquet"))]
-    return Snapshot(0, (), (), (), (), pa.concat_tables([SCHEMA.empty_table(), *tables]))
+    return _reader(lake).take(from_day, to_day, project_id)
+
+
+@lru_cache(maxsize=8)
+def _reader(lake: str) -> "Reader":
+    return Reader(open_tables(lake))
+
+
+class Reader:
+    """A lake as one process reads it: it follows the tables' logs and keeps what it decoded. For several threads."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._lock = threading.Lock()
+        self._fresh = _Fresh(lake)
+
+    def take(self, from_day: date, to_day: date, project_id: str | None = None) -> Snapshot:
+        """As take_snapshot."""
+        with self._lock:
+            for _ in range(ATTEMPTS - 1):
+                try:
+                    return self._take(from_day, to_day, project_id)
+                except Missing:
+                    continue
+            return self._take(from_day, to_day, project_id)
+
+    def _take(self, from_day: date, to_day: date, project_id: str | None) -> Snapshot:
+        lake = self._lake
+        hourly = lake.hourly.follow()
+        now = pointer(lake.hourly, hourly)
+        if now is None:
+            fresh = self._fresh.of({}, State(), from_day)
+            return Snapshot(-1, (), (), (), (), fresh)
+        events = lake.events.follow(now.events)
+        states = {"hourly": hourly} | {
+            name: lake.rollups[name].follow(now.at[name]) for name in ("hourly_users", "hourly_latency")
+        }
+        try:
+            names = absorbed(lake.events, events)
+        except LogGone:
+            raise StoreFault("commits of the table events are gone: run lensai lake curate") from None
+        span = _us(from_day), _us(to_day) + _DAY_US
+        files = tuple(_locations(lake.events, events, span, project_id))
+        rollups = {name: tuple(_locations(lake.rollups[name], state, span, None)) for name, state in states.items()}
+        return Snapshot(now.events, files, **rollups, fresh=self._fresh.of(names, events, from_day))
+
+
+def _locations(table: Table, state: State, span: tuple[int, int], project_id: str | None) -> Iterator[str]:
+    for file in state.files.values():
+        in_time = file.from_us < span[1] and file.to_us >= span[0]
+        if in_time and (project_id is None or (file.project_id or "") == project_id):
+            yield table.location(file)
+
+
+class _Fresh:
+    """Raw files that are in no table yet, decoded once each."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._decoded: OrderedDict[str, Any] = OrderedDict()
+        self._ids: dict[str, Any] = {}
+        self._made: tuple[tuple[int, tuple[str, ...]], Any] = ((-1, ()), SCHEMA.empty_table())
+
+    def of(self, names: Iterable[str], events: State, from_day: date) -> Any:
+        """The rows of all raw files but those names, each call once. Raises StoreFault; Missing if one was deleted."""
+        known = frozenset(names)
+        keys = tuple(
+            entry.key for entry in raw_files(self._lake.store) if entry.key not in known and _since(entry.key, from_day)
+        )
+        if self._made[0] != (events.version, keys):
+            rows = self._rows(keys)
+            self._made = (events.version, keys), self._without_known(rows, events)
+        return self._made[1]
+
+    def _rows(self, keys: tuple[str, ...]) -> Any:
+        tables: list[Any] = []
+        rows = 0
+        for key in keys:
+            table = self._table(key)
+            rows += table.num_rows
+            if rows > FRESH_ROWS_MAX:
+                raise Backlog(f"more than {FRESH_ROWS_MAX} calls wait to be curated: run lensai lake curate")
+            tables.append(table)
+        self._forget(frozenset(keys))
+        return _once(pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks())
+
+    def _table(self, key: str) -> Any:
+        if key not in self._decoded:
+            try:
+                self._decoded[key] = decode(key, self._lake.store.read(key))
+            except Unreadable:
+                # Nobody can read it, and curation says so: it is not what is missing to an answer.
+                self._decoded[key] = SCHEMA.empty_table()
+        self._decoded.move_to_end(key)
+        return self._decoded[key]
+
+    def _forget(self, used: frozenset[str]) -> None:
+        """Keeps what is used, and of the rest, which another question's days may need, as much as there is room."""
+        room = FRESH_ROWS_MAX - sum(self._decoded[key].num_rows for key in used)
+        for key in reversed(list(self._decoded)):
+            if key not in used:
+                room -= self._decoded[key].num_rows + 1
+                if room < 0:
+                    del self._decoded[key]
+
+    def _without_known(self, rows: Any, events: State) -> Any:
+        """Without calls that are curated already: sent a second time, and not absorbed a second time yet."""
+        if not rows.num_rows:
+            return rows
+        times = pc.min_max(rows.column("ts"))
+        first, last = times["min"].value, times["max"].value
+        files = [file for file in events.files.values() if file.from_us <= last and file.to_us >= first]
+        # Of more files than these it is not worth it: the next round of curation removes it anyway.
+        files = files[:SEARCHED_MAX]
+        self._ids = {file.path: self._ids_of(file) for file in files}
+        columns = [column for column in self._ids.values() if len(column)]
+        if not columns:
+            return rows
+        values = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
+        return rows.filter(pc.invert(pc.is_in(rows.column("request_id"), value_set=values)))
+
+    def _ids_of(self, file: File) -> Any:
+        found = self._ids.get(file.path)
+        if found is not None:
+            return found
+        with self._lake.store.open(self._lake.events.key(file)) as opened:
+            return pq.read_table(opened, columns=["request_id"]).column("request_id")
+
+
+def _once(rows: Any) -> Any:
+    """Each call's first row."""
+    if len(pc.unique(rows.column("request_id"))) == rows.num_rows:
+        return rows
+    numbered = pa.table({"id": rows.column("request_id"), "at": pa.array(range(rows.num_rows), pa.int64())})
+    first = numbered.group_by("id").aggregate([("at", "min")]).column("at_min")
+    return rows.take(first.take(pc.sort_indices(first)))
+
+
+def _since(key: str, day: date) -> bool:
+    """False for a landed file whose latest arrival was before the day; ingest's days are not of its calls' times."""
+    return not key.startswith("landing/") or day_of(key) >= day.isoformat()
+
+
+def _us(day: date) -> int:
+    return us(datetime(day.year, day.month, day.day, tzinfo=UTC))

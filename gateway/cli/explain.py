@@ -21,7 +21,7 @@ from gateway.contract.record import Record, decode_record
 from gateway.faults import CODES
 from gateway.journal.frame import FINAL, INTENT
 from gateway.journal.reader import OPEN, SEALED, SegmentReader, SegmentTooNew, workers
-from gateway.lake.landed import landed_files, landed_record
+from gateway.lake.landed import landed_record, record_files
 from gateway.policy import KEPT_NAME
 from gateway.providers import PROVIDERS
 from gateway.settings import Settings
@@ -67,7 +67,7 @@ def find(request_id: str, data_dir: Path) -> Record | None:
             if found is not None and found.outcome != "open":
                 return found
             intent = found or intent
-    landed = (landed_record(file, request_id) for file in reversed(landed_files(data_dir / "lake")))
+    landed = (landed_record(file, request_id) for file in reversed(record_files(data_dir / "lake")))
     return next((record for record in landed if record is not None), intent)
 
 

@@ -18,6 +18,14 @@ def landed_files(root: Path) -> list[Path]:
     return sorted(root.glob("landing/dt=*/*.parquet"))
 
 
+def record_files(root: Path) -> list[Path]:
+    """Every file that a call's record may be in: the landing files, and those that curation made of them, by day.
+
+    A record may be in several, and be the same in each.
+    """
+    return sorted((*landed_files(root), *root.glob("events/dt=*/*/*.parquet")), key=_day)
+
+
 def landed_ids(file: Path) -> list[str]:
     """The request id of each row. Raises OSError, and ArrowException for what is no Parquet file."""
     return pq.read_table(file, columns=["request_id"]).column("request_id").to_pylist()
@@ -33,6 +41,10 @@ def landed_record(file: Path, request_id: str) -> Record | None:
     except pa.ArrowInvalid:
         return None  # no Parquet file, or of an age before some column
     return _record(rows[0]) if rows else None
+
+
+def _day(file: Path) -> str:
+    return next(part for part in file.parts if part.startswith("dt="))
 
 
 def _record(row: dict[str, Any]) -> Record:

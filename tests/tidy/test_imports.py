@@ -155,7 +155,10 @@ MAY_IMPORT |= {
     "control_plane.jobs": ("control_plane.db", "control_plane.jobs"),
     "control_plane.mail": ("control_plane.settings",),
     "control_plane.outgoing": (),
-    "control_plane.lake": ("control_plane.clock", "control_plane.lake", "gateway.lake", "pricing"),
+    "control_plane.lake": (
+        "control_plane.clock", "control_plane.jobs.runner", "control_plane.lake", "gateway.contract.record",
+        "gateway.journal.checkpoint", "gateway.journal.reader", "gateway.lake", "gateway.ledger.embedded", "pricing",
+    ),
     "control_plane.analytics": (
         *BASE, *TABLES, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",
         "gateway.lake.schema", "gateway.providers",
@@ -202,6 +205,7 @@ NEVER_IMPORTS = {
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
+    "deltalake": ("control_plane.lake.table",),
     "pyarrow": (
         "control_plane.analytics",
         "control_plane.ingest",

@@ -48,7 +48,8 @@ def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
-        "[lensai.commands]\nwave = other_commands:wave\nup = other_commands:wave\nlost = other_commands:lost\n"
+        "[lensai.commands]\nwave = other_commands:wave\nup = other_commands:wave\n"
+        "lake = other_commands:wave\nlost = other_commands:lost\n"
     )
     (tmp_path / "other_commands.py").write_text(
         "from types import SimpleNamespace\nwave = SimpleNamespace(summary='says hello', run=len)\n"
@@ -70,6 +71,21 @@ def test_another_ones_command_never_stands_for_our_own(other: Path, capsys: pyte
         main(["up", "--help"])
     assert main(["help"]) == 0
     assert re.search(r"^  up +gateway, lake and", capsys.readouterr().out, re.MULTILINE)
+
+
+def test_what_the_lake_does_beside_landing_is_others(other: Path, capsys: pytest.CaptureFixture[str]):
+    assert main(["lake", "curate", "--lake", "/lake"]) == 3
+    with pytest.raises(SystemExit):
+        main(["lake", "land", "more"])
+    assert "unrecognized arguments: more" in capsys.readouterr().err
+
+
+def test_an_action_that_nobody_brought_is_a_message(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setattr("gateway.__main__.COMMANDS_OF_OTHERS", "nobody")
+    assert main(["lake", "curate"]) == CANNOT_START
+    assert capsys.readouterr().err == "lensai lake: no action 'curate': the control plane is not installed\n"
 
 
 def test_an_unknown_command_is_answered_with_the_usage(capsys: pytest.CaptureFixture[str]):

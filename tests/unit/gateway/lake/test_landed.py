@@ -2,7 +2,7 @@ from pathlib import Path
 
 from gateway.contract.record import Record
 from gateway.lake.batch import to_table
-from gateway.lake.landed import landed_files, landed_ids, landed_record
+from gateway.lake.landed import landed_files, landed_ids, landed_record, record_files
 from gateway.lake.parquet import encode_parquet
 
 
@@ -21,6 +21,14 @@ def test_files_come_by_day_and_drafts_not_at_all(tmp_path: Path) -> None:
 
     assert landed_files(tmp_path) == [first, second]
     assert [landed_ids(file) for file in landed_files(tmp_path)] == [["1", "2"], ["3"]]
+
+
+def test_records_are_looked_for_in_curated_files_too(tmp_path: Path) -> None:
+    landed = land(tmp_path, "2026-11-24", "a", "3")
+    curated = tmp_path / "events" / "dt=2026-11-23" / "project_id=p" / "f.parquet"
+    curated.parent.mkdir(parents=True)
+    curated.write_bytes(landed.read_bytes())
+    assert record_files(tmp_path) == [curated, landed]
 
 
 def test_a_lake_that_is_not_there_yet_is_empty(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Owns curation while a control plane runs: every so often, in a process of its own.
+
+What it holds in memory is gone with it, and the API's loop never waits for it. Of several control planes one has its
+turn; where two curate all the same, the second one's commits are refused and nothing is lost.
+"""
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+from control_plane.jobs.runner import Job
+
+# A process that hangs on a store must not keep others from their turn for good.
+CURATION_S_MAX = 3_600
+COMMAND = (sys.executable, "-m", "control_plane.cli.lake", "curate", "--quiet")
+
+_log = logging.getLogger("lensai.control_plane.lake")
+
+
+class CurationFailed(Exception):
+    """It is tried again at the next turn; what the process said is in the log."""
+
+
+def curating(lake: str, every_s: int) -> Job:
+    """The job that curates a lake."""
+
+    async def curate(_now_ms: int) -> None:
+        if not await asyncio.to_thread(_there, lake):
+            return  # no gateway has landed anything yet
+        process = await asyncio.create_subprocess_exec(
+            *COMMAND, "--lake", lake, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+        )
+        try:
+            async with asyncio.timeout(CURATION_S_MAX):
+                _, said = await process.communicate()
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        if process.returncode:
+            text = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            raise CurationFailed(f"exit {process.returncode}: {text}")
+        for line in said.decode("utf-8", "replace").splitlines():
+            _log.warning("curation_said", extra={"line": line})
+
+    return Job("curate_lake", float(every_s), curate)
+
+
+def _there(lake: str) -> bool:
+    return "://" in lake or Path(lake).is_dir()

@@ -1,0 +1,89 @@
+from pathlib import Path
+
+import pytest
+
+from control_plane.lake.curate import FAR_FUTURE, FAR_PAST, Absorbed, Beaten, absorb
+from control_plane.lake.tables import open_tables
+from tests.support.lakes import DAY, DAY_S, NOW_MS, call, calls, cost, cure, land, look, rolled, rows, seen
+
+
+def test_landed_calls_become_rows_of_their_days_and_projects_sorted_by_time(tmp_path: Path) -> None:
+    of = {"prj_a": calls(range(0, 30, 3)), "": calls(range(1, 30, 3), project_id=""), "späße / 1": []}
+    of["späße / 1"] = calls(range(2, 30, 3), project_id="späße / 1")
+    everybody = [record for records in of.values() for record in records]
+    land(tmp_path, "b", everybody[::2])
+    land(tmp_path, "a", everybody[1::2])
+    assert cure(tmp_path)[0].absorbed == Absorbed(2, 30, 0, 0)
+    taken = look(tmp_path)
+    assert seen(taken) == rolled(taken) == cost(everybody)
+    assert taken.fresh.num_rows == 0
+    for project_id, records in of.items():
+        files = look(tmp_path, project_id=project_id).events
+        found = rows(files, "SELECT project_id, request_id FROM rows")
+        assert found == [(project_id, record.request_id) for record in records]
+        assert all(f"/events/dt={DAY}/project_id=" in file for file in files)
+
+
+def test_a_call_that_was_sent_twice_is_one_row_in_a_batch_and_across_batches(tmp_path: Path) -> None:
+    land(tmp_path, "a", calls(range(10)))
+    land(tmp_path, "b", calls(range(5, 15)))
+    assert cure(tmp_path)[0].absorbed == Absorbed(2, 15, 5, 0)
+    # Sent a second time with the clock of the second time.
+    land(tmp_path, "c", [call(3, DAY_S + 600), *calls(range(14, 16))])
+    assert seen(look(tmp_path)) == cost([*calls(range(15)), call(15)])
+    assert cure(tmp_path)[0].absorbed == Absorbed(1, 1, 2, 0)
+    assert seen(look(tmp_path)) == cost(calls(range(16)))
+
+
+def test_times_of_wrong_clocks_are_kept_in_one_partition_for_each_side(tmp_path: Path) -> None:
+    far = [call(number, DAY_S + number * 86_400) for number in (2, 30, 4_000, 90_000)]
+    far += [call(number, DAY_S - number * 86_400) for number in (401, 5_000, 20_000)]
+    near = [call(number, DAY_S - number * 86_400) for number in (1, 3, 399)]
+    land(tmp_path, "a", [*far, *near])
+    assert cure(tmp_path)[0].absorbed == Absorbed(1, 10, 0, 7)
+    lake = open_tables(str(tmp_path))
+    assert {file.dt for file in lake.events.follow().files.values()} >= {FAR_PAST, FAR_FUTURE}
+    assert len(lake.events.state.files) == 2 + len(near)
+    assert seen(look(tmp_path)) == rolled(look(tmp_path)) == cost([*far, *near])
+
+
+def test_a_late_call_goes_to_its_own_day(tmp_path: Path) -> None:
+    land(tmp_path, "a", calls(range(10)))
+    cure(tmp_path)
+    land(tmp_path, "b", [call(10, DAY_S - 3 * 86_400)])
+    cure(tmp_path)
+    days = {file.dt for file in open_tables(str(tmp_path)).events.follow().files.values()}
+    assert days == {DAY, "2025-11-22"}
+
+
+def test_of_two_who_absorb_the_same_one_does(tmp_path: Path) -> None:
+    land(tmp_path, "a", calls(range(10)))
+    first, second = open_tables(str(tmp_path)), open_tables(str(tmp_path))
+
+    def beaten(step: str) -> None:
+        if step == "commit":
+            absorb(first, NOW_MS)
+
+    with pytest.raises(Beaten):
+        absorb(second, NOW_MS, beaten)
+    assert absorb(second, NOW_MS) is None
+    assert len(open_tables(str(tmp_path)).events.follow().files) == 1
+
+
+def test_a_file_that_cannot_be_read_stays_and_holds_up_no_other(tmp_path: Path) -> None:
+    broken = tmp_path / "landing" / f"dt={DAY}" / "a.parquet"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"PAR1 and nothing else")
+    land(tmp_path, "b", calls(range(10)))
+    assert cure(tmp_path)[0].absorbed == Absorbed(1, 10, 0, 0)
+    assert broken.exists()
+    assert seen(look(tmp_path)) == cost(calls(range(10)))
+
+
+def test_a_lake_whose_log_somebody_cleared_is_not_doubled(tmp_path: Path) -> None:
+    land(tmp_path, "a", calls(range(10)))
+    cure(tmp_path)
+    open_tables(str(tmp_path)).events.checkpoint()
+    (tmp_path / "events" / "_delta_log" / f"{0:020d}.json").unlink()
+    assert cure(tmp_path)[0].absorbed == Absorbed(1, 0, 10, 0)
+    assert seen(look(tmp_path)) == cost(calls(range(10)))

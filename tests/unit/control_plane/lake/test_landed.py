@@ -1,0 +1,75 @@
+from pathlib import Path
+
+import msgspec
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from control_plane.lake.landed import Unreadable, as_events, day_of, decode, raw_files
+from gateway.contract.record import Record
+from gateway.lake.batch import to_table
+from gateway.lake.parquet import encode_parquet
+from gateway.lake.schema import SCHEMA
+from gateway.lake.store import open_store
+from tests.support.lakes import call, calls, cost, cure, land, look, seen
+
+
+def ndjson(*records: Record) -> bytes:
+    return b"".join(msgspec.json.encode(msgspec.structs.asdict(record)) + b"\n" for record in records)
+
+
+def test_raw_files_of_both_kinds_come_by_day(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    keys = (
+        "ingest/dt=2025-11-23/project_id=p/events-10-a.ndjson",
+        "landing/dt=2025-11-24/a.parquet",
+        "ingest/dt=2025-11-25/project_id=p/events-11-b.ndjson",
+    )
+    for key in (*reversed(keys), "landing/dt=2025-11-24/a.txt", "events/dt=2025-11-24/x.parquet"):
+        store.create(key, b"")
+    assert [entry.key for entry in raw_files(store)] == list(keys)
+    assert [day_of(key) for key in keys] == ["2025-11-23", "2025-11-24", "2025-11-25"]
+
+
+def test_lines_of_ingest_become_the_rows_that_landing_makes(tmp_path: Path) -> None:
+    records = calls(range(5), tags=("a", "b"), metadata='{"a":1}')
+    made = decode("ingest/dt=2025-11-25/project_id=p/events-1-a.ndjson", ndjson(*records))
+    assert made.equals(to_table(records))
+    assert made.equals(decode("landing/dt=2025-11-25/a.parquet", encode_parquet(to_table(records), "x")))
+    open_store(str(tmp_path)).create("ingest/dt=2025-11-25/project_id=p/events-1-a.ndjson", ndjson(*records))
+    land(tmp_path, "a", records[:2])
+    cure(tmp_path)
+    assert seen(look(tmp_path)) == cost(records)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"{",
+        b"[]",
+        b'{"request_id":"a"}',
+        b'{"request_id":"a","ts_ns":1,"prompt":"secret"}',
+        b'{"request_id":1,"ts_ns":1}',
+    ],
+)
+def test_a_line_that_is_no_record_makes_the_file_unreadable_and_is_not_repeated(data: bytes) -> None:
+    with pytest.raises(Unreadable) as fault:
+        decode("ingest/dt=2025-11-25/x.ndjson", ndjson(call(1)) + data)
+    assert "secret" not in str(fault.value)
+
+
+def test_a_file_of_an_older_schema_has_nulls_where_it_has_no_column() -> None:
+    table = (
+        to_table([call(1)]).drop_columns(["work_id", "ledger_seq"]).select(["request_id", "ts", "project_id", "model"])
+    )
+    sink = pa.BufferOutputStream()
+    pq.write_table(table, sink)
+    made = decode("landing/dt=2025-11-25/a.parquet", sink.getvalue().to_pybytes())
+    assert made.schema == SCHEMA
+    assert made.column("model").to_pylist() == ["gpt-5"]
+    assert made.column("ledger_seq").null_count == 1
+
+
+def test_a_row_without_an_identity_is_no_event() -> None:
+    with pytest.raises(ValueError, match="request_id"):
+        as_events(pa.table({"ts": pa.array([0], SCHEMA.field("ts").type), "project_id": ["p"]}))
