@@ -23,8 +23,17 @@ setup: $(VENV)/.installed ## create the virtual environment: pinned dependencies
 dev: setup ## set everything up and start the gateway; prints the base URL to copy
 	@$(BIN)/lensai up
 
-test: $(VENV)/.installed-dev node-modules ## run every test; what needs a missing program is reported as not run
+# What needs no server, and has a process of its own for every core; the others measure the machine they have alone.
+SMALL_TESTS := $(addprefix tests/,tidy unit contract golden fuzz simulation)
+SERVER_TESTS := $(addprefix tests/,integration e2e)
+
+test: $(VENV)/.installed-dev node-modules ## run every test, or those of ARGS; what needs a missing program is reported as not run
+ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
+else
+	@$(BIN)/python -m pytest -n auto --dist loadfile $(SMALL_TESTS)
+	@$(BIN)/python -m pytest $(SERVER_TESTS)
+endif
 
 check: lint type tidy ## lint, types and house style: what must be clean before a commit
 

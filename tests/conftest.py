@@ -23,6 +23,11 @@ hypothesis.settings.register_profile("lensai", deadline=None, derandomize=True, 
 hypothesis.settings.load_profile("lensai")
 
 
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """Names are the same in every process: bytes may hold a time or a random mask, and are named by their number."""
+    return None if not isinstance(val, bytes) or val.isascii() else f"{len(val)} bytes"
+
+
 def _reason(report: Any) -> str:
     """Why a report was skipped: pytest keeps (path, line, reason) where a failure has its traceback."""
     longrepr = report.longrepr
