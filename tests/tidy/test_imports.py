@@ -152,6 +152,7 @@ MAY_IMPORT |= {
     "control_plane.outgoing": (),
     "control_plane.lake": ("control_plane.lake", "pricing.money"),
     "control_plane.declared": ("control_plane.declared",),
+    "control_plane.ui": ("control_plane.api.problems", "control_plane.auth.sign_in_page", "control_plane.ui"),
     "control_plane.publish": (*BASE, *TABLES, "control_plane.publish", "gateway.policy_rules"),
     **{
         f"control_plane.{feature}": (
