@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.alerts.jobs import jobs as alert_jobs
 from control_plane.alerts.routes import AlertRules, Alerts
+from control_plane.analytics.routes import Metrics
 from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
 from control_plane.api.jobs import forgetting
@@ -37,6 +38,7 @@ from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
 from control_plane.keys.routes import Keys
 from control_plane.kill_switch.routes import KillSwitches
+from control_plane.lake.query import Lake
 from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
@@ -69,6 +71,7 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     AlertRules,
     Alerts,
     Audit,
+    Metrics,
     Gateway,
 )
 
@@ -86,6 +89,7 @@ class Parts:
         self.ui_files = bundle.load()
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer, clock)
+        self.lake = Lake(settings.lake, clock=clock)
         self.postman = Postman(self.database, keyring, mailer(settings), clock)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
         self.jobs: tuple[Job, ...] = (
@@ -98,6 +102,7 @@ class Parts:
 
     async def close(self) -> None:
         self.feed.close()
+        await asyncio.to_thread(self.lake.close)
         await self.database.close()
 
 
@@ -128,6 +133,7 @@ def create_app(parts: Parts) -> Litestar:
             "work": Provide(_work(parts), sync_to_thread=False),
             "feed": Provide(lambda: parts.feed, sync_to_thread=False),
             "database": Provide(lambda: parts.database, sync_to_thread=False),
+            "lake": Provide(lambda: parts.lake, sync_to_thread=False),
         },
         exception_handlers={Exception: problems.answer},
         request_max_body_size=settings.body_bytes_max,

@@ -17,6 +17,7 @@ Permission = Literal[
     "alerts:read", "alerts:write",
     "billing:read", "billing:write",
     "audit:read", "audit:export",
+    "usage:read", "usage:export",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = get_args(Role)
@@ -25,7 +26,7 @@ PERMISSIONS: tuple[Permission, ...] = get_args(Permission)
 _READS: frozenset[Permission] = frozenset(
     {
         "self", "organization:read", "projects:read", "keys:read", "providers:read", "budgets:read",
-        "kill_switch:read", "alerts:read",
+        "kill_switch:read", "alerts:read", "usage:read",
     }
 )  # fmt: skip
 
@@ -40,10 +41,11 @@ GRANTED: Mapping[Role, frozenset[Permission]] = {
     "admin": frozenset(PERMISSIONS) - {"organization:write", "billing:write"},
     "developer": _READS | _also("members:read", "keys:write", "kill_switch:write"),
     "viewer": _READS | _also("members:read"),
-    "billing": frozenset(
-        {"self", "organization:read", "projects:read", "budgets:read", "billing:read", "billing:write"}
+    "billing": _also(
+        "self", "organization:read", "projects:read", "budgets:read", "billing:read", "billing:write", "usage:read",
+        "usage:export",
     ),
-}
+}  # fmt: skip
 
 
 def may(role: Role, permission: Permission) -> bool:

@@ -1,122 +1,332 @@
-"""Owns questions to the gateways' Parquet files, by DuckDB. Never writes; local directories alone, so far.
+"""Owns questions to the lake: named SQL over the views of a scope, by DuckDB. Never writes.
 
-A question has little time and memory: who asks does something more important, and can do it without the answer.
+A question has a limited memory and time, and ends when whoever asked is gone. Many are asked at once: each has a
+connection, and its own view of one snapshot.
 """
+
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
+# pyright: reportMissingTypeStubs=false
 
 import asyncio
-import os
+import contextlib
 import threading
 import time
-from collections.abc import Iterator, Sequence
-from datetime import UTC, date, datetime, timedelta
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import duckdb
+import pyarrow as pa
 
-# All of it: looking for files, and reading them.
-QUERY_S = 2.0
-MEMORY = "128MB"
-# DuckDB takes 1 to 3 ms for each; gateways land one a second and worker, so these are the newest minutes.
-FILES_MAX = 300
-# A window is of a month at most, but for one without an end.
-DAYS_MAX = 62
-# Calls are filed under the day of the latest in their file; one that was long under way may come a day later.
-_DAY = timedelta(days=1)
+from control_plane.clock import now_ms
+from control_plane.lake.remote import Remote
+from control_plane.lake.scope import HOUR_S, Relation, Scope, views
+from control_plane.lake.snapshot import Snapshot, take_snapshot
+from gateway.lake.schema import SCHEMA
+from gateway.lake.store import StoreFault
 
-# cost_usd is a decimal of nine places: times 10^9 it is the exact integer.
-_TOP = """
-SELECT model, CAST(sum(cost_usd) * 1000000000 AS BIGINT) AS cost
-FROM read_parquet(?)
-WHERE org_id = ? AND (? IS NULL OR project_id = ?) AND ts >= to_timestamp(?) AND ts < to_timestamp(?)
-GROUP BY model HAVING cost > 0 ORDER BY cost DESC, model LIMIT ?
-"""
+# A chart's question takes a tenth of a second; what takes longer than this was asked too broadly.
+QUESTION_S = 20.0
+# An alert waits for nobody: it can go out without the answer.
+ALERT_S = 2.0
+# Of all questions together.
+MEMORY = "384MB"
+THREADS = 2
+# DuckDB uses every thread for each; more at once only wait in it.
+AT_ONCE = 4
+# A dashboard asks a dozen questions at a time. Who would wait behind this many comes again.
+WAITING_MAX = 64
+# Questions of one page see one state of the lake; a call is still in a chart within two seconds.
+SNAPSHOT_S = 0.5
+# Rows of one step of a long answer: some hundred kilobytes.
+BATCH_ROWS = 2_000
+# How often a connection is told to stop until it does: between two statements it does not hear it.
+_INTERRUPT_EVERY_S = 0.05
+
+T = TypeVar("T")
+Row = dict[str, Any]
+Take = Callable[[str, date, date, str | None], Snapshot]
+
+
+class Unanswered(Exception):
+    """The lake did not answer: the answer is unknown, which is not "nothing". The message says why."""
+
+
+class TooBusy(Unanswered):
+    """As many questions wait as may."""
+
+
+class TookTooLong(Unanswered):
+    """The question's time ended."""
+
+
+class TooLarge(Unanswered):
+    """The question took more memory than there is for it."""
 
 
 class Top(NamedTuple):
-    """Models and their cost in nano-USD, dearest first, of calls since then: later than asked if files were many."""
+    """Models and their cost in nano-USD, dearest first, of calls since then."""
 
     since_s: int
     costs: list[tuple[str, int]]
 
 
-class Unanswered(Exception):
-    """The lake is not there, or did not answer in time: the answer is unknown, which is not "nothing"."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A statement over the view of a relation, its parameters, and whose calls it is about.
+
+    `grain_s` is how finely it looks: what is no whole hour is answered from events instead of a rollup.
+    """
+
+    sql: str
+    relation: Relation
+    scope: Scope
+    parameters: Mapping[str, object] = field(default_factory=dict[str, object])
+    grain_s: int = HOUR_S
+
+
+class Answer(NamedTuple):
+    """Rows in the statement's order, and which state of the lake they are of."""
+
+    rows: list[Row]
+    as_of_ms: int
+    version: int
+
+
+class Lake:
+    """Questions to one lake: a directory or a store's URL. Made once; `close` ends what is still asked."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        memory: str = MEMORY,
+        question_s: float = QUESTION_S,
+        take: Take = take_snapshot,
+        clock: Callable[[], int] = now_ms,
+    ) -> None:
+        self.url = url
+        self._question_s = question_s
+        self._database = duckdb.connect(
+            ":memory:",
+            config={
+                "memory_limit": memory,
+                "threads": THREADS,
+                # Nothing is spilled to the disk: what does not fit is refused.
+                "max_temp_directory_size": "0B",
+                "autoinstall_known_extensions": False,
+                "autoload_known_extensions": False,
+            },
+        )
+        self._database.execute("SET GLOBAL TimeZone = 'UTC'")
+        # Objects of a lake never change, so what their footers say is kept.
+        self._database.execute("SET GLOBAL parquet_metadata_cache = true")
+        self._threads = ThreadPoolExecutor(AT_ONCE, "lake")
+        self._snapshots = _Snapshots(url, take, clock)
+        self._remote = Remote()
+        self._waiting = 0
+        self._counting = threading.Lock()
+
+    async def ask(self, question: Question, *, within_s: float | None = None) -> Answer:
+        """All rows. Raises Unanswered."""
+        return await self._run(lambda asked: asked.answer(question), within_s)
+
+    async def stream(self, question: Question) -> AsyncIterator[list[Row]]:
+        """The rows as they come, a bounded number at a time; the time limit is for each. Raises Unanswered."""
+        asked = _Asked(self._database, self._snapshots, self._remote)
+        try:
+            await self._step(asked, lambda: asked.begin(question), self._question_s)
+            while rows := await self._step(asked, asked.following, self._question_s):
+                yield rows
+        finally:
+            asked.close()
+
+    def close(self) -> None:
+        self._threads.shutdown(wait=True, cancel_futures=True)
+        self._database.close()
+
+    async def _run(self, work: Callable[["_Asked"], T], within_s: float | None) -> T:
+        asked = _Asked(self._database, self._snapshots, self._remote)
+
+        def whole() -> T:
+            with contextlib.closing(asked):
+                return work(asked)
+
+        return await self._step(asked, whole, self._question_s if within_s is None else within_s)
+
+    async def _step(self, asked: "_Asked", work: Callable[[], T], within_s: float) -> T:
+        """What a thread comes to, which is stopped where nobody waits for it any more."""
+        self._begins()
+        running = self._threads.submit(_translated, work)
+        running.add_done_callback(lambda _: self._ended())
+        try:
+            async with asyncio.timeout(within_s):
+                return await asyncio.wrap_future(running)
+        except TimeoutError:
+            raise TookTooLong("it took too long") from None
+        finally:
+            asked.stop(running)
+
+    def _begins(self) -> None:
+        with self._counting:
+            if self._waiting >= WAITING_MAX:
+                raise TooBusy("too many questions at once")
+            self._waiting += 1
+
+    def _ended(self) -> None:
+        with self._counting:
+            self._waiting -= 1
+
+
+class _Asked:
+    """One question on a connection of its own. Used by one thread at a time; `stop` may come from any."""
+
+    def __init__(self, database: duckdb.DuckDBPyConnection, snapshots: "_Snapshots", remote: Remote) -> None:
+        self._connection = database.cursor()
+        self._snapshots, self._remote = snapshots, remote
+        self._stopped = threading.Event()
+
+    def answer(self, question: Question) -> Answer:
+        snapshot = self.begin(question)
+        return Answer(self._named(self._connection.fetchall()), snapshot.as_of_ms, snapshot.snapshot.version)
+
+    def begin(self, question: Question) -> "_Taken":
+        """Executes it; its rows are to be fetched."""
+        taken = self._snapshots.of(question.scope)
+        self._prepare(question, taken.snapshot)
+        self._execute(question.sql, question.parameters)
+        return taken
+
+    def following(self) -> list[Row]:
+        return self._named(self._connection.fetchmany(BATCH_ROWS))
+
+    def stop(self, running: Future[Any]) -> None:
+        """Ends what the thread does, if it has not ended, and then closes; does not wait for it."""
+        if running.cancel() or running.done():
+            return
+        self._stopped.set()
+        threading.Thread(target=self._interrupt_until, args=(running,), daemon=True).start()
+
+    def close(self) -> None:
+        """What was stopped is closed when its thread has let go of it."""
+        if not self._stopped.is_set():
+            self._connection.close()
+
+    def _interrupt_until(self, running: Future[Any]) -> None:
+        while not running.done():
+            self._connection.interrupt()
+            time.sleep(_INTERRUPT_EVERY_S)
+        self._connection.close()
+
+    def _prepare(self, question: Question, snapshot: Snapshot) -> None:
+        scope, relation = question.scope, question.relation
+        rolled_up = scope.is_rolled_up(relation, question.grain_s)
+        self._connection.register("fresh_rows", snapshot.fresh)
+        files: Sequence[str] = ()
+        if rolled_up:
+            files = getattr(snapshot, relation)
+            self._read_files("rollup_rows", files)
+        else:
+            self._read_files("event_rows", snapshot.events)
+        for name, value in scope.variables().items():
+            self._execute(f"SET VARIABLE {name} = $value", {"value": value})
+        for view in views(scope, relation, question.grain_s, files=bool(files), fresh_only=rolled_up):
+            self._execute(view)
+
+    def _read_files(self, name: str, files: Sequence[str]) -> None:
+        if not files:
+            self._connection.register(name, SCHEMA.empty_table())
+            return
+        if "://" in files[0]:
+            self._connection.register(name, self._remote.dataset(files, SCHEMA if name == "event_rows" else None))
+            return
+        self._execute(f"SET VARIABLE {name} = $files", {"files": list(files)})
+        self._execute(
+            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet(getvariable('{name}'),"  # noqa: S608
+            " hive_partitioning = true, hive_types_autocast = false)"
+        )
+
+    def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
+        if self._stopped.is_set():
+            raise Unanswered("nobody waits for it")
+        self._connection.execute(sql, parameters or None)
+
+    def _named(self, rows: Sequence[Sequence[Any]]) -> list[Row]:
+        names = [column[0] for column in self._connection.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+class _Taken(NamedTuple):
+    snapshot: Snapshot
+    as_of_ms: int
+    until: float
+
+
+class _Snapshots:
+    """Snapshots by days and project, each for a moment."""
+
+    def __init__(self, url: str, take: Take, clock: Callable[[], int]) -> None:
+        self._url, self._take, self._clock = url, take, clock
+        self._lock = threading.Lock()
+        self._taking: dict[tuple[date, date, str | None], threading.Lock] = {}
+        self._taken: dict[tuple[date, date, str | None], _Taken] = {}
+
+    def of(self, scope: Scope) -> _Taken:
+        key = (*scope.days, scope.project_id)
+        with self._lock:
+            taking = self._taking.setdefault(key, threading.Lock())
+        # Of those that ask for the same at once, one looks.
+        with taking:
+            now = time.monotonic()
+            taken = self._taken.get(key)
+            if taken is None or taken.until < now:
+                as_of_ms = self._clock()
+                taken = _Taken(self._take(self._url, *key), as_of_ms, now + SNAPSHOT_S)
+            with self._lock:
+                self._forget(now)
+                self._taken[key] = taken
+            return taken
+
+    def _forget(self, now: float) -> None:
+        for key in [key for key, taken in self._taken.items() if taken.until < now]:
+            del self._taken[key]
+            self._taking.pop(key, None)
+
+
+def _translated(work: Callable[[], T]) -> T:
+    """Drivers' errors become Unanswered here, once; they may quote paths, so their class alone is told."""
+    try:
+        return work()
+    except duckdb.OutOfMemoryException:
+        raise TooLarge("it takes too much memory") from None
+    except duckdb.InterruptException:
+        raise TookTooLong("it was stopped") from None
+    except (duckdb.Error, pa.ArrowException, OSError, StoreFault) as error:
+        raise Unanswered(f"the lake cannot be read ({type(error).__name__})") from error
+
+
+def named(directory: Path) -> Mapping[str, str]:
+    """The statements of a directory's .sql files, by the files' names without their ending."""
+    return {path.stem: path.read_text() for path in sorted(directory.glob("*.sql"))}
+
+
+_QUESTIONS = named(Path(__file__).parent / "sql" / "questions")
 
 
 async def top_models(
-    lake: str, org_id: str, project_id: str | None, from_s: int, to_s: int, limit: int, *, within_s: float = QUERY_S
+    lake: str, org_id: str, project_id: str | None, from_s: int, to_s: int, limit: int, *, within_s: float = ALERT_S
 ) -> Top:
     """What cost most; `project_id` None is all of the organization's. Raises Unanswered."""
-    return await asyncio.to_thread(_top_models, lake, (org_id, project_id, from_s, to_s, limit), within_s)
-
-
-def _top_models(lake: str, asked: tuple[str, str | None, int, int, int], within_s: float) -> Top:
-    org_id, project_id, from_s, to_s, limit = asked
-    deadline = time.monotonic() + within_s
-    files = _newest(lake, from_s, to_s, deadline)
-    if len(files) > FILES_MAX:
-        # What began after a file was written is in files that were written later still.
-        files = files[:FILES_MAX]
-        from_s = max(from_s, int(files[-1][0]) + 1)
-    if not files:
-        return Top(from_s, [])
-    paths = [path for _, path in files]
-    parameters = [paths, org_id, project_id, project_id, from_s, to_s, limit]
-    rows = _ask(_TOP, parameters, deadline - time.monotonic())
-    return Top(from_s, [(str(model), int(cost)) for model, cost in rows])
-
-
-def _ask(query: str, parameters: Sequence[object], within_s: float) -> list[tuple[str, int]]:
+    if "://" not in lake and not await asyncio.to_thread(Path(lake).is_dir):
+        raise Unanswered("there is no lake")
+    scope = Scope(org_id, from_s, to_s, project_id)
+    asked = Lake(lake, memory="128MB")
     try:
-        connection = duckdb.connect(":memory:", config={"memory_limit": MEMORY, "threads": 1})
-    except duckdb.Error as error:
-        raise Unanswered(type(error).__name__) from None
-    clock = threading.Timer(max(0.0, within_s), connection.interrupt)
-    clock.start()
-    try:
-        return connection.execute(query, parameters).fetchall()
-    except duckdb.Error as error:
-        raise Unanswered(type(error).__name__) from None
+        question = Question(_QUESTIONS["top_models"], "hourly", scope, {"limit": limit})
+        rows = (await asked.ask(question, within_s=within_s)).rows
     finally:
-        clock.cancel()
-        clock.join()
-        connection.close()
-
-
-def _newest(lake: str, from_s: int, to_s: int, deadline: float) -> list[tuple[float, str]]:
-    """The landing files that may hold calls of the time, newest first, with when they were written; days as needed."""
-    landing = Path(lake) / "landing"
-    if "://" in lake or not landing.is_dir():
-        raise Unanswered("no local lake")
-    found: list[tuple[float, str]] = []
-    for day in _days(from_s, to_s):
-        found += _of_day(landing / f"dt={day.isoformat()}", deadline)
-        if len(found) > FILES_MAX:
-            break
-    return sorted(found, reverse=True)
-
-
-def _of_day(directory: Path, deadline: float) -> Iterator[tuple[float, str]]:
-    try:
-        with os.scandir(directory) as entries:
-            for entry in entries:
-                if time.monotonic() > deadline:
-                    raise Unanswered("too many files")
-                if entry.name.endswith(".parquet"):
-                    yield entry.stat().st_mtime, entry.path
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise Unanswered(type(error).__name__) from None
-
-
-def _days(from_s: int, to_s: int) -> Iterator[date]:
-    """The latest first."""
-    day = datetime.fromtimestamp(to_s, UTC).date() + _DAY
-    for _ in range(DAYS_MAX):
-        yield day
-        day -= _DAY
-        if day < datetime.fromtimestamp(from_s, UTC).date():
-            return
-    raise Unanswered(f"more than {DAYS_MAX} days")
+        await asyncio.to_thread(asked.close)
+    return Top(from_s, [(row["model"], int(row["cost_usd"].scaleb(9))) for row in rows])

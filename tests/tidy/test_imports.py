@@ -150,7 +150,10 @@ MAY_IMPORT |= {
     "control_plane.jobs": ("control_plane.db", "control_plane.jobs"),
     "control_plane.mail": ("control_plane.settings",),
     "control_plane.outgoing": (),
-    "control_plane.lake": ("control_plane.lake", "pricing.money"),
+    "control_plane.lake": ("control_plane.clock", "control_plane.lake", "gateway.lake", "pricing.money"),
+    "control_plane.analytics": (
+        *BASE, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",
+    ),
     "control_plane.declared": ("control_plane.declared",),
     "control_plane.ui": ("control_plane.api.problems", "control_plane.auth.sign_in_page", "control_plane.ui"),
     "control_plane.publish": (*BASE, *TABLES, "control_plane.publish", "gateway.policy_rules"),
@@ -183,7 +186,7 @@ NEVER_IMPORTS = {
 
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
-    "pyarrow": ("gateway.lake",),
+    "pyarrow": ("gateway.lake", "control_plane.analytics", "control_plane.lake"),
     "obstore": ("gateway.lake",),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),

@@ -1,22 +1,28 @@
-import os
+import asyncio
+import contextlib
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from control_plane.lake import query
-from control_plane.lake.query import Unanswered, top_models
+from control_plane.lake.query import Lake, Question, TooBusy, TookTooLong, TooLarge, Unanswered, top_models
+from control_plane.lake.scope import Scope
 from gateway.contract.record import Record
-from gateway.lake.batch import to_table
-from gateway.lake.parquet import encode_parquet
+from gateway.lake.store import StoreFault
+from tests.support.lake_calls import curated, land
 
 DAY_S = 86_400
 NOON_S = 1_790_000_000 // DAY_S * DAY_S + DAY_S // 2
-
-
-def land(root: Path, day: str, name: str, *records: Record) -> None:
-    file = root / "landing" / f"dt={day}" / f"{name}.parquet"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(encode_parquet(to_table(records), "digest"))
+SCOPE = Scope("org_a", NOON_S - DAY_S, NOON_S + DAY_S)
+COUNT = Question("SELECT CAST(sum(calls) AS BIGINT) AS calls FROM hourly", "hourly", SCOPE)
+# Nine billion rows: longer than anybody waits.
+ENDLESS = Question(
+    "SELECT count(*) AS n FROM range(3000000) a, range(3000000) b WHERE a.range % 7 = b.range % 5", "events", SCOPE
+)
 
 
 def call(
@@ -32,69 +38,172 @@ def call(
     )
 
 
+CALLS = (
+    call("small", 1), call("large", 2_000_000_001), call("small", 5), call("late", 3), call("unpriced", None),
+    call("free", 0), call("theirs", 9, org="org_b"), call("beside", 8, project="prj_b"),
+    call("early", 9, at_s=NOON_S - DAY_S),
+)  # fmt: skip
+
+
 @pytest.fixture
-def lake(tmp_path: Path) -> str:
-    land(tmp_path, "2026-09-21", "n-1-1", call("small", 1), call("large", 2_000_000_001), call("small", 5))
-    land(tmp_path, "2026-09-22", "n-1-2", call("late", 3), call("unpriced", None), call("free", 0))
-    land(tmp_path, "2026-09-21", "n-1-3", call("theirs", 9, org="org_b"), call("beside", 8, project="prj_b"))
-    land(tmp_path, "2026-09-21", "n-1-4", call("early", 9, at_s=NOON_S - DAY_S))
+def directory(tmp_path: Path) -> str:
+    land(tmp_path, CALLS, each=3)
     return str(tmp_path)
 
 
-async def test_models_come_dearest_first_with_the_exact_sum_of_a_project(lake):
-    found = await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 10)
+@pytest.fixture
+def lake(directory: str) -> Iterator[Lake]:
+    with contextlib.closing(Lake(directory)) as lake:
+        yield lake
+
+
+async def test_an_answer_is_rows_by_name_with_the_state_they_are_of(directory):
+    with contextlib.closing(Lake(directory, clock=lambda: 1234)) as lake:
+        assert await lake.ask(COUNT) == ([{"calls": 8}], 1234, 0)
+
+
+async def test_rolled_up_calls_and_fresh_ones_are_counted_once_each(tmp_path):
+    snapshot = curated(tmp_path, CALLS[:5], CALLS[5:])
+    with contextlib.closing(Lake("", take=lambda *_: snapshot)) as lake:
+        assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
+        between = replace(COUNT, scope=replace(SCOPE, from_s=SCOPE.from_s + 1))
+        assert (await lake.ask(between)).rows == [{"calls": 7}]
+        narrowed = replace(COUNT, scope=replace(SCOPE, project_id="prj_b"))
+        assert (await lake.ask(narrowed)).rows == [{"calls": 1}]
+
+
+async def test_the_snapshot_is_of_the_days_and_the_project_and_shared_for_a_moment(tmp_path, monkeypatch):
+    monkeypatch.setattr(query, "SNAPSHOT_S", 60)
+    snapshot, taken = curated(tmp_path, CALLS), []
+
+    def take(*asked):
+        taken.append(asked)
+        return snapshot
+
+    with contextlib.closing(Lake("somewhere", take=take)) as lake:
+        await asyncio.gather(*(lake.ask(COUNT) for _ in range(10)))
+        assert taken == [("somewhere", *SCOPE.days, None)]
+        await lake.ask(replace(COUNT, scope=replace(SCOPE, project_id="prj_a")))
+        assert len(taken) == 2
+    assert SCOPE.days == (
+        datetime.fromtimestamp(NOON_S - DAY_S, UTC).date(),
+        datetime.fromtimestamp(NOON_S + DAY_S, UTC).date(),
+    )
+
+
+async def test_questions_at_once_do_not_see_each_others_scope(lake):
+    scopes = [
+        replace(SCOPE, org_id=org_id, project_id=project)
+        for org_id in ("org_a", "org_b", "org_c")
+        for project in (None, "prj_a", "prj_b")
+    ]
+    answers = await asyncio.gather(*(lake.ask(replace(COUNT, scope=scope)) for scope in scopes * 4))
+    assert [answer.rows[0]["calls"] for answer in answers] == [8, 7, 1, 1, 1, None, None, None, None] * 4
+
+
+async def test_rows_come_a_bounded_number_at_a_time(lake, monkeypatch):
+    monkeypatch.setattr(query, "BATCH_ROWS", 2)
+    question = Question("SELECT model FROM events ORDER BY model", "events", SCOPE)
+    batches = [batch async for batch in lake.stream(question)]
+    assert [len(batch) for batch in batches] == [2, 2, 2, 2]
+    assert [row["model"] for batch in batches for row in batch][:2] == ["beside", "early"]
+
+
+async def test_who_stops_reading_leaves_nothing_behind(lake):
+    question = Question("SELECT r.range FROM range(10000000) r, events", "events", SCOPE)
+    async for batch in lake.stream(question):
+        assert len(batch) == query.BATCH_ROWS
+        break
+    assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
+
+
+async def test_a_question_that_nobody_waits_for_is_interrupted(lake):
+    asking = asyncio.create_task(lake.ask(ENDLESS))
+    await asyncio.to_thread(until, lambda: any("lake" in one.name for one in threading.enumerate()))
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    # Its thread is free again: as many questions as there are threads are answered.
+    answers = await asyncio.gather(*(lake.ask(COUNT) for _ in range(query.AT_ONCE)))
+    assert len(answers) == query.AT_ONCE
+
+
+def until(happened):
+    while not happened():
+        threading.Event().wait(0.005)
+
+
+async def test_a_question_has_its_time(directory):
+    with contextlib.closing(Lake(directory, question_s=0.2)) as lake:
+        with pytest.raises(TookTooLong):
+            await lake.ask(ENDLESS)
+        with pytest.raises(TookTooLong):
+            async for _ in lake.stream(ENDLESS):
+                pass
+        assert (await lake.ask(COUNT, within_s=20)).rows == [{"calls": 8}]
+
+
+async def test_a_question_has_its_memory_and_spills_nothing(directory, tmp_path):
+    with contextlib.closing(Lake(directory, memory="32MB")) as lake:
+        greedy = "SELECT list(a.range) AS every FROM range(30000000) a, (SELECT count(*) FROM events)"
+        with pytest.raises(TooLarge):
+            await lake.ask(Question(greedy, "events", SCOPE))
+        assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
+    assert not (Path.cwd() / ".tmp").exists()
+
+
+async def test_more_questions_than_may_wait_are_told_to_come_again(lake, monkeypatch):
+    monkeypatch.setattr(query, "WAITING_MAX", 3)
+    answers = await asyncio.gather(*(lake.ask(COUNT) for _ in range(5)), return_exceptions=True)
+    assert [type(answer) for answer in answers].count(TooBusy) == 2
+    assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
+
+
+async def test_a_damaged_file_is_unanswered_and_its_path_is_not_told(directory, lake):
+    (Path(directory) / "landing/dt=2026-09-21/n-1-5.parquet").write_bytes(b"PAR1")
+    with pytest.raises(Unanswered) as fault:
+        await lake.ask(COUNT)
+    assert directory not in str(fault.value)
+
+
+async def test_a_store_that_fails_is_unanswered():
+    def take(*_):
+        raise StoreFault("SlowDown")
+
+    with contextlib.closing(Lake("s3://lake", take=take)) as lake, pytest.raises(Unanswered, match="StoreFault"):
+        await lake.ask(COUNT)
+
+
+async def test_a_mistake_of_ours_in_a_statement_is_not_taken_for_a_slow_lake(lake):
+    with pytest.raises(Unanswered, match="BinderException"):
+        await lake.ask(replace(COUNT, sql="SELECT nothing FROM hourly"))
+
+
+async def test_models_come_dearest_first_with_the_exact_sum_of_a_project(directory):
+    found = await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 10)
     assert found == (NOON_S - 60, [("large", 2_000_000_001), ("small", 6), ("late", 3)])
 
 
-async def test_so_many_and_no_more(lake):
-    found = await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 1)
+async def test_so_many_models_and_no_more(directory):
+    found = await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 1)
     assert found.costs == [("large", 2_000_000_001)]
 
 
-async def test_an_organization_is_all_of_its_projects_and_nobody_elses(lake):
-    found = await top_models(lake, "org_a", None, NOON_S - 60, NOON_S + 60, 2)
+async def test_models_of_an_organization_are_of_all_of_its_projects_and_nobody_elses(directory):
+    found = await top_models(directory, "org_a", None, NOON_S - 60, NOON_S + 60, 2)
     assert found.costs == [("large", 2_000_000_001), ("beside", 8)]
 
 
-async def test_a_time_without_calls_cost_nothing(lake):
-    found = await top_models(lake, "org_a", "prj_a", NOON_S + DAY_S * 9, NOON_S + DAY_S * 10, 3)
+async def test_a_time_without_calls_cost_nothing(directory):
+    found = await top_models(directory, "org_a", "prj_a", NOON_S + DAY_S * 9, NOON_S + DAY_S * 10, 3)
     assert found.costs == []
 
 
-@pytest.mark.parametrize("where", ["s3://bucket/lake", "/nowhere/at/all"])
-async def test_a_lake_that_is_not_there_is_unanswered_and_not_nothing(where):
+async def test_a_lake_that_is_not_there_is_unanswered_and_not_nothing():
     with pytest.raises(Unanswered):
-        await top_models(where, "org_a", "prj_a", NOON_S, NOON_S + 60, 3)
+        await top_models("/nowhere/at/all", "org_a", "prj_a", NOON_S, NOON_S + 60, 3)
 
 
-async def test_a_damaged_file_is_unanswered(lake):
-    (Path(lake) / "landing/dt=2026-09-21/n-1-5.parquet").write_bytes(b"PAR1")
+async def test_an_alert_does_not_wait_for_models(directory):
     with pytest.raises(Unanswered):
-        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3)
-
-
-async def test_a_window_without_end_is_unanswered(lake):
-    with pytest.raises(Unanswered, match="days"):
-        await top_models(lake, "org_a", "prj_a", 0, NOON_S, 3)
-
-
-async def test_of_more_files_than_can_be_opened_the_newest_say_since_when_they_know(tmp_path, monkeypatch):
-    monkeypatch.setattr(query, "FILES_MAX", 2)
-    for minute, model in enumerate(("oldest", "older", "newer", "newest")):
-        land(tmp_path, "2026-09-21", f"n-1-{minute}", call(model, 1, at_s=NOON_S + minute * 60))
-        file = tmp_path / f"landing/dt=2026-09-21/n-1-{minute}.parquet"
-        os.utime(file, (NOON_S + minute * 60 + 30,) * 2)
-    found = await top_models(str(tmp_path), "org_a", "prj_a", NOON_S, NOON_S + 600, 9)
-    assert found == (NOON_S + 2 * 60 + 31, [("newest", 1)])
-
-
-async def test_looking_for_files_takes_of_the_time_too(lake):
-    with pytest.raises(Unanswered, match="files"):
-        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=-1)
-
-
-async def test_a_question_ends_with_its_time(lake):
-    for number in range(200):
-        land(Path(lake), "2026-09-21", f"n-2-{number}", call("small", number))
-    with pytest.raises(Unanswered):
-        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=0.01)
+        await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=-1)

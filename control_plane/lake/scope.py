@@ -1,0 +1,131 @@
+"""Owns Scope: whose calls a question is about, and the views that hold it to them. The one place that does.
+
+Every question is written over views. They keep to one organization, one project, one time and the filters; a question
+cannot reach around them. Values are variables of the connection; text comes from the tables here alone.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime
+from functools import cache
+from pathlib import Path
+from typing import Literal
+
+from gateway.lake.schema import COLUMNS
+
+HOUR_S = 3600
+_SQL = Path(__file__).parent / "sql"
+
+Relation = Literal["events", "hourly", "hourly_users", "hourly_latency"]
+# What a rollup is narrowed by: it has no other columns. A question that is narrowed by more reads events.
+NARROWED_BY: Mapping[Relation, frozenset[str]] = {
+    "events": frozenset(),
+    "hourly": frozenset({"key_id", "team", "tag", "route", "provider", "model", "status", "outcome"}),
+    "hourly_users": frozenset({"user_id", "provider", "model", "outcome"}),
+    "hourly_latency": frozenset({"route", "provider", "model"}),
+}
+_ANY_OF: Mapping[str, str] = {
+    "key_id": "list_contains(getvariable('key_id'), key_id)",
+    "user_id": "list_contains(getvariable('user_id'), user_id)",
+    "team": "list_contains(getvariable('team'), team)",
+    "tag": "list_has_any(getvariable('tag'), tags)",
+    "route": "list_contains(getvariable('route'), route)",
+    "provider": "list_contains(getvariable('provider'), provider)",
+    "model": "list_contains(getvariable('model'), model)",
+    "status": "list_contains(getvariable('status'), CAST(status AS VARCHAR))",
+    "outcome": "list_contains(getvariable('outcome'), outcome)",
+}
+FILTERS = tuple(_ANY_OF)
+# How finely events are summed where whole hours will not do.
+_GRAINS: Mapping[int, str] = {3600: "1 HOUR", 900: "15 MINUTE", 300: "5 MINUTE", 60: "1 MINUTE", 1: "1 SECOND"}
+_HOUR_OF_SQL = "INTERVAL 1 HOUR"
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Calls of an organization (and of one of its projects) that arrived in [from_s, to_s), seconds since the epoch.
+
+    `filters` has the accepted values by a name of FILTERS; a call passes that has one of them, in each.
+    """
+
+    org_id: str
+    from_s: int
+    to_s: int
+    project_id: str | None = None
+    filters: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+
+    @property
+    def days(self) -> tuple[date, date]:
+        """The first and the last UTC day with such calls."""
+        last_s = max(self.from_s, self.to_s - 1)
+        return datetime.fromtimestamp(self.from_s, UTC).date(), datetime.fromtimestamp(last_s, UTC).date()
+
+    def is_rolled_up(self, relation: Relation, grain_s: int) -> bool:
+        """Whether the rollup's files answer it: for whole hours, and narrowed by what they have columns for."""
+        if relation == "events":
+            return False
+        whole = self.from_s % HOUR_S == 0 and self.to_s % HOUR_S == 0 and grain_s == HOUR_S
+        return whole and self.filters.keys() <= NARROWED_BY[relation]
+
+    def variables(self) -> dict[str, object]:
+        """What the views read by getvariable."""
+        given: dict[str, object] = {name: list(values) for name, values in self.filters.items()}
+        return given | {
+            "org_id": self.org_id,
+            "project_id": self.project_id,
+            "from_us": self.from_s * 10**6,
+            "to_us": self.to_s * 10**6,
+        }
+
+
+def views(scope: Scope, relation: Relation, grain_s: int, *, files: bool, fresh_only: bool) -> Iterator[str]:
+    """Statements that make the view a question is about, over `fresh_rows` and the variables `event_files`, `files`.
+
+    `files`: whether there are any of the relation; `fresh_only`: whether the events are those in no file alone.
+    """
+    yield _events_view(scope, fresh_only=fresh_only)
+    if relation != "events":
+        yield _rollup_view(scope, relation, grain_s, files=files)
+
+
+def grain_of(edges_s: tuple[int, ...]) -> int:
+    """The coarsest grain, in seconds, of which every edge is a multiple."""
+    return next(grain for grain in _GRAINS if all(edge % grain == 0 for edge in edges_s))
+
+
+def _events_view(scope: Scope, *, fresh_only: bool) -> str:
+    # Where the partition is the project, the empty one's directory reads as null.
+    columns = ", ".join("coalesce(project_id, '') AS project_id" if name == "project_id" else name for name in _NAMES)
+    sources = ("fresh_rows",) if fresh_only else ("event_rows", "fresh_rows")
+    rows = (f"SELECT {columns} FROM {source} WHERE {_only(scope, 'ts')}" for source in sources)  # noqa: S608
+    return f"CREATE OR REPLACE TEMP VIEW events AS {' UNION ALL '.join(rows)}"
+
+
+def _rollup_view(scope: Scope, relation: Relation, grain_s: int, *, files: bool) -> str:
+    of_events = rollup_sql(relation).replace(_HOUR_OF_SQL, f"INTERVAL {_GRAINS[grain_s]}")
+    if not files:
+        return f"CREATE OR REPLACE TEMP VIEW {relation} AS {of_events}"
+    kept = f"SELECT * FROM rollup_rows WHERE {_only(scope, 'hour')}"  # noqa: S608
+    return f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM ({kept}) UNION ALL BY NAME ({of_events})"  # noqa: S608
+
+
+def _only(scope: Scope, time_column: str) -> str:
+    """The condition that every view has: the only place where whose calls they are is decided."""
+    conditions = [
+        "org_id = getvariable('org_id')",
+        f"{time_column} >= make_timestamptz(getvariable('from_us'))",
+        f"{time_column} < make_timestamptz(getvariable('to_us'))",
+        *(_ANY_OF[name] for name in scope.filters),
+    ]
+    if scope.project_id is not None:
+        conditions.append("project_id = getvariable('project_id')")
+    return " AND ".join(conditions)
+
+
+@cache
+def rollup_sql(relation: Relation) -> str:
+    """The SELECT of a rollup over a relation `events`."""
+    return (_SQL / f"{relation}.sql").read_text()
+
+
+_NAMES = tuple(column.name for column in COLUMNS)
