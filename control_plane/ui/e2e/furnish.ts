@@ -30,7 +30,7 @@ export async function furnish(page: Page): Promise<string> {
   await post("price-overrides", { upstream: "vllm", model: "llama-4", rates: { input_text: "0.10", output_text: "0.30" } });
   await post("alert-rules", { name: "Finance at 90 %", trigger: "threshold", thresholds: [90, 100], target: { channel: "email", address: "finance@example.com" } });
   await post("alert-rules", { name: "On call", trigger: "kill_switch", target: { channel: "slack", token: "xoxb-0000000000", channel_id: "C0123456789" } });
-  await post("alert-rules", { name: "Unusual hours", trigger: "anomaly", anomaly: { factor: 3, floor_usd: "1.00" }, target: { channel: "slack_webhook", url: "http://127.0.0.1:9/hook" } });
+  await post("alert-rules", { name: "Unusual hours", trigger: "anomaly", anomaly: { factor: 3, floor_usd: "1.00" }, target: { channel: "slack_webhook", url: "http://127.0.0.1:8999/hook" } });
   for (const [email, role] of [["ada@example.com", "admin"], ["lin@example.com", "developer"], ["bill@example.com", "billing"]] as const) await post("invitations", { email, role });
   await post("tokens", { name: "Terraform", role: "admin" });
   await callAround(keys);

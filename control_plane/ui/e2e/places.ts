@@ -1,8 +1,11 @@
 /** Every page, by a name for its picture. `{project}` is the first project's id. */
 export const PLACES: readonly (readonly [name: string, address: string])[] = [
   ["overview", "/"],
+  ["usage", "/usage"],
+  ["requests", "/requests"],
   ["projects", "/projects"],
   ["project", "/projects/{project}"],
+  ["project-keys", "/projects/{project}?tab=keys"],
   ["project-limits", "/projects/{project}?tab=limits"],
   ["project-settings", "/projects/{project}?tab=settings"],
   ["keys", "/keys"],

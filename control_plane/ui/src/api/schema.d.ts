@@ -851,6 +851,432 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/metrics/calls/{request_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * One call with its bill, or why it was refused
+         * @description Looked for in the period, newest days first. A day that is named is found faster than a month.
+         */
+        get: operations["V1MetricsCallsRequestIdCall"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-tag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByTagCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByProviderCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByUserCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByProjectCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByOutcomeCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByModelCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-provenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByProvenanceCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByStatusCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByRouteCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByKeyCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-team": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByTeamCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls that failed or were refused, by why */
+        get: operations["V1MetricsErrorsErrors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/forecast": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What this month will come to, in `tz`
+         * @description Of the month of now, whatever period is asked for. Filters count.
+         */
+        get: operations["V1MetricsForecastForecast"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/latency-pctl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Percentiles of latency, time to first token or speed
+         * @description Each within 1 % of the exact one. `bucket` adds percentiles by time.
+         */
+        get: operations["V1MetricsLatencyPctlLatency"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls, newest first or the largest by a number */
+        get: operations["V1MetricsCallsListCalls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/live": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calls as they end, as server-sent events
+         * @description Events `call`, whose data is a call as /v1/metrics/calls has it, and `beat`. Within two seconds of its end;
+         *     after a connection was lost a call may come again, under the same request_id. The period does not matter.
+         */
+        get: operations["V1MetricsLiveLive"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/provenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How much of the cost was measured, and how much is an estimate */
+        get: operations["V1MetricsProvenanceProvenance"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Calls, cost, tokens and errors of a period */
+        get: operations["V1MetricsSummarySummary"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The same by time: points of any length in any time zone
+         * @description Whole hours are answered from rollups; shorter buckets, and zones between hours, from the calls.
+         */
+        get: operations["V1MetricsTimeseriesTimeseries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Usage by bucket, what it cost, and what caches saved
+         * @description At list prices under the organization's own, without tiers; sums of recorded costs are in the summary.
+         */
+        get: operations["V1MetricsTokensTokens"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/top-requests": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The calls that cost most, or took longest */
+        get: operations["V1MetricsTopRequestsTopRequests"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateway/policy": {
         parameters: {
             query?: never;
@@ -909,6 +1335,30 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** About */
+        About: {
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            from: string;
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            to: string;
+            from_ms: number;
+            to_ms: number;
+            tz: string;
+            project_id: string | null;
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            as_of: string;
+            as_of_ms: number;
+            lake_version: number;
+        };
         /** AlertOut */
         AlertOut: {
             id: string;
@@ -1028,6 +1478,15 @@ export interface components {
             created_at_ms: number;
             seen_at_ms: number;
             expires_at_ms: number;
+        };
+        /** Bucket */
+        Bucket: {
+            bucket: string;
+            count: number;
+            /** @description Dollars, as a decimal text; null: unknown */
+            usd_per_million: string | null;
+            /** @description Dollars, as a decimal text; null: unknown */
+            cost_usd: string | null;
         };
         /** BudgetCreate */
         BudgetCreate: {
@@ -1179,11 +1638,106 @@ export interface components {
             /** @constant */
             type: "budget.threshold";
         };
+        /** Call */
+        Call: {
+            request_id: string;
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            at: string;
+            at_ms: number;
+            project_id: string;
+            key_id: string;
+            user_id: string;
+            team: string;
+            tags: string[];
+            route: string;
+            provider: string;
+            upstream: string;
+            endpoint: string;
+            model: string;
+            model_requested: string;
+            stream: boolean;
+            outcome: string;
+            status: number | null;
+            refusal_code: string;
+            provenance: string;
+            price_match: string;
+            /** @description Dollars, as a decimal text; null: unknown */
+            cost_usd: string | null;
+            tokens_in: number | null;
+            tokens_out: number | null;
+            cache_read_tokens: number | null;
+            latency_ms: number | null;
+            ttft_ms: number | null;
+            output_tokens_per_s: number | null;
+            flags: string[];
+        };
+        /** CallDetail */
+        CallDetail: {
+            call: components["schemas"]["Call"];
+            buckets: components["schemas"]["Bucket"][] | null;
+            explained: boolean;
+            price_version: string;
+            price_model: string | null;
+            service_tier: string;
+            mode: string;
+            upstream_status: number | null;
+            upstream_request_id: string;
+            bytes_in: number;
+            bytes_out: number;
+            metadata: string | null;
+            counters: {
+                [key: string]: number;
+            } | null;
+            work_id: string | null;
+            refused: string | null;
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            as_of: string;
+        };
+        /** Calls */
+        Calls: {
+            about: components["schemas"]["About"];
+            items: components["schemas"]["Call"][];
+            next_cursor?: string | null;
+        };
+        /** Change */
+        Change: {
+            calls: number;
+            /**
+             * @description Dollars, as a decimal text
+             * @example 12.50
+             */
+            cost_usd: string;
+            calls_share: number | null;
+            cost_share: number | null;
+        };
         /** Checked */
         Checked: {
             entries: number;
             last_hash: string;
             broken: components["schemas"]["Broken"] | null;
+        };
+        /** CostRow */
+        CostRow: {
+            value: string;
+            total: components["schemas"]["Totals"];
+            cost_share: number | null;
+            previous?: components["schemas"]["Totals"] | null;
+            change?: components["schemas"]["Change"] | null;
+        };
+        /** Costs */
+        Costs: {
+            about: components["schemas"]["About"];
+            by: string;
+            rows: components["schemas"]["CostRow"][];
+            others: components["schemas"]["Totals"] | null;
+            total: components["schemas"]["Totals"];
+            previous?: components["schemas"]["Previous"] | null;
         };
         /** CounterOut */
         CounterOut: {
@@ -1276,15 +1830,25 @@ export interface components {
             /** @constant */
             channel: "email";
         };
+        /** ErrorRow */
+        ErrorRow: {
+            outcome: string;
+            status: number | null;
+            refusal_code: string;
+            provider: string;
+            calls: number;
+            share: number;
+        };
+        /** Errors */
+        Errors: {
+            about: components["schemas"]["About"];
+            total: components["schemas"]["Totals"];
+            rows: components["schemas"]["ErrorRow"][];
+        };
         /** FieldProblem */
         FieldProblem: {
             pointer: string;
             message: string;
-        };
-        /** Forecast */
-        Forecast: {
-            over_window?: components["schemas"]["PaceOut"] | null;
-            recent?: components["schemas"]["PaceOut"] | null;
         };
         /** GatewayOut */
         GatewayOut: {
@@ -1508,6 +2072,34 @@ export interface components {
              */
             allow?: string[];
         };
+        /** Latency */
+        Latency: {
+            about: components["schemas"]["About"];
+            measure: string;
+            error_share: number;
+            by: string | null;
+            total: components["schemas"]["LatencyRow"];
+            rows: components["schemas"]["LatencyRow"][];
+            bucket?: string | null;
+            points?: components["schemas"]["LatencyPoint"][] | null;
+        };
+        /** LatencyPoint */
+        LatencyPoint: {
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            at: string;
+            at_ms: number;
+            calls: number;
+            percentiles: components["schemas"]["Percentile"][];
+        };
+        /** LatencyRow */
+        LatencyRow: {
+            value: string;
+            calls: number;
+            percentiles: components["schemas"]["Percentile"][];
+        };
         /** LinkRequest */
         LinkRequest: {
             /** @example ada@example.com */
@@ -1669,6 +2261,36 @@ export interface components {
             items: components["schemas"]["GatewayOut"][];
             next_cursor?: string | null;
         };
+        /** Percentile */
+        Percentile: {
+            p: number;
+            value: number;
+        };
+        /** Point */
+        Point: {
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            at: string;
+            at_ms: number;
+            total: components["schemas"]["Totals"];
+        };
+        /** Previous */
+        Previous: {
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            from: string;
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            to: string;
+            total: components["schemas"]["Totals"];
+            change: components["schemas"]["Change"];
+        };
         /** PriceCreate */
         PriceCreate: {
             /**
@@ -1779,6 +2401,24 @@ export interface components {
             name: string;
             created_at_ms: number;
             archived_at_ms: number | null;
+        };
+        /** ProvenanceRow */
+        ProvenanceRow: {
+            provenance: string;
+            kind: string;
+            calls: number;
+            calls_share: number;
+            /** @description Dollars, as a decimal text; null: unknown */
+            cost_usd: string | null;
+            cost_share: number | null;
+        };
+        /** Provenances */
+        Provenances: {
+            about: components["schemas"]["About"];
+            total: components["schemas"]["Totals"];
+            rows: components["schemas"]["ProvenanceRow"][];
+            measured_cost_share: number | null;
+            measured_calls_share: number | null;
         };
         /** QuotaCreate */
         QuotaCreate: {
@@ -1946,6 +2586,12 @@ export interface components {
                 [key: string]: number;
             };
         };
+        /** Series */
+        Series: {
+            value: string | null;
+            total: components["schemas"]["Totals"];
+            points: components["schemas"]["Point"][];
+        };
         /** SessionOut */
         SessionOut: {
             id: string;
@@ -1954,7 +2600,7 @@ export interface components {
             name: string;
             organization: components["schemas"]["OrganizationOfMine"];
             organizations: components["schemas"]["OrganizationOfMine"][];
-            permissions: ("self" | "organization:read" | "organization:write" | "members:read" | "members:write" | "tokens:read" | "tokens:write" | "projects:read" | "projects:write" | "keys:read" | "keys:write" | "providers:read" | "providers:write" | "budgets:read" | "budgets:write" | "kill_switch:read" | "kill_switch:write" | "alerts:read" | "alerts:write" | "billing:read" | "billing:write" | "audit:read" | "audit:export")[];
+            permissions: ("self" | "organization:read" | "organization:write" | "members:read" | "members:write" | "tokens:read" | "tokens:write" | "projects:read" | "projects:write" | "keys:read" | "keys:write" | "providers:read" | "providers:write" | "budgets:read" | "budgets:write" | "kill_switch:read" | "kill_switch:write" | "alerts:read" | "alerts:write" | "billing:read" | "billing:write" | "audit:read" | "audit:export" | "usage:read" | "usage:export")[];
             csrf_token: string | null;
         };
         /** SignIn */
@@ -2013,7 +2659,24 @@ export interface components {
             counted: "shared" | "per_node" | "both" | null;
             as_of_ms: number | null;
             nodes: components["schemas"]["NodeOut"][];
-            forecast: components["schemas"]["Forecast"];
+            forecast: components["schemas"]["budgets_schema_Forecast"];
+        };
+        /** Summary */
+        Summary: {
+            about: components["schemas"]["About"];
+            total: components["schemas"]["Totals"];
+            /** @description Dollars, as a decimal text; null: unknown */
+            cost_per_call_usd: string | null;
+            error_share: number | null;
+            previous?: components["schemas"]["Previous"] | null;
+        };
+        /** Timeseries */
+        Timeseries: {
+            about: components["schemas"]["About"];
+            bucket: string;
+            by: string | null;
+            series: components["schemas"]["Series"][];
+            previous?: components["schemas"]["Series"][] | null;
         };
         /** TokenCreate */
         TokenCreate: {
@@ -2056,6 +2719,44 @@ export interface components {
             expires_at_ms: number | null;
             revoked_at_ms: number | null;
             used_at_ms: number | null;
+        };
+        /** TokenRow */
+        TokenRow: {
+            bucket: string;
+            count: number;
+            unpriced_count: number;
+            /** @description Dollars, as a decimal text; null: unknown */
+            cost_usd: string | null;
+            /** @description Dollars, as a decimal text; null: unknown */
+            saved_usd?: string | null;
+        };
+        /** Tokens */
+        Tokens: {
+            about: components["schemas"]["About"];
+            total: components["schemas"]["Totals"];
+            rows: components["schemas"]["TokenRow"][];
+            cache_read_share: number | null;
+            /**
+             * @description Dollars, as a decimal text
+             * @example 12.50
+             */
+            saved_usd: string;
+            unpriced_tokens: number;
+        };
+        /** Totals */
+        Totals: {
+            calls: number;
+            ok: number;
+            refused: number;
+            errors: number;
+            left: number;
+            /** @description Dollars, as a decimal text; null: unknown */
+            cost_usd: string | null;
+            tokens_in: number | null;
+            tokens_out: number | null;
+            cache_read_tokens?: number | null;
+            unpriced_calls: number;
+            unmetered_calls?: number | null;
         };
         /** Trial */
         Trial: {
@@ -2171,6 +2872,44 @@ export interface components {
             starts_at_s: number;
             ends_at_s: number | null;
         };
+        /** Forecast */
+        analytics_schema_Forecast: {
+            about: components["schemas"]["About"];
+            month: string;
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            ends_at: string;
+            /**
+             * @description Dollars, as a decimal text
+             * @example 12.50
+             */
+            spent_usd: string;
+            /** @description Dollars, as a decimal text; null: unknown */
+            projected_usd: string | null;
+            /** @description Dollars, as a decimal text; null: unknown */
+            low_usd: string | null;
+            /** @description Dollars, as a decimal text; null: unknown */
+            high_usd: string | null;
+            method: string | null;
+            /**
+             * @description Dollars, as a decimal text
+             * @example 12.50
+             */
+            burn_usd_per_hour: string;
+            /**
+             * @description Dollars, as a decimal text
+             * @example 12.50
+             */
+            previous_month_usd: string;
+            unpriced_calls: number;
+        };
+        /** Forecast */
+        budgets_schema_Forecast: {
+            over_window?: components["schemas"]["PaceOut"] | null;
+            recent?: components["schemas"]["PaceOut"] | null;
+        };
     };
     responses: never;
     parameters: never;
@@ -2178,6 +2917,7 @@ export interface components {
     headers: never;
     pathItems: never;
 }
+export type About = components['schemas']['About'];
 export type AlertOut = components['schemas']['AlertOut'];
 export type AlertRuleCreate = components['schemas']['AlertRuleCreate'];
 export type AlertRuleEdit = components['schemas']['AlertRuleEdit'];
@@ -2187,12 +2927,19 @@ export type Anomaly = components['schemas']['Anomaly'];
 export type AuditOut = components['schemas']['AuditOut'];
 export type Broken = components['schemas']['Broken'];
 export type BrowserSessionOut = components['schemas']['BrowserSessionOut'];
+export type Bucket = components['schemas']['Bucket'];
 export type BudgetCreate = components['schemas']['BudgetCreate'];
 export type BudgetEdit = components['schemas']['BudgetEdit'];
 export type BudgetGrace = components['schemas']['BudgetGrace'];
 export type BudgetOut = components['schemas']['BudgetOut'];
 export type BudgetThreshold = components['schemas']['BudgetThreshold'];
+export type Call = components['schemas']['Call'];
+export type CallDetail = components['schemas']['CallDetail'];
+export type Calls = components['schemas']['Calls'];
+export type Change = components['schemas']['Change'];
 export type Checked = components['schemas']['Checked'];
+export type CostRow = components['schemas']['CostRow'];
+export type Costs = components['schemas']['Costs'];
 export type CounterOut = components['schemas']['CounterOut'];
 export type CounterState = components['schemas']['CounterState'];
 export type CredentialCreate = components['schemas']['CredentialCreate'];
@@ -2202,8 +2949,9 @@ export type CredentialRotate = components['schemas']['CredentialRotate'];
 export type CrossedOut = components['schemas']['CrossedOut'];
 export type Crossing = components['schemas']['Crossing'];
 export type EmailTarget = components['schemas']['EmailTarget'];
+export type ErrorRow = components['schemas']['ErrorRow'];
+export type Errors = components['schemas']['Errors'];
 export type FieldProblem = components['schemas']['FieldProblem'];
-export type Forecast = components['schemas']['Forecast'];
 export type GatewayOut = components['schemas']['GatewayOut'];
 export type InvitationCreate = components['schemas']['InvitationCreate'];
 export type InvitationOut = components['schemas']['InvitationOut'];
@@ -2217,6 +2965,9 @@ export type KillSwitchRelease = components['schemas']['KillSwitchRelease'];
 export type KillSwitchReleased = components['schemas']['KillSwitchReleased'];
 export type KillSwitchThrown = components['schemas']['KillSwitchThrown'];
 export type KillSwitchTrigger = components['schemas']['KillSwitchTrigger'];
+export type Latency = components['schemas']['Latency'];
+export type LatencyPoint = components['schemas']['LatencyPoint'];
+export type LatencyRow = components['schemas']['LatencyRow'];
 export type LinkRequest = components['schemas']['LinkRequest'];
 export type LinkRequested = components['schemas']['LinkRequested'];
 export type MemberEdit = components['schemas']['MemberEdit'];
@@ -2246,6 +2997,9 @@ export type PageControlPlaneProvidersSchemaCredentialOut = components['schemas']
 export type PageControlPlaneProvidersSchemaPriceOut = components['schemas']['Page_control_plane.providers.schema.PriceOut_'];
 export type PageControlPlaneProvidersSchemaUpstreamOut = components['schemas']['Page_control_plane.providers.schema.UpstreamOut_'];
 export type PageControlPlanePublishSchemaGatewayOut = components['schemas']['Page_control_plane.publish.schema.GatewayOut_'];
+export type Percentile = components['schemas']['Percentile'];
+export type Point = components['schemas']['Point'];
+export type Previous = components['schemas']['Previous'];
 export type PriceCreate = components['schemas']['PriceCreate'];
 export type PriceEdit = components['schemas']['PriceEdit'];
 export type PriceOut = components['schemas']['PriceOut'];
@@ -2253,21 +3007,29 @@ export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type ProjectCreate = components['schemas']['ProjectCreate'];
 export type ProjectEdit = components['schemas']['ProjectEdit'];
 export type ProjectOut = components['schemas']['ProjectOut'];
+export type ProvenanceRow = components['schemas']['ProvenanceRow'];
+export type Provenances = components['schemas']['Provenances'];
 export type QuotaCreate = components['schemas']['QuotaCreate'];
 export type QuotaEdit = components['schemas']['QuotaEdit'];
 export type QuotaGrace = components['schemas']['QuotaGrace'];
 export type QuotaOut = components['schemas']['QuotaOut'];
 export type Released = components['schemas']['Released'];
 export type Report = components['schemas']['Report'];
+export type Series = components['schemas']['Series'];
 export type SessionOut = components['schemas']['SessionOut'];
 export type SignIn = components['schemas']['SignIn'];
 export type SlackTarget = components['schemas']['SlackTarget'];
 export type SlackWebhookTarget = components['schemas']['SlackWebhookTarget'];
 export type SpendAnomaly = components['schemas']['SpendAnomaly'];
 export type StatusOut = components['schemas']['StatusOut'];
+export type Summary = components['schemas']['Summary'];
+export type Timeseries = components['schemas']['Timeseries'];
 export type TokenCreate = components['schemas']['TokenCreate'];
 export type TokenMade = components['schemas']['TokenMade'];
 export type TokenOut = components['schemas']['TokenOut'];
+export type TokenRow = components['schemas']['TokenRow'];
+export type Tokens = components['schemas']['Tokens'];
+export type Totals = components['schemas']['Totals'];
 export type Trial = components['schemas']['Trial'];
 export type TrialOut = components['schemas']['TrialOut'];
 export type UpstreamCreate = components['schemas']['UpstreamCreate'];
@@ -2276,6 +3038,8 @@ export type UpstreamOptions = components['schemas']['UpstreamOptions'];
 export type UpstreamOut = components['schemas']['UpstreamOut'];
 export type WebhookTarget = components['schemas']['WebhookTarget'];
 export type WindowOut = components['schemas']['WindowOut'];
+export type AnalyticsSchemaForecast = components['schemas']['analytics_schema_Forecast'];
+export type BudgetsSchemaForecast = components['schemas']['budgets_schema_Forecast'];
 export type $defs = Record<string, never>;
 export interface operations {
     V1AuthLinksRequestLink: {
@@ -9843,6 +10607,2188 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCallsRequestIdCall: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+            };
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallDetail"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByTagCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByProviderCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByUserCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByProjectCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByOutcomeCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByModelCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByProvenanceCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByStatusCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByRouteCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByKeyCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByTeamCosts: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsErrorsErrors: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsForecastForecast: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["analytics_schema_Forecast"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsLatencyPctlLatency: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A row for each value */
+                by?: "model" | "provider" | "route" | "project" | null;
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Latency"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCallsListCalls: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description `at`: the newest first, page by page; else the largest first, one page */
+                sort?: "at" | "cost" | "latency" | "ttft" | "tokens";
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Calls of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calls"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsLiveLive: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+            };
+            header?: {
+                /** @description text/event-stream */
+                Accept?: string | null;
+                /** @description Of the last event that came, from a browser */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsProvenanceProvenance: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provenances"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsSummarySummary: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsTimeseriesTimeseries: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description Series */
+                limit?: number;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeseries"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsTokensTokens: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsTopRequestsTopRequests: {
+        parameters: {
+            query?: {
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description `at`: the newest first, page by page; else the largest first, one page */
+                sort?: "at" | "cost" | "latency" | "ttft" | "tokens";
+                /** @description Calls of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calls"];
                 };
             };
             /** @description The request is not as described */

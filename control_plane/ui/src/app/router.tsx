@@ -1,4 +1,5 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import { questionOf } from "@/analytics/question";
 import { queryClient } from "@/api/client";
 import { isProblem } from "@/api/problem";
 import { ProblemState } from "@/api/ProblemState";
@@ -51,7 +52,7 @@ const projects = createRoute({
 const project = createRoute({
   ...at,
   path: "/projects/$projectId",
-  validateSearch: optional((search) => ({ tab: oneOf(search.tab, ["keys", "limits", "settings"]) })),
+  validateSearch: optional((search) => ({ ...questionOf(search), tab: oneOf(search.tab, ["usage", "keys", "limits", "settings"]) })),
   component: lazyRouteComponent(() => import("@/projects/ProjectPage"), "ProjectPage"),
 });
 
@@ -123,7 +124,14 @@ const requests = createRoute({
   component: lazyRouteComponent(() => import("@/analytics/RequestsPage"), "RequestsPage"),
 });
 
-const pages = [home, requests, onboarding, projects, project, keys, budgets, killSwitch, alerts, providers, members, audit, settings];
+const usage = createRoute({
+  ...at,
+  path: "/usage",
+  validateSearch: optional(questionOf),
+  component: lazyRouteComponent(() => import("@/analytics/UsagePage"), "UsagePage"),
+});
+
+const pages = [home, requests, usage, onboarding, projects, project, keys, budgets, killSwitch, alerts, providers, members, audit, settings];
 
 export const router = createRouter({
   routeTree: root.addChildren([signIn, shell.addChildren(pages)]),

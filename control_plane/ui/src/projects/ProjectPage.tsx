@@ -1,4 +1,5 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
+import { UsageBoard } from "@/analytics/UsageBoard";
 import { $api } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
 import { PageLoading } from "@/app/PageLoading";
@@ -15,7 +16,8 @@ const route = getRouteApi("/shell/projects/$projectId");
 
 export function ProjectPage() {
   const { projectId } = route.useParams();
-  const { tab = "keys" } = route.useSearch();
+  const maySeeUsage = useMay("usage:read");
+  const { tab = maySeeUsage ? "usage" : "keys", ...question } = route.useSearch();
   const navigate = route.useNavigate();
   const mayReadKeys = useMay("keys:read");
   const mayReadLimits = useMay("budgets:read");
@@ -23,7 +25,7 @@ export function ProjectPage() {
   const { data: project, error, refetch } = $api.useQuery("get", "/v1/projects/{project_id}", { params: { path: { project_id: projectId } } });
   if (error) return <ProblemState problem={error} onRetry={() => void refetch()} />;
   if (!project) return <PageLoading />;
-  const tabs = ([["keys", "Keys", mayReadKeys], ["limits", "Budgets & quotas", mayReadLimits], ["settings", "Settings", true]] as const).filter(([, , shown]) => shown);
+  const tabs = ([["usage", "Usage", maySeeUsage], ["keys", "Keys", mayReadKeys], ["limits", "Budgets & quotas", mayReadLimits], ["settings", "Settings", true]] as const).filter(([, , shown]) => shown);
   return (
     <>
       <PageHeader
@@ -32,7 +34,8 @@ export function ProjectPage() {
         description={project.archived_at_ms ? <Badge>Archived: its keys work no more</Badge> : undefined}
         actions={mayConnect && !project.archived_at_ms && <Link to="/onboarding" search={{ project: projectId }} className={buttonClass()}>Connect an application</Link>}
       />
-      <Tabs label="About this project" value={tab} tabs={tabs.map(([id, name]) => [id, name] as const)} onChange={(next) => void navigate({ search: { tab: next === "keys" ? undefined : next } })}>
+      <Tabs label="About this project" value={tab} tabs={tabs.map(([id, name]) => [id, name] as const)} onChange={(next) => void navigate({ search: { tab: next } })}>
+        {tab === "usage" && <UsageBoard project={projectId} question={question} onChange={(next) => void navigate({ search: { ...next, tab } })} />}
         {tab === "keys" && <KeyList projectId={projectId} />}
         {tab === "limits" && <LimitList projectId={projectId} />}
         {tab === "settings" && <ProjectSettings project={project} />}
