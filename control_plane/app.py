@@ -16,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from control_plane.alerts.jobs import jobs as alert_jobs
 from control_plane.alerts.routes import AlertRules, Alerts
+from control_plane.analytics.live import Live
 from control_plane.analytics.routes import Metrics
 from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
@@ -90,6 +91,7 @@ class Parts:
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer, clock)
         self.lake = Lake(settings.lake, clock=clock)
+        self.live = Live(lambda: self.lake, clock)
         self.postman = Postman(self.database, keyring, mailer(settings), clock)
         self.runner = Runner(self.database, secrets.token_hex(8), clock)
         self.jobs: tuple[Job, ...] = (
@@ -100,8 +102,13 @@ class Parts:
             *alert_jobs(self),
         )
 
-    async def close(self) -> None:
+    def end_streams(self) -> None:
+        """Ends what would not end by itself."""
         self.feed.close()
+        self.live.close()
+
+    async def close(self) -> None:
+        self.end_streams()
         await asyncio.to_thread(self.lake.close)
         await self.database.close()
 
@@ -134,6 +141,7 @@ def create_app(parts: Parts) -> Litestar:
             "feed": Provide(lambda: parts.feed, sync_to_thread=False),
             "database": Provide(lambda: parts.database, sync_to_thread=False),
             "lake": Provide(lambda: parts.lake, sync_to_thread=False),
+            "live": Provide(lambda: parts.live, sync_to_thread=False),
         },
         exception_handlers={Exception: problems.answer},
         request_max_body_size=settings.body_bytes_max,

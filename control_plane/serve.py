@@ -7,7 +7,7 @@ import asyncio
 import logging
 import signal
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import urlsplit
@@ -24,7 +24,6 @@ from control_plane.db.engine import Database
 from control_plane.db.migrate import upgrade
 from control_plane.key_file import Rings, load_rings
 from control_plane.keyring import KeyringError
-from control_plane.publish.feed import Feed
 from control_plane.settings import Settings, load_settings
 from gateway import private_file
 from gateway.logs import configure_logs
@@ -109,9 +108,9 @@ def listen(settings: Settings) -> socket.socket:
 class Server(uvicorn.Server):
     """Ends the streams before it waits for requests to end: a stream ends by itself never."""
 
-    def __init__(self, config: uvicorn.Config, feed: Feed) -> None:
+    def __init__(self, config: uvicorn.Config, end_streams: Callable[[], None]) -> None:
         super().__init__(config)
-        self._feed = feed
+        self._end_streams = end_streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -120,7 +119,7 @@ class Server(uvicorn.Server):
             _log.info("listening", extra={"host": host, "port": port})
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._feed.close()
+        self._end_streams()
         await super().shutdown(sockets)
 
 
@@ -140,7 +139,7 @@ def server(parts: Parts) -> Server:
         forwarded_allow_ips=proxies,
         timeout_graceful_shutdown=GRACE_S,
     )
-    return Server(config, parts.feed)
+    return Server(config, parts.end_streams)
 
 
 async def _serve(ready: Ready, listener: socket.socket) -> None:

@@ -159,10 +159,14 @@ class Latency(Struct, frozen=True, kw_only=True):
 
 
 class TokenRow(Struct, frozen=True, kw_only=True):
-    """What was counted in one bucket of usage, and what that cost at the prices of its time; null: unpriced."""
+    """What was counted in one bucket of usage, and what that cost at the prices of its days.
+
+    `unpriced_count` of it has no price and is in no sum. `saved_usd` below 0: it cost more than it would have uncached.
+    """
 
     bucket: str
     count: int
+    unpriced_count: int
     cost_usd: UsdOrNone
     saved_usd: UsdOrNone = None
 

@@ -50,6 +50,11 @@ def percents(given: Sequence[float] | None) -> list[float]:
     return chosen
 
 
+async def ask_together(lake: Lake, questions: Sequence[Question]) -> list[Answer]:
+    """Answers in the questions' order."""
+    return list(await asyncio.gather(*(lake.ask(question) for question in questions)))
+
+
 async def summary(lake: Lake, asked: Asked, *, compared: bool) -> Summary:
     now, before = await _now_and_before(lake, asked, "summary", "hourly", {}, compared=compared)
     row = now.rows[0]

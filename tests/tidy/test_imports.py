@@ -152,7 +152,8 @@ MAY_IMPORT |= {
     "control_plane.outgoing": (),
     "control_plane.lake": ("control_plane.clock", "control_plane.lake", "gateway.lake", "pricing.money"),
     "control_plane.analytics": (
-        *BASE, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",
+        *BASE, *TABLES, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",
+        "gateway.lake.schema", "gateway.providers",
     ),
     "control_plane.declared": ("control_plane.declared",),
     "control_plane.ui": ("control_plane.api.problems", "control_plane.auth.sign_in_page", "control_plane.ui"),
@@ -187,7 +188,7 @@ NEVER_IMPORTS = {
 # Slow or heavy libraries, and the only parts of the gateway that may use them.
 ONLY_HOME = {
     "pyarrow": ("gateway.lake", "control_plane.analytics", "control_plane.lake"),
-    "obstore": ("gateway.lake",),
+    "obstore": ("gateway.lake", "control_plane.lake"),
     "rich": ("gateway.cli",),
     "genai_prices": ("pricing",),
     "litestar": ("control_plane",),
