@@ -47,6 +47,6 @@ async function callAround(keys: Made[]): Promise<void> {
   while ((await call(keys[0]!.secret)).status === 401 && Date.now() < until) await new Promise((resolve) => setTimeout(resolve, 100));
   for (let number = 0; number < CALLS_EACH * keys.length; number++) {
     const model = MODELS[number % MODELS.length];
-    await (await call(keys[number % keys.length]!.secret, { model, stream: number % 2 === 0 }, { "x-lensai-user": `user-${number % 7}`, "x-sandbox-tokens": String(40 + ((number * 37) % 400)) })).text();
+    await (await call(keys[number % keys.length]!.secret, { model, stream: number % 2 === 0, ...(model === "gpt-5-mini" ? { max_tokens: undefined, max_completion_tokens: 400 } : {}) }, { "x-lensai-user": `user-${number % 7}`, "x-sandbox-tokens": String(40 + ((number * 37) % 400)) })).text();
   }
 }

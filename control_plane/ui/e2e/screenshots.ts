@@ -18,7 +18,7 @@ test("pictures of every page", async ({ browser }) => {
         if (ONLY && !ONLY.includes(name)) continue;
         await page.goto(address.replace("{project}", projectId));
         await page.locator("h1, h2").first().waitFor();
-        await page.waitForFunction(() => document.querySelectorAll("[aria-busy]").length === 0).catch(() => undefined);
+        await page.waitForFunction(() => document.querySelectorAll(".animate-shimmer").length === 0).catch(() => undefined);
         await page.waitForTimeout(500);
         await page.screenshot({ path: `${OUT}/${name}-${colorScheme}-${size}.png`, fullPage: size === "wide" });
       }

@@ -38,10 +38,24 @@ function drawnSeries(series: ChartSeries[], kind: ChartProps["kind"]): uPlot.Ser
   });
 }
 
-function axes(format: (value: number) => string): uPlot.Axis[] {
+const DAY_S = 86_400;
+
+/** A day where points are days or longer, else the time, and the day where one begins. */
+function timeLabels(timesS: number[]): (plot: uPlot, splits: number[]) => string[] {
+  const step = timesS.length > 1 ? timesS[1]! - timesS[0]! : DAY_S;
+  const date = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric" });
+  const time = new Intl.DateTimeFormat("en-US", { hour: "2-digit", minute: "2-digit", hour12: false });
+  return (_, splits) =>
+    splits.map((seconds) => {
+      const at = new Date(seconds * 1000);
+      return step >= DAY_S || (at.getHours() === 0 && at.getMinutes() === 0) ? date.format(at) : time.format(at);
+    });
+}
+
+function axes(timesS: number[], format: (value: number) => string): uPlot.Axis[] {
   const look = { stroke: resolved("var(--color-ink-3)"), font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
   return [
-    { ...look, grid: { show: false }, size: 28, space: 70 },
+    { ...look, grid: { show: false }, size: 28, space: 70, values: timeLabels(timesS) },
     { ...look, grid: { stroke: resolved("var(--color-line)"), width: 1 }, size: 60, space: 40, values: (_, splits) => splits.map(format) },
   ];
 }
@@ -60,7 +74,7 @@ function options(props: ChartProps, width: number, onHover: (index: number | nul
     legend: { show: false },
     cursor: { y: false, points: { show: kind === "lines" }, drag: { x: Boolean(onPick), y: false, setScale: false } },
     scales: { x: { range: (_, min, max) => [min - margin, max + margin] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
-    axes: axes(props.format),
+    axes: axes(timesS, props.format),
     series: [{}, ...drawnSeries(kind === "bars" ? [...props.series].reverse() : props.series, kind)],
     hooks: { setCursor: [(plot) => onHover(plot.cursor.idx ?? null, plot.cursor.left ?? -1)], setSelect: [select] },
   };

@@ -4,8 +4,8 @@ import { compact, dollars } from "@/design/format";
 import { asked } from "./question";
 import { Stat } from "./Stat";
 
-const LIVE_MS = 5_000;
-const FORECAST_MS = 20_000;
+const LIVE_MS = 10_000;
+const FORECAST_MS = 60_000;
 const { tz } = asked({});
 
 /** Spend today, the pace, and what the month will come to. */

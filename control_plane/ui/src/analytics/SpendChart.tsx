@@ -12,7 +12,7 @@ import type { Asked } from "./question";
 import { seriesColor, type ChartSeries } from "./series";
 import { useValueNames, type NameOf } from "./valueNames";
 
-const LIVE_MS = 10_000;
+const LIVE_MS = 15_000;
 const MEASURES = [["cost", "Spend"], ["calls", "Calls"], ["tokens", "Tokens"]] as const;
 type Measure = (typeof MEASURES)[number][0];
 const BYS = ["model", "project", "key", "team", "route", "provider"] as const;

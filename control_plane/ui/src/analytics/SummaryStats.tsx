@@ -4,7 +4,7 @@ import { compact, count, dollars, percent } from "@/design/format";
 import type { Asked } from "./question";
 import { Stat } from "./Stat";
 
-const LIVE_MS = 5_000;
+const LIVE_MS = 10_000;
 
 /** Spend, calls, tokens and errors of a period, beside the one before. */
 export function SummaryStats({ query }: { query: Asked }) {

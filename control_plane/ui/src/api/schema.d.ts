@@ -4,6 +4,171 @@
  */
 
 export interface paths {
+    "/v1/alert-rules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List alert rules */
+        get: operations["V1AlertRulesListRules"];
+        put?: never;
+        /** Create an alert rule; a webhook's signing secret is shown once */
+        post: operations["V1AlertRulesCreateRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alert-rules/{rule_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One alert rule */
+        get: operations["V1AlertRulesRuleIdGetRule"];
+        put?: never;
+        post?: never;
+        /** Delete an alert rule and its messages */
+        delete: operations["V1AlertRulesRuleIdDeleteRule"];
+        options?: never;
+        head?: never;
+        /** Change an alert rule, or rotate its signing secret */
+        patch: operations["V1AlertRulesRuleIdEditRule"];
+        trace?: never;
+    };
+    "/v1/alert-rules/{rule_id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Try a rule out
+         * @description Sends a message that is marked as a test, now and once, and says whether it was taken.
+         */
+        post: operations["V1AlertRulesRuleIdTestTestRule"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List alerts: sent, due, and those that were given up */
+        get: operations["V1AlertsListAlerts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{alert_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One alert */
+        get: operations["V1AlertsAlertIdGetAlert"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/alerts/{alert_id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Send again what was given up */
+        post: operations["V1AlertsAlertIdRetryRetryAlert"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Actions, newest first
+         * @description Of one actor (`user:usr_…`), one action (`project:create`), one subject (`project:prj_…`), one time.
+         */
+        get: operations["V1AuditListEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The whole log as lines of JSON, the last one signed
+         * @description A line for each entry, and `{"manifest":{…},"signature":"…"}`. `lensai audit verify FILE` checks it.
+         */
+        get: operations["V1AuditExportExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether the chain holds, and its first broken link if not */
+        get: operations["V1AuditVerifyVerify"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/auth/links": {
         parameters: {
             query?: never;
@@ -32,453 +197,6 @@ export interface paths {
         put?: never;
         /** Sign in by the token of a link: sets the session's cookie */
         post: operations["V1AuthSessionsSignIn"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/session/organization": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Look at another organization of mine */
-        post: operations["V1SessionOrganizationChooseOrganization"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/session": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Who I am, what I may do, and where else I am a member */
-        get: operations["V1SessionGetSession"];
-        put?: never;
-        post?: never;
-        /** Sign out */
-        delete: operations["V1SessionSignOut"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List the browsers in which I am signed in */
-        get: operations["V1SessionsListSessions"];
-        put?: never;
-        post?: never;
-        /** Sign out all my other browsers */
-        delete: operations["V1SessionsRevokeOtherSessions"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/sessions/{session_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Sign out one of my browsers */
-        delete: operations["V1SessionsSessionIdRevokeSession"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/organization": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** The organization */
-        get: operations["V1OrganizationGetOrganization"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        /** Rename the organization */
-        patch: operations["V1OrganizationEditOrganization"];
-        trace?: never;
-    };
-    "/v1/members/{member_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One member */
-        get: operations["V1MembersMemberIdGetMember"];
-        put?: never;
-        post?: never;
-        /** Remove a member, whose sessions here end at once */
-        delete: operations["V1MembersMemberIdRemoveMember"];
-        options?: never;
-        head?: never;
-        /** Change a member's role */
-        patch: operations["V1MembersMemberIdEditMember"];
-        trace?: never;
-    };
-    "/v1/members": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List members */
-        get: operations["V1MembersListMembers"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/invitations": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List invitations that nobody accepted yet */
-        get: operations["V1InvitationsListInvitations"];
-        put?: never;
-        /** Invite somebody by e-mail */
-        post: operations["V1InvitationsCreateInvitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/invitations/{invitation_id}/resend": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Mail a new link */
-        post: operations["V1InvitationsInvitationIdResendResendInvitation"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/invitations/{invitation_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Withdraw an invitation: its link works no more */
-        delete: operations["V1InvitationsInvitationIdWithdrawInvitation"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/tokens": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List service tokens */
-        get: operations["V1TokensListTokens"];
-        put?: never;
-        /** Create a service token: its secret is shown this once */
-        post: operations["V1TokensCreateToken"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/tokens/{token_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        post?: never;
-        /** Revoke a service token, at once */
-        delete: operations["V1TokensTokenIdRevokeToken"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/projects/{project_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One project */
-        get: operations["V1ProjectsProjectIdGetProject"];
-        put?: never;
-        post?: never;
-        /** Archive a project: its keys work no more */
-        delete: operations["V1ProjectsProjectIdArchiveProject"];
-        options?: never;
-        head?: never;
-        /** Rename a project */
-        patch: operations["V1ProjectsProjectIdEditProject"];
-        trace?: never;
-    };
-    "/v1/projects": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List projects */
-        get: operations["V1ProjectsListProjects"];
-        put?: never;
-        /** Create a project */
-        post: operations["V1ProjectsCreateProject"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/keys": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List keys, of one project or of all */
-        get: operations["V1KeysListKeys"];
-        put?: never;
-        /** Create a key; its secret is in this answer alone */
-        post: operations["V1KeysCreateKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/keys/{key_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One key */
-        get: operations["V1KeysKeyIdGetKey"];
-        put?: never;
-        post?: never;
-        /** Revoke a key, at once */
-        delete: operations["V1KeysKeyIdRevokeKey"];
-        options?: never;
-        head?: never;
-        /** Change what a key may be used for, or switch it off */
-        patch: operations["V1KeysKeyIdEditKey"];
-        trace?: never;
-    };
-    "/v1/keys/{key_id}/rotate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** A new key for the same uses; the old one ends */
-        post: operations["V1KeysKeyIdRotateRotateKey"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/credentials": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List credentials, without their secrets */
-        get: operations["V1CredentialsListCredentials"];
-        put?: never;
-        /** Store a provider's secret; it is never shown again */
-        post: operations["V1CredentialsCreateCredential"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/credentials/{credential_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One credential, without its secret */
-        get: operations["V1CredentialsCredentialIdGetCredential"];
-        put?: never;
-        post?: never;
-        /** Delete a credential that no upstream uses */
-        delete: operations["V1CredentialsCredentialIdDeleteCredential"];
-        options?: never;
-        head?: never;
-        /** Rename a credential */
-        patch: operations["V1CredentialsCredentialIdEditCredential"];
-        trace?: never;
-    };
-    "/v1/credentials/{credential_id}/rotate": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Put another secret in place */
-        post: operations["V1CredentialsCredentialIdRotateRotateCredential"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/upstreams": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List the organization's upstreams */
-        get: operations["V1UpstreamsListUpstreams"];
-        put?: never;
-        /** Create an upstream: where calls go, and with whose credential */
-        post: operations["V1UpstreamsCreateUpstream"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/upstreams/{upstream_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One upstream */
-        get: operations["V1UpstreamsUpstreamIdGetUpstream"];
-        put?: never;
-        post?: never;
-        /** Delete an upstream */
-        delete: operations["V1UpstreamsUpstreamIdDeleteUpstream"];
-        options?: never;
-        head?: never;
-        /** Change an upstream, its deployment map included */
-        patch: operations["V1UpstreamsUpstreamIdEditUpstream"];
-        trace?: never;
-    };
-    "/v1/price-overrides": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List price overrides */
-        get: operations["V1PriceOverridesListPrices"];
-        put?: never;
-        /** State a negotiated or self-hosted price */
-        post: operations["V1PriceOverridesCreatePrice"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/price-overrides/{price_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One price override */
-        get: operations["V1PriceOverridesPriceIdGetPrice"];
-        put?: never;
-        post?: never;
-        /** Delete a price override */
-        delete: operations["V1PriceOverridesPriceIdDeletePrice"];
-        options?: never;
-        head?: never;
-        /** Change a price override */
-        patch: operations["V1PriceOverridesPriceIdEditPrice"];
-        trace?: never;
-    };
-    "/v1/budgets/{budget_id}/status": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is spent, held and left, and until when */
-        get: operations["V1BudgetsBudgetIdStatusBudgetStatus"];
-        put?: never;
-        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -540,44 +258,61 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/quotas": {
+    "/v1/budgets/{budget_id}/status": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List quotas */
-        get: operations["V1QuotasListQuotas"];
+        /** What is spent, held and left, and until when */
+        get: operations["V1BudgetsBudgetIdStatusBudgetStatus"];
         put?: never;
-        /** Set a quota */
-        post: operations["V1QuotasCreateQuota"];
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/quotas/{quota_id}": {
+    "/v1/credentials": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** One quota */
-        get: operations["V1QuotasQuotaIdGetQuota"];
+        /** List credentials, without their secrets */
+        get: operations["V1CredentialsListCredentials"];
         put?: never;
-        post?: never;
-        /** Delete a quota: it limits nothing any more */
-        delete: operations["V1QuotasQuotaIdDeleteQuota"];
+        /** Store a provider's secret; it is never shown again */
+        post: operations["V1CredentialsCreateCredential"];
+        delete?: never;
         options?: never;
         head?: never;
-        /** Change a quota */
-        patch: operations["V1QuotasQuotaIdEditQuota"];
+        patch?: never;
         trace?: never;
     };
-    "/v1/quotas/{quota_id}/override": {
+    "/v1/credentials/{credential_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One credential, without its secret */
+        get: operations["V1CredentialsCredentialIdGetCredential"];
+        put?: never;
+        post?: never;
+        /** Delete a credential that no upstream uses */
+        delete: operations["V1CredentialsCredentialIdDeleteCredential"];
+        options?: never;
+        head?: never;
+        /** Rename a credential */
+        patch: operations["V1CredentialsCredentialIdEditCredential"];
+        trace?: never;
+    };
+    "/v1/credentials/{credential_id}/rotate": {
         parameters: {
             query?: never;
             header?: never;
@@ -586,26 +321,185 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Minutes of grace; one override at a time */
-        post: operations["V1QuotasQuotaIdOverrideOverrideQuota"];
-        /** End the override in force */
-        delete: operations["V1QuotasQuotaIdOverrideEndQuotaOverride"];
+        /** Put another secret in place */
+        post: operations["V1CredentialsCredentialIdRotateRotateCredential"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/quotas/{quota_id}/status": {
+    "/v1/gateway/policy": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** What is counted, held and left, and until when */
-        get: operations["V1QuotasQuotaIdStatusQuotaStatus"];
+        /** The policy since a version, as signed lines */
+        get: operations["V1GatewayPolicyPolicy"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateway/policy/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same, and every change from then on as it is made */
+        get: operations["V1GatewayPolicyStreamPolicyStream"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateway/reports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a worker counted since its last report
+         * @description Taken whole or not at all; one that was taken may be sent again.
+         */
+        post: operations["V1GatewayReportsReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/gateways": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The gateways' workers: which policy each has, and when it was seen */
+        get: operations["V1GatewaysListGateways"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List invitations that nobody accepted yet */
+        get: operations["V1InvitationsListInvitations"];
+        put?: never;
+        /** Invite somebody by e-mail */
+        post: operations["V1InvitationsCreateInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/{invitation_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Withdraw an invitation: its link works no more */
+        delete: operations["V1InvitationsInvitationIdWithdrawInvitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/invitations/{invitation_id}/resend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Mail a new link */
+        post: operations["V1InvitationsInvitationIdResendResendInvitation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List keys, of one project or of all */
+        get: operations["V1KeysListKeys"];
+        put?: never;
+        /** Create a key; its secret is in this answer alone */
+        post: operations["V1KeysCreateKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/keys/{key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One key */
+        get: operations["V1KeysKeyIdGetKey"];
+        put?: never;
+        post?: never;
+        /** Revoke a key, at once */
+        delete: operations["V1KeysKeyIdRevokeKey"];
+        options?: never;
+        head?: never;
+        /** Change what a key may be used for, or switch it off */
+        patch: operations["V1KeysKeyIdEditKey"];
+        trace?: never;
+    };
+    "/v1/keys/{key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A new key for the same uses; the old one ends */
+        post: operations["V1KeysKeyIdRotateRotateKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -669,15 +563,15 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/gateways": {
+    "/v1/members": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The gateways' workers: which policy each has, and when it was seen */
-        get: operations["V1GatewaysListGateways"];
+        /** List members */
+        get: operations["V1MembersListMembers"];
         put?: never;
         post?: never;
         delete?: never;
@@ -686,163 +580,34 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/alert-rules": {
+    "/v1/members/{member_id}": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** List alert rules */
-        get: operations["V1AlertRulesListRules"];
-        put?: never;
-        /** Create an alert rule; a webhook's signing secret is shown once */
-        post: operations["V1AlertRulesCreateRule"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/alert-rules/{rule_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One alert rule */
-        get: operations["V1AlertRulesRuleIdGetRule"];
+        /** One member */
+        get: operations["V1MembersMemberIdGetMember"];
         put?: never;
         post?: never;
-        /** Delete an alert rule and its messages */
-        delete: operations["V1AlertRulesRuleIdDeleteRule"];
+        /** Remove a member, whose sessions here end at once */
+        delete: operations["V1MembersMemberIdRemoveMember"];
         options?: never;
         head?: never;
-        /** Change an alert rule, or rotate its signing secret */
-        patch: operations["V1AlertRulesRuleIdEditRule"];
+        /** Change a member's role */
+        patch: operations["V1MembersMemberIdEditMember"];
         trace?: never;
     };
-    "/v1/alert-rules/{rule_id}/test": {
+    "/v1/metrics/calls": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        get?: never;
-        put?: never;
-        /**
-         * Try a rule out
-         * @description Sends a message that is marked as a test, now and once, and says whether it was taken.
-         */
-        post: operations["V1AlertRulesRuleIdTestTestRule"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/alerts/{alert_id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** One alert */
-        get: operations["V1AlertsAlertIdGetAlert"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/alerts": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** List alerts: sent, due, and those that were given up */
-        get: operations["V1AlertsListAlerts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/alerts/{alert_id}/retry": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Send again what was given up */
-        post: operations["V1AlertsAlertIdRetryRetryAlert"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audit/export": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * The whole log as lines of JSON, the last one signed
-         * @description A line for each entry, and `{"manifest":{…},"signature":"…"}`. `lensai audit verify FILE` checks it.
-         */
-        get: operations["V1AuditExportExport"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audit": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * Actions, newest first
-         * @description Of one actor (`user:usr_…`), one action (`project:create`), one subject (`project:prj_…`), one time.
-         */
-        get: operations["V1AuditListEntries"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/audit/verify": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Whether the chain holds, and its first broken link if not */
-        get: operations["V1AuditVerifyVerify"];
+        /** Calls, newest first or the largest by a number */
+        get: operations["V1MetricsCallsListCalls"];
         put?: never;
         post?: never;
         delete?: never;
@@ -871,7 +636,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/metrics/cost-by-tag": {
+    "/v1/metrics/cost-by-key": {
         parameters: {
             query?: never;
             header?: never;
@@ -882,87 +647,7 @@ export interface paths {
          * What calls cost and used, by one dimension
          * @description A call with several tags is in the row of each.
          */
-        get: operations["V1MetricsCostByTagCosts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/metrics/cost-by-provider": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What calls cost and used, by one dimension
-         * @description A call with several tags is in the row of each.
-         */
-        get: operations["V1MetricsCostByProviderCosts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/metrics/cost-by-user": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What calls cost and used, by one dimension
-         * @description A call with several tags is in the row of each.
-         */
-        get: operations["V1MetricsCostByUserCosts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/metrics/cost-by-project": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What calls cost and used, by one dimension
-         * @description A call with several tags is in the row of each.
-         */
-        get: operations["V1MetricsCostByProjectCosts"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/metrics/cost-by-outcome": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * What calls cost and used, by one dimension
-         * @description A call with several tags is in the row of each.
-         */
-        get: operations["V1MetricsCostByOutcomeCosts"];
+        get: operations["V1MetricsCostByKeyCosts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -991,6 +676,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/metrics/cost-by-outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByOutcomeCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByProjectCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/metrics/cost-by-provenance": {
         parameters: {
             query?: never;
@@ -1011,7 +736,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/metrics/cost-by-status": {
+    "/v1/metrics/cost-by-provider": {
         parameters: {
             query?: never;
             header?: never;
@@ -1022,7 +747,7 @@ export interface paths {
          * What calls cost and used, by one dimension
          * @description A call with several tags is in the row of each.
          */
-        get: operations["V1MetricsCostByStatusCosts"];
+        get: operations["V1MetricsCostByProviderCosts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1051,7 +776,7 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/metrics/cost-by-key": {
+    "/v1/metrics/cost-by-status": {
         parameters: {
             query?: never;
             header?: never;
@@ -1062,7 +787,27 @@ export interface paths {
          * What calls cost and used, by one dimension
          * @description A call with several tags is in the row of each.
          */
-        get: operations["V1MetricsCostByKeyCosts"];
+        get: operations["V1MetricsCostByStatusCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-tag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByTagCosts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1083,6 +828,26 @@ export interface paths {
          * @description A call with several tags is in the row of each.
          */
         get: operations["V1MetricsCostByTeamCosts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/metrics/cost-by-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What calls cost and used, by one dimension
+         * @description A call with several tags is in the row of each.
+         */
+        get: operations["V1MetricsCostByUserCosts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1140,23 +905,6 @@ export interface paths {
          * @description Each within 1 % of the exact one. `bucket` adds percentiles by time.
          */
         get: operations["V1MetricsLatencyPctlLatency"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/v1/metrics/calls": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** Calls, newest first or the largest by a number */
-        get: operations["V1MetricsCallsListCalls"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1277,41 +1025,136 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/v1/gateway/policy": {
+    "/v1/organization": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The policy since a version, as signed lines */
-        get: operations["V1GatewayPolicyPolicy"];
+        /** The organization */
+        get: operations["V1OrganizationGetOrganization"];
         put?: never;
         post?: never;
         delete?: never;
         options?: never;
         head?: never;
-        patch?: never;
+        /** Rename the organization */
+        patch: operations["V1OrganizationEditOrganization"];
         trace?: never;
     };
-    "/v1/gateway/policy/stream": {
+    "/v1/price-overrides": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** The same, and every change from then on as it is made */
-        get: operations["V1GatewayPolicyStreamPolicyStream"];
+        /** List price overrides */
+        get: operations["V1PriceOverridesListPrices"];
         put?: never;
-        post?: never;
+        /** State a negotiated or self-hosted price */
+        post: operations["V1PriceOverridesCreatePrice"];
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
         trace?: never;
     };
-    "/v1/gateway/reports": {
+    "/v1/price-overrides/{price_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One price override */
+        get: operations["V1PriceOverridesPriceIdGetPrice"];
+        put?: never;
+        post?: never;
+        /** Delete a price override */
+        delete: operations["V1PriceOverridesPriceIdDeletePrice"];
+        options?: never;
+        head?: never;
+        /** Change a price override */
+        patch: operations["V1PriceOverridesPriceIdEditPrice"];
+        trace?: never;
+    };
+    "/v1/projects": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List projects */
+        get: operations["V1ProjectsListProjects"];
+        put?: never;
+        /** Create a project */
+        post: operations["V1ProjectsCreateProject"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/projects/{project_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One project */
+        get: operations["V1ProjectsProjectIdGetProject"];
+        put?: never;
+        post?: never;
+        /** Archive a project: its keys work no more */
+        delete: operations["V1ProjectsProjectIdArchiveProject"];
+        options?: never;
+        head?: never;
+        /** Rename a project */
+        patch: operations["V1ProjectsProjectIdEditProject"];
+        trace?: never;
+    };
+    "/v1/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List quotas */
+        get: operations["V1QuotasListQuotas"];
+        put?: never;
+        /** Set a quota */
+        post: operations["V1QuotasCreateQuota"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas/{quota_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One quota */
+        get: operations["V1QuotasQuotaIdGetQuota"];
+        put?: never;
+        post?: never;
+        /** Delete a quota: it limits nothing any more */
+        delete: operations["V1QuotasQuotaIdDeleteQuota"];
+        options?: never;
+        head?: never;
+        /** Change a quota */
+        patch: operations["V1QuotasQuotaIdEditQuota"];
+        trace?: never;
+    };
+    "/v1/quotas/{quota_id}/override": {
         parameters: {
             query?: never;
             header?: never;
@@ -1320,15 +1163,172 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /**
-         * What a worker counted since its last report
-         * @description Taken whole or not at all; one that was taken may be sent again.
-         */
-        post: operations["V1GatewayReportsReport"];
+        /** Minutes of grace; one override at a time */
+        post: operations["V1QuotasQuotaIdOverrideOverrideQuota"];
+        /** End the override in force */
+        delete: operations["V1QuotasQuotaIdOverrideEndQuotaOverride"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas/{quota_id}/status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is counted, held and left, and until when */
+        get: operations["V1QuotasQuotaIdStatusQuotaStatus"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/session": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who I am, what I may do, and where else I am a member */
+        get: operations["V1SessionGetSession"];
+        put?: never;
+        post?: never;
+        /** Sign out */
+        delete: operations["V1SessionSignOut"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/session/organization": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Look at another organization of mine */
+        post: operations["V1SessionOrganizationChooseOrganization"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the browsers in which I am signed in */
+        get: operations["V1SessionsListSessions"];
+        put?: never;
+        post?: never;
+        /** Sign out all my other browsers */
+        delete: operations["V1SessionsRevokeOtherSessions"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions/{session_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Sign out one of my browsers */
+        delete: operations["V1SessionsSessionIdRevokeSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List service tokens */
+        get: operations["V1TokensListTokens"];
+        put?: never;
+        /** Create a service token: its secret is shown this once */
+        post: operations["V1TokensCreateToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{token_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revoke a service token, at once */
+        delete: operations["V1TokensTokenIdRevokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/upstreams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List the organization's upstreams */
+        get: operations["V1UpstreamsListUpstreams"];
+        put?: never;
+        /** Create an upstream: where calls go, and with whose credential */
+        post: operations["V1UpstreamsCreateUpstream"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/upstreams/{upstream_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One upstream */
+        get: operations["V1UpstreamsUpstreamIdGetUpstream"];
+        put?: never;
+        post?: never;
+        /** Delete an upstream */
+        delete: operations["V1UpstreamsUpstreamIdDeleteUpstream"];
+        options?: never;
+        head?: never;
+        /** Change an upstream, its deployment map included */
+        patch: operations["V1UpstreamsUpstreamIdEditUpstream"];
         trace?: never;
     };
 }
@@ -1341,48 +1341,49 @@ export interface components {
              * @description RFC 3339
              * @example 2026-09-01T00:00:00Z
              */
+            as_of: string;
+            as_of_ms: number;
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
             from: string;
+            from_ms: number;
+            lake_version: number;
+            project_id: string | null;
             /**
              * @description RFC 3339
              * @example 2026-09-01T00:00:00Z
              */
             to: string;
-            from_ms: number;
             to_ms: number;
             tz: string;
-            project_id: string | null;
-            /**
-             * @description RFC 3339
-             * @example 2026-09-01T00:00:00Z
-             */
-            as_of: string;
-            as_of_ms: number;
-            lake_version: number;
         };
         /** AlertOut */
         AlertOut: {
-            id: string;
-            rule_id: string;
-            project_id: string | null;
+            attempts: number;
             /** @enum {string} */
             channel: "slack" | "slack_webhook" | "email" | "webhook";
+            created_at_ms: number;
+            due_at_ms: number;
+            event: components["schemas"]["BudgetThreshold"] | components["schemas"]["SpendAnomaly"] | components["schemas"]["KillSwitchThrown"] | components["schemas"]["KillSwitchReleased"] | components["schemas"]["Trial"];
+            id: string;
+            last_error: string;
+            project_id: string | null;
+            rule_id: string;
+            sent_at_ms: number | null;
             /** @enum {string} */
             state: "due" | "sending" | "sent" | "dead";
-            event: components["schemas"]["BudgetThreshold"] | components["schemas"]["SpendAnomaly"] | components["schemas"]["KillSwitchThrown"] | components["schemas"]["KillSwitchReleased"] | components["schemas"]["Trial"];
-            attempts: number;
-            due_at_ms: number;
-            last_error: string;
-            created_at_ms: number;
-            sent_at_ms: number | null;
         };
         /** AlertRuleCreate */
         AlertRuleCreate: {
+            anomaly?: components["schemas"]["Anomaly"] | null;
+            /** @default true */
+            enabled?: boolean;
             /** @example Finance at 90 % */
             name: string;
-            /** @enum {string} */
-            trigger: "threshold" | "anomaly" | "kill_switch";
-            target: components["schemas"]["SlackTarget"] | components["schemas"]["SlackWebhookTarget"] | components["schemas"]["EmailTarget"] | components["schemas"]["WebhookTarget"];
             project_id?: string | null;
+            target: components["schemas"]["SlackTarget"] | components["schemas"]["SlackWebhookTarget"] | components["schemas"]["EmailTarget"] | components["schemas"]["WebhookTarget"];
             /**
              * @description Percent, of those that the budget has; [] is all of them
              * @example [
@@ -1391,14 +1392,17 @@ export interface components {
              *     ]
              */
             thresholds?: number[];
-            anomaly?: components["schemas"]["Anomaly"] | null;
-            /** @default true */
-            enabled?: boolean;
+            /** @enum {string} */
+            trigger: "threshold" | "anomaly" | "kill_switch";
         };
         /** AlertRuleEdit */
         AlertRuleEdit: {
+            anomaly?: components["schemas"]["Anomaly"];
+            enabled?: boolean;
             /** @example Finance at 90 % */
             name?: string;
+            /** @default false */
+            rotate_secret?: boolean;
             target?: components["schemas"]["SlackTarget"] | components["schemas"]["SlackWebhookTarget"] | components["schemas"]["EmailTarget"] | components["schemas"]["WebhookTarget"];
             /**
              * @description Percent, of those that the budget has; [] is all of them
@@ -1408,41 +1412,70 @@ export interface components {
              *     ]
              */
             thresholds?: number[];
-            anomaly?: components["schemas"]["Anomaly"];
-            enabled?: boolean;
-            /** @default false */
-            rotate_secret?: boolean;
         };
         /** AlertRuleMade */
         AlertRuleMade: {
-            id: string;
-            project_id: string | null;
-            name: string;
-            /** @enum {string} */
-            trigger: "threshold" | "anomaly" | "kill_switch";
-            thresholds: number[];
             anomaly: components["schemas"]["Anomaly"] | null;
             /** @enum {string} */
             channel: "slack" | "slack_webhook" | "email" | "webhook";
-            target_hint: string;
-            enabled: boolean;
             created_at_ms: number;
+            enabled: boolean;
+            id: string;
+            name: string;
+            project_id: string | null;
             signing_secret?: string | null;
+            target_hint: string;
+            thresholds: number[];
+            /** @enum {string} */
+            trigger: "threshold" | "anomaly" | "kill_switch";
         };
         /** AlertRuleOut */
         AlertRuleOut: {
-            id: string;
-            project_id: string | null;
-            name: string;
-            /** @enum {string} */
-            trigger: "threshold" | "anomaly" | "kill_switch";
-            thresholds: number[];
             anomaly: components["schemas"]["Anomaly"] | null;
             /** @enum {string} */
             channel: "slack" | "slack_webhook" | "email" | "webhook";
-            target_hint: string;
-            enabled: boolean;
             created_at_ms: number;
+            enabled: boolean;
+            id: string;
+            name: string;
+            project_id: string | null;
+            target_hint: string;
+            thresholds: number[];
+            /** @enum {string} */
+            trigger: "threshold" | "anomaly" | "kill_switch";
+        };
+        /** Forecast */
+        analytics_schema_Forecast: {
+            about: components["schemas"]["About"];
+            /**
+             * @description Dollars, as a decimal text
+             * @example 12.50
+             */
+            burn_usd_per_hour: string;
+            /**
+             * @description RFC 3339
+             * @example 2026-09-01T00:00:00Z
+             */
+            ends_at: string;
+            /** @description Dollars, as a decimal text; null: unknown */
+            high_usd: string | null;
+            /** @description Dollars, as a decimal text; null: unknown */
+            low_usd: string | null;
+            method: string | null;
+            month: string;
+            /**
+             * @description Dollars, as a decimal text
+             * @example 12.50
+             */
+            previous_month_usd: string;
+            /** @description Dollars, as a decimal text; null: unknown */
+            projected_usd: string | null;
+            /**
+             * @description Dollars, as a decimal text
+             * @example 12.50
+             */
+            spent_usd: string;
+            unpriced_calls: number;
         };
         /** Anomaly */
         Anomaly: {
@@ -1453,17 +1486,17 @@ export interface components {
         };
         /** AuditOut */
         AuditOut: {
-            id: string;
-            number: number;
-            at_ms: number;
-            actor: string;
             action: string;
-            subject: string;
+            actor: string;
+            at_ms: number;
+            hash: string;
+            id: string;
             meta: {
                 [key: string]: unknown;
             };
+            number: number;
             previous_hash: string;
-            hash: string;
+            subject: string;
         };
         /** Broken */
         Broken: {
@@ -1472,48 +1505,48 @@ export interface components {
         };
         /** BrowserSessionOut */
         BrowserSessionOut: {
-            id: string;
-            user_agent: string;
-            current: boolean;
             created_at_ms: number;
-            seen_at_ms: number;
+            current: boolean;
             expires_at_ms: number;
+            id: string;
+            seen_at_ms: number;
+            user_agent: string;
         };
         /** Bucket */
         Bucket: {
             bucket: string;
+            /** @description Dollars, as a decimal text; null: unknown */
+            cost_usd: string | null;
             count: number;
             /** @description Dollars, as a decimal text; null: unknown */
             usd_per_million: string | null;
-            /** @description Dollars, as a decimal text; null: unknown */
-            cost_usd: string | null;
         };
         /** BudgetCreate */
         BudgetCreate: {
-            /**
-             * @description US dollars with at most nine decimals, as text or number
-             * @example 100.00
-             */
-            limit_usd: string | number;
-            project_id?: string | null;
-            /**
-             * @default month
-             * @enum {string}
-             */
-            period?: "minute" | "hour" | "day" | "week" | "month" | "total";
+            /** @description Held for a call whose cost has no bound; null refuses such calls */
+            ceiling_usd?: string | number | null;
             /**
              * @description Refuses calls at the limit; false only tells
              * @default true
              */
             hard_stop?: boolean;
             /**
-             * @description Per cent of the limit that signal, rising
-             * @example [
-             *       90,
-             *       100
-             *     ]
+             * @description US dollars with at most nine decimals, as text or number
+             * @example 100.00
              */
-            thresholds?: number[];
+            limit_usd: string | number;
+            /**
+             * @description Up to 100 characters
+             * @default
+             * @example Checkout
+             */
+            name?: string;
+            /**
+             * @default month
+             * @enum {string}
+             */
+            period?: "minute" | "hour" | "day" | "week" | "month" | "total";
+            project_id?: string | null;
             /**
              * @description What it is of, further: dimension -> value; "*" counts each value apart. Not `org`, not `project`
              * @example {
@@ -1524,19 +1557,19 @@ export interface components {
                 [key: string]: string;
             };
             /**
+             * @description Per cent of the limit that signal, rising
+             * @example [
+             *       90,
+             *       100
+             *     ]
+             */
+            thresholds?: number[];
+            /**
              * @description Whose calendar the window is of
              * @default UTC
              * @example Europe/Berlin
              */
             time_zone?: string;
-            /** @description Held for a call whose cost has no bound; null refuses such calls */
-            ceiling_usd?: string | number | null;
-            /**
-             * @description Up to 100 characters
-             * @default
-             * @example Checkout
-             */
-            name?: string;
         };
         /** BudgetEdit */
         BudgetEdit: {
@@ -1544,17 +1577,19 @@ export interface components {
              * @description US dollars with at most nine decimals, as text or number
              * @example 100.00
              */
-            limit_usd?: string | number;
-            period?: "minute" | "hour" | "day" | "week" | "month" | "total";
+            ceiling_usd?: (string | number) | null;
             hard_stop?: boolean;
             /**
-             * @description Per cent of the limit that signal, rising
-             * @example [
-             *       90,
-             *       100
-             *     ]
+             * @description US dollars with at most nine decimals, as text or number
+             * @example 100.00
              */
-            thresholds?: number[];
+            limit_usd?: string | number;
+            /**
+             * @description Up to 100 characters
+             * @example Checkout
+             */
+            name?: string;
+            period?: "minute" | "hour" | "day" | "week" | "month" | "total";
             /**
              * @description What it is of, further: dimension -> value; "*" counts each value apart. Not `org`, not `project`
              * @example {
@@ -1565,33 +1600,31 @@ export interface components {
                 [key: string]: string;
             };
             /**
+             * @description Per cent of the limit that signal, rising
+             * @example [
+             *       90,
+             *       100
+             *     ]
+             */
+            thresholds?: number[];
+            /**
              * @description Whose calendar the window is of
              * @example Europe/Berlin
              */
             time_zone?: string;
-            /**
-             * @description US dollars with at most nine decimals, as text or number
-             * @example 100.00
-             */
-            ceiling_usd?: (string | number) | null;
-            /**
-             * @description Up to 100 characters
-             * @example Checkout
-             */
-            name?: string;
         };
         /** BudgetGrace */
         BudgetGrace: {
-            /**
-             * @description From now on
-             * @example 60
-             */
-            minutes: number;
             /**
              * @description US dollars with at most nine decimals, as text or number
              * @example 100.00
              */
             limit_usd?: string | number | null;
+            /**
+             * @description From now on
+             * @example 60
+             */
+            minutes: number;
             /**
              * @description Up to 500 characters of one line
              * @default
@@ -1600,104 +1633,109 @@ export interface components {
         };
         /** BudgetOut */
         BudgetOut: {
+            ceiling_usd: string | null;
+            created_at_ms: number;
+            hard_stop: boolean;
             id: string;
-            project_id: string | null;
-            name: string;
             limit_usd: string;
+            name: string;
             /** @enum {string} */
             period: "minute" | "hour" | "day" | "week" | "month" | "total";
-            hard_stop: boolean;
-            thresholds: number[];
+            project_id: string | null;
             scope: {
                 [key: string]: string;
             };
+            thresholds: number[];
             time_zone: string;
-            ceiling_usd: string | null;
-            created_at_ms: number;
+        };
+        /** Forecast */
+        budgets_schema_Forecast: {
+            over_window?: components["schemas"]["PaceOut"] | null;
+            recent?: components["schemas"]["PaceOut"] | null;
         };
         /** BudgetThreshold */
         BudgetThreshold: {
-            project: components["schemas"]["Named"] | null;
             at_ms: number;
-            limited: components["schemas"]["Named"];
-            /** @enum {string} */
-            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
-            spent: string;
-            limit: string;
-            percent: number;
-            threshold: number;
-            /** @enum {string} */
-            window: "minute" | "hour" | "day" | "week" | "month" | "total";
-            starts_at_s: number;
-            ends_at_s: number;
             dimensions?: {
                 [key: string]: string;
             };
-            top_models?: components["schemas"]["ModelCost"][] | null;
+            ends_at_s: number;
+            limit: string;
+            limited: components["schemas"]["Named"];
             models_since_s?: number | null;
+            percent: number;
+            project: components["schemas"]["Named"] | null;
+            spent: string;
+            starts_at_s: number;
+            threshold: number;
+            top_models?: components["schemas"]["ModelCost"][] | null;
             /** @constant */
             type: "budget.threshold";
+            /** @enum {string} */
+            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
+            /** @enum {string} */
+            window: "minute" | "hour" | "day" | "week" | "month" | "total";
         };
         /** Call */
         Call: {
-            request_id: string;
             /**
              * @description RFC 3339
              * @example 2026-09-01T00:00:00Z
              */
             at: string;
             at_ms: number;
-            project_id: string;
-            key_id: string;
-            user_id: string;
-            team: string;
-            tags: string[];
-            route: string;
-            provider: string;
-            upstream: string;
-            endpoint: string;
-            model: string;
-            model_requested: string;
-            stream: boolean;
-            outcome: string;
-            status: number | null;
-            refusal_code: string;
-            provenance: string;
-            price_match: string;
+            cache_read_tokens: number | null;
             /** @description Dollars, as a decimal text; null: unknown */
             cost_usd: string | null;
+            endpoint: string;
+            flags: string[];
+            key_id: string;
+            latency_ms: number | null;
+            model: string;
+            model_requested: string;
+            outcome: string;
+            output_tokens_per_s: number | null;
+            price_match: string;
+            project_id: string;
+            provenance: string;
+            provider: string;
+            refusal_code: string;
+            request_id: string;
+            route: string;
+            status: number | null;
+            stream: boolean;
+            tags: string[];
+            team: string;
             tokens_in: number | null;
             tokens_out: number | null;
-            cache_read_tokens: number | null;
-            latency_ms: number | null;
             ttft_ms: number | null;
-            output_tokens_per_s: number | null;
-            flags: string[];
+            upstream: string;
+            user_id: string;
         };
         /** CallDetail */
         CallDetail: {
-            call: components["schemas"]["Call"];
-            buckets: components["schemas"]["Bucket"][] | null;
-            explained: boolean;
-            price_version: string;
-            price_model: string | null;
-            service_tier: string;
-            mode: string;
-            upstream_status: number | null;
-            upstream_request_id: string;
-            bytes_in: number;
-            bytes_out: number;
-            metadata: string | null;
-            counters: {
-                [key: string]: number;
-            } | null;
-            work_id: string | null;
-            refused: string | null;
             /**
              * @description RFC 3339
              * @example 2026-09-01T00:00:00Z
              */
             as_of: string;
+            buckets: components["schemas"]["Bucket"][] | null;
+            bytes_in: number;
+            bytes_out: number;
+            call: components["schemas"]["Call"];
+            counters: {
+                [key: string]: number;
+            } | null;
+            explained: boolean;
+            metadata: string | null;
+            mode: string;
+            price_model: string | null;
+            price_version: string;
+            refused: string | null;
+            service_tier: string;
+            upstream_request_id: string;
+            upstream_status: number | null;
+            work_id: string | null;
         };
         /** Calls */
         Calls: {
@@ -1708,56 +1746,56 @@ export interface components {
         /** Change */
         Change: {
             calls: number;
+            calls_share: number | null;
+            cost_share: number | null;
             /**
              * @description Dollars, as a decimal text
              * @example 12.50
              */
             cost_usd: string;
-            calls_share: number | null;
-            cost_share: number | null;
         };
         /** Checked */
         Checked: {
+            broken: components["schemas"]["Broken"] | null;
             entries: number;
             last_hash: string;
-            broken: components["schemas"]["Broken"] | null;
         };
         /** CostRow */
         CostRow: {
-            value: string;
-            total: components["schemas"]["Totals"];
+            change?: components["schemas"]["Change"] | null;
             cost_share: number | null;
             previous?: components["schemas"]["Totals"] | null;
-            change?: components["schemas"]["Change"] | null;
+            total: components["schemas"]["Totals"];
+            value: string;
         };
         /** Costs */
         Costs: {
             about: components["schemas"]["About"];
             by: string;
-            rows: components["schemas"]["CostRow"][];
             others: components["schemas"]["Totals"] | null;
-            total: components["schemas"]["Totals"];
             previous?: components["schemas"]["Previous"] | null;
+            rows: components["schemas"]["CostRow"][];
+            total: components["schemas"]["Totals"];
         };
         /** CounterOut */
         CounterOut: {
-            values: {
-                [key: string]: string;
-            };
-            spent: string | number;
             held: string | number;
             left: string | number | null;
             percent: number | null;
+            spent: string | number;
+            values: {
+                [key: string]: string;
+            };
         };
         /** CounterState */
         CounterState: {
-            quota_id: string;
             counter: string;
-            starts_at_s: number;
             ends_at_s: number;
-            settled: number;
             held: number;
             limit?: number | null;
+            quota_id: string;
+            settled: number;
+            starts_at_s: number;
             values?: {
                 [key: string]: string;
             };
@@ -1787,12 +1825,12 @@ export interface components {
         };
         /** CredentialOut */
         CredentialOut: {
+            created_at_ms: number;
+            created_by: string;
+            hint: string;
             id: string;
             name: string;
             provider: string;
-            hint: string;
-            created_by: string;
-            created_at_ms: number;
             rotated_at_ms: number | null;
         };
         /** CredentialRotate */
@@ -1805,24 +1843,24 @@ export interface components {
         };
         /** CrossedOut */
         CrossedOut: {
+            fired_at_ms: number;
+            limit: string | number;
             percent: number;
+            settled: string | number;
             values: {
                 [key: string]: string;
             };
-            settled: string | number;
-            limit: string | number;
-            fired_at_ms: number;
         };
         /** Crossing */
         Crossing: {
-            quota_id: string;
-            counter: string;
-            percent: number;
-            settled: number;
-            limit: number;
-            starts_at_s: number;
-            ends_at_s: number;
             at_s: number;
+            counter: string;
+            ends_at_s: number;
+            limit: number;
+            percent: number;
+            quota_id: string;
+            settled: number;
+            starts_at_s: number;
         };
         /** EmailTarget */
         EmailTarget: {
@@ -1832,31 +1870,31 @@ export interface components {
         };
         /** ErrorRow */
         ErrorRow: {
-            outcome: string;
-            status: number | null;
-            refusal_code: string;
-            provider: string;
             calls: number;
+            outcome: string;
+            provider: string;
+            refusal_code: string;
             share: number;
+            status: number | null;
         };
         /** Errors */
         Errors: {
             about: components["schemas"]["About"];
-            total: components["schemas"]["Totals"];
             rows: components["schemas"]["ErrorRow"][];
+            total: components["schemas"]["Totals"];
         };
         /** FieldProblem */
         FieldProblem: {
-            pointer: string;
             message: string;
+            pointer: string;
         };
         /** GatewayOut */
         GatewayOut: {
-            node: string;
-            seen_at_ms: number;
-            policy_version: number;
             behind: number;
             inflight: number;
+            node: string;
+            policy_version: number;
+            seen_at_ms: number;
             shared: boolean;
         };
         /** InvitationCreate */
@@ -1871,102 +1909,102 @@ export interface components {
         };
         /** InvitationOut */
         InvitationOut: {
-            id: string;
+            accepted_at_ms: number | null;
+            created_at_ms: number;
             email: string;
+            expires_at_ms: number;
+            id: string;
+            invited_by: string;
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "viewer" | "billing";
-            invited_by: string;
-            created_at_ms: number;
-            expires_at_ms: number;
-            accepted_at_ms: number | null;
         };
         /** KeyCreate */
         KeyCreate: {
-            project_id: string;
-            /**
-             * @description 1 to 100 characters of one line
-             * @example Checkout
-             */
-            name: string;
+            /** @description Endpoints it may use */
+            endpoints?: string[] | null;
+            /** @description UTC, seconds since the epoch */
+            expires_at_s?: number | null;
             /**
              * @default metered
              * @enum {string}
              */
             mode?: "transparent" | "metered" | "guaranteed";
+            /** @description Requested models it may use */
+            models?: string[] | null;
+            /**
+             * @description 1 to 100 characters of one line
+             * @example Checkout
+             */
+            name: string;
             /**
              * @default drain
              * @enum {string}
              */
             on_disconnect?: "drain" | "cancel";
-            /** @description Upstreams it may use */
-            upstreams?: string[] | null;
-            /** @description Endpoints it may use */
-            endpoints?: string[] | null;
-            /** @description Requested models it may use */
-            models?: string[] | null;
-            /**
-             * @description Up to 128 characters of one line; empty is none
-             * @default
-             */
-            user_id?: string;
+            project_id: string;
+            /** @description On every call of the key */
+            tags?: string[];
             /**
              * @description Up to 128 characters of one line; empty is none
              * @default
              */
             team?: string;
-            /** @description On every call of the key */
-            tags?: string[];
-            /** @description UTC, seconds since the epoch */
-            expires_at_s?: number | null;
+            /** @description Upstreams it may use */
+            upstreams?: string[] | null;
+            /**
+             * @description Up to 128 characters of one line; empty is none
+             * @default
+             */
+            user_id?: string;
         };
         /** KeyEdit */
         KeyEdit: {
+            disabled?: boolean;
+            /** @description Endpoints it may use */
+            endpoints?: string[] | null;
+            /** @description UTC, seconds since the epoch */
+            expires_at_s?: number | null;
+            mode?: "transparent" | "metered" | "guaranteed";
+            /** @description Requested models it may use */
+            models?: string[] | null;
             /**
              * @description 1 to 100 characters of one line
              * @example Checkout
              */
             name?: string;
-            mode?: "transparent" | "metered" | "guaranteed";
             on_disconnect?: "drain" | "cancel";
-            /** @description Upstreams it may use */
-            upstreams?: string[] | null;
-            /** @description Endpoints it may use */
-            endpoints?: string[] | null;
-            /** @description Requested models it may use */
-            models?: string[] | null;
-            /** @description Up to 128 characters of one line; empty is none */
-            user_id?: string;
-            /** @description Up to 128 characters of one line; empty is none */
-            team?: string;
             /** @description On every call of the key */
             tags?: string[];
-            /** @description UTC, seconds since the epoch */
-            expires_at_s?: number | null;
-            disabled?: boolean;
+            /** @description Up to 128 characters of one line; empty is none */
+            team?: string;
+            /** @description Upstreams it may use */
+            upstreams?: string[] | null;
+            /** @description Up to 128 characters of one line; empty is none */
+            user_id?: string;
         };
         /** KeyOut */
         KeyOut: {
+            created_at_ms: number;
+            created_by: string;
+            disabled: boolean;
+            endpoints: string[] | null;
+            expires_at_s: number | null;
             id: string;
-            project_id: string;
-            name: string;
-            prefix: string;
             /** @enum {string} */
             mode: "transparent" | "metered" | "guaranteed";
+            models: string[] | null;
+            name: string;
             /** @enum {string} */
             on_disconnect: "drain" | "cancel";
-            upstreams: string[] | null;
-            endpoints: string[] | null;
-            models: string[] | null;
-            user_id: string;
-            team: string;
-            tags: string[];
-            created_by: string;
-            created_at_ms: number;
-            expires_at_s: number | null;
-            disabled: boolean;
-            revoked_at_ms: number | null;
+            prefix: string;
+            project_id: string;
             replaced_by: string | null;
+            revoked_at_ms: number | null;
+            tags: string[];
+            team: string;
+            upstreams: string[] | null;
             used_at_s: number | null;
+            user_id: string;
         };
         /** KeyRotate */
         KeyRotate: {
@@ -1978,43 +2016,43 @@ export interface components {
         };
         /** KeyWithSecret */
         KeyWithSecret: {
+            created_at_ms: number;
+            created_by: string;
+            disabled: boolean;
+            endpoints: string[] | null;
+            expires_at_s: number | null;
             id: string;
-            project_id: string;
-            name: string;
-            prefix: string;
             /** @enum {string} */
             mode: "transparent" | "metered" | "guaranteed";
+            models: string[] | null;
+            name: string;
             /** @enum {string} */
             on_disconnect: "drain" | "cancel";
-            upstreams: string[] | null;
-            endpoints: string[] | null;
-            models: string[] | null;
-            user_id: string;
-            team: string;
-            tags: string[];
-            created_by: string;
-            created_at_ms: number;
-            expires_at_s: number | null;
-            disabled: boolean;
-            revoked_at_ms: number | null;
+            prefix: string;
+            project_id: string;
             replaced_by: string | null;
-            used_at_s: number | null;
+            revoked_at_ms: number | null;
             secret: string;
+            tags: string[];
+            team: string;
+            upstreams: string[] | null;
+            used_at_s: number | null;
+            user_id: string;
         };
         /** KillSwitchOut */
         KillSwitchOut: {
+            activated_at_ms: number;
+            activated_by: string;
+            active: boolean;
+            allow: string[];
             id: string;
             project_id: string | null;
+            reason: string;
+            released_at_ms: number | null;
+            released_by: string | null;
             scope: {
                 [key: string]: string;
             };
-            active: boolean;
-            reason: string;
-            allow: string[];
-            activated_by: string;
-            activated_at_ms: number;
-            released_by: string | null;
-            released_at_ms: number | null;
         };
         /** KillSwitchRelease */
         KillSwitchRelease: {
@@ -2023,11 +2061,11 @@ export interface components {
         };
         /** KillSwitchReleased */
         KillSwitchReleased: {
-            project: components["schemas"]["Named"] | null;
             at_ms: number;
-            kill_switch_id: string;
-            reason: string;
             by: string;
+            kill_switch_id: string;
+            project: components["schemas"]["Named"] | null;
+            reason: string;
             scope?: {
                 [key: string]: string;
             };
@@ -2036,11 +2074,11 @@ export interface components {
         };
         /** KillSwitchThrown */
         KillSwitchThrown: {
-            project: components["schemas"]["Named"] | null;
             at_ms: number;
-            kill_switch_id: string;
-            reason: string;
             by: string;
+            kill_switch_id: string;
+            project: components["schemas"]["Named"] | null;
+            reason: string;
             scope?: {
                 [key: string]: string;
             };
@@ -2050,11 +2088,18 @@ export interface components {
         /** KillSwitchTrigger */
         KillSwitchTrigger: {
             /**
+             * @description Names of endpoints, or of x-lensai-route, that stay open
+             * @example [
+             *       "models"
+             *     ]
+             */
+            allow?: string[];
+            project_id?: string | null;
+            /**
              * @description One line of up to 500 characters; callers are told it
              * @example An agent runs in circles
              */
             reason: string;
-            project_id?: string | null;
             /**
              * @description Narrower than the project or the organization: dimension -> value. Not `org`, not `project`
              * @example {
@@ -2064,24 +2109,17 @@ export interface components {
             scope?: {
                 [key: string]: string;
             };
-            /**
-             * @description Names of endpoints, or of x-lensai-route, that stay open
-             * @example [
-             *       "models"
-             *     ]
-             */
-            allow?: string[];
         };
         /** Latency */
         Latency: {
             about: components["schemas"]["About"];
-            measure: string;
-            error_share: number;
-            by: string | null;
-            total: components["schemas"]["LatencyRow"];
-            rows: components["schemas"]["LatencyRow"][];
             bucket?: string | null;
+            by: string | null;
+            error_share: number;
+            measure: string;
             points?: components["schemas"]["LatencyPoint"][] | null;
+            rows: components["schemas"]["LatencyRow"][];
+            total: components["schemas"]["LatencyRow"];
         };
         /** LatencyPoint */
         LatencyPoint: {
@@ -2096,9 +2134,9 @@ export interface components {
         };
         /** LatencyRow */
         LatencyRow: {
-            value: string;
             calls: number;
             percentiles: components["schemas"]["Percentile"][];
+            value: string;
         };
         /** LinkRequest */
         LinkRequest: {
@@ -2116,18 +2154,18 @@ export interface components {
         };
         /** MemberOut */
         MemberOut: {
-            id: string;
-            user_id: string;
+            created_at_ms: number;
             email: string;
+            id: string;
             name: string;
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "viewer" | "billing";
-            created_at_ms: number;
+            user_id: string;
         };
         /** ModelCost */
         ModelCost: {
-            model: string;
             cost_usd: string;
+            model: string;
         };
         /** Named */
         Named: {
@@ -2161,25 +2199,25 @@ export interface components {
         };
         /** OrganizationOut */
         OrganizationOut: {
+            created_at_ms: number;
             id: string;
             name: string;
-            created_at_ms: number;
         };
         /** OverrideOut */
         OverrideOut: {
+            created_at_ms: number;
+            created_by: string;
             id: string;
             limit: string | number | null;
-            until_s: number;
             reason: string;
-            created_by: string;
-            created_at_ms: number;
+            until_s: number;
         };
         /** PaceOut */
         PaceOut: {
-            since_ms: number;
-            per_day: string | number;
             at_end: string | number | null;
             exhausted_at_s: number | null;
+            per_day: string | number;
+            since_ms: number;
         };
         /** Page[AlertOut] */
         "Page_control_plane.alerts.schema.AlertOut_": {
@@ -2278,6 +2316,7 @@ export interface components {
         };
         /** Previous */
         Previous: {
+            change: components["schemas"]["Change"];
             /**
              * @description RFC 3339
              * @example 2026-09-01T00:00:00Z
@@ -2289,50 +2328,22 @@ export interface components {
              */
             to: string;
             total: components["schemas"]["Totals"];
-            change: components["schemas"]["Change"];
         };
         /** PriceCreate */
         PriceCreate: {
-            /**
-             * @description An upstream's name; "*" is every one
-             * @example openai
-             */
-            upstream: string;
+            /** @description UTC, seconds since the epoch */
+            ends_at_s?: number | null;
             /**
              * @description As requested or as the catalog names it; "*" is every one
              * @example gpt-4o-mini
              */
             model: string;
             /**
-             * @description Bucket of usage -> USD per million of it
-             * @example {
-             *       "input_text": "0.15",
-             *       "output_text": "0.60"
-             *     }
-             */
-            rates?: {
-                [key: string]: string;
-            };
-            /**
              * @description Empty is none
              * @default
              * @example 0.85
              */
             multiplier?: string;
-            /** @description UTC, seconds since the epoch */
-            starts_at_s?: number | null;
-            /** @description UTC, seconds since the epoch */
-            ends_at_s?: number | null;
-        };
-        /** PriceEdit */
-        PriceEdit: {
-            /**
-             * @description An upstream's name; "*" is every one
-             * @example openai
-             */
-            upstream?: string;
-            /** @example gpt-4o-mini */
-            model?: string;
             /**
              * @description Bucket of usage -> USD per million of it
              * @example {
@@ -2343,40 +2354,67 @@ export interface components {
             rates?: {
                 [key: string]: string;
             };
+            /** @description UTC, seconds since the epoch */
+            starts_at_s?: number | null;
+            /**
+             * @description An upstream's name; "*" is every one
+             * @example openai
+             */
+            upstream: string;
+        };
+        /** PriceEdit */
+        PriceEdit: {
+            /** @description UTC, seconds since the epoch */
+            ends_at_s?: number | null;
+            /** @example gpt-4o-mini */
+            model?: string;
             /**
              * @description Empty is none
              * @example 0.85
              */
             multiplier?: string;
+            /**
+             * @description Bucket of usage -> USD per million of it
+             * @example {
+             *       "input_text": "0.15",
+             *       "output_text": "0.60"
+             *     }
+             */
+            rates?: {
+                [key: string]: string;
+            };
             /** @description UTC, seconds since the epoch */
             starts_at_s?: number | null;
-            /** @description UTC, seconds since the epoch */
-            ends_at_s?: number | null;
+            /**
+             * @description An upstream's name; "*" is every one
+             * @example openai
+             */
+            upstream?: string;
         };
         /** PriceOut */
         PriceOut: {
+            created_at_ms: number;
+            ends_at_s: number | null;
             id: string;
-            upstream: string;
             model: string;
+            multiplier: string;
             rates: {
                 [key: string]: string;
             };
-            multiplier: string;
             starts_at_s: number | null;
-            ends_at_s: number | null;
-            created_at_ms: number;
+            upstream: string;
         };
         /** ProblemDetails */
         ProblemDetails: {
-            type: string;
-            title: string;
-            status: number;
             /** @default  */
             code?: string;
             /** @default  */
             detail?: string;
             /** @default [] */
             errors?: components["schemas"]["FieldProblem"][];
+            status: number;
+            title: string;
+            type: string;
         };
         /** ProjectCreate */
         ProjectCreate: {
@@ -2396,47 +2434,68 @@ export interface components {
         };
         /** ProjectOut */
         ProjectOut: {
-            id: string;
-            owner_id: string;
-            name: string;
-            created_at_ms: number;
             archived_at_ms: number | null;
+            created_at_ms: number;
+            id: string;
+            name: string;
+            owner_id: string;
         };
         /** ProvenanceRow */
         ProvenanceRow: {
-            provenance: string;
-            kind: string;
             calls: number;
             calls_share: number;
+            cost_share: number | null;
             /** @description Dollars, as a decimal text; null: unknown */
             cost_usd: string | null;
-            cost_share: number | null;
+            kind: string;
+            provenance: string;
         };
         /** Provenances */
         Provenances: {
             about: components["schemas"]["About"];
-            total: components["schemas"]["Totals"];
-            rows: components["schemas"]["ProvenanceRow"][];
-            measured_cost_share: number | null;
             measured_calls_share: number | null;
+            measured_cost_share: number | null;
+            rows: components["schemas"]["ProvenanceRow"][];
+            total: components["schemas"]["Totals"];
         };
         /** QuotaCreate */
         QuotaCreate: {
-            /** @enum {string} */
-            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
-            /**
-             * @description US dollars with at most nine decimals, as text or number
-             * @example 100.00
-             */
-            limit: string | number | null;
-            project_id?: string | null;
-            /** @enum {null|string} */
-            window?: "minute" | "hour" | "day" | "week" | "month" | "total" | null;
             /**
              * @default block
              * @enum {string}
              */
             action?: "block" | "alert";
+            /**
+             * @description Refuses with 429 instead of 402
+             * @default false
+             */
+            answers_429?: boolean;
+            /**
+             * @description US dollars with at most nine decimals, as text or number
+             * @example 100.00
+             */
+            ceiling_usd?: string | number | null;
+            /**
+             * @description US dollars with at most nine decimals, as text or number
+             * @example 100.00
+             */
+            limit: string | number | null;
+            /**
+             * @description Up to 100 characters
+             * @default
+             * @example Checkout
+             */
+            name?: string;
+            project_id?: string | null;
+            /**
+             * @description What it is of, further: dimension -> value; "*" counts each value apart. Not `org`, not `project`
+             * @example {
+             *       "model": "gpt-4o-mini"
+             *     }
+             */
+            scope?: {
+                [key: string]: string;
+            };
             /**
              * @description Per cent of the limit that signal, rising
              * @example [
@@ -2446,6 +2505,41 @@ export interface components {
              */
             thresholds?: number[] | null;
             /**
+             * @description Whose calendar the window is of
+             * @default UTC
+             * @example Europe/Berlin
+             */
+            time_zone?: string;
+            /** @enum {string} */
+            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
+            /**
+             * @description Values that are counted apart in one window
+             * @default 10000
+             */
+            values_max?: number;
+            /** @enum {null|string} */
+            window?: "minute" | "hour" | "day" | "week" | "month" | "total" | null;
+        };
+        /** QuotaEdit */
+        QuotaEdit: {
+            action?: "block" | "alert";
+            answers_429?: boolean;
+            /**
+             * @description US dollars with at most nine decimals, as text or number
+             * @example 100.00
+             */
+            ceiling_usd?: (string | number) | null;
+            /**
+             * @description US dollars with at most nine decimals, as text or number
+             * @example 100.00
+             */
+            limit?: (string | number) | null;
+            /**
+             * @description Up to 100 characters
+             * @example Checkout
+             */
+            name?: string;
+            /**
              * @description What it is of, further: dimension -> value; "*" counts each value apart. Not `org`, not `project`
              * @example {
              *       "model": "gpt-4o-mini"
@@ -2454,43 +2548,6 @@ export interface components {
             scope?: {
                 [key: string]: string;
             };
-            /**
-             * @description Whose calendar the window is of
-             * @default UTC
-             * @example Europe/Berlin
-             */
-            time_zone?: string;
-            /**
-             * @description Values that are counted apart in one window
-             * @default 10000
-             */
-            values_max?: number;
-            /**
-             * @description US dollars with at most nine decimals, as text or number
-             * @example 100.00
-             */
-            ceiling_usd?: string | number | null;
-            /**
-             * @description Refuses with 429 instead of 402
-             * @default false
-             */
-            answers_429?: boolean;
-            /**
-             * @description Up to 100 characters
-             * @default
-             * @example Checkout
-             */
-            name?: string;
-        };
-        /** QuotaEdit */
-        QuotaEdit: {
-            /**
-             * @description US dollars with at most nine decimals, as text or number
-             * @example 100.00
-             */
-            limit?: (string | number) | null;
-            window?: "minute" | "hour" | "day" | "week" | "month" | "total";
-            action?: "block" | "alert";
             /**
              * @description Per cent of the limit that signal, rising
              * @example [
@@ -2500,44 +2557,25 @@ export interface components {
              */
             thresholds?: number[];
             /**
-             * @description What it is of, further: dimension -> value; "*" counts each value apart. Not `org`, not `project`
-             * @example {
-             *       "model": "gpt-4o-mini"
-             *     }
-             */
-            scope?: {
-                [key: string]: string;
-            };
-            /**
              * @description Whose calendar the window is of
              * @example Europe/Berlin
              */
             time_zone?: string;
             values_max?: number;
-            /**
-             * @description US dollars with at most nine decimals, as text or number
-             * @example 100.00
-             */
-            ceiling_usd?: (string | number) | null;
-            answers_429?: boolean;
-            /**
-             * @description Up to 100 characters
-             * @example Checkout
-             */
-            name?: string;
+            window?: "minute" | "hour" | "day" | "week" | "month" | "total";
         };
         /** QuotaGrace */
         QuotaGrace: {
-            /**
-             * @description From now on
-             * @example 60
-             */
-            minutes: number;
             /**
              * @description US dollars with at most nine decimals, as text or number
              * @example 100.00
              */
             limit?: string | number | null;
+            /**
+             * @description From now on
+             * @example 60
+             */
+            minutes: number;
             /**
              * @description Up to 500 characters of one line
              * @default
@@ -2546,25 +2584,25 @@ export interface components {
         };
         /** QuotaOut */
         QuotaOut: {
-            id: string;
-            project_id: string | null;
-            name: string;
-            /** @enum {string} */
-            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
-            limit: string | number | null;
-            /** @enum {string} */
-            window: "minute" | "hour" | "day" | "week" | "month" | "total";
             /** @enum {string} */
             action: "block" | "alert";
-            thresholds: number[];
+            answers_429: boolean;
+            ceiling_usd: string | null;
+            created_at_ms: number;
+            id: string;
+            limit: string | number | null;
+            name: string;
+            project_id: string | null;
             scope: {
                 [key: string]: string;
             };
+            thresholds: number[];
             time_zone: string;
+            /** @enum {string} */
+            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
             values_max: number;
-            ceiling_usd: string | null;
-            answers_429: boolean;
-            created_at_ms: number;
+            /** @enum {string} */
+            window: "minute" | "hour" | "day" | "week" | "month" | "total";
         };
         /** Released */
         Released: {
@@ -2572,28 +2610,29 @@ export interface components {
         };
         /** Report */
         Report: {
-            node: string;
-            sent_at_ms: number;
-            policy_version: number;
-            shared: boolean;
-            /** @default 0 */
-            inflight?: number;
             /** @default [] */
             counters?: components["schemas"]["CounterState"][];
             /** @default [] */
             crossings?: components["schemas"]["Crossing"][];
+            /** @default 0 */
+            inflight?: number;
             keys_used?: {
                 [key: string]: number;
             };
+            node: string;
+            policy_version: number;
+            sent_at_ms: number;
+            shared: boolean;
         };
         /** Series */
         Series: {
-            value: string | null;
-            total: components["schemas"]["Totals"];
             points: components["schemas"]["Point"][];
+            total: components["schemas"]["Totals"];
+            value: string | null;
         };
         /** SessionOut */
         SessionOut: {
+            csrf_token: string | null;
             id: string;
             /** @enum {string} */
             kind: "user" | "token";
@@ -2601,7 +2640,6 @@ export interface components {
             organization: components["schemas"]["OrganizationOfMine"];
             organizations: components["schemas"]["OrganizationOfMine"][];
             permissions: ("self" | "organization:read" | "organization:write" | "members:read" | "members:write" | "tokens:read" | "tokens:write" | "projects:read" | "projects:write" | "keys:read" | "keys:write" | "providers:read" | "providers:write" | "budgets:read" | "budgets:write" | "kill_switch:read" | "kill_switch:write" | "alerts:read" | "alerts:write" | "billing:read" | "billing:write" | "audit:read" | "audit:export" | "usage:read" | "usage:export")[];
-            csrf_token: string | null;
         };
         /** SignIn */
         SignIn: {
@@ -2610,76 +2648,78 @@ export interface components {
         };
         /** SlackTarget */
         SlackTarget: {
-            /** @description A bot token, `xoxb-…` */
-            token: string;
-            /** @example C0123456789 */
-            channel_id: string;
             /** @constant */
             channel: "slack";
+            /** @example C0123456789 */
+            channel_id: string;
+            /** @description A bot token, `xoxb-…` */
+            token: string;
         };
         /** SlackWebhookTarget */
         SlackWebhookTarget: {
-            /** @example https://hooks.slack.com/services/T…/B…/… */
-            url: string;
             /** @constant */
             channel: "slack_webhook";
+            /** @example https://hooks.slack.com/services/T…/B…/… */
+            url: string;
         };
         /** SpendAnomaly */
         SpendAnomaly: {
-            project: components["schemas"]["Named"] | null;
             at_ms: number;
-            spent_usd: string;
-            usual_usd: string;
             compared_hours: number;
-            factor: number;
-            starts_at_s: number;
             ends_at_s: number;
-            top_models?: components["schemas"]["ModelCost"][] | null;
+            factor: number;
             models_since_s?: number | null;
+            project: components["schemas"]["Named"] | null;
+            spent_usd: string;
+            starts_at_s: number;
+            top_models?: components["schemas"]["ModelCost"][] | null;
             /** @constant */
             type: "spend.anomaly";
+            usual_usd: string;
         };
         /** StatusOut */
         StatusOut: {
-            id: string;
-            /** @enum {string} */
-            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
-            limit: string | number | null;
-            limit_in_force: string | number | null;
-            window: components["schemas"]["WindowOut"];
-            spent: string | number | null;
-            held: string | number | null;
-            left: string | number | null;
-            percent: number | null;
-            override: components["schemas"]["OverrideOut"] | null;
-            crossed: components["schemas"]["CrossedOut"][];
-            counters: components["schemas"]["CounterOut"][];
-            counters_more: number;
+            as_of_ms: number | null;
             /** @enum {null|string} */
             counted: "shared" | "per_node" | "both" | null;
-            as_of_ms: number | null;
-            nodes: components["schemas"]["NodeOut"][];
+            counters: components["schemas"]["CounterOut"][];
+            counters_more: number;
+            crossed: components["schemas"]["CrossedOut"][];
             forecast: components["schemas"]["budgets_schema_Forecast"];
+            held: string | number | null;
+            id: string;
+            left: string | number | null;
+            limit: string | number | null;
+            limit_in_force: string | number | null;
+            nodes: components["schemas"]["NodeOut"][];
+            override: components["schemas"]["OverrideOut"] | null;
+            percent: number | null;
+            spent: string | number | null;
+            /** @enum {string} */
+            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
+            window: components["schemas"]["WindowOut"];
         };
         /** Summary */
         Summary: {
             about: components["schemas"]["About"];
-            total: components["schemas"]["Totals"];
             /** @description Dollars, as a decimal text; null: unknown */
             cost_per_call_usd: string | null;
             error_share: number | null;
             previous?: components["schemas"]["Previous"] | null;
+            total: components["schemas"]["Totals"];
         };
         /** Timeseries */
         Timeseries: {
             about: components["schemas"]["About"];
             bucket: string;
             by: string | null;
-            series: components["schemas"]["Series"][];
             previous?: components["schemas"]["Series"][] | null;
+            series: components["schemas"]["Series"][];
         };
         /** TokenCreate */
         TokenCreate: {
+            /** @example 4102444800000 */
+            expires_at_ms?: number | null;
             /**
              * @description 1 to 100 characters
              * @example CI
@@ -2690,78 +2730,76 @@ export interface components {
              * @enum {string}
              */
             role: "owner" | "admin" | "developer" | "viewer" | "billing";
-            /** @example 4102444800000 */
-            expires_at_ms?: number | null;
         };
         /** TokenMade */
         TokenMade: {
+            created_at_ms: number;
+            created_by: string;
+            expires_at_ms: number | null;
             id: string;
             name: string;
             prefix: string;
+            revoked_at_ms: number | null;
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "viewer" | "billing";
-            created_by: string;
-            created_at_ms: number;
-            expires_at_ms: number | null;
-            revoked_at_ms: number | null;
-            used_at_ms: number | null;
             secret: string;
+            used_at_ms: number | null;
         };
         /** TokenOut */
         TokenOut: {
+            created_at_ms: number;
+            created_by: string;
+            expires_at_ms: number | null;
             id: string;
             name: string;
             prefix: string;
+            revoked_at_ms: number | null;
             /** @enum {string} */
             role: "owner" | "admin" | "developer" | "viewer" | "billing";
-            created_by: string;
-            created_at_ms: number;
-            expires_at_ms: number | null;
-            revoked_at_ms: number | null;
             used_at_ms: number | null;
         };
         /** TokenRow */
         TokenRow: {
             bucket: string;
-            count: number;
-            unpriced_count: number;
             /** @description Dollars, as a decimal text; null: unknown */
             cost_usd: string | null;
+            count: number;
             /** @description Dollars, as a decimal text; null: unknown */
             saved_usd?: string | null;
+            unpriced_count: number;
         };
         /** Tokens */
         Tokens: {
             about: components["schemas"]["About"];
-            total: components["schemas"]["Totals"];
-            rows: components["schemas"]["TokenRow"][];
             cache_read_share: number | null;
+            rows: components["schemas"]["TokenRow"][];
             /**
              * @description Dollars, as a decimal text
              * @example 12.50
              */
             saved_usd: string;
+            total: components["schemas"]["Totals"];
             unpriced_tokens: number;
         };
         /** Totals */
         Totals: {
+            cache_read_tokens?: number | null;
             calls: number;
-            ok: number;
-            refused: number;
-            errors: number;
-            left: number;
             /** @description Dollars, as a decimal text; null: unknown */
             cost_usd: string | null;
+            errors: number;
+            left: number;
+            ok: number;
+            refused: number;
             tokens_in: number | null;
             tokens_out: number | null;
-            cache_read_tokens?: number | null;
-            unpriced_calls: number;
             unmetered_calls?: number | null;
+            unpriced_calls: number;
         };
         /** Trial */
         Trial: {
-            project: components["schemas"]["Named"] | null;
             at_ms: number;
+            project: components["schemas"]["Named"] | null;
             rule: components["schemas"]["Named"];
             /** @constant */
             type: "test";
@@ -2773,18 +2811,6 @@ export interface components {
         };
         /** UpstreamCreate */
         UpstreamCreate: {
-            /**
-             * @description The first part of a call's path
-             * @example openai
-             */
-            name: string;
-            /** @example openai */
-            provider: string;
-            /**
-             * @default
-             * @example https://api.openai.com
-             */
-            origin?: string;
             /** @example  */
             base_path?: string;
             credential_id?: string | null;
@@ -2797,11 +2823,22 @@ export interface components {
             models?: {
                 [key: string]: string;
             };
+            /**
+             * @description The first part of a call's path
+             * @example openai
+             */
+            name: string;
             options?: components["schemas"]["UpstreamOptions"];
+            /**
+             * @default
+             * @example https://api.openai.com
+             */
+            origin?: string;
+            /** @example openai */
+            provider: string;
         };
         /** UpstreamEdit */
         UpstreamEdit: {
-            origin?: string;
             base_path?: string;
             credential_id?: string | null;
             /**
@@ -2814,101 +2851,64 @@ export interface components {
                 [key: string]: string;
             };
             options?: components["schemas"]["UpstreamOptions"];
+            origin?: string;
         };
         /** UpstreamOptions */
         UpstreamOptions: {
-            /** @default true */
-            tls_verify?: boolean;
+            connect_timeout_ms?: number | null;
+            connections_max?: number | null;
+            first_byte_timeout_ms?: number | null;
+            /** @description Added to every request, and shown to whoever may see the upstream: no secrets */
+            headers?: {
+                [key: string]: string;
+            };
+            /** @default false */
+            lists_shared?: boolean;
             /**
              * @description http[s]://host:port; "direct" is none
              * @default
              */
             proxy?: string;
             proxy_credential_id?: string | null;
-            /** @description What {resource} may be */
-            resources?: string[];
-            /** @description Added to every request, and shown to whoever may see the upstream: no secrets */
-            headers?: {
-                [key: string]: string;
-            };
-            connect_timeout_ms?: number | null;
-            first_byte_timeout_ms?: number | null;
-            total_timeout_ms?: number | null;
             /**
              * @description For which AWS requests are signed
              * @default
              */
             region?: string;
-            /** @default false */
-            lists_shared?: boolean;
-            connections_max?: number | null;
+            /** @description What {resource} may be */
+            resources?: string[];
+            /** @default true */
+            tls_verify?: boolean;
+            total_timeout_ms?: number | null;
         };
         /** UpstreamOut */
         UpstreamOut: {
-            id: string;
-            name: string;
-            provider: string;
-            origin: string;
             base_path: string;
+            created_at_ms: number;
             credential_id: string | null;
+            id: string;
             models: {
                 [key: string]: string;
             };
+            name: string;
             options: components["schemas"]["UpstreamOptions"];
-            created_at_ms: number;
+            origin: string;
+            provider: string;
         };
         /** WebhookTarget */
         WebhookTarget: {
-            /** @example https://example.com/hooks/lensai */
-            url: string;
-            /** @description `whsec_` and 24 to 64 bytes in base64 */
-            secret?: string | null;
             /** @constant */
             channel: "webhook";
+            /** @description `whsec_` and 24 to 64 bytes in base64 */
+            secret?: string | null;
+            /** @example https://example.com/hooks/lensai */
+            url: string;
         };
         /** WindowOut */
         WindowOut: {
+            ends_at_s: number | null;
             name: string;
             starts_at_s: number;
-            ends_at_s: number | null;
-        };
-        /** Forecast */
-        analytics_schema_Forecast: {
-            about: components["schemas"]["About"];
-            month: string;
-            /**
-             * @description RFC 3339
-             * @example 2026-09-01T00:00:00Z
-             */
-            ends_at: string;
-            /**
-             * @description Dollars, as a decimal text
-             * @example 12.50
-             */
-            spent_usd: string;
-            /** @description Dollars, as a decimal text; null: unknown */
-            projected_usd: string | null;
-            /** @description Dollars, as a decimal text; null: unknown */
-            low_usd: string | null;
-            /** @description Dollars, as a decimal text; null: unknown */
-            high_usd: string | null;
-            method: string | null;
-            /**
-             * @description Dollars, as a decimal text
-             * @example 12.50
-             */
-            burn_usd_per_hour: string;
-            /**
-             * @description Dollars, as a decimal text
-             * @example 12.50
-             */
-            previous_month_usd: string;
-            unpriced_calls: number;
-        };
-        /** Forecast */
-        budgets_schema_Forecast: {
-            over_window?: components["schemas"]["PaceOut"] | null;
-            recent?: components["schemas"]["PaceOut"] | null;
         };
     };
     responses: never;
@@ -2923,6 +2923,7 @@ export type AlertRuleCreate = components['schemas']['AlertRuleCreate'];
 export type AlertRuleEdit = components['schemas']['AlertRuleEdit'];
 export type AlertRuleMade = components['schemas']['AlertRuleMade'];
 export type AlertRuleOut = components['schemas']['AlertRuleOut'];
+export type AnalyticsSchemaForecast = components['schemas']['analytics_schema_Forecast'];
 export type Anomaly = components['schemas']['Anomaly'];
 export type AuditOut = components['schemas']['AuditOut'];
 export type Broken = components['schemas']['Broken'];
@@ -2932,6 +2933,7 @@ export type BudgetCreate = components['schemas']['BudgetCreate'];
 export type BudgetEdit = components['schemas']['BudgetEdit'];
 export type BudgetGrace = components['schemas']['BudgetGrace'];
 export type BudgetOut = components['schemas']['BudgetOut'];
+export type BudgetsSchemaForecast = components['schemas']['budgets_schema_Forecast'];
 export type BudgetThreshold = components['schemas']['BudgetThreshold'];
 export type Call = components['schemas']['Call'];
 export type CallDetail = components['schemas']['CallDetail'];
@@ -3038,10 +3040,1076 @@ export type UpstreamOptions = components['schemas']['UpstreamOptions'];
 export type UpstreamOut = components['schemas']['UpstreamOut'];
 export type WebhookTarget = components['schemas']['WebhookTarget'];
 export type WindowOut = components['schemas']['WindowOut'];
-export type AnalyticsSchemaForecast = components['schemas']['analytics_schema_Forecast'];
-export type BudgetsSchemaForecast = components['schemas']['budgets_schema_Forecast'];
 export type $defs = Record<string, never>;
 export interface operations {
+    V1AlertRulesListRules: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+                /** @description Of one project alone */
+                project_id?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.alerts.schema.AlertRuleOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AlertRulesCreateRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleMade"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AlertRulesRuleIdGetRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AlertRulesRuleIdDeleteRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AlertRulesRuleIdEditRule: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["AlertRuleEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertRuleMade"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AlertRulesRuleIdTestTestRule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                rule_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TrialOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AlertsListAlerts: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+                /** @description Of one project alone */
+                project_id?: string | null;
+                /** @description Of one rule alone */
+                rule_id?: string | null;
+                /** @description `dead`: those that were given up */
+                state?: "due" | "sending" | "sent" | "dead" | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.alerts.schema.AlertOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AlertsAlertIdGetAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AlertsAlertIdRetryRetryAlert: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                alert_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AlertOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AuditListEntries: {
+        parameters: {
+            query?: {
+                action?: string | null;
+                actor?: string | null;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description UTC, milliseconds since the epoch */
+                from_ms?: number | null;
+                /** @description Items of one page */
+                limit?: number;
+                subject?: string | null;
+                /** @description UTC, milliseconds since the epoch */
+                to_ms?: number | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.audit.schema.AuditOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AuditExportExport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1AuditVerifyVerify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Checked"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     V1AuthLinksRequestLink: {
         parameters: {
             query?: never;
@@ -3234,4525 +4302,15 @@ export interface operations {
             };
         };
     };
-    V1SessionOrganizationChooseOrganization: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OrganizationChoice"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1SessionGetSession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1SessionSignOut: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": null;
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1SessionsListSessions: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.auth.schema.BrowserSessionOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1SessionsRevokeOtherSessions: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1SessionsSessionIdRevokeSession: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                session_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1OrganizationGetOrganization: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OrganizationOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1OrganizationEditOrganization: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["OrganizationEdit"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["OrganizationOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MembersMemberIdGetMember: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                member_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MemberOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MembersMemberIdRemoveMember: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                member_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MembersMemberIdEditMember: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                member_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["MemberEdit"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["MemberOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MembersListMembers: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.auth.schema.MemberOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1InvitationsListInvitations: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.auth.schema.InvitationOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1InvitationsCreateInvitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["InvitationCreate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InvitationOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1InvitationsInvitationIdResendResendInvitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                invitation_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["InvitationOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1InvitationsInvitationIdWithdrawInvitation: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                invitation_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1TokensListTokens: {
-        parameters: {
-            query?: {
-                revoked?: boolean;
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.auth.schema.TokenOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1TokensCreateToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TokenCreate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TokenMade"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1TokensTokenIdRevokeToken: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                token_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1ProjectsProjectIdGetProject: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                project_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProjectOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1ProjectsProjectIdArchiveProject: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                project_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1ProjectsProjectIdEditProject: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                project_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ProjectEdit"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProjectOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1ProjectsListProjects: {
-        parameters: {
-            query?: {
-                archived?: boolean;
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.projects.schema.ProjectOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1ProjectsCreateProject: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ProjectCreate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ProjectOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1KeysListKeys: {
-        parameters: {
-            query?: {
-                project_id?: string | null;
-                revoked?: boolean;
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.keys.schema.KeyOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1KeysCreateKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KeyCreate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyWithSecret"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1KeysKeyIdGetKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1KeysKeyIdRevokeKey: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1KeysKeyIdEditKey: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KeyEdit"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1KeysKeyIdRotateRotateKey: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                key_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KeyRotate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KeyWithSecret"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1CredentialsListCredentials: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.providers.schema.CredentialOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1CredentialsCreateCredential: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CredentialCreate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CredentialOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1CredentialsCredentialIdGetCredential: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                credential_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CredentialOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1CredentialsCredentialIdDeleteCredential: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                credential_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1CredentialsCredentialIdEditCredential: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                credential_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CredentialEdit"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CredentialOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1CredentialsCredentialIdRotateRotateCredential: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                credential_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["CredentialRotate"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CredentialOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1UpstreamsListUpstreams: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.providers.schema.UpstreamOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1UpstreamsCreateUpstream: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UpstreamCreate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UpstreamOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1UpstreamsUpstreamIdGetUpstream: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                upstream_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UpstreamOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1UpstreamsUpstreamIdDeleteUpstream: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                upstream_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1UpstreamsUpstreamIdEditUpstream: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                upstream_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["UpstreamEdit"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["UpstreamOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1PriceOverridesListPrices: {
-        parameters: {
-            query?: {
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.providers.schema.PriceOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1PriceOverridesCreatePrice: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PriceCreate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PriceOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1PriceOverridesPriceIdGetPrice: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                price_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PriceOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1PriceOverridesPriceIdDeletePrice: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                price_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, nothing follows */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1PriceOverridesPriceIdEditPrice: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                price_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["PriceEdit"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PriceOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1BudgetsBudgetIdStatusBudgetStatus: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                budget_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["StatusOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
     V1BudgetsListBudgets: {
         parameters: {
             query?: {
-                /** @description Only those of this project */
-                project_id?: string | null;
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
                 /** @description Items of one page */
                 limit?: number;
+                /** @description Only those of this project */
+                project_id?: string | null;
             };
             header?: never;
             path?: never;
@@ -8455,15 +5013,5962 @@ export interface operations {
             };
         };
     };
-    V1QuotasListQuotas: {
+    V1BudgetsBudgetIdStatusBudgetStatus: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StatusOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1CredentialsListCredentials: {
         parameters: {
             query?: {
-                /** @description Only those of this project */
-                project_id?: string | null;
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
                 /** @description Items of one page */
                 limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.providers.schema.CredentialOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1CredentialsCreateCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1CredentialsCredentialIdGetCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                credential_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1CredentialsCredentialIdDeleteCredential: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                credential_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1CredentialsCredentialIdEditCredential: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                credential_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1CredentialsCredentialIdRotateRotateCredential: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                credential_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CredentialRotate"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CredentialOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1GatewayPolicyPolicy: {
+        parameters: {
+            query: {
+                /** @description Random; each line repeats it */
+                nonce: string;
+                /** @description The version that the gateway has; 0 for none */
+                since: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1GatewayPolicyStreamPolicyStream: {
+        parameters: {
+            query: {
+                /** @description Random; each line repeats it */
+                nonce: string;
+                /** @description The version that the gateway has; 0 for none */
+                since: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1GatewayReportsReport: {
+        parameters: {
+            query?: never;
+            header: {
+                /** @description Which worker speaks; as in the report */
+                "x-lensai-node": string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Report"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1GatewaysListGateways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.publish.schema.GatewayOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1InvitationsListInvitations: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.auth.schema.InvitationOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1InvitationsCreateInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InvitationCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1InvitationsInvitationIdWithdrawInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1InvitationsInvitationIdResendResendInvitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                invitation_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["InvitationOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KeysListKeys: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+                project_id?: string | null;
+                revoked?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.keys.schema.KeyOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KeysCreateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecret"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KeysKeyIdGetKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KeysKeyIdRevokeKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KeysKeyIdEditKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KeysKeyIdRotateRotateKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRotate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyWithSecret"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KillSwitchListKillSwitches: {
+        parameters: {
+            query?: {
+                all?: boolean;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.kill_switch.schema.KillSwitchOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KillSwitchReleaseRelease: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KillSwitchRelease"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Released"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KillSwitchTriggerTrigger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KillSwitchTrigger"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillSwitchOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MembersListMembers: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.auth.schema.MemberOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MembersMemberIdGetMember: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MembersMemberIdRemoveMember: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MembersMemberIdEditMember: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                member_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MemberEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MemberOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCallsListCalls: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Calls of one page */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description `at`: the newest first, page by page; else the largest first, one page */
+                sort?: "at" | "cost" | "latency" | "ttft" | "tokens";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calls"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCallsRequestIdCall: {
+        parameters: {
+            query?: {
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path: {
+                request_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallDetail"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByKeyCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByModelCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByOutcomeCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByProjectCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByProvenanceCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByProviderCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByRouteCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByStatusCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByTagCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByTeamCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsCostByUserCosts: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description The largest first; `change`: of the cost, with compare=previous */
+                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Costs"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsErrorsErrors: {
+        parameters: {
+            query?: {
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Errors"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsForecastForecast: {
+        parameters: {
+            query?: {
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["analytics_schema_Forecast"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsLatencyPctlLatency: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A row for each value */
+                by?: "model" | "provider" | "route" | "project" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Rows; what is beyond them is in `others` */
+                limit?: number;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Latency"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsLiveLive: {
+        parameters: {
+            query?: {
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description text/event-stream */
+                Accept?: string | null;
+                /** @description Of the last event that came, from a browser */
+                "Last-Event-ID"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/event-stream": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsProvenanceProvenance: {
+        parameters: {
+            query?: {
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Provenances"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsSummarySummary: {
+        parameters: {
+            query?: {
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Summary"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsTimeseriesTimeseries: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description `previous`: with the period of the same length before */
+                compare?: "previous" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Series */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Timeseries"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsTokensTokens: {
+        parameters: {
+            query?: {
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Tokens"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1MetricsTopRequestsTopRequests: {
+        parameters: {
+            query?: {
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Calls of one page */
+                limit?: number;
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description `at`: the newest first, page by page; else the largest first, one page */
+                sort?: "at" | "cost" | "latency" | "ttft" | "tokens";
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Calls"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1OrganizationGetOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1OrganizationEditOrganization: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrganizationOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1PriceOverridesListPrices: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.providers.schema.PriceOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1PriceOverridesCreatePrice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1PriceOverridesPriceIdGetPrice: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                price_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1PriceOverridesPriceIdDeletePrice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                price_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1PriceOverridesPriceIdEditPrice: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                price_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriceEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PriceOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ProjectsListProjects: {
+        parameters: {
+            query?: {
+                archived?: boolean;
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.projects.schema.ProjectOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ProjectsCreateProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ProjectsProjectIdGetProject: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ProjectsProjectIdArchiveProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ProjectsProjectIdEditProject: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                project_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ProjectEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ProjectOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1QuotasListQuotas: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+                /** @description Only those of this project */
+                project_id?: string | null;
             };
             header?: never;
             path?: never;
@@ -9242,10 +11747,280 @@ export interface operations {
             };
         };
     };
-    V1KillSwitchListKillSwitches: {
+    V1SessionGetSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1SessionSignOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": null;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1SessionOrganizationChooseOrganization: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrganizationChoice"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1SessionsListSessions: {
         parameters: {
             query?: {
-                all?: boolean;
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
                 /** @description Items of one page */
@@ -9263,7 +12038,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_control_plane.kill_switch.schema.KillSwitchOut_"];
+                    "application/json": components["schemas"]["Page_control_plane.auth.schema.BrowserSessionOut_"];
                 };
             };
             /** @description The request is not as described */
@@ -9313,217 +12088,7 @@ export interface operations {
             };
         };
     };
-    V1KillSwitchReleaseRelease: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KillSwitchRelease"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Released"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1KillSwitchTriggerTrigger: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["KillSwitchTrigger"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["KillSwitchOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1GatewaysListGateways: {
+    V1SessionsRevokeOtherSessions: {
         parameters: {
             query?: never;
             header?: never;
@@ -9532,155 +12097,12 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
                 headers: {
                     [name: string]: unknown;
                 };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.publish.schema.GatewayOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AlertRulesListRules: {
-        parameters: {
-            query?: {
-                /** @description Of one project alone */
-                project_id?: string | null;
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.alerts.schema.AlertRuleOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AlertRulesCreateRule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AlertRuleCreate"];
-            };
-        };
-        responses: {
-            /** @description Document created, URL follows */
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertRuleMade"];
-                };
+                content?: never;
             };
             /** @description The request is not as described */
             400: {
@@ -9765,91 +12187,12 @@ export interface operations {
             };
         };
     };
-    V1AlertRulesRuleIdGetRule: {
+    V1SessionsSessionIdRevokeSession: {
         parameters: {
             query?: never;
             header?: never;
             path: {
-                rule_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertRuleOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AlertRulesRuleIdDeleteRule: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                rule_id: string;
+                session_id: string;
             };
             cookie?: never;
         };
@@ -9954,326 +12297,14 @@ export interface operations {
             };
         };
     };
-    V1AlertRulesRuleIdEditRule: {
-        parameters: {
-            query?: never;
-            header?: {
-                /** @description The ETag as it was read; 412 if stale */
-                "If-Match"?: string | null;
-            };
-            path: {
-                rule_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["AlertRuleEdit"];
-            };
-        };
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertRuleMade"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AlertRulesRuleIdTestTestRule: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                rule_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TrialOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AlertsAlertIdGetAlert: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                alert_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AlertsListAlerts: {
+    V1TokensListTokens: {
         parameters: {
             query?: {
-                /** @description `dead`: those that were given up */
-                state?: "due" | "sending" | "sent" | "dead" | null;
-                /** @description Of one rule alone */
-                rule_id?: string | null;
-                /** @description Of one project alone */
-                project_id?: string | null;
                 /** @description `next_cursor` of the page before */
                 cursor?: string | null;
                 /** @description Items of one page */
                 limit?: number;
+                revoked?: boolean;
             };
             header?: never;
             path?: never;
@@ -10287,7 +12318,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Page_control_plane.alerts.schema.AlertOut_"];
+                    "application/json": components["schemas"]["Page_control_plane.auth.schema.TokenOut_"];
                 };
             };
             /** @description The request is not as described */
@@ -10337,2644 +12368,121 @@ export interface operations {
             };
         };
     };
-    V1AlertsAlertIdRetryRetryAlert: {
+    V1TokensCreateToken: {
         parameters: {
             query?: never;
             header?: never;
-            path: {
-                alert_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["AlertOut"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It contradicts what is there */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It was changed since it was read (If-Match) */
-            412: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The body is too large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The Idempotency-Key was used for another request */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AuditExportExport: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Stream Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AuditListEntries: {
-        parameters: {
-            query?: {
-                actor?: string | null;
-                action?: string | null;
-                subject?: string | null;
-                /** @description UTC, milliseconds since the epoch */
-                from_ms?: number | null;
-                /** @description UTC, milliseconds since the epoch */
-                to_ms?: number | null;
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Items of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Page_control_plane.audit.schema.AuditOut_"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1AuditVerifyVerify: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Checked"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCallsRequestIdCall: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-            };
-            header?: never;
-            path: {
-                request_id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["CallDetail"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description It is not there, or belongs to another organization */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByTagCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByProviderCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByUserCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByProjectCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByOutcomeCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByModelCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByProvenanceCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByStatusCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByRouteCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByKeyCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCostByTeamCosts: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description The largest first; `change`: of the cost, with compare=previous */
-                sort?: "cost" | "calls" | "errors" | "refused" | "tokens" | "change";
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Costs"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsErrorsErrors: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Errors"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsForecastForecast: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["analytics_schema_Forecast"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsLatencyPctlLatency: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
-                p?: number[] | null;
-                /** @description Whole calls, time to the first token, or speed of streams after it */
-                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
-                /** @description A row for each value */
-                by?: "model" | "provider" | "route" | "project" | null;
-                /** @description Of one point, in `tz`; without it what suits the period */
-                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
-                /** @description Rows; what is beyond them is in `others` */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Latency"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsCallsListCalls: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description `at`: the newest first, page by page; else the largest first, one page */
-                sort?: "at" | "cost" | "latency" | "ttft" | "tokens";
-                /** @description `next_cursor` of the page before */
-                cursor?: string | null;
-                /** @description Calls of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Calls"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsLiveLive: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-            };
-            header?: {
-                /** @description text/event-stream */
-                Accept?: string | null;
-                /** @description Of the last event that came, from a browser */
-                "Last-Event-ID"?: string | null;
-            };
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Stream Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "text/event-stream": unknown;
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsProvenanceProvenance: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Provenances"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsSummarySummary: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Summary"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsTimeseriesTimeseries: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description A series for each value; without it one of all */
-                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
-                /** @description Of one point, in `tz`; without it what suits the period */
-                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
-                /** @description Series */
-                limit?: number;
-                /** @description `previous`: with the period of the same length before */
-                compare?: "previous" | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Timeseries"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsTokensTokens: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Tokens"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1MetricsTopRequestsTopRequests: {
-        parameters: {
-            query?: {
-                /** @description One project; without it all */
-                project_id?: string | null;
-                /** @description The first moment: a date in `tz`, or RFC 3339 */
-                from?: string | null;
-                /** @description The moment after the last; without it now */
-                to?: string | null;
-                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
-                range?: string | null;
-                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
-                tz?: string;
-                /** @description A key's id; may be repeated: any of them */
-                key_id?: string[] | null;
-                /** @description An end user; may be repeated: any of them */
-                user_id?: string[] | null;
-                /** @description A team; may be repeated: any of them */
-                team?: string[] | null;
-                /** @description A tag; may be repeated: any of them */
-                tag?: string[] | null;
-                /** @description A provider, such as `openai`; may be repeated: any of them */
-                provider?: string[] | null;
-                /** @description A model, as answers name it; may be repeated: any of them */
-                model?: string[] | null;
-                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
-                route?: string[] | null;
-                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
-                status?: string[] | null;
-                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
-                outcome?: string[] | null;
-                /** @description `at`: the newest first, page by page; else the largest first, one page */
-                sort?: "at" | "cost" | "latency" | "ttft" | "tokens";
-                /** @description Calls of one page */
-                limit?: number;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Request fulfilled, document follows */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Calls"];
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The role may not do this, or the CSRF header is missing */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1GatewayPolicyPolicy: {
-        parameters: {
-            query: {
-                /** @description The version that the gateway has; 0 for none */
-                since: number;
-                /** @description Random; each line repeats it */
-                nonce: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Stream Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1GatewayPolicyStreamPolicyStream: {
-        parameters: {
-            query: {
-                /** @description The version that the gateway has; 0 for none */
-                since: number;
-                /** @description Random; each line repeats it */
-                nonce: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Stream Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": unknown;
-                };
-            };
-            /** @description The request is not as described */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description Too many requests; `retry-after` says when to come again */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-            /** @description The database does not answer; try again */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["ProblemDetails"];
-                };
-            };
-        };
-    };
-    V1GatewayReportsReport: {
-        parameters: {
-            query?: never;
-            header: {
-                /** @description Which worker speaks; as in the report */
-                "x-lensai-node": string;
-            };
             path?: never;
             cookie?: never;
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Report"];
+                "application/json": components["schemas"]["TokenCreate"];
             };
         };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenMade"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1TokensTokenIdRevokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                token_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
         responses: {
             /** @description Request fulfilled, nothing follows */
             204: {
@@ -13003,6 +12511,498 @@ export interface operations {
             };
             /** @description The role may not do this, or the CSRF header is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1UpstreamsListUpstreams: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.providers.schema.UpstreamOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1UpstreamsCreateUpstream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpstreamCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpstreamOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1UpstreamsUpstreamIdGetUpstream: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                upstream_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpstreamOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1UpstreamsUpstreamIdDeleteUpstream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                upstream_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1UpstreamsUpstreamIdEditUpstream: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                upstream_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UpstreamEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UpstreamOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

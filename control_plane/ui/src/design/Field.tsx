@@ -1,4 +1,5 @@
 import { clsx } from "clsx";
+import { ChevronDown } from "lucide-react";
 import { createContext, useContext, useId } from "react";
 import type { InputHTMLAttributes, ReactNode, SelectHTMLAttributes, TextareaHTMLAttributes } from "react";
 
@@ -50,9 +51,12 @@ export function Input({ className, prefix, ...rest }: InputHTMLAttributes<HTMLIn
 
 export function Select({ className, children, ...rest }: SelectHTMLAttributes<HTMLSelectElement>) {
   return (
-    <select {...useDescribed()} className={clsx(BOX, "h-8 pr-7", className)} {...rest}>
-      {children}
-    </select>
+    <span className="relative block">
+      <select {...useDescribed()} className={clsx(BOX, "h-8 appearance-none truncate pr-7", className)} {...rest}>
+        {children}
+      </select>
+      <ChevronDown size={14} aria-hidden className="pointer-events-none absolute right-2 top-2.25 text-ink-3" />
+    </span>
   );
 }
 

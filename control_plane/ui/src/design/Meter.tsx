@@ -4,7 +4,7 @@ import { percent } from "./format";
 type Props = { label: string; settled: number; held?: number; limit: number | null; className?: string };
 
 function tone(share: number): string {
-  return share >= 1 ? "bg-danger" : share >= 0.8 ? "bg-warn" : "bg-accent";
+  return share >= 1 ? "bg-danger" : share >= 0.8 ? "bg-warn-fill" : "bg-accent";
 }
 
 /** How much of a limit is spent, and hatched behind it what calls under way still hold. */

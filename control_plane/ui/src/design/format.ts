@@ -44,19 +44,21 @@ export function duration(ms: number | null | undefined): string {
   return `${Math.round(ms / 60_000)} min`;
 }
 
+const NOW_MS = 10_000;
 const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["year", 31_536_000_000],
   ["month", 2_592_000_000],
   ["day", 86_400_000],
   ["hour", 3_600_000],
   ["minute", 60_000],
+  ["second", 1_000],
 ];
 
 /** `3 minutes ago`, `in 2 days`, `just now`. */
 export function relative(atMs: number, nowMs: number): string {
   const away = atMs - nowMs;
-  const step = STEPS.find(([, size]) => Math.abs(away) >= size);
-  if (!step) return Math.abs(away) < 10_000 ? "just now" : away < 0 ? "less than a minute ago" : "in less than a minute";
+  if (Math.abs(away) < NOW_MS) return "just now";
+  const step = STEPS.find(([, size]) => Math.abs(away) >= size)!;
   return new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" }).format(Math.trunc(away / step[1]), step[0]);
 }
 

@@ -25,7 +25,7 @@ function columns(withProject: boolean, mayWrite: boolean): Column<KeyOut>[] {
       key: "name",
       head: "Name",
       cell: (key) => (
-        <div className="min-w-0">
+        <div className="min-w-0 py-1.5">
           <div className="truncate font-medium">{key.name}</div>
           <code className="font-mono text-xs text-ink-3">{key.prefix}…</code>
         </div>

@@ -19,7 +19,7 @@ export function KeysPage() {
       <PageHeader title="Keys" description="What applications show the gateway instead of a provider's secret." actions={mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => creating(true)}>New key</Button>} />
       <div className="mb-3 flex flex-wrap items-center gap-2">
         <div className="w-52"><ProjectSelect label="Project" all="All projects" value={search.project ?? ""} onChange={(id) => void navigate({ search: (before) => ({ ...before, project: id || undefined }) })} /></div>
-        <Segments label="Which keys" value={search.revoked ? "all" : "live"} options={[["live", "In use"], ["all", "With revoked"]]} onChange={(which) => void navigate({ search: (before) => ({ ...before, revoked: which === "all" || undefined }) })} />
+        <Segments label="Which keys" value={search.revoked ? "revoked" : "live"} options={[["live", "In use"], ["revoked", "Revoked"]]} onChange={(which) => void navigate({ search: (before) => ({ ...before, revoked: which === "revoked" || undefined }) })} />
       </div>
       <KeyList projectId={search.project} revoked={search.revoked} creating={search.new ?? false} onCreating={creating} />
     </>

@@ -33,7 +33,7 @@ export function ProjectsPage() {
     <>
       <PageHeader title="Projects" description="What keys, budgets and costs belong to." actions={createButton} />
       <div className="mb-3">
-        <Segments label="Which projects" value={search.archived ? "all" : "active"} options={[["active", "Active"], ["all", "With archived"]]} onChange={(which) => void navigate({ search: { archived: which === "all" || undefined } })} />
+        <Segments label="Which projects" value={search.archived ? "archived" : "active"} options={[["active", "Active"], ["archived", "Archived"]]} onChange={(which) => void navigate({ search: { archived: which === "archived" || undefined } })} />
       </div>
       <ListView
         label="Projects"

@@ -17,6 +17,7 @@ export function useProjects(): ProjectOut[] | undefined {
 
 /** Names by id, archived projects' too. */
 export function useProjectNames(): ReadonlyMap<string, string> {
-  const { data } = $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX, archived: true } } }, { staleTime: 30_000 });
-  return useMemo(() => new Map(data?.items.map((project) => [project.id, project.name])), [data]);
+  const current = useProjects();
+  const archived = $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX, archived: true } } }, { staleTime: 30_000 }).data?.items;
+  return useMemo(() => new Map([...(archived ?? []), ...(current ?? [])].map((project) => [project.id, project.name])), [archived, current]);
 }
