@@ -21,7 +21,7 @@ help: ## print this list
 
 setup: $(VENV)/.installed ## create the virtual environment: pinned dependencies and LensAI itself
 
-dev: setup ui-if-node ## set everything up and start the gateway; prints the base URL to copy
+dev: setup node-modules-ui ## set everything up and start the gateway; prints the base URL to copy
 	@$(BIN)/lensai up
 
 ui: $(UI)/dist/.built ## build the web UI that the control plane serves
@@ -37,7 +37,7 @@ ui-check: $(UI)/node_modules/.installed ## types and unit tests of the web UI
 screenshots: $(VENV)/.installed-dev ui ## every page of the web UI in a real browser, light and dark, wide and narrow: build/screenshots
 	@$(BIN)/python -m tests.e2e.ui.stage npx playwright test --project=screenshots
 
-test: $(VENV)/.installed-dev node-modules ui-if-node ## run every test; what needs a missing program is reported as not run
+test: $(VENV)/.installed-dev node-modules node-modules-ui ## run every test; what needs a missing program is reported as not run
 	@if command -v npm >/dev/null; then $(MAKE) -s --no-print-directory ui-check; fi
 	@$(BIN)/python -m pytest $(ARGS)
 
@@ -126,8 +126,8 @@ $(NODE_TESTS)/node_modules/.installed: $(NODE_TESTS)/package-lock.json
 	@npm ci --silent --no-fund --no-audit --prefix $(NODE_TESTS)
 	@touch $@
 
-.PHONY: ui-if-node
-ui-if-node:
+.PHONY: node-modules-ui
+node-modules-ui:
 	@if command -v npm >/dev/null; then $(MAKE) -s --no-print-directory ui; \
 		else echo 'Node is not installed: the web UI is not built. The API works without it.'; fi
 

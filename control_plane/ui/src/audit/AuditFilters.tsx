@@ -18,14 +18,14 @@ const TEXTS = [["action", "Action", "key:create"], ["subject", "Of", "key:key_â€
 export function AuditFilters({ filters, onChange }: Props) {
   const active = Object.values(filters).some(Boolean);
   return (
-    <div role="search" aria-label="Audit log" className="mb-3 flex flex-wrap items-end gap-2">
+    <div role="search" aria-label="Audit log" className="mb-3 grid grid-cols-2 items-end gap-2 sm:flex sm:flex-wrap">
       {TEXTS.map(([name, label, example]) => (
         <TextFilter key={`${name}${filters[name] ?? ""}`} label={label} example={example} value={filters[name] ?? ""} onChange={(value) => onChange({ ...filters, [name]: value || undefined })} />
       ))}
       {(["from", "to"] as const).map((name) => (
-        <label key={name} className="flex flex-col gap-1 text-xs text-ink-3">
+        <label key={name} className="col-span-2 flex flex-col gap-1 text-xs text-ink-3">
           {name === "from" ? "From" : "Until"}
-          <Input type="datetime-local" className="!w-48" value={filters[name] ?? ""} onChange={(event) => onChange({ ...filters, [name]: event.target.value || undefined })} />
+          <Input type="datetime-local" className="sm:!w-48" value={filters[name] ?? ""} onChange={(event) => onChange({ ...filters, [name]: event.target.value || undefined })} />
         </label>
       ))}
       {active && <Button look="quiet" icon={<X size={14} />} onClick={() => onChange({})}>Clear</Button>}
@@ -40,7 +40,7 @@ function TextFilter({ label, example, value, onChange }: { label: string; exampl
   return (
     <label className="flex flex-col gap-1 text-xs text-ink-3">
       {label}
-      <Input className="!w-40" value={typed} placeholder={example} onChange={(event) => setTyped(event.target.value)} onBlur={tell} onKeyDown={(event) => event.key === "Enter" && tell()} />
+      <Input className="sm:!w-40" value={typed} placeholder={example} onChange={(event) => setTyped(event.target.value)} onBlur={tell} onKeyDown={(event) => event.key === "Enter" && tell()} />
     </label>
   );
 }

@@ -20,7 +20,7 @@ function columns(withProject: boolean, among: number): Column<Limit>[] {
         </div>
       ),
     },
-    { key: "standing", head: "Used", width: "w-72", cell: (limit) => <LimitStanding limit={limit} among={among} /> },
+    { key: "standing", head: "Used", width: "w-44 sm:w-72", cell: (limit) => <LimitStanding limit={limit} among={among} /> },
     ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, cell: (limit: Limit) => <ProjectName id={limit.projectId} /> }] : []),
     {
       key: "limit",

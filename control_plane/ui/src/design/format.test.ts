@@ -18,7 +18,8 @@ test.each([
   [0.4, "0.40 ms"],
   [840, "840 ms"],
   [2400, "2.40 s"],
-  [180_000, "3 min"],
+  [75_000, "1m 15s"],
+  [180_000, "3m"],
 ])("%s ms is shown as %s", (ms, shown) => expect(duration(ms)).toBe(shown));
 
 test("times are told by their distance", () => {

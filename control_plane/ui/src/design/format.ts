@@ -17,7 +17,7 @@ export function dollars(amount: string | number | null | undefined): string {
 
 /** For axes and tight places: `$1.2K`. */
 export function dollarsShort(value: number): string {
-  if (value !== 0 && Math.abs(value) < 10) return dollars(value);
+  if (!Number.isInteger(value) && Math.abs(value) < 10) return dollars(value);
   return `$${compact(value)}`;
 }
 
@@ -35,13 +35,14 @@ export function percent(value: number | null | undefined, digits = 0): string {
   return value === null || value === undefined ? "–" : `${value.toFixed(value > 0 && value < 1 ? 1 : digits)}%`;
 }
 
-/** Milliseconds: `840 ms`, `2.4 s`, `3 min`. */
+/** Milliseconds: `840 ms`, `2.40 s`, `1m 15s`. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return "–";
   if (ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
-  return `${Math.round(ms / 60_000)} min`;
+  const [minutes, seconds] = [Math.floor(ms / 60_000), Math.round((ms % 60_000) / 1000)];
+  return seconds ? `${minutes}m ${seconds}s` : `${minutes}m`;
 }
 
 const NOW_MS = 10_000;
