@@ -90,7 +90,7 @@ type ItemProps = { icon: ReactNode; words?: string; keys?: string; onSelect: () 
 
 function Item({ icon, words, keys, onSelect, children }: ItemProps) {
   return (
-    <Command.Item value={`${children} ${words ?? ""}`} onSelect={onSelect} className="flex h-9 cursor-pointer items-center gap-2.5 rounded-md px-2.5 data-[selected=true]:bg-sunken">
+    <Command.Item value={`${children} ${words ?? ""}`} onSelect={onSelect} className="flex h-9 cursor-pointer items-center gap-2.5 rounded-md px-2.5 data-[selected=true]:bg-hover">
       <span className="text-ink-3" aria-hidden>{icon}</span>
       <span className="flex-1 truncate">{children}</span>
       {keys && <kbd className="font-sans text-xs text-ink-3">{keys}</kbd>}

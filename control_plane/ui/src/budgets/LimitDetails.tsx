@@ -83,11 +83,11 @@ function Standing({ limit, status }: { limit: Limit; status: StatusOut }) {
       <Meter className="!h-2" label="Used" settled={Number(used(status) ?? 0)} held={limit.unit === "concurrent" ? 0 : Number(status.held ?? 0)} limit={inForce === null ? null : Number(inForce)} />
       <dl className="mt-4 grid grid-cols-3 gap-3">
         <Figure name="Used" value={percent(status.percent)} />
-        <Figure name="Held by calls under way" value={amount(limit.unit, status.held)} />
+        <Figure name="Held" value={amount(limit.unit, status.held)} />
         <Figure name="Left" value={amount(limit.unit, status.left)} />
         {pace && <Figure name="A day takes" value={amount(limit.unit, pace.per_day)} />}
         {pace?.at_end && <Figure name="At the window's end" value={amount(limit.unit, pace.at_end)} />}
-        {pace?.exhausted_at_s && <Figure name="Used up" value={<Time ms={pace.exhausted_at_s * 1000} />} />}
+        {pace?.exhausted_at_s && Number(status.left) > 0 && <Figure name="Used up" value={<Time ms={pace.exhausted_at_s * 1000} />} />}
         {status.window.ends_at_s && <Figure name="Counts anew" value={<Time ms={status.window.ends_at_s * 1000} />} />}
       </dl>
     </div>

@@ -3,7 +3,7 @@ import { Check } from "lucide-react";
 import { DropdownMenu } from "radix-ui";
 import type { ReactNode } from "react";
 
-const ITEM = "flex h-8 select-none items-center gap-2 rounded-[5px] px-2 text-sm outline-none data-[highlighted]:bg-sunken data-[disabled]:opacity-50";
+const ITEM = "flex h-8 select-none items-center gap-2 rounded-[5px] px-2 text-sm outline-none data-[highlighted]:bg-hover data-[disabled]:opacity-50";
 
 export function Menu({ trigger, children, align = "end" }: { trigger: ReactNode; children: ReactNode; align?: "start" | "end" }) {
   return (
