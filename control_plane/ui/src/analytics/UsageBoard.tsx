@@ -24,7 +24,7 @@ export function UsageBoard({ question, onChange, project }: Props) {
       </div>
       <SummaryStats query={query} />
       <SpendChart query={query} onPick={(from, to) => onChange({ ...question, range: undefined, from, to })} />
-      <div className="grid gap-4 lg:grid-cols-2">
+      <div className="grid items-start gap-4 lg:grid-cols-2">
         <Breakdown query={query} onFilter={filter} without={project ? "project" : undefined} />
         <LatencyChart query={query} />
         <TokensCard query={query} />

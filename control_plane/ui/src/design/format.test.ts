@@ -15,6 +15,7 @@ test("unknown is not zero", () => {
 });
 
 test.each([
+  [0, "0 ms"],
   [0.4, "0.40 ms"],
   [840, "840 ms"],
   [2400, "2.40 s"],

@@ -38,7 +38,7 @@ export function percent(value: number | null | undefined, digits = 0): string {
 /** Milliseconds: `840 ms`, `2.40 s`, `1m 15s`. */
 export function duration(ms: number | null | undefined): string {
   if (ms === null || ms === undefined) return "–";
-  if (ms < 1) return `${ms.toFixed(2)} ms`;
+  if (ms > 0 && ms < 1) return `${ms.toFixed(2)} ms`;
   if (ms < 1000) return `${Math.round(ms)} ms`;
   if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
   const [minutes, seconds] = [Math.floor(ms / 60_000), Math.round((ms % 60_000) / 1000)];
