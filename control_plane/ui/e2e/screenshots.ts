@@ -8,7 +8,7 @@ const SIZES = { wide: { width: 1440, height: 900 }, narrow: { width: 390, height
 const ONLY = process.env.ONLY?.split(",");
 
 test("pictures of every page", async ({ browser }) => {
-  test.setTimeout(600_000);
+  test.setTimeout(1_200_000);
   const first = await pageOf(browser, "owner");
   const projectId = await furnish(first);
   for (const colorScheme of ["light", "dark"] as const) {
