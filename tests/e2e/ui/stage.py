@@ -8,6 +8,7 @@ import contextlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import tempfile
@@ -131,6 +132,8 @@ def _link(text: str) -> str:
 
 
 def main(command: list[str]) -> int:
+    # As an interrupt does: an exception, so that every child is ended.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     with stage() as ready:
         return subprocess.run(command, env={**os.environ, **ready.environ()}, cwd=UI, check=False).returncode
 
