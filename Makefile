@@ -1,9 +1,10 @@
 # What people and machines do to this repository. `make` alone prints the list.
-# It needs Python 3.11 or newer; Node runs the type checker and the tests of the Node SDKs.
+# It needs Python 3.11 or newer; Node builds the web UI and runs the type checker and the tests of the Node SDKs.
 
 VENV ?= .venv
 BIN := $(VENV)/bin
 NODE_TESTS := tests/e2e/node
+UI := control_plane/ui
 
 # The first interpreter on PATH that is new enough; override with `make PYTHON=/path/to/python3.12 …`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -13,24 +14,38 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev test check lint type tidy format bench seed metering-report crash restart fuzz simulate soak slow-clients model lock clean
+.PHONY: help setup dev ui ui-types ui-check screenshots test check lint type tidy format bench seed metering-report crash restart fuzz simulate soak slow-clients model lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
 
 setup: $(VENV)/.installed ## create the virtual environment: pinned dependencies and LensAI itself
 
-dev: setup ## set everything up and start the gateway; prints the base URL to copy
+dev: setup node-modules-ui ## set everything up and start the gateway; prints the base URL to copy
 	@$(BIN)/lensai up
+
+ui: $(UI)/dist/.built ## build the web UI that the control plane serves
+
+ui-types: $(VENV)/.installed-dev $(UI)/node_modules/.installed ## write the web UI's types anew after a change of the API
+	@mkdir -p build && $(BIN)/python -m control_plane.cli.openapi > build/openapi.json
+	@npm run --silent --prefix $(UI) types
+
+ui-check: $(UI)/node_modules/.installed ## types and unit tests of the web UI
+	@npm run --silent --prefix $(UI) check
+	@npm run --silent --prefix $(UI) test
+
+screenshots: $(VENV)/.installed-dev ui ## every page of the web UI in a real browser, light and dark, wide and narrow: build/screenshots
+	@$(BIN)/python -m tests.e2e.ui.stage npx playwright test --project=screenshots
 
 # What needs no server, and has a process of its own for every core; the others measure the machine they have alone.
 SMALL_TESTS := $(addprefix tests/,tidy unit contract golden fuzz simulation)
 SERVER_TESTS := $(addprefix tests/,integration e2e)
 
-test: $(VENV)/.installed-dev node-modules ## run every test, or those of ARGS; what needs a missing program is reported as not run
+test: $(VENV)/.installed-dev node-modules node-modules-ui ## run every test, or those of ARGS; what needs a missing program is reported as not run
 ifdef ARGS
 	@$(BIN)/python -m pytest $(ARGS)
 else
+	@if command -v npm >/dev/null; then $(MAKE) -s --no-print-directory ui-check; fi
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(SMALL_TESTS)
 	@$(BIN)/python -m pytest $(SERVER_TESTS)
 endif
@@ -90,7 +105,7 @@ lock: $(VENV)/.installed-dev ## pin the dependencies of pyproject.toml again (AR
 	@$(LOCK) $(ARGS) --no-deps --group fuzz -o requirements-fuzz.txt
 
 clean: ## remove what the targets above created, except gateway data
-	@rm -rf $(VENV) $(NODE_TESTS)/node_modules tests/fuzz/crashes build *.egg-info .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(NODE_TESTS)/node_modules $(UI)/node_modules $(UI)/dist tests/fuzz/crashes build *.egg-info .ruff_cache .hypothesis
 	@find gateway control_plane pricing tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamp files: a second run finds nothing to do.
@@ -118,4 +133,19 @@ node-modules:
 
 $(NODE_TESTS)/node_modules/.installed: $(NODE_TESTS)/package-lock.json
 	@npm ci --silent --no-fund --no-audit --prefix $(NODE_TESTS)
+	@touch $@
+
+.PHONY: node-modules-ui
+node-modules-ui:
+	@if command -v npm >/dev/null; then $(MAKE) -s --no-print-directory ui; \
+		else echo 'Node is not installed: the web UI is not built. The API works without it.'; fi
+
+$(UI)/node_modules/.installed: $(UI)/package-lock.json
+	@echo 'Installing what the web UI is built of …'
+	@npm ci --silent --no-fund --no-audit --prefix $(UI)
+	@touch $@
+
+$(UI)/dist/.built: $(UI)/node_modules/.installed $(UI)/index.html $(UI)/vite.config.ts $(shell find $(UI)/src $(UI)/public -type f)
+	@echo 'Building the web UI …'
+	@npm run --silent --prefix $(UI) build -- --logLevel warn
 	@touch $@

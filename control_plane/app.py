@@ -29,7 +29,7 @@ from control_plane.audit.routes import Audit
 from control_plane.auth.jobs import forget_the_ended
 from control_plane.auth.postman import POSTED, Postman
 from control_plane.auth.routes import Invitations, Members, OwnOrganization, OwnSession, OwnSessions, SigningIn, Tokens
-from control_plane.auth.sign_in_page import sign_in_page, sign_in_script
+from control_plane.auth.sign_in_page import sign_in_script
 from control_plane.backtest.routes import Backtest
 from control_plane.budgets.jobs import EVERY_S, end_overrides
 from control_plane.budgets.routes import Budgets, Quotas
@@ -56,6 +56,8 @@ from control_plane.publish.reports import PRUNE_EVERY_S, prune, prune_gone
 from control_plane.publish.routes import Gateway, Gateways
 from control_plane.reconciliation.routes import Reconciliation
 from control_plane.settings import Settings
+from control_plane.ui import bundle
+from control_plane.ui.routes import ui
 from control_plane.work import Work
 
 FEATURES: Sequence[ControllerRouterHandler] = (
@@ -99,6 +101,7 @@ class Parts:
         self.keyring = keyring
         self.signer = signer
         self.clock = clock
+        self.ui_files = bundle.load()
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer, clock)
         self.lake = Lake(settings.lake, clock=clock)
@@ -132,7 +135,13 @@ def create_app(parts: Parts) -> Litestar:
     """The application over a database that is migrated. Raises AssertionError if a route says not who may use it."""
     settings = parts.settings
     app = Litestar(
-        route_handlers=[Router("/v1", route_handlers=list(FEATURES)), sign_in_page, sign_in_script, healthz, readyz],
+        route_handlers=[
+            Router("/v1", route_handlers=list(FEATURES)),
+            ui(parts.ui_files),
+            sign_in_script,
+            healthz,
+            readyz,
+        ],
         middleware=[
             ThrottleMiddleware(settings.requests_per_minute, parts.clock),
             AccessMiddleware(

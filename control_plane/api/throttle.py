@@ -27,6 +27,8 @@ _IPV6_SUBSCRIBER_BITS = 64
 _GATEWAY = "gateway"
 # Signed reports have limits of their own, by their key.
 _UNCOUNTED = frozenset({"/healthz", "/readyz", "/v1/events", "/v1/events/"})
+# Of the web UI, from memory: a page takes a dozen.
+_ASSETS = "/assets/"
 
 
 class Counts:
@@ -76,7 +78,8 @@ class ThrottleMiddleware(ASGIMiddleware):
         secret = secret_shown(http)
         sha256 = digest(secret) if secret else ""
         known = self.known.get(sha256, "")
-        if http["path"] in _UNCOUNTED or known == _GATEWAY:
+        path = http["path"]
+        if path in _UNCOUNTED or path.startswith(_ASSETS) or known == _GATEWAY:
             await next_app(scope, receive, send)
             return
         whose = known or _address(http)

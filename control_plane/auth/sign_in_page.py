@@ -1,4 +1,4 @@
-"""Owns the page behind a sign-in link, as long as there is no other: it spends the link when a button is pressed.
+"""Owns the page behind a sign-in link where the web UI was not built: it spends the link when a button is pressed.
 
 Scanners of mails open links, and some run scripts; none of them presses.
 """
@@ -85,8 +85,7 @@ _HEADERS: Final = {
 }
 
 
-@get("/sign-in", public=True, include_in_schema=False)
-async def sign_in_page() -> Response[str]:
+def sign_in_page_response() -> Response[str]:
     """The page; it holds nothing of anybody."""
     return Response(_HTML, media_type=MediaType.HTML, headers=_HEADERS)
 

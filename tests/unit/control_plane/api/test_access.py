@@ -6,6 +6,7 @@ from litestar import Litestar, get
 
 from control_plane.api.access import unguarded
 from control_plane.auth.roles import ROLES, may
+from control_plane.ui.routes import PAGES
 from tests.support.api_routes import Endpoint, endpoints
 from tests.support.control_plane import Browser, ControlPlane, control_plane
 
@@ -46,12 +47,21 @@ async def test_a_role_may_exactly_what_the_table_says_on_every_endpoint(plane, r
 
 
 async def test_every_endpoint_but_the_public_ones_wants_to_know_who_asks(plane):
-    public = {str(one) for one in endpoints(plane.app) if one.public and not one.path.startswith("/docs")}
+    pages = {f"/{page}" for page in PAGES}
+    public = {
+        str(one)
+        for one in endpoints(plane.app)
+        if one.public and not one.path.startswith("/docs") and one.path.partition("/{")[0] not in pages
+    }
     assert public == {
+        "GET /",
+        "GET /assets/{name}",
+        "GET /favicon.svg",
         "GET /healthz",
         "GET /readyz",
         "GET /sign-in",
         "GET /sign-in.js",
+        "GET /theme.js",
         "POST /v1/auth/links",
         "POST /v1/auth/sessions",
     }

@@ -1,0 +1,110 @@
+import "uplot/dist/uPlot.min.css";
+import { useEffect, useRef, useState } from "react";
+import uPlot from "uplot";
+import { useShownTheme } from "@/app/theme";
+import { stacked, type ChartSeries } from "./series";
+import { Readout } from "./Readout";
+
+export type ChartProps = {
+  label: string;
+  timesS: number[];
+  series: ChartSeries[];
+  kind: "bars" | "lines";
+  format: (value: number) => string;
+  height?: number;
+  /** A stretch that was dragged over. */
+  onPick?: (fromS: number, toS: number) => void;
+};
+
+export const HEIGHT = 240;
+const BAR_WIDTH_MAX = 36;
+const DRAGGED_PX_MIN = 4;
+
+/** Whatever a variable of the theme comes to now, as a canvas takes it. */
+function resolved(color: string): string {
+  const probe = document.createElement("span");
+  probe.style.color = color;
+  document.body.append(probe);
+  const found = getComputedStyle(probe).color;
+  probe.remove();
+  return found;
+}
+
+function drawnSeries(series: ChartSeries[], kind: ChartProps["kind"]): uPlot.Series[] {
+  const bars = uPlot.paths.bars!({ size: [0.72, BAR_WIDTH_MAX] });
+  return series.map((one) => {
+    const color = resolved(one.color);
+    return kind === "bars" ? { fill: color, width: 0, paths: bars, points: { show: false } } : { stroke: color, width: 1.75, points: { show: false }, spanGaps: true };
+  });
+}
+
+const DAY_S = 86_400;
+
+/** A day where points are days or longer, else the time, and the day where one begins. */
+function timeLabels(timesS: number[]): (plot: uPlot, splits: number[]) => string[] {
+  const step = timesS.length > 1 ? timesS[1]! - timesS[0]! : DAY_S;
+  const date = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric" });
+  const time = new Intl.DateTimeFormat("en-US", { hour: "2-digit", minute: "2-digit", hour12: false });
+  return (_, splits) =>
+    splits.map((seconds) => {
+      const at = new Date(seconds * 1000);
+      return step >= DAY_S || (at.getHours() === 0 && at.getMinutes() === 0) ? date.format(at) : time.format(at);
+    });
+}
+
+function axes(timesS: number[], format: (value: number) => string): uPlot.Axis[] {
+  const look = { stroke: resolved("var(--color-ink-3)"), font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
+  return [
+    { ...look, grid: { show: false }, size: 28, space: 70, values: timeLabels(timesS) },
+    { ...look, grid: { stroke: resolved("var(--color-line)"), width: 1 }, size: 60, space: 40, values: (_, splits) => splits.map(format) },
+  ];
+}
+
+function options(props: ChartProps, width: number, onHover: (index: number | null, left: number) => void): uPlot.Options {
+  const { timesS, kind, onPick } = props;
+  const margin = kind === "bars" ? (timesS.length > 1 ? timesS[1]! - timesS[0]! : 3600) / 2 : 0;
+  function select(plot: uPlot) {
+    const { left, width: dragged } = plot.select;
+    if (onPick && dragged >= DRAGGED_PX_MIN) onPick(plot.posToVal(left, "x"), plot.posToVal(left + dragged, "x"));
+  }
+  return {
+    width,
+    height: props.height ?? HEIGHT,
+    padding: [10, 4, 0, 0],
+    legend: { show: false },
+    cursor: { y: false, points: { show: kind === "lines" }, drag: { x: Boolean(onPick), y: false, setScale: false } },
+    scales: { x: { range: (_, min, max) => [min - margin, max + margin] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
+    axes: axes(timesS, props.format),
+    series: [{}, ...drawnSeries(kind === "bars" ? [...props.series].reverse() : props.series, kind)],
+    hooks: { setCursor: [(plot) => onHover(plot.cursor.idx ?? null, plot.cursor.left ?? -1)], setSelect: [select] },
+  };
+}
+
+/** A chart over time. Its height is there before its data. */
+export function Chart(props: ChartProps) {
+  const { label, timesS, series, kind, format, height = HEIGHT } = props;
+  const frame = useRef<HTMLDivElement>(null);
+  const theme = useShownTheme();
+  const [hovered, setHovered] = useState<{ index: number; left: number } | null>(null);
+  const latest = useRef(props);
+  latest.current = props;
+  useEffect(() => {
+    const element = frame.current!;
+    const values = kind === "bars" ? stacked(series).reverse() : series.map((one) => one.values);
+    const hover = (index: number | null, left: number) => setHovered(index === null || left < 0 ? null : { index, left });
+    const plot = new uPlot(options(latest.current, element.clientWidth, hover), [timesS, ...values] as uPlot.AlignedData, element);
+    const watch = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
+    watch.observe(element);
+    return () => {
+      watch.disconnect();
+      plot.destroy();
+    };
+  }, [timesS, series, kind, theme, height]);
+  const timeS = hovered ? timesS[hovered.index] : undefined;
+  return (
+    <div className="relative" role="img" aria-label={label}>
+      <div ref={frame} style={{ height }} />
+      {hovered && timeS !== undefined && <Readout index={hovered.index} left={hovered.left} width={frame.current?.clientWidth ?? 0} timeS={timeS} series={series} format={format} />}
+    </div>
+  );
+}

@@ -1,0 +1,42 @@
+import { useMemo, useState } from "react";
+import { $api } from "@/api/client";
+import { ProblemState } from "@/api/ProblemState";
+import { Card } from "@/design/Card";
+import { compact, duration } from "@/design/format";
+import { Segments } from "@/design/Segments";
+import { LazyChart } from "./LazyChart";
+import type { Asked, Range } from "./question";
+import type { ChartSeries } from "./series";
+
+const MEASURES = [["latency_ms", "Whole call"], ["ttft_ms", "First token"], ["output_tokens_per_s", "Speed"]] as const;
+type Measure = (typeof MEASURES)[number][0];
+const PERCENTILES = [[50, "var(--color-series-2)"], [95, "var(--color-series-3)"], [99, "var(--color-series-4)"]] as const;
+/** The API wants to be told how long a point of percentiles is. */
+const BUCKETS: { [range in Range]?: "hour" | "6h" | "day" } = { "24h": "hour", "7d": "6h" };
+
+function shown(measure: Measure, value: number): string {
+  return measure === "output_tokens_per_s" ? `${compact(value)}/s` : duration(value);
+}
+
+export function LatencyChart({ query }: { query: Asked }) {
+  const [measure, setMeasure] = useState<Measure>("latency_ms");
+  const bucket: "hour" | "6h" | "day" = (query.range && BUCKETS[query.range]) ?? "day";
+  const asking = { ...query, measure, p: PERCENTILES.map(([p]) => p), bucket } as const;
+  const { data, error, refetch } = $api.useQuery("get", "/v1/metrics/latency-pctl", { params: { query: asking } }, { placeholderData: (before) => before });
+  const points = data?.points;
+  const timesS = useMemo(() => points?.map((point) => point.at_ms / 1000) ?? [], [points]);
+  const series = useMemo(
+    () => PERCENTILES.map(([p, color]): ChartSeries => ({ name: `P${p}`, color, values: points?.map((point) => point.percentiles.find((one) => one.p === p)?.value ?? null) ?? [] })),
+    [points],
+  );
+  if (error && !data) return <ProblemState problem={error} onRetry={() => void refetch()} />;
+  return (
+    <Card
+      title="Latency"
+      hint={data ? data.total.percentiles.map((one) => `P${one.p} ${shown(measure, one.value)}`).join(" · ") || "No call was measured" : " "}
+      actions={<Segments label="What is measured" value={measure} options={MEASURES} onChange={setMeasure} />}
+    >
+      <LazyChart ready={Boolean(data)} label="Percentiles over time" timesS={timesS} series={series} kind="lines" format={(value) => shown(measure, value)} />
+    </Card>
+  );
+}

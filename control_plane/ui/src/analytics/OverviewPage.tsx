@@ -1,0 +1,52 @@
+import { Link } from "@tanstack/react-router";
+import { Rocket } from "lucide-react";
+import { useMay } from "@/auth/session";
+import { BudgetGlance } from "@/budgets/BudgetGlance";
+import { buttonClass } from "@/design/Button";
+import { EmptyState } from "@/design/EmptyState";
+import { PageHeader } from "@/design/PageHeader";
+import { useProjects } from "@/projects/projects";
+import { ForecastStats } from "./ForecastStats";
+import { LiveTail } from "./LiveTail";
+import { asked } from "./question";
+import { SpendChart } from "./SpendChart";
+import { TopMovers } from "./TopMovers";
+
+const WEEK = asked({ range: "7d" });
+
+/** What is being spent, on what, and whether it is about to hit a limit. */
+export function OverviewPage() {
+  const projects = useProjects();
+  const maySeeUsage = useMay("usage:read");
+  const maySeeBudgets = useMay("budgets:read");
+  const mayConnect = useMay("keys:write");
+  if (projects?.length === 0) return <NothingYet mayConnect={mayConnect} />;
+  return (
+    <>
+      <PageHeader title="Overview" description="What is being spent, on what, and what it will come to." actions={mayConnect && <Link to="/onboarding" className={buttonClass("plain")}>Connect an application</Link>} />
+      <div className="flex flex-col gap-4">
+        {maySeeUsage && <ForecastStats />}
+        {maySeeUsage && <SpendChart query={WEEK} title="Last 7 days" />}
+        <div className="grid gap-4 lg:grid-cols-2">
+          {maySeeBudgets && <BudgetGlance />}
+          {maySeeUsage && <TopMovers />}
+        </div>
+        {maySeeUsage && <LiveTail />}
+      </div>
+    </>
+  );
+}
+
+function NothingYet({ mayConnect }: { mayConnect: boolean }) {
+  const connect = mayConnect && <Link to="/onboarding" className={buttonClass("primary")}><Rocket size={15} aria-hidden />Connect an application</Link>;
+  return (
+    <>
+      <PageHeader title="Overview" />
+      <div className="rounded-lg border border-line bg-surface">
+        <EmptyState icon={<Rocket size={18} />} title="Nothing flows through the gateway yet" action={connect}>
+          Make a project and a key, change one address in your application, and see its first call here.
+        </EmptyState>
+      </div>
+    </>
+  );
+}

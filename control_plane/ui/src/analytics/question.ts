@@ -1,0 +1,37 @@
+import { oneOf, text } from "@/app/search";
+
+/** What the calls are narrowed by, one value each. The names are the API's. */
+export const FILTERS = ["model", "key_id", "user_id", "team", "tag", "route", "provider", "outcome", "status"] as const;
+export type Filter = (typeof FILTERS)[number];
+
+/** What costs are told apart by, and what a row of it narrows to. */
+export const DIMENSIONS = { model: "model", user: "user_id", key: "key_id", team: "team", tag: "tag", route: "route", provider: "provider", project: "project" } as const;
+export type Dimension = keyof typeof DIMENSIONS;
+
+export const RANGES = [["24h", "24 hours"], ["7d", "7 days"], ["30d", "30 days"], ["month", "This month"], ["last-month", "Last month"]] as const;
+export type Range = (typeof RANGES)[number][0];
+export const RANGE_DEFAULT: Range = "7d";
+
+/** What is looked at: it is all in the address, so that a view can be sent to somebody. */
+export type Question = { range?: Range; from?: string; to?: string; project?: string } & { [filter in Filter]?: string };
+
+export function questionOf(search: Record<string, unknown>): Question {
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, text(search[name])]));
+  return { range: oneOf(search.range, RANGES.map(([id]) => id)), from: text(search.from), to: text(search.to), project: text(search.project), ...filters };
+}
+
+const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
+/** As the API is asked. Days are the reader's. */
+export function asked(question: Question, rangeDefault: Range = RANGE_DEFAULT) {
+  const period: { range?: Range; from?: string; to?: string } = question.from ? { from: question.from, to: question.to } : { range: question.range ?? rangeDefault };
+  const filters: { [filter in Filter]?: string[] } = Object.fromEntries(activeFilters(question).map(([name, value]) => [name, [value]]));
+  return { ...period, ...filters, project_id: question.project, tz: OWN_ZONE };
+}
+
+export type Asked = ReturnType<typeof asked>;
+
+/** Those that are set, to be shown and taken away. */
+export function activeFilters(question: Question): [Filter, string][] {
+  return FILTERS.flatMap((name): [Filter, string][] => (question[name] === undefined ? [] : [[name, question[name]]]));
+}

@@ -1,0 +1,26 @@
+import { useCallback, useMemo } from "react";
+import { $api } from "@/api/client";
+import { useMay } from "@/auth/session";
+import { useProjectNames } from "@/projects/projects";
+
+const NAMED_MAX = 200;
+export type NameOf = (dimension: string, value: string) => string;
+
+/** Says what a value of a dimension is called: keys and projects have names, everything else is its own. */
+export function useValueNames(): NameOf {
+  const projects = useProjectNames();
+  const mayReadKeys = useMay("keys:read");
+  const options = { staleTime: 30_000, enabled: mayReadKeys };
+  const current = $api.useQuery("get", "/v1/keys", { params: { query: { limit: NAMED_MAX } } }, options).data?.items;
+  const revoked = $api.useQuery("get", "/v1/keys", { params: { query: { limit: NAMED_MAX, revoked: true } } }, options).data?.items;
+  const keys = useMemo(() => new Map([...(revoked ?? []), ...(current ?? [])].map((key) => [key.id, key.name])), [current, revoked]);
+  return useCallback(
+    (dimension, value) => {
+      if (value === "") return "(none)";
+      if (dimension.startsWith("project")) return projects.get(value) ?? value;
+      if (dimension.startsWith("key")) return keys.get(value) ?? value;
+      return value;
+    },
+    [projects, keys],
+  );
+}

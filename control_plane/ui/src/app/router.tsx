@@ -1,0 +1,150 @@
+import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
+import { questionOf } from "@/analytics/question";
+import { queryClient } from "@/api/client";
+import { isProblem } from "@/api/problem";
+import { ProblemState } from "@/api/ProblemState";
+import { sessionQuery } from "@/auth/session";
+import { NotFound } from "./NotFound";
+import { PageLoading } from "./PageLoading";
+import { flag, oneOf, optional, text } from "./search";
+import { Shell } from "./Shell";
+
+const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
+
+const signIn = createRoute({
+  getParentRoute: () => root,
+  path: "/sign-in",
+  component: lazyRouteComponent(() => import("@/auth/SignInPage"), "SignInPage"),
+});
+
+const shell = createRoute({
+  getParentRoute: () => root,
+  id: "shell",
+  component: Shell,
+  beforeLoad: async ({ location }) => {
+    try {
+      await queryClient.ensureQueryData(sessionQuery);
+    } catch (error) {
+      if (isProblem(error) && error.status === 401) throw redirect({ to: "/sign-in", search: { next: location.href } });
+      throw error;
+    }
+  },
+});
+
+const at = { getParentRoute: () => shell } as const;
+
+const home = createRoute({ ...at, path: "/", component: lazyRouteComponent(() => import("@/analytics/OverviewPage"), "OverviewPage") });
+
+const onboarding = createRoute({
+  ...at,
+  path: "/onboarding",
+  validateSearch: optional((search) => ({ project: text(search.project), step: text(search.step) })),
+  component: lazyRouteComponent(() => import("@/onboarding/OnboardingPage"), "OnboardingPage"),
+});
+
+const projects = createRoute({
+  ...at,
+  path: "/projects",
+  validateSearch: optional((search) => ({ archived: flag(search.archived), new: flag(search.new) })),
+  component: lazyRouteComponent(() => import("@/projects/ProjectsPage"), "ProjectsPage"),
+});
+
+const project = createRoute({
+  ...at,
+  path: "/projects/$projectId",
+  validateSearch: optional((search) => ({ ...questionOf(search), tab: oneOf(search.tab, ["usage", "keys", "limits", "settings"]) })),
+  component: lazyRouteComponent(() => import("@/projects/ProjectPage"), "ProjectPage"),
+});
+
+const keys = createRoute({
+  ...at,
+  path: "/keys",
+  validateSearch: optional((search) => ({ project: text(search.project), revoked: flag(search.revoked), new: flag(search.new) })),
+  component: lazyRouteComponent(() => import("@/keys/KeysPage"), "KeysPage"),
+});
+
+const budgets = createRoute({
+  ...at,
+  path: "/budgets",
+  validateSearch: optional((search) => ({
+    tab: oneOf(search.tab, ["quotas"]),
+    project: text(search.project),
+    open: text(search.open),
+    new: oneOf(search.new, ["budget", "quota"]),
+  })),
+  component: lazyRouteComponent(() => import("@/budgets/BudgetsPage"), "BudgetsPage"),
+});
+
+const killSwitch = createRoute({
+  ...at,
+  path: "/kill-switch",
+  validateSearch: optional((search) => ({ project: text(search.project) })),
+  component: lazyRouteComponent(() => import("@/kill_switch/KillSwitchPage"), "KillSwitchPage"),
+});
+
+const alerts = createRoute({
+  ...at,
+  path: "/alerts",
+  validateSearch: optional((search) => ({ tab: oneOf(search.tab, ["history"]), state: oneOf(search.state, ["due", "sending", "sent", "dead"]), new: flag(search.new) })),
+  component: lazyRouteComponent(() => import("@/alerts/AlertsPage"), "AlertsPage"),
+});
+
+const providers = createRoute({
+  ...at,
+  path: "/providers",
+  validateSearch: optional((search) => ({ tab: oneOf(search.tab, ["credentials", "prices"]) })),
+  component: lazyRouteComponent(() => import("@/providers/ProvidersPage"), "ProvidersPage"),
+});
+
+const members = createRoute({
+  ...at,
+  path: "/members",
+  validateSearch: optional((search) => ({ tab: oneOf(search.tab, ["invitations"]) })),
+  component: lazyRouteComponent(() => import("@/auth/MembersPage"), "MembersPage"),
+});
+
+const audit = createRoute({
+  ...at,
+  path: "/audit",
+  validateSearch: optional((search) => ({ actor: text(search.actor), action: text(search.action), subject: text(search.subject), from: text(search.from), to: text(search.to), open: text(search.open) })),
+  component: lazyRouteComponent(() => import("@/audit/AuditPage"), "AuditPage"),
+});
+
+const settings = createRoute({
+  ...at,
+  path: "/settings",
+  validateSearch: optional((search) => ({ tab: oneOf(search.tab, ["tokens", "gateways", "sessions"]) })),
+  component: lazyRouteComponent(() => import("@/auth/SettingsPage"), "SettingsPage"),
+});
+
+const requests = createRoute({
+  ...at,
+  path: "/requests",
+  validateSearch: optional((search) => ({ ...questionOf(search), open: text(search.open) })),
+  component: lazyRouteComponent(() => import("@/analytics/RequestsPage"), "RequestsPage"),
+});
+
+const usage = createRoute({
+  ...at,
+  path: "/usage",
+  validateSearch: optional(questionOf),
+  component: lazyRouteComponent(() => import("@/analytics/UsagePage"), "UsagePage"),
+});
+
+const pages = [home, requests, usage, onboarding, projects, project, keys, budgets, killSwitch, alerts, providers, members, audit, settings];
+
+export const router = createRouter({
+  routeTree: root.addChildren([signIn, shell.addChildren(pages)]),
+  defaultPreload: "intent",
+  defaultPendingComponent: PageLoading,
+  defaultPendingMs: 150,
+  defaultErrorComponent: ({ error, reset }) => <ProblemState problem={error} onRetry={reset} />,
+  defaultNotFoundComponent: NotFound,
+  scrollRestoration: true,
+});
+
+declare module "@tanstack/react-router" {
+  interface Register {
+    router: typeof router;
+  }
+}

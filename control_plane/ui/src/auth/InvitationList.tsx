@@ -1,0 +1,36 @@
+import { MailPlus } from "lucide-react";
+import { api, refresh } from "@/api/client";
+import type { InvitationOut } from "@/api/schema";
+import { Button } from "@/design/Button";
+import { EmptyState } from "@/design/EmptyState";
+import { ListView } from "@/design/ListView";
+import { RowActions, type Column } from "@/design/Table";
+import { Time } from "@/design/Time";
+import { toast } from "@/design/Toasts";
+import { INVITATIONS, useInvitations } from "./members";
+import { useMay } from "./session";
+
+async function resend(invitation: InvitationOut) {
+  await api.POST("/v1/invitations/{invitation_id}/resend", { params: { path: { invitation_id: invitation.id } } });
+  toast(`A new link is on its way to ${invitation.email}`);
+  await refresh(INVITATIONS);
+}
+
+async function withdraw(invitation: InvitationOut) {
+  await api.DELETE("/v1/invitations/{invitation_id}", { params: { path: { invitation_id: invitation.id } } });
+  toast("The invitation is withdrawn");
+  await refresh(INVITATIONS);
+}
+
+function columns(mayWrite: boolean): Column<InvitationOut>[] {
+  return [
+    { key: "email", head: "Invited", cell: (invitation) => <span className="font-medium">{invitation.email}</span> },
+    { key: "role", head: "As", cell: (invitation) => <span className="capitalize">{invitation.role}</span> },
+    { key: "until", head: "Link ends", numeric: true, from: "sm", cell: (invitation) => <span className="text-ink-2"><Time ms={invitation.expires_at_ms} /></span> },
+    ...(mayWrite ? [{ key: "do", head: <span className="sr-only">Actions</span>, numeric: true, cell: (invitation: InvitationOut) => <RowActions><Button small onClick={() => void resend(invitation)}>Send again</Button><Button small look="quiet" onClick={() => void withdraw(invitation)}>Withdraw</Button></RowActions> }] : []),
+  ];
+}
+
+export function InvitationList() {
+  return <ListView label="Invitations" list={useInvitations()} columns={columns(useMay("members:write"))} rowKey={(invitation) => invitation.id} empty={<EmptyState icon={<MailPlus size={18} />} title="Nobody is invited">Invitations that nobody has accepted yet are listed here.</EmptyState>} />;
+}

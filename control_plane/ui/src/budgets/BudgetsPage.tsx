@@ -1,0 +1,53 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { Gauge, Plus, Timer } from "lucide-react";
+import { useMay } from "@/auth/session";
+import { Button } from "@/design/Button";
+import { EmptyState } from "@/design/EmptyState";
+import { PageHeader } from "@/design/PageHeader";
+import { Tabs } from "@/design/Tabs";
+import { ProjectSelect } from "@/projects/ProjectSelect";
+import { BudgetForm } from "./BudgetForm";
+import { LimitDetails } from "./LimitDetails";
+import { LimitTable } from "./LimitTable";
+import { useBudgets, useQuotas, type Kind } from "./limits";
+import { QuotaForm } from "./QuotaForm";
+
+const route = getRouteApi("/shell/budgets");
+const TABS = [["budgets", "Budgets"], ["quotas", "Quotas"]] as const;
+
+export function BudgetsPage() {
+  const { tab = "budgets", project, open, new: adding } = route.useSearch();
+  const navigate = route.useNavigate();
+  const mayWrite = useMay("budgets:write");
+  const budgets = useBudgets(project);
+  const quotas = useQuotas(project);
+  const list = tab === "quotas" ? quotas : budgets;
+  const opened = list.rows?.find((limit) => limit.id === open);
+  const set = (change: { open?: string; new?: Kind; project?: string }) => void navigate({ search: (before) => ({ ...before, open: undefined, new: undefined, ...change }) });
+  const addKind = tab === "quotas" ? "quota" : "budget";
+  const add = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => set({ new: addKind })}>{`Set a ${addKind}`}</Button>;
+  return (
+    <>
+      <PageHeader title="Budgets & quotas" description="Enforced in the gateway before a call is sent, with what calls under way may still cost held back." actions={add} />
+      <Tabs label="Kinds of limits" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { project, tab: next === "quotas" ? next : undefined } })}>
+        <div className="mb-3 w-52"><ProjectSelect label="Project" all="All projects" value={project ?? ""} onChange={(id) => set({ project: id || undefined })} /></div>
+        <LimitTable
+          label={tab === "quotas" ? "Quotas" : "Budgets"}
+          list={list}
+          withProject
+          onOpen={(limit) => set({ open: limit.id })}
+          empty={
+            tab === "quotas" ? (
+              <EmptyState icon={<Timer size={18} />} title="No quotas yet" action={add}>Limit requests, tokens or calls at a time: for everybody, or for each user, key or model.</EmptyState>
+            ) : (
+              <EmptyState icon={<Gauge size={18} />} title="No budgets yet" action={add}>A budget refuses calls that would go over it, or only tells you. Alerts are sent at 50, 80, 90 and 100 per cent.</EmptyState>
+            )
+          }
+        />
+      </Tabs>
+      {opened && <LimitDetails limit={opened} onClose={() => set({})} />}
+      {mayWrite && adding === "budget" && <BudgetForm projectId={project} onClose={() => set({})} />}
+      {mayWrite && adding === "quota" && <QuotaForm projectId={project} onClose={() => set({})} />}
+    </>
+  );
+}

@@ -1,0 +1,29 @@
+import { Badge } from "@/design/Badge";
+import { amount, percent } from "@/design/format";
+import { Meter } from "@/design/Meter";
+import { Skeleton } from "@/design/Skeleton";
+import { title, used, useStatus, type Limit } from "./limits";
+
+/** A bar and numbers of one limit, live. */
+export function LimitStanding({ limit, among }: { limit: Limit; among: number }) {
+  const { data: status } = useStatus(limit.kind, limit.id, among);
+  if (!status) return <Skeleton className="h-8 w-full max-w-64" />;
+  const spent = used(status);
+  const held = limit.unit === "concurrent" ? 0 : Number(status.held ?? 0);
+  const inForce = status.limit_in_force;
+  return (
+    <div className="w-full min-w-32 max-w-72 py-1.5">
+      <div className="mb-1 flex items-baseline justify-between gap-3 text-xs">
+        <span className="truncate">
+          <span className="font-medium text-ink">{spent === null ? "Nothing yet" : amount(limit.unit, spent)}</span>
+          {inForce !== null && <span className="text-ink-3"> of {amount(limit.unit, inForce)}</span>}
+        </span>
+        <span className="flex items-center gap-1.5 text-ink-2">
+          {status.override && <Badge tone="warn">Override</Badge>}
+          {percent(status.percent)}
+        </span>
+      </div>
+      <Meter label={`${title(limit)}: used`} settled={Number(spent ?? 0)} held={held} limit={inForce === null ? null : Number(inForce)} />
+    </div>
+  );
+}

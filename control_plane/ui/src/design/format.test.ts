@@ -1,0 +1,30 @@
+import { expect, test } from "vitest";
+import { amount, compact, dollars, duration, percent, relative } from "./format";
+
+test.each([
+  ["1234.5", "$1,234.50"],
+  ["0", "$0.00"],
+  ["0.000615", "$0.00062"],
+  ["0.000000001", "$0.000000001"],
+  ["0.05", "$0.05"],
+  [null, "–"],
+])("money %s is shown as %s", (given, shown) => expect(dollars(given)).toBe(shown));
+
+test("unknown is not zero", () => {
+  expect([compact(null), percent(null), duration(null), amount("tokens", null)]).toEqual(["–", "–", "–", "–"]);
+});
+
+test.each([
+  [0, "0 ms"],
+  [0.4, "0.40 ms"],
+  [840, "840 ms"],
+  [2400, "2.40 s"],
+  [75_000, "1m 15s"],
+  [180_000, "3m"],
+])("%s ms is shown as %s", (ms, shown) => expect(duration(ms)).toBe(shown));
+
+test("times are told by their distance", () => {
+  expect(relative(0, 200_000)).toBe("3 minutes ago");
+  expect(relative(2 * 86_400_000 + 1, 0)).toBe("in 2 days");
+  expect(relative(5, 0)).toBe("just now");
+});

@@ -1,0 +1,89 @@
+/** Numbers as people read them. Money comes as decimal text and is never added up as a float. */
+
+const LOCALE = "en-US";
+
+/** `1234.5` → `$1,234.50`; below a cent as many digits as it takes to see two of them: `$0.00062`. */
+export function dollars(amount: string | number | null | undefined): string {
+  if (amount === null || amount === undefined) return "–";
+  const value = Number(amount);
+  const digits = value !== 0 && Math.abs(value) < 0.01 ? Math.min(9, 1 - Math.floor(Math.log10(Math.abs(value)))) : 2;
+  return new Intl.NumberFormat(LOCALE, {
+    style: "currency",
+    currency: "USD",
+    minimumFractionDigits: 2,
+    maximumFractionDigits: digits,
+  }).format(value);
+}
+
+/** For axes and tight places: `$1.2K`. */
+export function dollarsShort(value: number): string {
+  if (!Number.isInteger(value) && Math.abs(value) < 10) return dollars(value);
+  return `$${compact(value)}`;
+}
+
+export function count(value: number | string | null | undefined): string {
+  return value === null || value === undefined ? "–" : new Intl.NumberFormat(LOCALE).format(Number(value));
+}
+
+/** `1_234_567` → `1.2M`. */
+export function compact(value: number | null | undefined): string {
+  if (value === null || value === undefined) return "–";
+  return new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFractionDigits: 1 }).format(value);
+}
+
+export function percent(value: number | null | undefined, digits = 0): string {
+  return value === null || value === undefined ? "–" : `${value.toFixed(value > 0 && value < 1 ? 1 : digits)}%`;
+}
+
+/** Milliseconds: `840 ms`, `2.40 s`, `1m 15s`. */
+export function duration(ms: number | null | undefined): string {
+  if (ms === null || ms === undefined) return "–";
+  if (ms > 0 && ms < 1) return `${ms.toFixed(2)} ms`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 60_000) return `${(ms / 1000).toFixed(ms < 10_000 ? 2 : 1)} s`;
+  const [minutes, seconds] = [Math.floor(ms / 60_000), Math.round((ms % 60_000) / 1000)];
+  return seconds ? `${minutes}m ${seconds}s` : `${minutes}m`;
+}
+
+const NOW_MS = 10_000;
+const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+  ["year", 31_536_000_000],
+  ["month", 2_592_000_000],
+  ["day", 86_400_000],
+  ["hour", 3_600_000],
+  ["minute", 60_000],
+  ["second", 1_000],
+];
+
+/** `3 minutes ago`, `in 2 days`, `just now`. */
+export function relative(atMs: number, nowMs: number): string {
+  const away = atMs - nowMs;
+  if (Math.abs(away) < NOW_MS) return "just now";
+  const step = STEPS.find(([, size]) => Math.abs(away) >= size)!;
+  return new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" }).format(Math.trunc(away / step[1]), step[0]);
+}
+
+/** `Nov 26, 2026, 05:49:21 UTC+1`, in the reader's time zone unless another is named. */
+export function moment(atMs: number, timeZone?: string): string {
+  return new Intl.DateTimeFormat(LOCALE, {
+    year: "numeric",
+    month: "short",
+    day: "numeric",
+    hour: "2-digit",
+    minute: "2-digit",
+    second: "2-digit",
+    hour12: false,
+    timeZoneName: "short",
+    timeZone,
+  }).format(atMs);
+}
+
+/** `Nov 26, 2026`. */
+export function day(atMs: number, timeZone?: string): string {
+  return new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeZone }).format(atMs);
+}
+
+/** An amount in its unit: dollars as money, everything else as a count. */
+export function amount(unit: string, value: string | number | null | undefined): string {
+  return unit === "usd" ? dollars(value) : count(value);
+}

@@ -1,0 +1,68 @@
+import { KeyRound, Plus } from "lucide-react";
+import { useState } from "react";
+import type { KeyOut } from "@/api/schema";
+import { useMay } from "@/auth/session";
+import { Badge } from "@/design/Badge";
+import { Button } from "@/design/Button";
+import { EmptyState } from "@/design/EmptyState";
+import { ListView } from "@/design/ListView";
+import { RowActions, type Column } from "@/design/Table";
+import { Time } from "@/design/Time";
+import { ProjectName } from "@/projects/ProjectName";
+import { CreateKey } from "./CreateKey";
+import { KeyDetails } from "./KeyDetails";
+import { KeyMenu } from "./KeyMenu";
+import { keyState, useKeyList } from "./keys";
+
+function State({ of }: { of: KeyOut }) {
+  const [word, tone] = keyState(of, Date.now());
+  return <Badge tone={tone} dot>{word}</Badge>;
+}
+
+function columns(withProject: boolean, mayWrite: boolean): Column<KeyOut>[] {
+  return [
+    {
+      key: "name",
+      head: "Name",
+      cell: (key) => (
+        <div className="min-w-0 py-1.5">
+          <div className="truncate font-medium">{key.name}</div>
+          <code className="font-mono text-xs text-ink-3">{key.prefix}…</code>
+        </div>
+      ),
+    },
+    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, cell: (key: KeyOut) => <ProjectName id={key.project_id} /> }] : []),
+    { key: "state", head: "State", cell: (key) => <State of={key} /> },
+    { key: "mode", head: "Mode", from: "lg", cell: (key) => <span className="capitalize text-ink-2">{key.mode}</span> },
+    { key: "team", head: "Team", from: "lg", cell: (key) => key.team || <span className="text-ink-3">–</span> },
+    { key: "used", head: "Last used", numeric: true, from: "sm", cell: (key) => <span className="text-ink-2"><Time ms={key.used_at_s && key.used_at_s * 1000} /></span> },
+    ...(mayWrite ? [{ key: "menu", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (key: KeyOut) => <RowActions><KeyMenu of={key} /></RowActions> }] : []),
+  ];
+}
+
+type Props = { projectId?: string; revoked?: boolean; creating?: boolean; onCreating?: (creating: boolean) => void };
+
+/** The keys of one project, or of all; makes new ones. */
+export function KeyList({ projectId, revoked = false, creating, onCreating }: Props) {
+  const [ownCreating, setOwnCreating] = useState(false);
+  const [opened, setOpened] = useState<KeyOut | null>(null);
+  const mayWrite = useMay("keys:write");
+  const list = useKeyList(projectId, revoked);
+  const setCreating = onCreating ?? setOwnCreating;
+  const button = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => setCreating(true)}>New key</Button>;
+  return (
+    <>
+      {!onCreating && list.rows && list.rows.length > 0 && <div className="mb-3 flex justify-end">{button}</div>}
+      <ListView
+        label="Keys"
+        list={list}
+        columns={columns(!projectId, mayWrite)}
+        rowKey={(key) => key.id}
+        onOpen={setOpened}
+        empty={<EmptyState icon={<KeyRound size={18} />} title="No keys yet" action={button}>An application sends its key instead of the provider's. What it spends is counted, and can be limited and stopped.</EmptyState>}
+      />
+      {opened && <KeyDetails id={opened.id} onClose={() => setOpened(null)} />}
+      {(creating ?? ownCreating) && mayWrite && <CreateKey projectId={projectId} onClose={() => setCreating(false)} />}
+    </>
+  );
+}

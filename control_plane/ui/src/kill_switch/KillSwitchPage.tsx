@@ -1,0 +1,53 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { History } from "lucide-react";
+import type { KillSwitchOut } from "@/api/schema";
+import { useMay } from "@/auth/session";
+import { scopeWords } from "@/budgets/limits";
+import { Badge } from "@/design/Badge";
+import { EmptyState } from "@/design/EmptyState";
+import { ListView } from "@/design/ListView";
+import { PageHeader } from "@/design/PageHeader";
+import type { Column } from "@/design/Table";
+import { Time } from "@/design/Time";
+import { ProjectName } from "@/projects/ProjectName";
+import { ActiveSwitch } from "./ActiveSwitch";
+import { useActiveSwitches, useSwitchHistory } from "./switches";
+import { TriggerPanel } from "./TriggerPanel";
+
+const route = getRouteApi("/shell/kill-switch");
+
+const COLUMNS: Column<KillSwitchOut>[] = [
+  {
+    key: "reason",
+    head: "Reason",
+    cell: (one) => (
+      <div className="py-1.5">
+        <div className="font-medium">{one.reason}</div>
+        <div className="text-xs text-ink-3"><ProjectName id={one.project_id} />{scopeWords(one.scope).map((words) => `, ${words}`)}</div>
+      </div>
+    ),
+  },
+  { key: "state", head: "State", from: "sm", cell: (one) => (one.active ? <Badge tone="bad" dot>On</Badge> : <Badge>Released</Badge>) },
+  { key: "on", head: "Thrown", numeric: true, cell: (one) => <span className="text-ink-2"><Time ms={one.activated_at_ms} /></span> },
+  { key: "off", head: "Released", numeric: true, from: "md", cell: (one) => <span className="text-ink-2"><Time ms={one.released_at_ms} fallback="–" /></span> },
+];
+
+export function KillSwitchPage() {
+  const { project } = route.useSearch();
+  const mayThrow = useMay("kill_switch:write");
+  const active = useActiveSwitches();
+  const history = useSwitchHistory();
+  return (
+    <>
+      <PageHeader title="Kill switch" description="Ends the calls of a project at every gateway, those under way too, and admits no new ones until it is released." />
+      <div className="flex flex-col gap-6">
+        {active?.map((one) => <ActiveSwitch key={one.id} of={one} mayRelease={mayThrow} />)}
+        {mayThrow && <TriggerPanel projectId={project} />}
+        <section>
+          <h2 className="mb-2 text-base">History</h2>
+          <ListView label="Kill switches" list={history} columns={COLUMNS} rowKey={(one) => one.id} empty={<EmptyState icon={<History size={18} />} title="It was never used">Who threw a switch, why and for how long is kept here.</EmptyState>} />
+        </section>
+      </div>
+    </>
+  );
+}

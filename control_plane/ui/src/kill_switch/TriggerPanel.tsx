@@ -1,0 +1,61 @@
+import { OctagonX } from "lucide-react";
+import { useState } from "react";
+import { $api, api, refresh } from "@/api/client";
+import { useSession } from "@/auth/session";
+import { ScopeFields, toScope, type ScopeRow } from "@/budgets/ScopeFields";
+import { Confirm } from "@/design/Confirm";
+import { Field, Input } from "@/design/Field";
+import { count } from "@/design/format";
+import { toast } from "@/design/Toasts";
+import { useProjectNames } from "@/projects/projects";
+import { ProjectSelect } from "@/projects/ProjectSelect";
+import { KILL_SWITCH } from "./switches";
+
+const LIVE_MS = 3_000;
+
+/** Calls under way at all gateways together, whosever they are. */
+function useInflight(): number | undefined {
+  const { data } = $api.useQuery("get", "/v1/gateways", {}, { refetchInterval: LIVE_MS });
+  return data?.items.reduce((sum, worker) => sum + worker.inflight, 0);
+}
+
+export function TriggerPanel({ projectId }: { projectId?: string }) {
+  const [project, setProject] = useState(projectId ?? "");
+  const [reason, setReason] = useState("");
+  const [scope, setScope] = useState<ScopeRow[]>([]);
+  const [asking, setAsking] = useState(false);
+  const inflight = useInflight();
+  const names = useProjectNames();
+  const organization = useSession().organization;
+  const target = project ? (names.get(project) ?? project) : organization.name;
+  async function trigger() {
+    await api.POST("/v1/kill-switch/trigger", { body: { reason, project_id: project || null, scope: toScope(scope) } });
+    toast(`The calls of ${target} are cut`);
+    setReason("");
+    setScope([]);
+    await refresh(KILL_SWITCH);
+  }
+  return (
+    <section className="overflow-hidden rounded-lg border border-line bg-surface" aria-label="Throw a kill switch">
+      <div className="grid gap-x-8 gap-y-5 p-5 md:grid-cols-[1fr_15rem]">
+        <form id="trigger" className="flex flex-col gap-4" onSubmit={(event) => { event.preventDefault(); setAsking(true); }}>
+          <Field label="Whose calls end"><ProjectSelect value={project} onChange={setProject} all={`All of ${organization.name}`} /></Field>
+          <Field label="Reason" hint="Callers are told it, with every refusal."><Input value={reason} onChange={(event) => setReason(event.target.value)} required maxLength={500} placeholder="An agent runs in circles" /></Field>
+          <ScopeFields rows={scope} onChange={setScope} />
+        </form>
+        <div className="flex flex-col items-center justify-center gap-3 rounded-lg bg-sunken p-5 text-center">
+          <button type="submit" form="trigger" className="flex size-28 flex-col items-center justify-center gap-1.5 rounded-full border-4 border-danger/30 bg-danger font-semibold text-white shadow-float transition-transform hover:bg-danger-hover active:scale-95">
+            <OctagonX size={26} aria-hidden />
+            Cut calls
+          </button>
+          <p className="text-xs text-ink-2" role="status">{inflight === undefined ? "…" : inflight === 1 ? "1 call is" : `${count(inflight)} calls are`} under way at all gateways</p>
+        </div>
+      </div>
+      {asking && (
+        <Confirm title={`Cut the calls of ${target}?`} action="Cut calls now" type={target} onConfirm={trigger} onClose={() => setAsking(false)}>
+          Streams under way end at once with the reason, and new calls are refused until somebody releases the switch.
+        </Confirm>
+      )}
+    </section>
+  );
+}

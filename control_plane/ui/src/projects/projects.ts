@@ -1,0 +1,23 @@
+import { useMemo } from "react";
+import { $api, api } from "@/api/client";
+import { usePages } from "@/api/pages";
+import type { ProjectOut } from "@/api/schema";
+
+export const PROJECTS = "/v1/projects";
+const NAMED_MAX = 200;
+
+export function useProjectList(archived: boolean) {
+  return usePages<ProjectOut>(["get", PROJECTS, { archived }], async (cursor) => (await api.GET("/v1/projects", { params: { query: { archived, cursor } } })).data!);
+}
+
+/** Those that a form lets one choose from. */
+export function useProjects(): ProjectOut[] | undefined {
+  return $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX } } }).data?.items;
+}
+
+/** Names by id, archived projects' too. */
+export function useProjectNames(): ReadonlyMap<string, string> {
+  const current = useProjects();
+  const archived = $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX, archived: true } } }, { staleTime: 30_000 }).data?.items;
+  return useMemo(() => new Map([...(archived ?? []), ...(current ?? [])].map((project) => [project.id, project.name])), [archived, current]);
+}

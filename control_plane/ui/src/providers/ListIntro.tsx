@@ -1,0 +1,11 @@
+import type { ReactNode } from "react";
+
+/** A sentence about a list, and what adds to it. */
+export function ListIntro({ children, action }: { children: ReactNode; action: ReactNode }) {
+  return (
+    <div className="mb-3 flex flex-wrap items-center justify-between gap-3">
+      <p className="max-w-xl text-ink-2">{children}</p>
+      {action}
+    </div>
+  );
+}

@@ -1,0 +1,24 @@
+import { getRouteApi } from "@tanstack/react-router";
+import { PageHeader } from "@/design/PageHeader";
+import { Tabs } from "@/design/Tabs";
+import { CredentialList } from "./CredentialList";
+import { PriceList } from "./PriceList";
+import { UpstreamList } from "./UpstreamList";
+
+const route = getRouteApi("/shell/providers");
+const TABS = [["upstreams", "Upstreams"], ["credentials", "Credentials"], ["prices", "Price overrides"]] as const;
+
+export function ProvidersPage() {
+  const { tab = "upstreams" } = route.useSearch();
+  const navigate = route.useNavigate();
+  return (
+    <>
+      <PageHeader title="Providers & prices" description="Where calls go, with whose credential, and what they cost where it is not the list price." />
+      <Tabs label="About providers" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { tab: next === "upstreams" ? undefined : next } })}>
+        {tab === "upstreams" && <UpstreamList />}
+        {tab === "credentials" && <CredentialList />}
+        {tab === "prices" && <PriceList />}
+      </Tabs>
+    </>
+  );
+}

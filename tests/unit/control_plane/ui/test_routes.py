@@ -1,0 +1,62 @@
+import re
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import httpx
+import pytest
+from litestar import Litestar
+
+from control_plane.ui.bundle import File, load
+from control_plane.ui.routes import PAGES, ui
+
+SOURCES = Path(__file__).resolve().parents[4] / "control_plane" / "ui" / "src"
+
+
+def browser(files: dict[str, File]) -> httpx.AsyncClient:
+    transport = httpx.ASGITransport(Litestar([ui(files)], openapi_config=None))  # type: ignore[arg-type]
+    return httpx.AsyncClient(transport=transport, base_url="http://control.test")
+
+
+@pytest.fixture
+async def built(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
+    (tmp_path / "assets").mkdir()
+    (tmp_path / "index.html").write_text("<!doctype html><title>LensAI</title>")
+    (tmp_path / "theme.js").write_text("let theme;")
+    (tmp_path / "assets" / "index-a1.js").write_text("let a;")
+    async with browser(load(tmp_path)) as client:
+        yield client
+
+
+async def test_every_page_is_the_same_document(built):
+    for path in ("/", "/sign-in", *(f"/{page}" for page in PAGES), "/projects/prj_1?tab=keys", "/requests/req_1"):
+        answer = await built.get(path)
+        assert (answer.status_code, answer.text) == (200, "<!doctype html><title>LensAI</title>"), path
+        assert answer.headers["content-type"] == "text/html; charset=utf-8"
+        assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_files_are_served_by_their_exact_names(built):
+    assert (await built.get("/assets/index-a1.js")).text == "let a;"
+    assert (await built.get("/theme.js")).headers["content-type"].startswith("text/javascript")
+    for path in (
+        "/assets/index-b2.js",
+        "/assets/..%2findex.html",
+        "/assets/%2e%2e%2f%2e%2e%2froutes.py",
+        "/favicon.svg",
+    ):
+        assert (await built.get(path)).status_code in (404, 500), path  # no problem details in this bare application
+    assert (await built.get("/nothing")).status_code == 404
+
+
+async def test_without_a_build_the_start_page_says_how_to_make_one_and_signing_in_still_works():
+    async with browser({}) as client:
+        home, sign_in = await client.get("/"), await client.get("/sign-in")
+        assert "make ui" in home.text
+        assert home.headers["content-type"].startswith("text/plain")
+        assert 'src="/sign-in.js"' in sign_in.text
+
+
+def test_the_pages_of_the_router_are_those_that_are_served():
+    router = (SOURCES / "app" / "router.tsx").read_text()
+    first = {path.split("/")[1] for path in re.findall(r'path: "(/[^"]*)"', router)} - {""}
+    assert first - {"sign-in"} == set(PAGES)
