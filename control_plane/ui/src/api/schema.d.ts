@@ -203,6 +203,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/backtest": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * What a limit would have refused, or what was spent, over history
+         * @description Calls are replayed in the order of their arrival through the ledger's windows; one that is refused spends
+         *     nothing. Without a limit it is a preview of past spend by window.
+         */
+        post: operations["V1BacktestBacktest"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/budgets": {
         parameters: {
             query?: never;
@@ -329,6 +350,424 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/events": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Report events: a signed batch, JSON array or NDJSON, perhaps gzipped
+         * @description What the receiver before the framework takes by itself (receive.py), for a path that is spelled otherwise.
+         */
+        post: operations["V1EventsReportEvents"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCallsExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-key": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByKeyExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-model": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByModelExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-outcome": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByOutcomeExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-project": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByProjectExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-provenance": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByProvenanceExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-provider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByProviderExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-route": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByRouteExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-status": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByStatusExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-tag": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByTagExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-team": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByTeamExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/cost-by-user": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsCostByUserExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/errors": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsErrorsExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/focus": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsFocusExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/latency-pctl": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsLatencyPctlExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/summary": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsSummaryExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/timeseries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsTimeseriesExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call
+         * @description Written as it is read, however long it is. A file that was cut off lacks its end: a Parquet footer, or the
+         *     manifest of a signed one. `by`, `bucket`, `measure` and `p` are of the charts that take them.
+         */
+        get: operations["V1ExportsTokensExport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/exports/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Whether a manifest.json is ours and unchanged
+         * @description That the file beside it has the digest which it names is for whoever has the file to see: sha256sum.
+         */
+        post: operations["V1ExportsVerifyVerify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/gateway/policy": {
         parameters: {
             query?: never;
@@ -394,6 +833,60 @@ export interface paths {
         get: operations["V1GatewaysListGateways"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ingest-keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List ingest keys */
+        get: operations["V1IngestKeysListIngestKeys"];
+        put?: never;
+        /** Create an ingest key; its secret is in this answer alone */
+        post: operations["V1IngestKeysCreateIngestKey"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/ingest-keys/{ingest_key_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One ingest key */
+        get: operations["V1IngestKeysIngestKeyIdGetIngestKey"];
+        put?: never;
+        post?: never;
+        /** Revoke an ingest key, within five seconds */
+        delete: operations["V1IngestKeysIngestKeyIdRevokeIngestKey"];
+        options?: never;
+        head?: never;
+        /** Rename an ingest key, or let it report more or less */
+        patch: operations["V1IngestKeysIngestKeyIdEditIngestKey"];
+        trace?: never;
+    };
+    "/v1/ingest-keys/{ingest_key_id}/rotate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Another secret; the old one signs for a while */
+        post: operations["V1IngestKeysIngestKeyIdRotateRotateIngestKey"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1189,6 +1682,125 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reconciliation/fetches": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Fetch a provider's own report with an admin key, and import it
+         * @description Takes as long as the provider does. It replaces what was imported of the same source and days.
+         */
+        post: operations["V1ReconciliationFetchesFetchReport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reconciliation/imports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List imports */
+        get: operations["V1ReconciliationImportsListImports"];
+        put?: never;
+        /**
+         * Import an export of a provider's usage or costs
+         * @description The body is the file as it is: JSON pages, CSV (packed with gzip or not) or Parquet. It replaces what was
+         *     imported of the same source and days.
+         */
+        post: operations["V1ReconciliationImportsImportFile"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reconciliation/imports/{import_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One import */
+        get: operations["V1ReconciliationImportsImportIdGetImport"];
+        put?: never;
+        post?: never;
+        /** Forget an import and its days */
+        delete: operations["V1ReconciliationImportsImportIdDeleteImport"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reconciliation/report": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What gateways counted against what providers say
+         * @description By UTC day, provider, model and measure: ours, theirs, the difference, how far ours may be off, and what to
+         *     think of it. `bypass_suspected`: the provider saw more than the gateways. As CSV the rows alone.
+         */
+        get: operations["V1ReconciliationReportReport"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reconciliation/savings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What caching, routing and refusals saved
+         * @description Beside what providers say themselves, where it was imported. `assumptions` says what each number rests on.
+         */
+        get: operations["V1ReconciliationSavingsSavings"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/redaction": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is redacted before a reported event is stored */
+        get: operations["V1RedactionGetRedaction"];
+        /** State all redaction rules; they hold within five seconds */
+        put: operations["V1RedactionPutRedaction"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/session": {
         parameters: {
             query?: never;
@@ -1380,7 +1992,10 @@ export interface components {
             anomaly?: components["schemas"]["Anomaly"] | null;
             /** @default true */
             enabled?: boolean;
-            /** @example Finance at 90 % */
+            /**
+             * @description 1 to 100 characters of one line
+             * @example Checkout
+             */
             name: string;
             project_id?: string | null;
             target: components["schemas"]["SlackTarget"] | components["schemas"]["SlackWebhookTarget"] | components["schemas"]["EmailTarget"] | components["schemas"]["WebhookTarget"];
@@ -1399,7 +2014,10 @@ export interface components {
         AlertRuleEdit: {
             anomaly?: components["schemas"]["Anomaly"];
             enabled?: boolean;
-            /** @example Finance at 90 % */
+            /**
+             * @description 1 to 100 characters of one line
+             * @example Checkout
+             */
             name?: string;
             /** @default false */
             rotate_secret?: boolean;
@@ -1444,6 +2062,10 @@ export interface components {
             /** @enum {string} */
             trigger: "threshold" | "anomaly" | "kill_switch";
         };
+        /** Checked */
+        analytics_export_routes_Checked: {
+            authentic: boolean;
+        };
         /** Forecast */
         analytics_schema_Forecast: {
             about: components["schemas"]["About"];
@@ -1484,6 +2106,12 @@ export interface components {
             /** @default 1.00 */
             floor_usd?: string | number;
         };
+        /** Checked */
+        audit_schema_Checked: {
+            broken: components["schemas"]["Broken"] | null;
+            entries: number;
+            last_hash: string;
+        };
         /** AuditOut */
         AuditOut: {
             action: string;
@@ -1497,6 +2125,99 @@ export interface components {
             number: number;
             previous_hash: string;
             subject: string;
+        };
+        /** BacktestAsk */
+        BacktestAsk: {
+            /**
+             * @description US dollars with at most nine decimals, as text or number
+             * @example 100.00
+             */
+            ceiling_usd?: string | number | null;
+            /** @description UTC, seconds since the epoch */
+            from_s?: number | null;
+            /**
+             * @description US dollars with at most nine decimals, as text or number
+             * @example 100.00
+             */
+            limit: string | number | null;
+            prices?: components["schemas"]["Prices"][];
+            project_id?: string | null;
+            /** @description Dimension -> value; "*" counts each value apart */
+            scope?: {
+                [key: string]: string;
+            };
+            /**
+             * @default UTC
+             * @example Europe/Berlin
+             */
+            time_zone?: string;
+            /** @description UTC, seconds since the epoch */
+            to_s?: number | null;
+            /** @enum {string} */
+            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
+            /** @default 10000 */
+            values_max?: number;
+            /**
+             * @default month
+             * @enum {string}
+             */
+            window?: "minute" | "hour" | "day" | "week" | "month" | "total";
+        };
+        /** BacktestOut */
+        BacktestOut: {
+            assumptions: string[];
+            by_counter: components["schemas"]["BacktestWho"][];
+            by_key: components["schemas"]["BacktestWho"][];
+            by_user: components["schemas"]["BacktestWho"][];
+            calls: number;
+            first_refused_at_ms: number | null;
+            from_s: number;
+            keys: number;
+            limit: string | number | null;
+            refused: string | number;
+            refused_calls: number;
+            refused_then: number;
+            refused_usd: string;
+            spent: string | number;
+            to_s: number;
+            unbounded_calls: number;
+            /** @enum {string} */
+            unit: "usd" | "tokens_in" | "tokens_out" | "tokens" | "requests" | "concurrent";
+            unknown_calls: number;
+            users: number;
+            windows: components["schemas"]["BacktestWindow"][];
+            windows_more: number;
+        };
+        /** BacktestWho */
+        BacktestWho: {
+            name: string;
+            refused: string | number;
+            refused_calls: number;
+        };
+        /** BacktestWindow */
+        BacktestWindow: {
+            calls: number;
+            ends_at_s: number | null;
+            first_refused_at_ms: number | null;
+            keys: number;
+            let_through: string | number;
+            name: string;
+            refused: string | number;
+            refused_calls: number;
+            refused_usd: string;
+            spent: string | number;
+            spent_usd: string | null;
+            starts_at_s: number;
+            users: number;
+        };
+        /** BlockedOut */
+        BlockedOut: {
+            average_usd: string | null;
+            calls: number;
+            model_requested: string;
+            provider: string;
+            refusal_code: string;
+            saved_usd: string | null;
         };
         /** Broken */
         Broken: {
@@ -1676,6 +2397,14 @@ export interface components {
             /** @enum {string} */
             window: "minute" | "hour" | "day" | "week" | "month" | "total";
         };
+        /** CachingOut */
+        CachingOut: {
+            cache_read_tokens: number;
+            cache_write_tokens: number;
+            model: string;
+            provider: string;
+            saved_usd: string | null;
+        };
         /** Call */
         Call: {
             /**
@@ -1754,12 +2483,6 @@ export interface components {
              */
             cost_usd: string;
         };
-        /** Checked */
-        Checked: {
-            broken: components["schemas"]["Broken"] | null;
-            entries: number;
-            last_hash: string;
-        };
         /** CostRow */
         CostRow: {
             change?: components["schemas"]["Change"] | null;
@@ -1799,6 +2522,15 @@ export interface components {
             values?: {
                 [key: string]: string;
             };
+        };
+        /** CoverOut */
+        CoverOut: {
+            complete_to_day: string | null;
+            days: number;
+            from_day: string;
+            /** @enum {string} */
+            source: "openai_usage" | "openai_costs" | "anthropic_usage" | "anthropic_costs" | "azure_costs" | "aws_cur";
+            to_day: string;
         };
         /** CredentialCreate */
         CredentialCreate: {
@@ -1883,6 +2615,22 @@ export interface components {
             rows: components["schemas"]["ErrorRow"][];
             total: components["schemas"]["Totals"];
         };
+        /** Fetch */
+        Fetch: {
+            credential_id: string;
+            /**
+             * @description A UTC day, included
+             * @example 2026-11-24
+             */
+            from_day: string;
+            /** @enum {string} */
+            source: "openai_usage" | "openai_costs" | "anthropic_usage" | "anthropic_costs";
+            /**
+             * @description A UTC day, included
+             * @example 2026-11-24
+             */
+            to_day: string;
+        };
         /** FieldProblem */
         FieldProblem: {
             message: string;
@@ -1896,6 +2644,81 @@ export interface components {
             policy_version: number;
             seen_at_ms: number;
             shared: boolean;
+        };
+        /** ImportOut */
+        ImportOut: {
+            cost_usd: string | null;
+            created_at_ms: number;
+            created_by: string;
+            from_day: string;
+            id: string;
+            line_count: number;
+            origin: string;
+            sha256: string;
+            source: string;
+            taken_at_ms: number;
+            to_day: string;
+        };
+        /** IngestKeyCreate */
+        IngestKeyCreate: {
+            /**
+             * @description Events that it may report a second, in each process
+             * @default 5000
+             * @example 5000
+             */
+            events_per_s?: number;
+            /**
+             * @description 1 to 100 characters of one line
+             * @example Checkout
+             */
+            name: string;
+            project_id?: string | null;
+        };
+        /** IngestKeyEdit */
+        IngestKeyEdit: {
+            /**
+             * @description Events that it may report a second, in each process
+             * @example 5000
+             */
+            events_per_s?: number;
+            /**
+             * @description 1 to 100 characters of one line
+             * @example Checkout
+             */
+            name?: string;
+        };
+        /** IngestKeyOut */
+        IngestKeyOut: {
+            created_at_ms: number;
+            created_by: string;
+            events_per_s: number;
+            id: string;
+            name: string;
+            prefix: string;
+            previous_until_ms: number | null;
+            project_id: string | null;
+            revoked_at_ms: number | null;
+        };
+        /** IngestKeyRotate */
+        IngestKeyRotate: {
+            /**
+             * @default 0
+             * @example 60
+             */
+            overlap_minutes?: number;
+        };
+        /** IngestKeyWithSecret */
+        IngestKeyWithSecret: {
+            created_at_ms: number;
+            created_by: string;
+            events_per_s: number;
+            id: string;
+            name: string;
+            prefix: string;
+            previous_until_ms: number | null;
+            project_id: string | null;
+            revoked_at_ms: number | null;
+            secret: string;
         };
         /** InvitationCreate */
         InvitationCreate: {
@@ -2148,6 +2971,18 @@ export interface components {
             /** @default If this address may sign in, a link is on its way; it works once. */
             message?: string;
         };
+        /** Manifest */
+        Manifest: {
+            bytes: number;
+            exported_at_ms: number;
+            file: string;
+            from_ms: number;
+            org_id: string;
+            parameters: string;
+            rows: number;
+            sha256: string;
+            to_ms: number;
+        };
         /** MemberEdit */
         MemberEdit: {
             role?: "owner" | "admin" | "developer" | "viewer" | "billing";
@@ -2185,7 +3020,7 @@ export interface components {
         /** OrganizationEdit */
         OrganizationEdit: {
             /**
-             * @description 1 to 100 characters
+             * @description 1 to 100 characters of one line
              * @example Acme
              */
             name?: string;
@@ -2264,6 +3099,11 @@ export interface components {
             items: components["schemas"]["QuotaOut"][];
             next_cursor?: string | null;
         };
+        /** Page[IngestKeyOut] */
+        "Page_control_plane.ingest.schema.IngestKeyOut_": {
+            items: components["schemas"]["IngestKeyOut"][];
+            next_cursor?: string | null;
+        };
         /** Page[KeyOut] */
         "Page_control_plane.keys.schema.KeyOut_": {
             items: components["schemas"]["KeyOut"][];
@@ -2298,6 +3138,18 @@ export interface components {
         "Page_control_plane.publish.schema.GatewayOut_": {
             items: components["schemas"]["GatewayOut"][];
             next_cursor?: string | null;
+        };
+        /** Page[ImportOut] */
+        "Page_control_plane.reconciliation.schema.ImportOut_": {
+            items: components["schemas"]["ImportOut"][];
+            next_cursor?: string | null;
+        };
+        /** Pattern */
+        Pattern: {
+            /** @example CUST-[0-9]{6} */
+            pattern: string;
+            /** @default [redacted] */
+            replacement?: string;
         };
         /** Percentile */
         Percentile: {
@@ -2402,6 +3254,21 @@ export interface components {
                 [key: string]: string;
             };
             starts_at_s: number | null;
+            upstream: string;
+        };
+        /** Prices */
+        Prices: {
+            /** @example gpt-4o-mini */
+            model: string;
+            /** @default  */
+            multiplier?: string;
+            rates?: {
+                [key: string]: string;
+            };
+            /**
+             * @description An upstream's name; "*" is every one
+             * @example openai
+             */
             upstream: string;
         };
         /** ProblemDetails */
@@ -2604,6 +3471,11 @@ export interface components {
             /** @enum {string} */
             window: "minute" | "hour" | "day" | "week" | "month" | "total";
         };
+        /** RedactionOut */
+        RedactionOut: {
+            rules: components["schemas"]["Rules"];
+            updated_at_ms: number | null;
+        };
         /** Released */
         Released: {
             items: components["schemas"]["KillSwitchOut"][];
@@ -2624,6 +3496,75 @@ export interface components {
             sent_at_ms: number;
             shared: boolean;
         };
+        /** ReportOut */
+        ReportOut: {
+            covered: components["schemas"]["CoverOut"][];
+            currencies: string[];
+            from_day: string;
+            rows: components["schemas"]["RowOut"][];
+            to_day: string;
+            totals: components["schemas"]["TotalOut"][];
+            unsupported: string[];
+            verdicts: {
+                [key: string]: number;
+            };
+        };
+        /** RoutingOut */
+        RoutingOut: {
+            calls: number;
+            model: string;
+            model_requested: string;
+            provider: string;
+            saved_usd: string | null;
+        };
+        /** RowOut */
+        RowOut: {
+            calls: number;
+            /** @enum {string} */
+            compared: "input" | "cache_read" | "cache_write" | "output" | "requests" | "web_searches" | "cost";
+            day: string;
+            delta: string | number | null;
+            error: string | number | null;
+            model: string;
+            /** @enum {string} */
+            named: "mapped" | "catalog" | "spelling" | "none";
+            ours: string | number | null;
+            provider: string;
+            theirs: string | number | null;
+            /** @enum {string} */
+            verdict: "matches" | "within_error" | "bypass_suspected" | "overcounted" | "incomplete" | "unpriced" | "no_export";
+        };
+        /** Rules */
+        Rules: {
+            detect?: ("email" | "iban" | "card" | "ip" | "phone")[];
+            drop?: string[];
+            hash?: string[];
+            patterns?: components["schemas"]["Pattern"][];
+        };
+        /** SavingsOut */
+        SavingsOut: {
+            assumptions: string[];
+            blocked: components["schemas"]["BlockedOut"][];
+            blocked_usd: string;
+            caching: components["schemas"]["CachingOut"][];
+            caching_usd: string;
+            from_day: string;
+            provider_cache_read_tokens: {
+                [key: string]: number;
+            };
+            provider_spent_usd: {
+                [key: string]: string;
+            };
+            routing: components["schemas"]["RoutingOut"][];
+            routing_usd: string;
+            spent_usd: string;
+            to_day: string;
+        };
+        /** Sealed */
+        Sealed: {
+            manifest: components["schemas"]["Manifest"];
+            signature: string;
+        };
         /** Series */
         Series: {
             points: components["schemas"]["Point"][];
@@ -2639,7 +3580,7 @@ export interface components {
             name: string;
             organization: components["schemas"]["OrganizationOfMine"];
             organizations: components["schemas"]["OrganizationOfMine"][];
-            permissions: ("self" | "organization:read" | "organization:write" | "members:read" | "members:write" | "tokens:read" | "tokens:write" | "projects:read" | "projects:write" | "keys:read" | "keys:write" | "providers:read" | "providers:write" | "budgets:read" | "budgets:write" | "kill_switch:read" | "kill_switch:write" | "alerts:read" | "alerts:write" | "billing:read" | "billing:write" | "audit:read" | "audit:export" | "usage:read" | "usage:export")[];
+            permissions: ("self" | "organization:read" | "organization:write" | "members:read" | "members:write" | "tokens:read" | "tokens:write" | "projects:read" | "projects:write" | "keys:read" | "keys:write" | "providers:read" | "providers:write" | "budgets:read" | "budgets:write" | "kill_switch:read" | "kill_switch:write" | "alerts:read" | "alerts:write" | "billing:read" | "billing:write" | "audit:read" | "audit:export" | "usage:read" | "usage:export" | "ingest:read" | "ingest:write" | "reconciliation:read" | "reconciliation:write")[];
         };
         /** SignIn */
         SignIn: {
@@ -2708,6 +3649,11 @@ export interface components {
             previous?: components["schemas"]["Previous"] | null;
             total: components["schemas"]["Totals"];
         };
+        /** Taken */
+        Taken: {
+            accepted: number;
+            duplicates: number;
+        };
         /** Timeseries */
         Timeseries: {
             about: components["schemas"]["About"];
@@ -2721,8 +3667,8 @@ export interface components {
             /** @example 4102444800000 */
             expires_at_ms?: number | null;
             /**
-             * @description 1 to 100 characters
-             * @example CI
+             * @description 1 to 100 characters of one line
+             * @example Checkout
              */
             name: string;
             /**
@@ -2780,6 +3726,16 @@ export interface components {
             saved_usd: string;
             total: components["schemas"]["Totals"];
             unpriced_tokens: number;
+        };
+        /** TotalOut */
+        TotalOut: {
+            /** @enum {string} */
+            compared: "input" | "cache_read" | "cache_write" | "output" | "requests" | "web_searches" | "cost";
+            delta: string | number;
+            error: string | number | null;
+            ours: string | number;
+            provider: string;
+            theirs: string | number;
         };
         /** Totals */
         Totals: {
@@ -2923,9 +3879,16 @@ export type AlertRuleCreate = components['schemas']['AlertRuleCreate'];
 export type AlertRuleEdit = components['schemas']['AlertRuleEdit'];
 export type AlertRuleMade = components['schemas']['AlertRuleMade'];
 export type AlertRuleOut = components['schemas']['AlertRuleOut'];
+export type AnalyticsExportRoutesChecked = components['schemas']['analytics_export_routes_Checked'];
 export type AnalyticsSchemaForecast = components['schemas']['analytics_schema_Forecast'];
 export type Anomaly = components['schemas']['Anomaly'];
+export type AuditSchemaChecked = components['schemas']['audit_schema_Checked'];
 export type AuditOut = components['schemas']['AuditOut'];
+export type BacktestAsk = components['schemas']['BacktestAsk'];
+export type BacktestOut = components['schemas']['BacktestOut'];
+export type BacktestWho = components['schemas']['BacktestWho'];
+export type BacktestWindow = components['schemas']['BacktestWindow'];
+export type BlockedOut = components['schemas']['BlockedOut'];
 export type Broken = components['schemas']['Broken'];
 export type BrowserSessionOut = components['schemas']['BrowserSessionOut'];
 export type Bucket = components['schemas']['Bucket'];
@@ -2935,15 +3898,16 @@ export type BudgetGrace = components['schemas']['BudgetGrace'];
 export type BudgetOut = components['schemas']['BudgetOut'];
 export type BudgetsSchemaForecast = components['schemas']['budgets_schema_Forecast'];
 export type BudgetThreshold = components['schemas']['BudgetThreshold'];
+export type CachingOut = components['schemas']['CachingOut'];
 export type Call = components['schemas']['Call'];
 export type CallDetail = components['schemas']['CallDetail'];
 export type Calls = components['schemas']['Calls'];
 export type Change = components['schemas']['Change'];
-export type Checked = components['schemas']['Checked'];
 export type CostRow = components['schemas']['CostRow'];
 export type Costs = components['schemas']['Costs'];
 export type CounterOut = components['schemas']['CounterOut'];
 export type CounterState = components['schemas']['CounterState'];
+export type CoverOut = components['schemas']['CoverOut'];
 export type CredentialCreate = components['schemas']['CredentialCreate'];
 export type CredentialEdit = components['schemas']['CredentialEdit'];
 export type CredentialOut = components['schemas']['CredentialOut'];
@@ -2953,8 +3917,15 @@ export type Crossing = components['schemas']['Crossing'];
 export type EmailTarget = components['schemas']['EmailTarget'];
 export type ErrorRow = components['schemas']['ErrorRow'];
 export type Errors = components['schemas']['Errors'];
+export type Fetch = components['schemas']['Fetch'];
 export type FieldProblem = components['schemas']['FieldProblem'];
 export type GatewayOut = components['schemas']['GatewayOut'];
+export type ImportOut = components['schemas']['ImportOut'];
+export type IngestKeyCreate = components['schemas']['IngestKeyCreate'];
+export type IngestKeyEdit = components['schemas']['IngestKeyEdit'];
+export type IngestKeyOut = components['schemas']['IngestKeyOut'];
+export type IngestKeyRotate = components['schemas']['IngestKeyRotate'];
+export type IngestKeyWithSecret = components['schemas']['IngestKeyWithSecret'];
 export type InvitationCreate = components['schemas']['InvitationCreate'];
 export type InvitationOut = components['schemas']['InvitationOut'];
 export type KeyCreate = components['schemas']['KeyCreate'];
@@ -2972,6 +3943,7 @@ export type LatencyPoint = components['schemas']['LatencyPoint'];
 export type LatencyRow = components['schemas']['LatencyRow'];
 export type LinkRequest = components['schemas']['LinkRequest'];
 export type LinkRequested = components['schemas']['LinkRequested'];
+export type Manifest = components['schemas']['Manifest'];
 export type MemberEdit = components['schemas']['MemberEdit'];
 export type MemberOut = components['schemas']['MemberOut'];
 export type ModelCost = components['schemas']['ModelCost'];
@@ -2992,6 +3964,7 @@ export type PageControlPlaneAuthSchemaMemberOut = components['schemas']['Page_co
 export type PageControlPlaneAuthSchemaTokenOut = components['schemas']['Page_control_plane.auth.schema.TokenOut_'];
 export type PageControlPlaneBudgetsSchemaBudgetOut = components['schemas']['Page_control_plane.budgets.schema.BudgetOut_'];
 export type PageControlPlaneBudgetsSchemaQuotaOut = components['schemas']['Page_control_plane.budgets.schema.QuotaOut_'];
+export type PageControlPlaneIngestSchemaIngestKeyOut = components['schemas']['Page_control_plane.ingest.schema.IngestKeyOut_'];
 export type PageControlPlaneKeysSchemaKeyOut = components['schemas']['Page_control_plane.keys.schema.KeyOut_'];
 export type PageControlPlaneKillSwitchSchemaKillSwitchOut = components['schemas']['Page_control_plane.kill_switch.schema.KillSwitchOut_'];
 export type PageControlPlaneProjectsSchemaProjectOut = components['schemas']['Page_control_plane.projects.schema.ProjectOut_'];
@@ -2999,12 +3972,15 @@ export type PageControlPlaneProvidersSchemaCredentialOut = components['schemas']
 export type PageControlPlaneProvidersSchemaPriceOut = components['schemas']['Page_control_plane.providers.schema.PriceOut_'];
 export type PageControlPlaneProvidersSchemaUpstreamOut = components['schemas']['Page_control_plane.providers.schema.UpstreamOut_'];
 export type PageControlPlanePublishSchemaGatewayOut = components['schemas']['Page_control_plane.publish.schema.GatewayOut_'];
+export type PageControlPlaneReconciliationSchemaImportOut = components['schemas']['Page_control_plane.reconciliation.schema.ImportOut_'];
+export type Pattern = components['schemas']['Pattern'];
 export type Percentile = components['schemas']['Percentile'];
 export type Point = components['schemas']['Point'];
 export type Previous = components['schemas']['Previous'];
 export type PriceCreate = components['schemas']['PriceCreate'];
 export type PriceEdit = components['schemas']['PriceEdit'];
 export type PriceOut = components['schemas']['PriceOut'];
+export type Prices = components['schemas']['Prices'];
 export type ProblemDetails = components['schemas']['ProblemDetails'];
 export type ProjectCreate = components['schemas']['ProjectCreate'];
 export type ProjectEdit = components['schemas']['ProjectEdit'];
@@ -3015,8 +3991,15 @@ export type QuotaCreate = components['schemas']['QuotaCreate'];
 export type QuotaEdit = components['schemas']['QuotaEdit'];
 export type QuotaGrace = components['schemas']['QuotaGrace'];
 export type QuotaOut = components['schemas']['QuotaOut'];
+export type RedactionOut = components['schemas']['RedactionOut'];
 export type Released = components['schemas']['Released'];
 export type Report = components['schemas']['Report'];
+export type ReportOut = components['schemas']['ReportOut'];
+export type RoutingOut = components['schemas']['RoutingOut'];
+export type RowOut = components['schemas']['RowOut'];
+export type Rules = components['schemas']['Rules'];
+export type SavingsOut = components['schemas']['SavingsOut'];
+export type Sealed = components['schemas']['Sealed'];
 export type Series = components['schemas']['Series'];
 export type SessionOut = components['schemas']['SessionOut'];
 export type SignIn = components['schemas']['SignIn'];
@@ -3025,12 +4008,14 @@ export type SlackWebhookTarget = components['schemas']['SlackWebhookTarget'];
 export type SpendAnomaly = components['schemas']['SpendAnomaly'];
 export type StatusOut = components['schemas']['StatusOut'];
 export type Summary = components['schemas']['Summary'];
+export type Taken = components['schemas']['Taken'];
 export type Timeseries = components['schemas']['Timeseries'];
 export type TokenCreate = components['schemas']['TokenCreate'];
 export type TokenMade = components['schemas']['TokenMade'];
 export type TokenOut = components['schemas']['TokenOut'];
 export type TokenRow = components['schemas']['TokenRow'];
 export type Tokens = components['schemas']['Tokens'];
+export type TotalOut = components['schemas']['TotalOut'];
 export type Totals = components['schemas']['Totals'];
 export type Trial = components['schemas']['Trial'];
 export type TrialOut = components['schemas']['TrialOut'];
@@ -3995,7 +4980,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": unknown;
+                    "application/x-ndjson": unknown;
                 };
             };
             /** @description The request is not as described */
@@ -4060,7 +5045,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Checked"];
+                    "application/json": components["schemas"]["audit_schema_Checked"];
                 };
             };
             /** @description The request is not as described */
@@ -4230,6 +5215,120 @@ export interface operations {
             };
             /** @description The request is not as described */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The link was used, has expired or is none */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1BacktestBacktest: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BacktestAsk"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["BacktestOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -5688,6 +6787,2174 @@ export interface operations {
             };
         };
     };
+    V1EventsReportEvents: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Taken"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCallsExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByKeyExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByModelExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByOutcomeExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByProjectExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByProvenanceExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByProviderExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByRouteExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByStatusExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByTagExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByTeamExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsCostByUserExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsErrorsExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsFocusExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsLatencyPctlExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsSummaryExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsTimeseriesExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsTokensExport: {
+        parameters: {
+            query?: {
+                /** @description Of one point, in `tz`; without it what suits the period */
+                bucket?: "1m" | "5m" | "15m" | "hour" | "3h" | "6h" | "12h" | "day" | "week" | "month" | null;
+                /** @description A series for each value; without it one of all */
+                by?: "model" | "provider" | "route" | "key" | "team" | "project" | "outcome" | "status" | "provenance" | null;
+                /** @description Without it what Accept says; CSV */
+                format?: "csv" | "parquet" | null;
+                /** @description The first moment: a date in `tz`, or RFC 3339 */
+                from?: string | null;
+                /** @description A key's id; may be repeated: any of them */
+                key_id?: string[] | null;
+                /** @description Whole calls, time to the first token, or speed of streams after it */
+                measure?: "latency_ms" | "ttft_ms" | "output_tokens_per_s";
+                /** @description A model, as answers name it; may be repeated: any of them */
+                model?: string[] | null;
+                /** @description `ok`, `refused`, `upstream_error`, `client_gone`, `cancelled` …; may be repeated: any of them */
+                outcome?: string[] | null;
+                /** @description Percentiles, above 0 and up to 100; may be repeated. 50, 95 and 99 */
+                p?: number[] | null;
+                /** @description One project; without it all */
+                project_id?: string | null;
+                /** @description A provider, such as `openai`; may be repeated: any of them */
+                provider?: string[] | null;
+                /** @description Instead of from and to: `60m`, `24h`, `7d` (the default), `4w`, `today`, `month`, `last-month` */
+                range?: string | null;
+                /** @description A route: `x-lensai-route`, else the endpoint; may be repeated: any of them */
+                route?: string[] | null;
+                /** @description A ZIP of the file and of a signed manifest */
+                signed?: boolean;
+                /** @description A status that the client was sent, such as `429`; may be repeated: any of them */
+                status?: string[] | null;
+                /** @description A tag; may be repeated: any of them */
+                tag?: string[] | null;
+                /** @description A team; may be repeated: any of them */
+                team?: string[] | null;
+                /** @description The moment after the last; without it now */
+                to?: string | null;
+                /** @description IANA time zone of dates, days, weeks and months: `Europe/Berlin` */
+                tz?: string;
+                /** @description An end user; may be repeated: any of them */
+                user_id?: string[] | null;
+            };
+            header?: {
+                /** @description `text/csv`, or Parquet's type */
+                Accept?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Stream Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ExportsVerifyVerify: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Sealed"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["analytics_export_routes_Checked"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     V1GatewayPolicyPolicy: {
         parameters: {
             query: {
@@ -5954,6 +9221,606 @@ export interface operations {
             };
             /** @description The role may not do this, or the CSRF header is missing */
             403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1IngestKeysListIngestKeys: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+                revoked?: boolean;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.ingest.schema.IngestKeyOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1IngestKeysCreateIngestKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IngestKeyCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestKeyWithSecret"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1IngestKeysIngestKeyIdGetIngestKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ingest_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestKeyOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1IngestKeysIngestKeyIdRevokeIngestKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                ingest_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1IngestKeysIngestKeyIdEditIngestKey: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path: {
+                ingest_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IngestKeyEdit"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestKeyOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1IngestKeysIngestKeyIdRotateRotateIngestKey: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                ingest_key_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IngestKeyRotate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["IngestKeyWithSecret"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7168,6 +11035,15 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Ended already, by this one */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KillSwitchOut"];
+                };
+            };
             /** @description Document created, URL follows */
             201: {
                 headers: {
@@ -11720,6 +15596,791 @@ export interface operations {
             };
             /** @description It is not there, or belongs to another organization */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationFetchesFetchReport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Fetch"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationImportsListImports: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.reconciliation.schema.ImportOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationImportsImportFile: {
+        parameters: {
+            query: {
+                /** @description When the provider made it, UTC ms; without, now */
+                exported_at_ms?: number | null;
+                /** @description Of which provider's export the file is */
+                source: "openai_usage" | "openai_costs" | "anthropic_usage" | "anthropic_costs" | "azure_costs" | "aws_cur";
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationImportsImportIdGetImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImportOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationImportsImportIdDeleteImport: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                import_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationReportReport: {
+        parameters: {
+            query?: {
+                /** @description json or csv */
+                form?: string;
+                /** @description The first UTC day; without, 30 days before the last */
+                from_day?: string | null;
+                /** @description `name on the bill=model`, where a bill's name is not recognised */
+                mapped?: string[] | null;
+                provider?: string | null;
+                /** @description The last UTC day, included; without, today */
+                to_day?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReportOut"] | unknown;
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationSavingsSavings: {
+        parameters: {
+            query?: {
+                /** @description The first UTC day; without, 30 days before the last */
+                from_day?: string | null;
+                /** @description The last UTC day, included; without, today */
+                to_day?: string | null;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavingsOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1RedactionGetRedaction: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedactionOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1RedactionPutRedaction: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description The ETag as it was read; 412 if stale */
+                "If-Match"?: string | null;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Rules"];
+            };
+        };
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RedactionOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
