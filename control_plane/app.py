@@ -47,6 +47,7 @@ from control_plane.keys.routes import Keys
 from control_plane.kill_switch.routes import KillSwitches
 from control_plane.lake.jobs import curating
 from control_plane.lake.query import Lake
+from control_plane.lake.snapshot import take_snapshot
 from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
@@ -101,7 +102,7 @@ class Parts:
         self.clock = clock
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer, clock)
-        self.lake = Lake(settings.lake, clock=clock)
+        self.lake = Lake(settings.lake, take=partial(take_snapshot, keyring=keyring), clock=clock)
         self.live = Live(lambda: self.lake, clock)
         self.postman = Postman(self.database, keyring, mailer(settings), clock)
         self.spool = Spool(spool_root(settings))

@@ -12,9 +12,10 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from control_plane.keyring import Keyring
 from control_plane.lake.absorbed import LogGone, absorbed
+from control_plane.lake.identity import identities_of, once, without
 from control_plane.lake.landed import Unreadable, day_of, decode, raw_files
 from control_plane.lake.rollups import pointer
 from control_plane.lake.table import File, State, Table, us
@@ -53,18 +54,21 @@ class Backlog(StoreFault):
     """More raw files wait to be curated than a question can read: `lensai lake curate` is not running."""
 
 
-def take_snapshot(lake: str, from_day: date, to_day: date, project_id: str | None = None) -> Snapshot:
+def take_snapshot(
+    lake: str, from_day: date, to_day: date, project_id: str | None = None, *, keyring: Keyring | None = None
+) -> Snapshot:
     """The state now, without the files that hold nothing of these UTC days (both included) or of the project.
 
-    `lake` is a directory or a store's URL. A lake without a curated table is no error: all is fresh.
+    `lake` is a directory or a store's URL. A lake without a curated table is no error: all is fresh. Files of ingest
+    that no key of the ring signed are left out; without a ring none is checked.
     Raises StoreFault, Backlog, ValueError for a URL that no store serves.
     """
-    return _reader(lake).take(from_day, to_day, project_id)
+    return _reader(lake, keyring).take(from_day, to_day, project_id)
 
 
 @lru_cache(maxsize=8)
-def _reader(lake: str) -> "Reader":
-    return Reader(open_tables(lake))
+def _reader(lake: str, keyring: Keyring | None) -> "Reader":
+    return Reader(open_tables(lake, keyring))
 
 
 class Reader:
@@ -143,12 +147,12 @@ class _Fresh:
                 raise Backlog(f"more than {FRESH_ROWS_MAX} calls wait to be curated: run lensai lake curate")
             tables.append(table)
         self._forget(frozenset(keys))
-        return _once(pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks())
+        return once(pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks())
 
     def _table(self, key: str) -> Any:
         if key not in self._decoded:
             try:
-                self._decoded[key] = decode(key, self._lake.store.read(key))
+                self._decoded[key] = decode(key, self._lake.store.read(key), self._lake.keyring)
             except Unreadable:
                 # Nobody can read it, and curation says so: it is not what is missing to an answer.
                 self._decoded[key] = SCHEMA.empty_table()
@@ -174,27 +178,14 @@ class _Fresh:
         # Of more files than these it is not worth it: the next round of curation removes it anyway.
         files = files[:SEARCHED_MAX]
         self._ids = {file.path: self._ids_of(file) for file in files}
-        columns = [column for column in self._ids.values() if len(column)]
-        if not columns:
-            return rows
-        values = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
-        return rows.filter(pc.invert(pc.is_in(rows.column("request_id"), value_set=values)))
+        return without(rows, list(self._ids.values()))
 
     def _ids_of(self, file: File) -> Any:
         found = self._ids.get(file.path)
         if found is not None:
             return found
         with self._lake.store.open(self._lake.events.key(file)) as opened:
-            return pq.read_table(opened, columns=["request_id"]).column("request_id")
-
-
-def _once(rows: Any) -> Any:
-    """Each call's first row."""
-    if len(pc.unique(rows.column("request_id"))) == rows.num_rows:
-        return rows
-    numbered = pa.table({"id": rows.column("request_id"), "at": pa.array(range(rows.num_rows), pa.int64())})
-    first = numbered.group_by("id").aggregate([("at", "min")]).column("at_min")
-    return rows.take(first.take(pc.sort_indices(first)))
+            return identities_of(opened)
 
 
 def _since(key: str, day: date) -> bool:
