@@ -49,10 +49,15 @@ def main(words: Sequence[str]) -> int:
 
 
 def _curate(lake: Lake, arguments: argparse.Namespace) -> int:
-    for done in curate(lake, now_ms()):
-        if not arguments.quiet:
-            print(_told(done), flush=True)
+    curate_all(lake, quiet=arguments.quiet)
     return 0
+
+
+def curate_all(lake: Lake, *, quiet: bool = False) -> None:
+    """Curates until nothing is left, and says what it does. Raises StoreFault, EngineFault, Beaten."""
+    for done in curate(lake, now_ms()):
+        if not quiet:
+            print(_told(done), flush=True)
 
 
 def _told(done: Round) -> str:
@@ -112,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-__all__ = ["AGAIN", "CANNOT_START", "DIFFERENT", "main"]
+__all__ = ["AGAIN", "CANNOT_START", "DIFFERENT", "curate_all", "main"]
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))
