@@ -20,7 +20,7 @@ from control_plane.lake.engine import Engine, engine
 from control_plane.lake.identity import identities, identities_of
 from control_plane.lake.landed import ASIDE, Unreadable, decode, raw_files
 from control_plane.lake.rollups import pointer
-from control_plane.lake.table import File, State, Table
+from control_plane.lake.table import State, Table
 from control_plane.lake.tables import Lake
 from gateway.contract.record import decode_record
 from gateway.journal import checkpoint as journal_checkpoint
@@ -83,7 +83,9 @@ def _days(
     for dt in sorted(dts):
         with engine() as database:
             exact = _totals(lake, database, lake.events, events, dt, "count(*)")
-            twice = _scalar(database, "SELECT count(*) - count(DISTINCT (org_id, request_id)) FROM checked") if exact else 0
+            twice = (
+                _scalar(database, "SELECT count(*) - count(DISTINCT (org_id, request_id)) FROM checked") if exact else 0
+            )
             if twice:
                 differences.append(f"events of {dt}: {twice} calls stand twice")
             for name, state in states.items():

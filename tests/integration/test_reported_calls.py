@@ -1,4 +1,4 @@
-"""A call that somebody reports, from the request to the answer of a question: counted once, however often it is sent."""
+"""A call that somebody reports, from the request to an answer: counted once, however often it is sent."""
 
 import asyncio
 from pathlib import Path
@@ -17,7 +17,9 @@ from tests.support.reporters import Reporter, event, landed, reporter
 
 async def until_landed(lake: Path, records: int) -> None:
     async with asyncio.timeout(20):
-        while len(landed(lake)) < records:
+        while True:
+            if len(landed(lake)) >= records:
+                return
             await asyncio.sleep(0.01)
 
 
