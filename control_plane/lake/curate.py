@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 from control_plane.lake.absorbed import ABSORBED, SINCE, LogGone, absorbed, since
 from control_plane.lake.engine import ROW_GROUP
 from control_plane.lake.identity import identities_of, once, without
-from control_plane.lake.landed import Unreadable, Untrusted, decode, raw_files, set_aside
+from control_plane.lake.landed import Cut, Unreadable, Untrusted, decode, raw_files, read_raw, set_aside
 from control_plane.lake.table import NO_VALUE, Change, File, State, Table
 from control_plane.lake.tables import Lake
 from gateway.lake.schema import SCHEMA
@@ -115,7 +115,7 @@ def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
         if rows >= BATCH_ROWS or len(keys) >= BATCH_FILES:
             break
         try:
-            data = lake.store.read(entry.key)
+            data = read_raw(lake.store, entry)
             tables.append(decode(entry.key, data, lake.keyring))
         except Untrusted as fault:
             _log.error("raw_file_refused", extra={"file": entry.key, "reason": str(fault)})
@@ -126,6 +126,9 @@ def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
             # It stays where it is: for a person to look at, and for a version that can read it.
             _log.error("raw_file_unreadable", extra={"file": entry.key, "reason": str(fault)})
             continue
+        except Cut as fault:
+            _log.warning("raw_file_cut", extra={"file": entry.key, "reason": str(fault)})
+            continue
         except Missing:
             continue  # absorbed by somebody else, and deleted
         keys.append(entry.key)
@@ -135,11 +138,19 @@ def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
 
 def _without_known(lake: Lake, base: State, rows: Any) -> Any:
     """The rows of calls that the table does not hold within the time of a repetition."""
-    known: list[Any] = []
-    for file in _around(base, rows):
-        with lake.store.open(lake.events.key(file)) as opened:
-            known.append(identities_of(opened))
-    return without(rows, known)
+    return without(rows, [identities_in(lake, file) for file in _around(base, rows)])
+
+
+def identities_in(lake: Lake, file: File) -> Any:
+    """Of a curated file. Raises StoreFault, also where the store answers with something else than was written."""
+    with lake.store.open(lake.events.key(file)) as opened:
+        try:
+            found = identities_of(opened)
+        except (pa.ArrowException, OSError) as error:
+            raise StoreFault(f"{file.path} cannot be read ({type(error).__name__})") from None
+    if len(found) != file.rows:
+        raise StoreFault(f"{file.path} holds {len(found)} calls, and its commit says {file.rows}")
+    return found
 
 
 def _around(base: State, rows: Any) -> Iterator[File]:

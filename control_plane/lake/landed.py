@@ -13,7 +13,7 @@ from control_plane.ingest.landed import BatchFault, read_batch
 from control_plane.keyring import Keyring
 from gateway.lake.batch import Unrepresentable
 from gateway.lake.schema import SCHEMA
-from gateway.lake.store import Entry, Shelf
+from gateway.lake.store import Entry, Shelf, StoreFault
 
 # Folders of the lake that raw files are in: each `<folder>/dt=YYYY-MM-DD/…`.
 FOLDERS = ("landing", "ingest")
@@ -29,6 +29,10 @@ class Untrusted(Unreadable):
     """A file in ingest's folder that ingest did not write as it stands there: no key signed it, or it is cut."""
 
 
+class Cut(StoreFault):
+    """The store answered with less than the object has: it is to be asked again, and nothing known of what it holds."""
+
+
 def _parquet(data: bytes, _keyring: Keyring | None) -> Any:
     return pq.read_table(pa.BufferReader(data))
 
@@ -41,6 +45,14 @@ def raw_files(store: Shelf) -> list[Entry]:
     """Every raw file that is there, oldest day first. Raises StoreFault."""
     found = [entry for folder in FOLDERS for entry in store.entries(folder) if _suffix(entry.key) in READERS]
     return sorted(found, key=lambda entry: entry.key.partition("/")[2])
+
+
+def read_raw(store: Shelf, entry: Entry) -> bytes:
+    """All of a raw file. Raises StoreFault; Missing if there is none, Cut if it is not all."""
+    data = store.read(entry.key)
+    if len(data) != entry.size_bytes:
+        raise Cut(f"{entry.key}: {len(data)} of {entry.size_bytes} bytes")
+    return data
 
 
 def day_of(key: str) -> str:

@@ -4,7 +4,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -15,13 +15,14 @@ import pyarrow.compute as pc
 
 from control_plane.keyring import Keyring
 from control_plane.lake.absorbed import LogGone, absorbed
-from control_plane.lake.identity import identities_of, once, without
-from control_plane.lake.landed import Unreadable, day_of, decode, raw_files
+from control_plane.lake.curate import identities_in
+from control_plane.lake.identity import once, without
+from control_plane.lake.landed import Unreadable, day_of, decode, raw_files, read_raw
 from control_plane.lake.rollups import pointer
 from control_plane.lake.table import File, State, Table, us
 from control_plane.lake.tables import Lake, open_tables
 from gateway.lake.schema import SCHEMA
-from gateway.lake.store import Missing, StoreFault
+from gateway.lake.store import Entry, Missing, StoreFault
 
 # Rows of raw files that are kept decoded, some 700 bytes each: what comes in during some rounds of curation.
 FRESH_ROWS_MAX = 200_000
@@ -129,30 +130,32 @@ class _Fresh:
     def of(self, names: Iterable[str], events: State, from_day: date) -> Any:
         """The rows of all raw files but those names, each call once. Raises StoreFault; Missing if one was deleted."""
         known = frozenset(names)
-        keys = tuple(
-            entry.key for entry in raw_files(self._lake.store) if entry.key not in known and _since(entry.key, from_day)
-        )
+        waiting = [
+            entry for entry in raw_files(self._lake.store) if entry.key not in known and _since(entry.key, from_day)
+        ]
+        keys = tuple(entry.key for entry in waiting)
         if self._made[0] != (events.version, keys):
-            rows = self._rows(keys)
+            rows = self._rows(waiting)
             self._made = (events.version, keys), self._without_known(rows, events)
         return self._made[1]
 
-    def _rows(self, keys: tuple[str, ...]) -> Any:
+    def _rows(self, waiting: Sequence[Entry]) -> Any:
         tables: list[Any] = []
         rows = 0
-        for key in keys:
-            table = self._table(key)
+        for entry in waiting:
+            table = self._table(entry)
             rows += table.num_rows
             if rows > FRESH_ROWS_MAX:
                 raise Backlog(f"more than {FRESH_ROWS_MAX} calls wait to be curated: run lensai lake curate")
             tables.append(table)
-        self._forget(frozenset(keys))
+        self._forget(frozenset(entry.key for entry in waiting))
         return once(pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks())
 
-    def _table(self, key: str) -> Any:
+    def _table(self, entry: Entry) -> Any:
+        key = entry.key
         if key not in self._decoded:
             try:
-                self._decoded[key] = decode(key, self._lake.store.read(key), self._lake.keyring)
+                self._decoded[key] = decode(key, read_raw(self._lake.store, entry), self._lake.keyring)
             except Unreadable:
                 # Nobody can read it, and curation says so: it is not what is missing to an answer.
                 self._decoded[key] = SCHEMA.empty_table()
@@ -184,8 +187,7 @@ class _Fresh:
         found = self._ids.get(file.path)
         if found is not None:
             return found
-        with self._lake.store.open(self._lake.events.key(file)) as opened:
-            return identities_of(opened)
+        return identities_in(self._lake, file)
 
 
 def _since(key: str, day: date) -> bool:

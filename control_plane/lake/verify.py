@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from control_plane.lake.absorbed import absorbed
+from control_plane.lake.curate import identities_in
 from control_plane.lake.engine import Engine, engine
-from control_plane.lake.identity import identities, identities_of
-from control_plane.lake.landed import ASIDE, Unreadable, decode, raw_files
+from control_plane.lake.identity import identities
+from control_plane.lake.landed import ASIDE, Unreadable, decode, raw_files, read_raw
 from control_plane.lake.rollups import pointer
 from control_plane.lake.table import State, Table
 from control_plane.lake.tables import Lake
@@ -118,7 +119,7 @@ def _raw(lake: Lake, names: Mapping[str, int], events: State, differences: list[
     differences += [f"{entry.key} was set aside: it is not to be trusted" for entry in lake.store.entries(ASIDE)]
     for entry in raw_files(lake.store):
         try:
-            table = decode(entry.key, lake.store.read(entry.key), lake.keyring)
+            table = decode(entry.key, read_raw(lake.store, entry), lake.keyring)
         except Missing:
             continue
         except Unreadable as fault:
@@ -137,8 +138,7 @@ def _lost(lake: Lake, events: State, table: Any) -> int:
     times = pc.min_max(table.column("ts"))
     for file in events.files.values():
         if len(ids) and file.from_us <= times["max"].value and file.to_us >= times["min"].value:
-            with lake.store.open(lake.events.key(file)) as opened:
-                ids = ids.filter(pc.invert(pc.is_in(ids, value_set=identities_of(opened).combine_chunks())))
+            ids = ids.filter(pc.invert(pc.is_in(ids, value_set=identities_in(lake, file).combine_chunks())))
     return len(ids)
 
 

@@ -1,4 +1,6 @@
+import io
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import pytest
 
@@ -7,6 +9,7 @@ from control_plane.lake.curate import FAR_FUTURE, FAR_PAST, Absorbed, Beaten, ab
 from control_plane.lake.snapshot import Reader
 from control_plane.lake.tables import open_tables
 from control_plane.lake.verify import verify
+from gateway.lake.store import Shelf, StoreFault
 from tests.support.control_plane import ring
 from tests.support.lakes import DAY, DAY_S, EVER, NOW_MS, call, calls, cost, cure, land, look, rolled, rows, seen
 
@@ -133,3 +136,47 @@ def test_a_file_of_ingest_that_no_key_signed_is_set_aside_and_holds_up_no_other(
     # Alone it is counted too, and there is nothing to commit.
     lake.store.create(f"{folder}/g.ndjson", forged)
     assert cure(lake)[0].absorbed == Absorbed(refused=1)
+
+
+class Cutting:
+    """A store that answers once with nothing where there is something, as one under load was seen to do."""
+
+    def __init__(self, store: Shelf, folder: str) -> None:
+        self._store, self._folder, self.cut = store, folder, True
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def read(self, key: str) -> bytes:
+        return b"" if self.cut and key.startswith(self._folder) else self._store.read(key)
+
+    def open(self, key: str) -> BinaryIO:
+        return io.BytesIO(self.read(key))
+
+
+def test_a_raw_file_that_the_store_gives_in_part_is_not_set_aside_and_comes_next_time(tmp_path: Path) -> None:
+    lake = open_tables(str(tmp_path), ring("seal1"))
+    key = f"ingest/dt={DAY}/project_id=prj_a/a.ndjson"
+    lake.store.create(key, encode_batch(calls(range(3)), ring("seal1")))
+    land(tmp_path, "b", calls(range(3, 5)))
+    cutting = Cutting(lake.store, "ingest/")
+    assert absorb(lake._replace(store=cutting), NOW_MS) == Absorbed(1, 2)
+    with pytest.raises(StoreFault, match="0 of"):
+        Reader(lake._replace(store=cutting)).take(*EVER)
+    assert list(lake.store.entries("refused")) == []
+    cutting.cut = False
+    assert absorb(lake._replace(store=cutting), NOW_MS) == Absorbed(1, 3)
+    cure(lake)
+    assert seen(look(tmp_path)) == rolled(look(tmp_path)) == cost(calls(range(5)))
+
+
+def test_a_curated_file_that_the_store_gives_in_part_fails_the_round_and_not_the_next(tmp_path: Path) -> None:
+    lake = open_tables(str(tmp_path))
+    land(tmp_path, "a", calls(range(3)))
+    cure(lake)
+    land(tmp_path, "b", calls(range(5)))
+    cutting = Cutting(lake.store, "events/dt=")
+    with pytest.raises(StoreFault, match="cannot be read"):
+        absorb(lake._replace(store=cutting), NOW_MS)
+    cutting.cut = False
+    assert absorb(lake._replace(store=cutting), NOW_MS) == Absorbed(1, 2, 3)
