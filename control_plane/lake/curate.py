@@ -114,8 +114,9 @@ def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
     for entry in waiting:
         if rows >= BATCH_ROWS or len(keys) >= BATCH_FILES:
             break
+        if (data := _read(lake, entry)) is None:
+            continue
         try:
-            data = read_raw(lake.store, entry)
             tables.append(decode(entry.key, data, lake.keyring))
         except Untrusted as fault:
             _log.error("raw_file_refused", extra={"file": entry.key, "reason": str(fault)})
@@ -126,14 +127,20 @@ def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
             # It stays where it is: for a person to look at, and for a version that can read it.
             _log.error("raw_file_unreadable", extra={"file": entry.key, "reason": str(fault)})
             continue
-        except Cut as fault:
-            _log.warning("raw_file_cut", extra={"file": entry.key, "reason": str(fault)})
-            continue
-        except Missing:
-            continue  # absorbed by somebody else, and deleted
         keys.append(entry.key)
         rows += tables[-1].num_rows
     return Taken(keys, pa.concat_tables([SCHEMA.empty_table(), *tables]), refused)
+
+
+def _read(lake: Lake, entry: Entry) -> bytes | None:
+    """None where there is nothing to take in: another round looks again."""
+    try:
+        return read_raw(lake.store, entry)
+    except Cut as fault:
+        _log.warning("raw_file_cut", extra={"file": entry.key, "reason": str(fault)})
+    except Missing:
+        pass  # absorbed by somebody else, and deleted
+    return None
 
 
 def _without_known(lake: Lake, base: State, rows: Any) -> Any:

@@ -139,7 +139,7 @@ def test_a_file_of_ingest_that_no_key_signed_is_set_aside_and_holds_up_no_other(
 
 
 class Cutting:
-    """A store that answers once with nothing where there is something, as one under load was seen to do."""
+    """A store that answers with nothing where there is something."""
 
     def __init__(self, store: Shelf, folder: str) -> None:
         self._store, self._folder, self.cut = store, folder, True
