@@ -56,7 +56,7 @@ from control_plane.publish.outbox import PUBLISHED
 from control_plane.publish.reports import PRUNE_EVERY_S, prune, prune_gone
 from control_plane.publish.routes import Gateway, Gateways
 from control_plane.reconciliation.routes import Reconciliation
-from control_plane.settings import Settings
+from control_plane.settings import PREFIX, Settings
 from control_plane.work import Work
 
 FEATURES: Sequence[ControllerRouterHandler] = (
@@ -115,7 +115,7 @@ class Parts:
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
             Job("prune_gone", PRUNE_EVERY_S, partial(prune_gone, self.database)),
             *alert_jobs(self),
-            *((curating(settings.lake, settings.lake_curate_s),) if settings.lake_curate_s else ()),
+            *((curating(settings.lake, settings.lake_curate_s, _keys(settings)),) if settings.lake_curate_s else ()),
         )
 
     def end_streams(self) -> None:
@@ -167,6 +167,11 @@ def create_app(parts: Parts) -> Litestar:
     app.state.parts = parts
     assert not unguarded(app), f"routes that do not say who may use them: {unguarded(app)}"
     return app
+
+
+def _keys(settings: Settings) -> dict[str, str]:
+    """Where a process that curates finds the ring that files of ingest are signed with."""
+    return {f"{PREFIX}SECRET_KEYS": settings.secret_keys, f"{PREFIX}DATA_DIR": settings.data_dir}
 
 
 def _work(parts: Parts) -> Callable[[Request[Any, Any, Any]], Work]:

@@ -81,7 +81,7 @@ def test_a_process_that_dies_at_any_step_leaves_a_whole_lake_that_the_next_one_f
 def test_kill_9_again_and_again_loses_nothing(tmp_path: Path) -> None:
     drawn = random.Random(9)
     expected = prepared(tmp_path)
-    for _ in range(6):
+    for _ in range(3):
         last = drawn.randrange(20)
         done = subprocess.run([*CURATING, str(tmp_path), str(LATER_MS), str(last)], check=False)
         assert done.returncode in (0, -9)
@@ -208,7 +208,7 @@ def test_of_two_who_commit_to_a_bucket_one_does(bucket: str) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 def test_a_store_that_fails_now_and_then_loses_nothing(bucket: str, network: Network, seed: int) -> None:
     drawn = random.Random(seed)
-    for number in range(4):
+    for number in range(3):
         network.script.clear()
         land(bucket, str(number), calls(range(number * 10, number * 10 + 10)))
         network.script[:] = drawn.choices(["pass", "503", "500", "lost", "unanswered"], [20, 1, 1, 1, 1], k=200)
@@ -218,4 +218,4 @@ def test_a_store_that_fails_now_and_then_loses_nothing(bucket: str, network: Net
             continue
     network.script.clear()
     cure(bucket, NOW_MS + 10**6)
-    assert counted(bucket) == cost(calls(range(40)))
+    assert counted(bucket) == cost(calls(range(30)))
