@@ -47,6 +47,7 @@ from control_plane.keys.routes import Keys
 from control_plane.kill_switch.routes import KillSwitches
 from control_plane.lake.jobs import curating
 from control_plane.lake.query import Lake
+from control_plane.lake.snapshot import take_snapshot
 from control_plane.mail import mailer
 from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
@@ -55,7 +56,7 @@ from control_plane.publish.outbox import PUBLISHED
 from control_plane.publish.reports import PRUNE_EVERY_S, prune, prune_gone
 from control_plane.publish.routes import Gateway, Gateways
 from control_plane.reconciliation.routes import Reconciliation
-from control_plane.settings import Settings
+from control_plane.settings import PREFIX, Settings
 from control_plane.ui import bundle
 from control_plane.ui.routes import ui
 from control_plane.work import Work
@@ -104,7 +105,7 @@ class Parts:
         self.ui_files = bundle.load()
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer, clock)
-        self.lake = Lake(settings.lake, clock=clock)
+        self.lake = Lake(settings.lake, take=partial(take_snapshot, keyring=keyring), clock=clock)
         self.live = Live(lambda: self.lake, clock)
         self.postman = Postman(self.database, keyring, mailer(settings), clock)
         self.spool = Spool(spool_root(settings))
@@ -117,7 +118,7 @@ class Parts:
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
             Job("prune_gone", PRUNE_EVERY_S, partial(prune_gone, self.database)),
             *alert_jobs(self),
-            *((curating(settings.lake, settings.lake_curate_s),) if settings.lake_curate_s else ()),
+            *((curating(settings.lake, settings.lake_curate_s, _keys(settings)),) if settings.lake_curate_s else ()),
         )
 
     def end_streams(self) -> None:
@@ -175,6 +176,11 @@ def create_app(parts: Parts) -> Litestar:
     app.state.parts = parts
     assert not unguarded(app), f"routes that do not say who may use them: {unguarded(app)}"
     return app
+
+
+def _keys(settings: Settings) -> dict[str, str]:
+    """Where a process that curates finds the ring that files of ingest are signed with."""
+    return {f"{PREFIX}SECRET_KEYS": settings.secret_keys, f"{PREFIX}DATA_DIR": settings.data_dir}
 
 
 def _work(parts: Parts) -> Callable[[Request[Any, Any, Any]], Work]:

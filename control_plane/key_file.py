@@ -39,6 +39,15 @@ def ring_texts(settings: Settings) -> dict[str, str]:
     return {name: getattr(settings, name) or filed.get(name, "") for name in RINGS}
 
 
+def load_ring(settings: Settings) -> Keyring | None:
+    """The ring `secrets` for a process that only checks what others signed; None where no key was ever made.
+
+    Raises KeyringError, OSError.
+    """
+    secrets = read_ring(ring_texts(settings)["secret_keys"])
+    return Keyring(secrets) if secrets else None
+
+
 def put_in_front(settings: Settings, ring: str, entry: str) -> None:
     """The file's ring has a new current key; the others still open what they sealed. Raises KeyringError, OSError."""
     filed = _read(path(settings))

@@ -7,11 +7,15 @@ from typing import Any, TypeVar
 from litestar import Request
 
 from control_plane.api.problems import Problem
-from control_plane.lake.query import TooBusy, TookTooLong, TooLarge, Unanswered
+from control_plane.lake.query import NotCurated, TooBusy, TookTooLong, TooLarge, Unanswered
 
 T = TypeVar("T")
 
 _RETRY = {"retry-after": "1"}
+_NOT_CURATED = (
+    "More calls have landed than a question can read before they are curated: an operator runs `lensai lake curate`,"
+    " or sets LENSAI_CONTROL_LAKE_CURATE_S"
+)
 _BROAD = "ask for a shorter period, whole hours, or fewer filters"
 
 
@@ -37,6 +41,8 @@ def as_problem(fault: Unanswered) -> Problem:
         return Problem(422, "too_broad", f"The question was stopped: {fault}; {_BROAD}")
     if isinstance(fault, TooBusy):
         return Problem(503, "unavailable", "Too many questions are asked at once: try again", headers=_RETRY)
+    if isinstance(fault, NotCurated):
+        return Problem(503, "not_curated", _NOT_CURATED, headers={"retry-after": "30"})
     return Problem(503, "unavailable", "The lake cannot be read: try again; the log says more", headers=_RETRY)
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from control_plane.cli.operator import CANNOT_START, told
 from control_plane.clock import now_ms
+from control_plane.key_file import load_ring
 from control_plane.lake.absorbed import LogGone
 from control_plane.lake.curate import Beaten
 from control_plane.lake.cycle import Round, curate
@@ -31,11 +32,10 @@ def main(words: Sequence[str]) -> int:
     arguments = _parser().parse_args(words)
     name = f"lake {arguments.action}"
     try:
-        lake = open_tables(arguments.lake or load_settings(os.environ).lake)
+        settings = load_settings(os.environ)
+        lake = open_tables(arguments.lake or settings.lake, load_ring(settings))
         return _ACTIONS[arguments.action](lake, arguments)
-    except SettingsError as fault:
-        return told(name, fault)
-    except ValueError as fault:
+    except (SettingsError, ValueError, OSError) as fault:
         return told(name, fault)
     except Beaten:
         print(f"lensai {name}: somebody else does it at this moment; nothing is lost", file=sys.stderr)
@@ -49,17 +49,22 @@ def main(words: Sequence[str]) -> int:
 
 
 def _curate(lake: Lake, arguments: argparse.Namespace) -> int:
-    for done in curate(lake, now_ms()):
-        if not arguments.quiet:
-            print(_told(done), flush=True)
+    curate_all(lake, quiet=arguments.quiet)
     return 0
+
+
+def curate_all(lake: Lake, *, quiet: bool = False) -> None:
+    """Curates until nothing is left, and says what it does. Raises StoreFault, EngineFault, Beaten."""
+    for done in curate(lake, now_ms()):
+        if not quiet:
+            print(_told(done), flush=True)
 
 
 def _told(done: Round) -> str:
     taken, swept = done.absorbed, done.vacuumed
     return (
         f"absorbed {taken.rows} calls of {taken.files} files ({taken.duplicates} sent twice, {taken.skewed} of clocks"
-        f" that are wrong), merged {done.merged} files, rolled up {done.days} days,"
+        f" that are wrong), set {taken.refused} files aside, merged {done.merged} files, rolled up {done.days} days,"
         f" deleted {done.deleted} raw and {swept.files} old files"
     )
 
@@ -112,7 +117,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-__all__ = ["AGAIN", "CANNOT_START", "DIFFERENT", "main"]
+__all__ = ["AGAIN", "CANNOT_START", "DIFFERENT", "curate_all", "main"]
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -7,15 +7,20 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
+from control_plane.cli.lake import AGAIN, curate_all
 from control_plane.cli.operator import Operator, Refused, run, told
 from control_plane.cli.seed_company import is_here, settle_in, tell_the_story
 from control_plane.clock import now_ms
+from control_plane.key_file import load_ring
+from control_plane.lake.curate import Beaten
+from control_plane.lake.engine import EngineFault
 from control_plane.lake.seed import landing
 from control_plane.lake.seed.generate import Generator, plain_places
 from control_plane.lake.seed.landing import Done, OtherSeed, Seeded
 from control_plane.lake.seed.story import Plan
+from control_plane.lake.tables import open_tables
 from control_plane.serve import CannotStart, make_ready
-from control_plane.settings import SettingsError, load_settings
+from control_plane.settings import Settings, SettingsError, load_settings
 from gateway.lake.store import StoreFault, open_store
 
 ROWS_MAX, DAYS_MAX = 100_000_000, 400
@@ -26,7 +31,8 @@ def main(words: Sequence[str]) -> int:
     plan = Plan(arguments.rows, arguments.days, arguments.seed, now_ms() // 1000)
     try:
         if arguments.org:
-            return _lake_alone(load_settings(os.environ).lake, plan, arguments.org)
+            settings = load_settings(os.environ)
+            return _lake_alone(settings.lake, plan, arguments.org) or _curate(settings)
         sign_in = asyncio.run(make_ready(load_settings(os.environ))).sign_in
     except (SettingsError, CannotStart, OtherSeed, StoreFault, ValueError) as fault:
         return told("seed", fault)
@@ -40,6 +46,8 @@ async def seed(operator: Operator, plan: Plan, sign_in: str | None) -> int:
     except (OtherSeed, StoreFault, ValueError) as fault:
         raise Refused(str(fault)) from None
     settings = operator.settings
+    if failed := await asyncio.to_thread(_curate, settings):
+        return failed
     link = sign_in or f"{settings.url} (`lensai control-plane sign-in {settings.owner_email}`)"
     print(f"\nTo look at it: `lensai up`, then open {link}")
     return 0
@@ -85,6 +93,21 @@ def _lake_alone(lake: str, plan: Plan, org_id: str) -> int:
     return 0
 
 
+def _curate(settings: Settings) -> int:
+    """Makes tables and rollups of what was written: more calls wait for it than a question may read."""
+    began = time.monotonic()
+    try:
+        curate_all(open_tables(settings.lake, load_ring(settings)))
+    except Beaten:
+        print("It is being curated by somebody else at this moment.")
+        return 0
+    except (StoreFault, EngineFault) as fault:
+        print(f"lensai seed: it is written, but not curated ({fault}); run lensai lake curate", file=sys.stderr)
+        return AGAIN
+    print(f"Curated in {time.monotonic() - began:.0f} s")
+    return 0
+
+
 def _progress(rows: int) -> Callable[[int], None]:
     """Tells a person at a terminal how far it is."""
 
@@ -127,3 +150,7 @@ def _number(least: int, most: int) -> Callable[[str], int]:
         return number
 
     return read
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -15,8 +15,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
-from control_plane.lake.query import Unanswered
-from control_plane.lake.snapshot import take_snapshot
+from control_plane.lake.query import NotCurated, Unanswered
+from control_plane.lake.snapshot import Backlog, take_snapshot
+from gateway.lake.store import StoreFault
 
 MEMORY = "512MB"
 THREADS = 2
@@ -51,7 +52,9 @@ def over_calls(
         try:
             _open(connection, lake, org_id, project_id, from_s, to_s)
             yield connection
-        except (duckdb.Error, OSError) as fault:
+        except Backlog as fault:
+            raise NotCurated(str(fault)) from None
+        except (duckdb.Error, OSError, StoreFault) as fault:
             raise Unanswered(type(fault).__name__) from fault
         finally:
             clock.cancel()

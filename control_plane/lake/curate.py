@@ -21,7 +21,8 @@ import pyarrow.parquet as pq
 
 from control_plane.lake.absorbed import ABSORBED, SINCE, LogGone, absorbed, since
 from control_plane.lake.engine import ROW_GROUP
-from control_plane.lake.landed import Unreadable, decode, raw_files
+from control_plane.lake.identity import identities_of, once, without
+from control_plane.lake.landed import Cut, Unreadable, Untrusted, decode, raw_files, read_raw, set_aside
 from control_plane.lake.table import NO_VALUE, Change, File, State, Table
 from control_plane.lake.tables import Lake
 from gateway.lake.schema import SCHEMA
@@ -56,12 +57,16 @@ class Beaten(Exception):
 
 
 class Absorbed(NamedTuple):
-    """What one commit took in. `duplicates` were there already; `skewed` have times no clock should show."""
+    """What one commit took in. `duplicates` were there already; `skewed` have times no clock should show.
+
+    `refused` files were set aside: ingest did not write them so.
+    """
 
     files: int = 0
     rows: int = 0
     duplicates: int = 0
     skewed: int = 0
+    refused: int = 0
 
 
 class Taken(NamedTuple):
@@ -69,6 +74,7 @@ class Taken(NamedTuple):
 
     keys: list[str]
     rows: Any
+    refused: int
 
 
 def absorb(lake: Lake, now_ms: int, step: Step = no_step) -> Absorbed | None:
@@ -79,9 +85,8 @@ def absorb(lake: Lake, now_ms: int, step: Step = no_step) -> Absorbed | None:
     names = names_of(lake.events, base)
     taken = _take(lake, [entry for entry in there if entry.key not in names])
     if not taken.keys:
-        return None
-    rows, repeated = _without_repeats(taken.rows)
-    rows, known = _without_known(lake, base, rows)
+        return Absorbed(refused=taken.refused) if taken.refused else None
+    rows = _without_known(lake, base, once(taken.rows))
     adds, skewed = _write(lake, rows, now_ms, step)
     # Nothing of it is needed any more, and what comes next wants the memory.
     pa.default_memory_pool().release_unused()
@@ -90,7 +95,7 @@ def absorb(lake: Lake, now_ms: int, step: Step = no_step) -> Absorbed | None:
     if not lake.events.commit(base, Change("WRITE", adds, (), ours), now_ms):
         raise Beaten
     step("committed")
-    return Absorbed(len(taken.keys), rows.num_rows, repeated + known, skewed)
+    return Absorbed(len(taken.keys), rows.num_rows, taken.rows.num_rows - rows.num_rows, skewed, taken.refused)
 
 
 def names_of(events: Table, state: State) -> dict[str, int]:
@@ -105,43 +110,54 @@ def names_of(events: Table, state: State) -> dict[str, int]:
 def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
     keys: list[str] = []
     tables: list[Any] = []
-    rows = 0
+    rows = refused = 0
     for entry in waiting:
         if rows >= BATCH_ROWS or len(keys) >= BATCH_FILES:
             break
+        if (data := _read(lake, entry)) is None:
+            continue
         try:
-            tables.append(decode(entry.key, lake.store.read(entry.key)))
+            tables.append(decode(entry.key, data, lake.keyring))
+        except Untrusted as fault:
+            _log.error("raw_file_refused", extra={"file": entry.key, "reason": str(fault)})
+            set_aside(lake.store, entry.key, data)
+            refused += 1
+            continue
         except Unreadable as fault:
             # It stays where it is: for a person to look at, and for a version that can read it.
             _log.error("raw_file_unreadable", extra={"file": entry.key, "reason": str(fault)})
             continue
-        except Missing:
-            continue  # absorbed by somebody else, and deleted
         keys.append(entry.key)
         rows += tables[-1].num_rows
-    return Taken(keys, pa.concat_tables([SCHEMA.empty_table(), *tables]))
+    return Taken(keys, pa.concat_tables([SCHEMA.empty_table(), *tables]), refused)
 
 
-def _without_repeats(rows: Any) -> tuple[Any, int]:
-    """The first of each call's rows; how many others there were."""
-    numbered = pa.table({"id": rows.column("request_id"), "at": pa.array(range(rows.num_rows), pa.int64())})
-    first = numbered.group_by("id").aggregate([("at", "min")]).column("at_min")
-    if len(first) == rows.num_rows:
-        return rows, 0
-    return rows.take(first.take(pc.sort_indices(first))), rows.num_rows - len(first)
+def _read(lake: Lake, entry: Entry) -> bytes | None:
+    """None where there is nothing to take in: another round looks again."""
+    try:
+        return read_raw(lake.store, entry)
+    except Cut as fault:
+        _log.warning("raw_file_cut", extra={"file": entry.key, "reason": str(fault)})
+    except Missing:
+        pass  # absorbed by somebody else, and deleted
+    return None
 
 
-def _without_known(lake: Lake, base: State, rows: Any) -> tuple[Any, int]:
-    """The rows of calls that the table does not hold, within the time of a repetition; how many it does."""
-    known: list[Any] = []
-    for file in _around(base, rows):
-        with lake.store.open(lake.events.key(file)) as opened:
-            known.append(pq.read_table(opened, columns=["request_id"]).column("request_id"))
-    if not known:
-        return rows, 0
-    values = pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string())
-    fresh = rows.filter(pc.invert(pc.is_in(rows.column("request_id"), value_set=values)))
-    return fresh, rows.num_rows - fresh.num_rows
+def _without_known(lake: Lake, base: State, rows: Any) -> Any:
+    """The rows of calls that the table does not hold within the time of a repetition."""
+    return without(rows, [identities_in(lake, file) for file in _around(base, rows)])
+
+
+def identities_in(lake: Lake, file: File) -> Any:
+    """Of a curated file. Raises StoreFault, also where the store answers with something else than was written."""
+    with lake.store.open(lake.events.key(file)) as opened:
+        try:
+            found = identities_of(opened)
+        except (pa.ArrowException, OSError) as error:
+            raise StoreFault(f"{file.path} cannot be read ({type(error).__name__})") from None
+    if len(found) != file.rows:
+        raise StoreFault(f"{file.path} holds {len(found)} calls, and its commit says {file.rows}")
+    return found
 
 
 def _around(base: State, rows: Any) -> Iterator[File]:

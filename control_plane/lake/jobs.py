@@ -6,7 +6,9 @@ turn; where two curate all the same, the second one's commits are refused and no
 
 import asyncio
 import logging
+import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from control_plane.jobs.runner import Job
@@ -22,14 +24,20 @@ class CurationFailed(Exception):
     """It is tried again at the next turn; what the process said is in the log."""
 
 
-def curating(lake: str, every_s: int) -> Job:
-    """The job that curates a lake."""
+def curating(lake: str, every_s: int, variables: Mapping[str, str] | None = None) -> Job:
+    """The job that curates a lake; `variables` are added to the environment, such as where its keys are."""
+    environ = os.environ | dict(variables or {})
 
     async def curate(_now_ms: int) -> None:
         if not await asyncio.to_thread(_there, lake):
             return  # no gateway has landed anything yet
         process = await asyncio.create_subprocess_exec(
-            *COMMAND, "--lake", lake, stdin=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.PIPE
+            *COMMAND,
+            "--lake",
+            lake,
+            stdin=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            env=environ,
         )
         try:
             async with asyncio.timeout(CURATION_S_MAX):

@@ -6,47 +6,39 @@ from collections.abc import Callable
 from pathlib import PurePosixPath
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from gateway.contract.record import Record
-from gateway.lake.batch import Unrepresentable, to_table
+from control_plane.ingest.landed import BatchFault, read_batch
+from control_plane.keyring import Keyring
+from gateway.lake.batch import Unrepresentable
 from gateway.lake.schema import SCHEMA
-from gateway.lake.store import Entry, Shelf
+from gateway.lake.store import Entry, Shelf, StoreFault
 
 # Folders of the lake that raw files are in: each `<folder>/dt=YYYY-MM-DD/…`.
 FOLDERS = ("landing", "ingest")
+# Where those are put that are not to be trusted, under their whole names.
+ASIDE = "refused"
 
 
 class Unreadable(Exception):
     """A raw file holds something else than events; the message says what, without any of its content."""
 
 
-# One line of NDJSON, strictly: the fields of a Record by their names.
-_Line = msgspec.defstruct(
-    "_Line",
-    [
-        (field.name, field.type) if field.required else (field.name, field.type, field.default)
-        for field in msgspec.structs.fields(Record)
-    ],
-    kw_only=True,
-    forbid_unknown_fields=True,
-)
-_lines = msgspec.json.Decoder(_Line)
+class Untrusted(Unreadable):
+    """A file in ingest's folder that ingest did not write as it stands there: no key signed it, or it is cut."""
 
 
-def _parquet(data: bytes) -> Any:
+class Cut(StoreFault):
+    """The store answered with less than the object has: it is to be asked again, and nothing known of what it holds."""
+
+
+def _parquet(data: bytes, _keyring: Keyring | None) -> Any:
     return pq.read_table(pa.BufferReader(data))
 
 
-def _ndjson(data: bytes) -> Any:
-    lines = _lines.decode_lines(data)
-    return to_table([Record(**msgspec.structs.asdict(line)) for line in lines])
-
-
 # By the suffix of a file's name: its bytes to a table that has the columns of SCHEMA, in any order, or fewer.
-READERS: dict[str, Callable[[bytes], Any]] = {".parquet": _parquet, ".ndjson": _ndjson}
+READERS: dict[str, Callable[[bytes, Keyring | None], Any]] = {".parquet": _parquet, ".ndjson": read_batch}
 
 
 def raw_files(store: Shelf) -> list[Entry]:
@@ -55,17 +47,36 @@ def raw_files(store: Shelf) -> list[Entry]:
     return sorted(found, key=lambda entry: entry.key.partition("/")[2])
 
 
+def read_raw(store: Shelf, entry: Entry) -> bytes:
+    """All of a raw file. Raises StoreFault; Missing if there is none, Cut if it is not all."""
+    data = store.read(entry.key)
+    if len(data) != entry.size_bytes:
+        raise Cut(f"{entry.key}: {len(data)} of {entry.size_bytes} bytes")
+    return data
+
+
 def day_of(key: str) -> str:
     """The day that a raw file's folder names; for a landed file, of the latest arrival in it."""
     return key.partition("/dt=")[2][:10]
 
 
-def decode(key: str, data: bytes) -> Any:
-    """A pyarrow Table in SCHEMA; what an older file does not have is null. Raises Unreadable."""
+def decode(key: str, data: bytes, keyring: Keyring | None = None) -> Any:
+    """A pyarrow Table in SCHEMA; what an older file does not have is null. Without a ring no signature is checked.
+
+    Raises Unreadable, Untrusted.
+    """
     try:
-        return as_events(READERS[_suffix(key)](data))
-    except (pa.ArrowException, msgspec.MsgspecError, Unrepresentable, OSError, ValueError) as error:
+        return as_events(READERS[_suffix(key)](data, keyring))
+    except BatchFault as fault:
+        raise Untrusted(str(fault)) from None
+    except (pa.ArrowException, Unrepresentable, OSError, ValueError) as error:
         raise Unreadable(type(error).__name__) from None
+
+
+def set_aside(store: Shelf, key: str, data: bytes) -> None:
+    """Moves a raw file to where nobody reads it as one, for a person to look at. Raises StoreFault."""
+    store.create(f"{ASIDE}/{key}", data)
+    store.delete(key)
 
 
 def as_events(table: Any) -> Any:

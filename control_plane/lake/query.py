@@ -24,7 +24,7 @@ import pyarrow as pa
 from control_plane.clock import now_ms
 from control_plane.lake.remote import Remote
 from control_plane.lake.scope import HOUR_S, Relation, Scope, views
-from control_plane.lake.snapshot import Snapshot, take_snapshot
+from control_plane.lake.snapshot import Backlog, Snapshot, take_snapshot
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import StoreFault
 
@@ -59,6 +59,10 @@ class Unanswered(Exception):
 
 class TooBusy(Unanswered):
     """As many questions wait as may."""
+
+
+class NotCurated(Unanswered):
+    """More calls wait to be curated than a question may read."""
 
 
 class TookTooLong(Unanswered):
@@ -312,6 +316,8 @@ def _translated(work: Callable[[], T]) -> T:
         raise TooLarge("it takes too much memory") from None
     except duckdb.InterruptException:
         raise TookTooLong("it was stopped") from None
+    except Backlog as error:
+        raise NotCurated(str(error)) from None
     except (duckdb.Error, pa.ArrowException, OSError, StoreFault) as error:
         raise Unanswered(f"the lake cannot be read ({type(error).__name__})") from error
 

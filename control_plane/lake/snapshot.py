@@ -4,7 +4,7 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -12,15 +12,17 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from control_plane.keyring import Keyring
 from control_plane.lake.absorbed import LogGone, absorbed
-from control_plane.lake.landed import Unreadable, day_of, decode, raw_files
+from control_plane.lake.curate import identities_in
+from control_plane.lake.identity import once, without
+from control_plane.lake.landed import Unreadable, day_of, decode, raw_files, read_raw
 from control_plane.lake.rollups import pointer
 from control_plane.lake.table import File, State, Table, us
 from control_plane.lake.tables import Lake, open_tables
 from gateway.lake.schema import SCHEMA
-from gateway.lake.store import Missing, StoreFault
+from gateway.lake.store import Entry, Missing, StoreFault
 
 # Rows of raw files that are kept decoded, some 700 bytes each: what comes in during some rounds of curation.
 FRESH_ROWS_MAX = 200_000
@@ -53,18 +55,21 @@ class Backlog(StoreFault):
     """More raw files wait to be curated than a question can read: `lensai lake curate` is not running."""
 
 
-def take_snapshot(lake: str, from_day: date, to_day: date, project_id: str | None = None) -> Snapshot:
+def take_snapshot(
+    lake: str, from_day: date, to_day: date, project_id: str | None = None, *, keyring: Keyring | None = None
+) -> Snapshot:
     """The state now, without the files that hold nothing of these UTC days (both included) or of the project.
 
-    `lake` is a directory or a store's URL. A lake without a curated table is no error: all is fresh.
+    `lake` is a directory or a store's URL. A lake without a curated table is no error: all is fresh. Files of ingest
+    that no key of the ring signed are left out; without a ring none is checked.
     Raises StoreFault, Backlog, ValueError for a URL that no store serves.
     """
-    return _reader(lake).take(from_day, to_day, project_id)
+    return _reader(lake, keyring).take(from_day, to_day, project_id)
 
 
 @lru_cache(maxsize=8)
-def _reader(lake: str) -> "Reader":
-    return Reader(open_tables(lake))
+def _reader(lake: str, keyring: Keyring | None) -> "Reader":
+    return Reader(open_tables(lake, keyring))
 
 
 class Reader:
@@ -125,30 +130,32 @@ class _Fresh:
     def of(self, names: Iterable[str], events: State, from_day: date) -> Any:
         """The rows of all raw files but those names, each call once. Raises StoreFault; Missing if one was deleted."""
         known = frozenset(names)
-        keys = tuple(
-            entry.key for entry in raw_files(self._lake.store) if entry.key not in known and _since(entry.key, from_day)
-        )
+        waiting = [
+            entry for entry in raw_files(self._lake.store) if entry.key not in known and _since(entry.key, from_day)
+        ]
+        keys = tuple(entry.key for entry in waiting)
         if self._made[0] != (events.version, keys):
-            rows = self._rows(keys)
+            rows = self._rows(waiting)
             self._made = (events.version, keys), self._without_known(rows, events)
         return self._made[1]
 
-    def _rows(self, keys: tuple[str, ...]) -> Any:
+    def _rows(self, waiting: Sequence[Entry]) -> Any:
         tables: list[Any] = []
         rows = 0
-        for key in keys:
-            table = self._table(key)
+        for entry in waiting:
+            table = self._table(entry)
             rows += table.num_rows
             if rows > FRESH_ROWS_MAX:
                 raise Backlog(f"more than {FRESH_ROWS_MAX} calls wait to be curated: run lensai lake curate")
             tables.append(table)
-        self._forget(frozenset(keys))
-        return _once(pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks())
+        self._forget(frozenset(entry.key for entry in waiting))
+        return once(pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks())
 
-    def _table(self, key: str) -> Any:
+    def _table(self, entry: Entry) -> Any:
+        key = entry.key
         if key not in self._decoded:
             try:
-                self._decoded[key] = decode(key, self._lake.store.read(key))
+                self._decoded[key] = decode(key, read_raw(self._lake.store, entry), self._lake.keyring)
             except Unreadable:
                 # Nobody can read it, and curation says so: it is not what is missing to an answer.
                 self._decoded[key] = SCHEMA.empty_table()
@@ -174,27 +181,13 @@ class _Fresh:
         # Of more files than these it is not worth it: the next round of curation removes it anyway.
         files = files[:SEARCHED_MAX]
         self._ids = {file.path: self._ids_of(file) for file in files}
-        columns = [column for column in self._ids.values() if len(column)]
-        if not columns:
-            return rows
-        values = pa.chunked_array([chunk for column in columns for chunk in column.chunks], pa.string())
-        return rows.filter(pc.invert(pc.is_in(rows.column("request_id"), value_set=values)))
+        return without(rows, list(self._ids.values()))
 
     def _ids_of(self, file: File) -> Any:
         found = self._ids.get(file.path)
         if found is not None:
             return found
-        with self._lake.store.open(self._lake.events.key(file)) as opened:
-            return pq.read_table(opened, columns=["request_id"]).column("request_id")
-
-
-def _once(rows: Any) -> Any:
-    """Each call's first row."""
-    if len(pc.unique(rows.column("request_id"))) == rows.num_rows:
-        return rows
-    numbered = pa.table({"id": rows.column("request_id"), "at": pa.array(range(rows.num_rows), pa.int64())})
-    first = numbered.group_by("id").aggregate([("at", "min")]).column("at_min")
-    return rows.take(first.take(pc.sort_indices(first)))
+        return identities_in(self._lake, file)
 
 
 def _since(key: str, day: date) -> bool:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from control_plane.keyring import Keyring
 from control_plane.lake.engine import engine
 from control_plane.lake.table import Table, open_lake
 from gateway.lake.schema import SCHEMA
@@ -30,6 +31,7 @@ class Lake(NamedTuple):
     store: Shelf
     events: Table
     rollups: dict[str, Table]
+    keyring: Keyring | None = None  # whose signatures files of ingest have; None checks none
 
     @property
     def hourly(self) -> Table:
@@ -40,7 +42,7 @@ class Lake(NamedTuple):
         yield from self.rollups.values()
 
 
-def open_tables(url: str) -> Lake:
+def open_tables(url: str, keyring: Keyring | None = None) -> Lake:
     """Nothing is read yet. Raises ValueError for a URL that no store serves."""
     place, store = open_lake(url)
     events = Table(place, store, "events", _events, ("dt", "project_id"), "ts")
@@ -48,7 +50,7 @@ def open_tables(url: str) -> Lake:
         name: Table(place, store, name, partial(columns, name), ("dt",), None if name in DAILY else "hour")
         for name in ROLLUPS
     }
-    return Lake(place, store, events, rollups)
+    return Lake(place, store, events, rollups, keyring)
 
 
 def _events() -> Any:

@@ -14,13 +14,14 @@ from typing import Any, NamedTuple
 import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from control_plane.lake.absorbed import absorbed
+from control_plane.lake.curate import identities_in
 from control_plane.lake.engine import Engine, engine
-from control_plane.lake.landed import Unreadable, decode, raw_files
+from control_plane.lake.identity import identities
+from control_plane.lake.landed import ASIDE, Unreadable, decode, raw_files, read_raw
 from control_plane.lake.rollups import pointer
-from control_plane.lake.table import File, State, Table
+from control_plane.lake.table import State, Table
 from control_plane.lake.tables import Lake
 from gateway.contract.record import decode_record
 from gateway.journal import checkpoint as journal_checkpoint
@@ -77,13 +78,15 @@ def _days(
     states = {"hourly": hourly} | {
         name: lake.rollups[name].follow(at[name]) for name in ("hourly_users", "daily_costs")
     }
-    compared.append("request ids: each once in its day")
+    compared.append("organizations and request ids: each pair once in its day")
     compared += [f"{name} and events: calls and cost by organization and day" for name in states]
     dts = {file.dt for state in (events, *states.values()) for file in state.files.values()}
     for dt in sorted(dts):
         with engine() as database:
             exact = _totals(lake, database, lake.events, events, dt, "count(*)")
-            twice = _scalar(database, "SELECT count(*) - count(DISTINCT request_id) FROM checked") if exact else 0
+            twice = (
+                _scalar(database, "SELECT count(*) - count(DISTINCT (org_id, request_id)) FROM checked") if exact else 0
+            )
             if twice:
                 differences.append(f"events of {dt}: {twice} calls stand twice")
             for name, state in states.items():
@@ -113,34 +116,30 @@ def _scalar(database: Engine, select: str) -> int:
 def _raw(lake: Lake, names: Mapping[str, int], events: State, differences: list[str]) -> tuple[int, Any]:
     """How many calls wait in raw files, and what was charged for them; absorbed files are searched for in `events`."""
     waiting: list[Any] = []
+    differences += [f"{entry.key} was set aside: it is not to be trusted" for entry in lake.store.entries(ASIDE)]
     for entry in raw_files(lake.store):
         try:
-            table = decode(entry.key, lake.store.read(entry.key))
+            table = decode(entry.key, read_raw(lake.store, entry), lake.keyring)
         except Missing:
             continue
         except Unreadable as fault:
             differences.append(f"{entry.key} cannot be read ({fault})")
             continue
         if entry.key not in names:
-            waiting.append(table.select(["request_id", "ledger_seq", "counters"]))
+            waiting.append(table.select(["ledger_seq", "counters"]))
         elif lost := _lost(lake, events, table):
             differences.append(f"{entry.key}: {lost} of its calls are not in events")
-    fresh = pa.concat_tables([SCHEMA.empty_table().select(["request_id", "ledger_seq", "counters"]), *waiting])
+    fresh = pa.concat_tables([SCHEMA.empty_table().select(["ledger_seq", "counters"]), *waiting])
     return fresh.num_rows, fresh
 
 
 def _lost(lake: Lake, events: State, table: Any) -> int:
-    ids = pc.unique(table.column("request_id"))
+    ids = pc.unique(identities(table))
     times = pc.min_max(table.column("ts"))
     for file in events.files.values():
         if len(ids) and file.from_us <= times["max"].value and file.to_us >= times["min"].value:
-            ids = ids.filter(pc.invert(pc.is_in(ids, value_set=_ids(lake, file))))
+            ids = ids.filter(pc.invert(pc.is_in(ids, value_set=identities_in(lake, file).combine_chunks())))
     return len(ids)
-
-
-def _ids(lake: Lake, file: File) -> Any:
-    with lake.store.open(lake.events.key(file)) as opened:
-        return pq.read_table(opened, columns=["request_id"]).column("request_id").combine_chunks()
 
 
 def _ledger(lake: Lake, events: State, fresh: Any, journal: Path | None, compared: list[str]) -> Iterator[str]:

@@ -16,7 +16,8 @@ from gateway.journal.reader import sealed
 from gateway.journal.writer import Journal
 from gateway.lake.land import land, run
 from gateway.lake.store import StoreFault, open_store
-from tests.support.s3 import Network, environment, network_to, s3_server
+from tests.support.s3_network import Network, network_to
+from tests.support.s3_server import environment, s3_server
 
 DAY_NS = 1_764_028_800 * 10**9  # 2025-11-25 00:00 UTC
 

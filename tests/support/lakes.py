@@ -111,7 +111,7 @@ def _add(*answers: list[tuple[Any, ...]]) -> Totals:
 
 def cost(records: Iterable[Record]) -> Totals:
     """What the lake is to have of some calls."""
-    by_id = {record.request_id: record for record in records}
+    by_id = {(record.org_id, record.request_id): record for record in records}
     nanousd = sum(record.cost_nanousd or 0 for record in by_id.values())
     return Totals(len(by_id), Decimal(nanousd).scaleb(-9))
 

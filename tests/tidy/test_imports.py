@@ -156,8 +156,9 @@ MAY_IMPORT |= {
     "control_plane.mail": ("control_plane.settings",),
     "control_plane.outgoing": (),
     "control_plane.lake": (
-        "control_plane.clock", "control_plane.jobs.runner", "control_plane.lake", "gateway.contract.record",
-        "gateway.journal.checkpoint", "gateway.journal.reader", "gateway.lake", "gateway.ledger.embedded", "pricing",
+        "control_plane.clock", "control_plane.ingest.landed", "control_plane.jobs.runner", "control_plane.keyring",
+        "control_plane.lake", "gateway.contract.record", "gateway.journal.checkpoint", "gateway.journal.reader",
+        "gateway.lake", "gateway.ledger.embedded", "pricing",
     ),
     "control_plane.analytics": (
         *BASE, *TABLES, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",

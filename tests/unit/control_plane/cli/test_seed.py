@@ -6,6 +6,7 @@ import pytest
 
 from control_plane.cli.seed import main
 from gateway.lake.landed import landed_files
+from tests.support.lakes import look, rolled
 
 WORDS = ["--rows", "3000", "--days", "6", "--seed", "3"]
 
@@ -26,6 +27,8 @@ def test_a_lake_and_a_database_show_one_world_and_a_second_time_changes_nothing(
     assert main(WORDS) == 0
     told = capsys.readouterr().out
     assert re.search(r"^Wrote in \d+ s: 3,000 calls of 6 days, 6 files of \d MiB in ", told)
+    assert re.search(r"^absorbed 3000 calls of 6 files \(0 sent twice.*\nCurated in \d+ s$", told, re.MULTILINE)
+    assert rolled(look(installed / "lake")).calls == 3000
     assert "`lensai up`, then open http://127.0.0.1:8000" in told
     before = state(installed)
 
@@ -33,6 +36,15 @@ def test_a_lake_and_a_database_show_one_world_and_a_second_time_changes_nothing(
     assert capsys.readouterr().out.startswith("It was there already: 3,000 calls")
     assert state(installed) == before
     assert dict(before[1])["projects"] == 7
+
+
+def test_what_cannot_be_curated_yet_is_written_all_the_same_and_told(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LENSAI_CONTROL_DATA_DIR", str(tmp_path))
+    (tmp_path / "lake" / "events").mkdir(parents=True)
+    (tmp_path / "lake" / "events" / "_delta_log").write_text("no directory")
+    assert main([*WORDS, "--org", "org_x"]) == 1
+    assert "run lensai lake curate" in capsys.readouterr().err
+    assert len(landed_files(tmp_path / "lake")) == 6
 
 
 def test_another_world_in_the_same_lake_is_refused(installed, capsys):

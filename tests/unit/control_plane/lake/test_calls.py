@@ -1,7 +1,8 @@
 import pytest
 
+from control_plane.lake import snapshot
 from control_plane.lake.calls import over_calls
-from control_plane.lake.query import Unanswered
+from control_plane.lake.query import NotCurated, Unanswered
 from tests.support.written_calls import ORG, call, land
 
 NOON_S = 1_795_521_600
@@ -35,3 +36,10 @@ def test_a_question_that_takes_too_long_is_ended(tmp_path):
     endless = "SELECT count(*) FROM range(10000000000) a, range(10000000000) b WHERE a.range * b.range = 7"
     with pytest.raises(Unanswered), over_calls(lake, ORG, 0, NOON_S * 2, within_s=0.2) as connection:
         connection.execute(endless).fetchall()
+
+
+def test_a_lake_that_nobody_curates_is_unanswered_and_says_so(tmp_path, monkeypatch):
+    monkeypatch.setattr(snapshot, "FRESH_ROWS_MAX", 1)
+    lake = land(tmp_path, [call("a", NOON_S), call("b", NOON_S)])
+    with pytest.raises(NotCurated, match="lensai lake curate"), over_calls(lake, ORG, 0, NOON_S * 2):
+        pass

@@ -4,9 +4,12 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.ingest.landed import encode_batch
 from control_plane.lake import jobs
 from control_plane.lake.jobs import CurationFailed, curating
-from tests.support.lakes import calls, cost, land, look, rolled
+from gateway.lake.store import open_store
+from tests.support.control_plane import ring
+from tests.support.lakes import call, calls, cost, land, look, rolled
 
 
 async def test_a_turn_curates_in_a_process_of_its_own(tmp_path: Path) -> None:
@@ -15,6 +18,18 @@ async def test_a_turn_curates_in_a_process_of_its_own(tmp_path: Path) -> None:
     assert (job.name, job.every_s) == ("curate_lake", 30)
     await job.run(0)
     assert rolled(look(tmp_path)) == cost(calls(range(5)))
+
+
+async def test_files_of_ingest_are_held_against_the_keys_that_it_is_told(tmp_path: Path) -> None:
+    ours = ring("ours")
+    store = open_store(str(tmp_path))
+    for name, signer in (("a", ours), ("b", ring("theirs"))):
+        data = encode_batch([call(ord(name))], signer)
+        store.create(f"ingest/dt=2025-11-25/project_id=prj_a/{name}.ndjson", data)
+    keys = ",".join(f"{key_id}:{secret.hex()}" for key_id, secret in ours.secrets.items())
+    await curating(str(tmp_path), 30, {"LENSAI_CONTROL_SECRET_KEYS": keys}).run(0)
+    assert rolled(look(tmp_path)) == cost([call(ord("a"))])
+    assert [entry.key[-8:] for entry in store.entries("refused")] == ["b.ndjson"]
 
 
 async def test_a_lake_that_is_not_there_yet_is_no_failure(tmp_path: Path) -> None:

@@ -1,21 +1,20 @@
 from pathlib import Path
 
-import msgspec
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from control_plane.lake.landed import Unreadable, as_events, day_of, decode, raw_files
-from gateway.contract.record import Record
+from control_plane.ingest.landed import encode_batch
+from control_plane.lake.landed import Untrusted, as_events, day_of, decode, raw_files, set_aside
 from gateway.lake.batch import to_table
 from gateway.lake.parquet import encode_parquet
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import open_store
+from tests.support.control_plane import ring
 from tests.support.lakes import call, calls, cost, cure, land, look, seen
 
-
-def ndjson(*records: Record) -> bytes:
-    return b"".join(msgspec.json.encode(msgspec.structs.asdict(record)) + b"\n" for record in records)
+RING = ring("seal1")
+REPORTED = "ingest/dt=2025-11-25/project_id=p/events-1-a.ndjson"
 
 
 def test_raw_files_of_both_kinds_come_by_day(tmp_path: Path) -> None:
@@ -31,31 +30,43 @@ def test_raw_files_of_both_kinds_come_by_day(tmp_path: Path) -> None:
     assert [day_of(key) for key in keys] == ["2025-11-23", "2025-11-24", "2025-11-25"]
 
 
-def test_lines_of_ingest_become_the_rows_that_landing_makes(tmp_path: Path) -> None:
+def test_a_file_of_ingest_becomes_the_rows_that_landing_makes(tmp_path: Path) -> None:
     records = calls(range(5), tags=("a", "b"), metadata='{"a":1}')
-    made = decode("ingest/dt=2025-11-25/project_id=p/events-1-a.ndjson", ndjson(*records))
+    made = decode(REPORTED, encode_batch(records, RING), RING)
     assert made.equals(to_table(records))
     assert made.equals(decode("landing/dt=2025-11-25/a.parquet", encode_parquet(to_table(records), "x")))
-    open_store(str(tmp_path)).create("ingest/dt=2025-11-25/project_id=p/events-1-a.ndjson", ndjson(*records))
+    open_store(str(tmp_path)).create(REPORTED, encode_batch(records, RING))
     land(tmp_path, "a", records[:2])
     cure(tmp_path)
     assert seen(look(tmp_path)) == cost(records)
 
 
 @pytest.mark.parametrize(
-    "data",
-    [
-        b"{",
-        b"[]",
-        b'{"request_id":"a"}',
-        b'{"request_id":"a","ts_ns":1,"prompt":"secret"}',
-        b'{"request_id":1,"ts_ns":1}',
-    ],
+    "line",
+    [b"{", b"[]", b'{"request_id":"secret"}', b'{"request_id":"a","ts_ns":"secret"}', b'{"request_id":1,"ts_ns":1}'],
 )
-def test_a_line_that_is_no_record_makes_the_file_unreadable_and_is_not_repeated(data: bytes) -> None:
-    with pytest.raises(Unreadable) as fault:
-        decode("ingest/dt=2025-11-25/x.ndjson", ndjson(call(1)) + data)
+def test_a_line_that_is_no_record_makes_the_file_untrusted_and_is_not_repeated(line: bytes) -> None:
+    head, lines = b'{"lensai_events":1,"count":2,"signature":"%s"}', encode_batch([call(1)], RING).split(b"\n", 1)[1]
+    signed = head % RING.sign(lines + line, "ingest-file").encode() + b"\n" + lines + line
+    with pytest.raises(Untrusted) as fault:
+        decode(REPORTED, signed, RING)
     assert "secret" not in str(fault.value)
+
+
+def test_without_a_ring_no_signature_is_checked() -> None:
+    data = encode_batch(calls(range(3)), ring("another"))
+    assert decode(REPORTED, data).num_rows == 3
+    with pytest.raises(Untrusted, match="signed"):
+        decode(REPORTED, data, RING)
+
+
+def test_what_is_set_aside_is_whole_and_no_raw_file_any_more_also_after_a_death_in_between(tmp_path: Path) -> None:
+    store = open_store(str(tmp_path))
+    store.create(f"refused/{REPORTED}", b"x")
+    store.create(REPORTED, b"x")
+    set_aside(store, REPORTED, b"x")
+    assert raw_files(store) == []
+    assert store.read(f"refused/{REPORTED}") == b"x"
 
 
 def test_a_file_of_an_older_schema_has_nulls_where_it_has_no_column() -> None:

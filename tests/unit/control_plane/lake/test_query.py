@@ -59,7 +59,7 @@ def lake(directory: str) -> Iterator[Lake]:
 
 async def test_an_answer_is_rows_by_name_with_the_state_they_are_of(directory):
     with contextlib.closing(Lake(directory, clock=lambda: 1234)) as lake:
-        assert await lake.ask(COUNT) == ([{"calls": 8}], 1234, 0)
+        assert await lake.ask(COUNT) == ([{"calls": 8}], 1234, -1)  # nothing is curated
 
 
 async def test_rolled_up_calls_and_fresh_ones_are_counted_once_each(tmp_path):
@@ -161,11 +161,16 @@ async def test_more_questions_than_may_wait_are_told_to_come_again(lake, monkeyp
     assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
 
 
-async def test_a_damaged_file_is_unanswered_and_its_path_is_not_told(directory, lake):
-    (Path(directory) / "landing/dt=2026-09-21/n-1-5.parquet").write_bytes(b"PAR1")
-    with pytest.raises(Unanswered) as fault:
+def damage(file: str) -> None:
+    Path(file).write_bytes(b"PAR1")
+
+
+async def test_a_damaged_file_is_unanswered_and_its_path_is_not_told(tmp_path):
+    snapshot = curated(tmp_path, CALLS)
+    damage(snapshot.hourly[0])
+    with contextlib.closing(Lake("", take=lambda *_: snapshot)) as lake, pytest.raises(Unanswered) as fault:
         await lake.ask(COUNT)
-    assert directory not in str(fault.value)
+    assert str(tmp_path) not in str(fault.value)
 
 
 async def test_a_store_that_fails_is_unanswered():
