@@ -26,6 +26,7 @@ from control_plane.analytics.routes import Question as OfQuestion
 from control_plane.analytics.service import ROWS_MAX, SQL, SUMMED_BY, percents
 from control_plane.analytics.waiting import as_problem
 from control_plane.api.parameters import InWork
+from control_plane.api.reference import answers_with
 from control_plane.audit.service import record
 from control_plane.db.engine import Database
 from control_plane.lake.query import Question, Unanswered
@@ -100,6 +101,8 @@ class Exports(Controller):
         [f"/{name}" for name in EXPORTED],
         needs="usage:export",
         summary="The rows of a question, as CSV or Parquet; `focus` are costs by FOCUS 1.2, `calls` every call",
+        media_type=MEDIA_TYPES["csv"],
+        operation_class=answers_with(*MEDIA_TYPES.values(), ZIP),
     )
     async def export(
         self,

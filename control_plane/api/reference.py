@@ -4,6 +4,7 @@ The page is HTML of our own, without a script and without anything from another 
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from html import escape
 from typing import Any, cast
 
@@ -12,7 +13,8 @@ from litestar import Litestar, Request, Router
 from litestar.handlers import HTTPRouteHandler
 from litestar.openapi import OpenAPIConfig, ResponseSpec
 from litestar.openapi.plugins import OpenAPIRenderPlugin
-from litestar.openapi.spec import Components, SecurityScheme
+from litestar.openapi.spec import Components, OpenAPIMediaType, OpenAPIResponse, Operation, Schema, SecurityScheme
+from litestar.openapi.spec.enums import OpenAPIType
 
 from control_plane.api.problems import problem_spec
 from control_plane.auth.principal import COOKIE
@@ -63,6 +65,20 @@ def openapi_config() -> OpenAPIConfig:
             PATH, route_handlers=[], opt={"public": True}, include_in_schema=False, response_headers=_HEADERS
         ),
     )
+
+
+def answers_with(*media_types: str) -> type[Operation]:
+    """The `operation_class` of a route whose answer is a file, in one of several forms beside the described one."""
+
+    @dataclass
+    class OfFiles(Operation):
+        def __post_init__(self) -> None:
+            answer = (self.responses or {})["200"]
+            assert isinstance(answer, OpenAPIResponse)
+            text = Schema(type=OpenAPIType.STRING)
+            answer.content = {**(answer.content or {}), **{name: OpenAPIMediaType(schema=text) for name in media_types}}
+
+    return OfFiles
 
 
 def describe_errors(app: Litestar) -> None:

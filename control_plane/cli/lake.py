@@ -14,10 +14,10 @@ from control_plane.clock import now_ms
 from control_plane.key_file import load_ring
 from control_plane.lake.absorbed import LogGone
 from control_plane.lake.curate import Beaten
+from control_plane.lake.curated import Lake, open_tables
 from control_plane.lake.cycle import Round, curate
 from control_plane.lake.engine import EngineFault
 from control_plane.lake.rollups import roll_up
-from control_plane.lake.tables import Lake, open_tables
 from control_plane.lake.verify import verify
 from control_plane.settings import SettingsError, load_settings
 from gateway.lake.store import StoreFault

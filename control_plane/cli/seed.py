@@ -13,12 +13,12 @@ from control_plane.cli.seed_company import is_here, settle_in, tell_the_story
 from control_plane.clock import now_ms
 from control_plane.key_file import load_ring
 from control_plane.lake.curate import Beaten
+from control_plane.lake.curated import open_tables
 from control_plane.lake.engine import EngineFault
 from control_plane.lake.seed import landing
 from control_plane.lake.seed.generate import Generator, plain_places
 from control_plane.lake.seed.landing import Done, OtherSeed, Seeded
 from control_plane.lake.seed.story import Plan
-from control_plane.lake.tables import open_tables
 from control_plane.serve import CannotStart, make_ready
 from control_plane.settings import Settings, SettingsError, load_settings
 from gateway.lake.store import StoreFault, open_store

@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 from control_plane.lake.absorbed import SINCE
 from control_plane.lake.curate import Beaten, Step, no_step, store_file
+from control_plane.lake.curated import Lake
 from control_plane.lake.engine import Engine, EngineFault, engine
 from control_plane.lake.table import Change, File, State
-from control_plane.lake.tables import Lake
 
 # A file this large is left alone; so many rows are sorted within the engine's memory.
 ROWS_MAX = 250_000

@@ -20,11 +20,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from control_plane.lake.absorbed import ABSORBED, SINCE, LogGone, absorbed, since
+from control_plane.lake.curated import Lake
 from control_plane.lake.engine import ROW_GROUP
 from control_plane.lake.identity import identities_of, once, without
 from control_plane.lake.landed import Cut, Unreadable, Untrusted, decode, raw_files, read_raw, set_aside
 from control_plane.lake.table import NO_VALUE, Change, File, State, Table
-from control_plane.lake.tables import Lake
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import Entry, Missing, StoreFault
 

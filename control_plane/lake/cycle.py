@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from control_plane.lake.compact import compact
 from control_plane.lake.curate import Absorbed, Step, absorb, no_step
+from control_plane.lake.curated import Lake
 from control_plane.lake.rollups import roll_up
-from control_plane.lake.tables import Lake
 from control_plane.lake.tidy import Vacuumed, checkpoint, delete_raw, vacuum
 
 # Rows that are absorbed before readers are shown them: those not shown yet are read from raw files.

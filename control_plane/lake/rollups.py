@@ -20,9 +20,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from control_plane.lake.curate import Beaten, Step, no_step
+from control_plane.lake.curated import DAILY, ROLLUPS, Lake, statement
 from control_plane.lake.engine import Engine, engine, literal
 from control_plane.lake.table import Change, File, State, Table
-from control_plane.lake.tables import DAILY, ROLLUPS, Lake, statement
 from gateway.lake.store import StoreFault
 
 ROLLED = "rolled"

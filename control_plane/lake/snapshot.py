@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 from control_plane.keyring import Keyring
 from control_plane.lake.absorbed import LogGone, absorbed
 from control_plane.lake.curate import identities_in
+from control_plane.lake.curated import Lake, open_tables
 from control_plane.lake.identity import once, without
 from control_plane.lake.landed import Unreadable, day_of, decode, raw_files, read_raw
 from control_plane.lake.rollups import pointer
 from control_plane.lake.table import File, State, Table, us
-from control_plane.lake.tables import Lake, open_tables
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import Entry, Missing, StoreFault
 

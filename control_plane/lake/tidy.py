@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 from control_plane.lake.absorbed import SINCE
 from control_plane.lake.curate import Step, names_of, no_step
+from control_plane.lake.curated import Lake
 from control_plane.lake.landed import raw_files
 from control_plane.lake.rollups import ROLLED, pointer, settled
 from control_plane.lake.table import CHECKPOINT_EVERY
-from control_plane.lake.tables import Lake
 from gateway.lake.store import StoreFault
 
 # A reader that took a state before the rollups had a raw file's rows has read the file by then.

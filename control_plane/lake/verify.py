@@ -17,12 +17,12 @@ import pyarrow.compute as pc
 
 from control_plane.lake.absorbed import absorbed
 from control_plane.lake.curate import identities_in
+from control_plane.lake.curated import Lake
 from control_plane.lake.engine import Engine, engine
 from control_plane.lake.identity import identities
 from control_plane.lake.landed import ASIDE, Unreadable, decode, raw_files, read_raw
 from control_plane.lake.rollups import pointer
 from control_plane.lake.table import State, Table
-from control_plane.lake.tables import Lake
 from gateway.contract.record import decode_record
 from gateway.journal import checkpoint as journal_checkpoint
 from gateway.journal.checkpoint import CheckpointDamaged

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import httpx
 import msgspec
@@ -15,6 +15,7 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from control_plane.api.paging import LIMIT_DEFAULT, Page, page
 from control_plane.api.parameters import Cursor, InWork, Limit
 from control_plane.api.problems import Problem, invalid
+from control_plane.api.reference import answers_with
 from control_plane.db.engine import Database
 from control_plane.lake.query import Unanswered
 from control_plane.reconciliation import ours, rendered, service
@@ -107,7 +108,12 @@ class Reconciliation(Controller):
     async def delete_import(self, work: InWork, import_id: FromPath[str]) -> None:
         await service.remove(work, import_id)
 
-    @get("/report", needs="reconciliation:read", summary="What gateways counted against what providers say")
+    @get(
+        "/report",
+        needs="reconciliation:read",
+        summary="What gateways counted against what providers say",
+        operation_class=answers_with("text/csv"),
+    )
     async def report(
         self,
         work: InWork,
@@ -116,7 +122,7 @@ class Reconciliation(Controller):
         mapped: Mapped = None,
         form: Form = "json",
         provider: FromQuery[str | None] = None,
-    ) -> ReportOut | Response[str]:
+    ) -> Response[ReportOut]:
         """By UTC day, provider, model and measure: ours, theirs, the difference, how far ours may be off, and what to
         think of it. `bypass_suspected`: the provider saw more than the gateways. As CSV the rows alone.
         """
@@ -126,9 +132,10 @@ class Reconciliation(Controller):
             totals = [total for total in shown.totals if total.provider == provider]
             shown = msgspec.structs.replace(shown, rows=rows, totals=totals)
         if form == "json":
-            return shown
+            return Response(shown)
         headers = {"content-disposition": f'attachment; filename="reconciliation-{shown.from_day}-{shown.to_day}.csv"'}
-        return Response(rendered.as_csv(shown.rows), media_type="text/csv; charset=utf-8", headers=headers)
+        text = cast(Any, rendered.as_csv(shown.rows))
+        return Response(text, media_type="text/csv; charset=utf-8", headers=headers)
 
     @get("/savings", needs="reconciliation:read", summary="What caching, routing and refusals saved")
     async def savings(self, work: InWork, from_day: FromDay = None, to_day: ToDay = None) -> SavingsOut:

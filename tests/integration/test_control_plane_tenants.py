@@ -22,7 +22,6 @@ BODIES: dict[str, dict[str, Any]] = {
 }
 # Endpoints for which no id can be made here, and why.
 WITHOUT_ID: dict[str, str] = {
-    "/docs/{path}": "pages of the API's description, the same for everybody",
     "/v1/alerts/{alert_id}": "made by a job; unit/control_plane/alerts/test_routes.py asks for another's",
     "/v1/alerts/{alert_id}/retry": "the same",
     "/v1/metrics/calls/{request_id}": "landed by a gateway; unit/control_plane/analytics/test_calls.py asks for it",
@@ -91,8 +90,9 @@ def _body(plane: ControlPlane, endpoint: Endpoint, ids: dict[str, str]) -> Any:
 
 
 def _with_ids(plane: ControlPlane) -> list[Endpoint]:
-    known = [one for one in endpoints(plane.app) if one.parameters and one.path not in WITHOUT_ID]
-    return [one for one in known if not one.gateway]
+    """Those of the API; pages, their files and its description are the same for everybody."""
+    api = [one for one in endpoints(plane.app) if one.path.startswith("/v1/") and not one.gateway]
+    return [one for one in api if one.parameters and one.path not in WITHOUT_ID]
 
 
 async def test_there_is_something_to_ask_for_at_every_endpoint_with_an_id(plane, tenants):

@@ -13,9 +13,9 @@ import pytest
 
 from control_plane.lake import tidy
 from control_plane.lake.curate import Beaten, absorb
+from control_plane.lake.curated import open_tables
 from control_plane.lake.cycle import curate
 from control_plane.lake.snapshot import Reader
-from control_plane.lake.tables import open_tables
 from control_plane.lake.verify import verify
 from gateway.lake.store import StoreFault
 from tests.support.lakes import DAY_S, EVER, NOW_MS, Totals, call, calls, cost, cure, land, look, rolled, seen

@@ -7,8 +7,8 @@ import msgspec
 import pytest
 
 from control_plane.lake import query
+from control_plane.lake.curated import open_tables
 from control_plane.lake.cycle import curate
-from control_plane.lake.tables import open_tables
 from control_plane.lake.verify import verify
 from tests.support.control_plane import ControlPlane, control_plane
 from tests.support.made import project

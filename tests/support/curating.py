@@ -8,8 +8,8 @@ import signal
 import sys
 
 from control_plane.lake.curate import Beaten
+from control_plane.lake.curated import open_tables
 from control_plane.lake.cycle import curate
-from control_plane.lake.tables import open_tables
 
 
 def main(lake: str, now_ms: int, last: int) -> None:

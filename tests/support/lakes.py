@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 import duckdb
 
 from control_plane.lake.curate import Step, no_step
+from control_plane.lake.curated import Lake, open_tables
 from control_plane.lake.cycle import Round, curate
 from control_plane.lake.snapshot import Reader, Snapshot
-from control_plane.lake.tables import Lake, open_tables
 from gateway.contract.record import Record
 from gateway.lake.batch import to_table
 from gateway.lake.parquet import encode_parquet

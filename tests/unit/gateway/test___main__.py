@@ -44,11 +44,12 @@ def test_usage_names_every_command(words: list[str], code: int, capsys: pytest.C
 @pytest.fixture
 def other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A distribution that is installed beside this one, with commands of its own."""
+    monkeypatch.setattr("gateway.__main__.COMMANDS_OF_OTHERS", "other.commands")
     metadata = tmp_path / "other-1.0.dist-info"
     metadata.mkdir()
     (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: other\nVersion: 1.0\n")
     (metadata / "entry_points.txt").write_text(
-        "[lensai.commands]\nwave = other_commands:wave\nup = other_commands:wave\n"
+        "[other.commands]\nwave = other_commands:wave\nup = other_commands:wave\n"
         "lake = other_commands:wave\nlost = other_commands:lost\n"
     )
     (tmp_path / "other_commands.py").write_text(

@@ -6,9 +6,9 @@ import pytest
 from control_plane.analytics.waiting import answered, as_problem
 from control_plane.api.problems import Problem
 from control_plane.lake import snapshot
+from control_plane.lake.curated import open_tables
 from control_plane.lake.cycle import curate
 from control_plane.lake.query import TooBusy, TookTooLong, TooLarge, Unanswered
-from control_plane.lake.tables import open_tables
 from tests.support.control_plane import START_MS
 from tests.support.lake_calls import land, varied
 

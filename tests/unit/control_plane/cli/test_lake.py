@@ -4,8 +4,8 @@ import pytest
 
 from control_plane.cli.lake import main
 from control_plane.lake.curate import absorb
+from control_plane.lake.curated import open_tables
 from control_plane.lake.table import Change
-from control_plane.lake.tables import open_tables
 from tests.support.lakes import NOW_MS, calls, cost, land, look, rolled
 
 

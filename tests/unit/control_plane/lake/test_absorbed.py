@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from control_plane.lake.absorbed import LogGone, absorbed, since
+from control_plane.lake.curated import open_tables
 from control_plane.lake.table import State
-from control_plane.lake.tables import open_tables
 from tests.support.lakes import NOW_MS, calls, cure, land
 
 LATER_MS = NOW_MS + 600_000

@@ -4,8 +4,8 @@ import pytest
 
 from control_plane.lake.compact import FILES_OF_A_SIZE, ROWS_MAX, Compacted, compact, groups
 from control_plane.lake.curate import Beaten, absorb
+from control_plane.lake.curated import open_tables
 from control_plane.lake.table import File, State
-from control_plane.lake.tables import open_tables
 from tests.support.lakes import DAY, DAY_S, NOW_MS, calls, cost, cure, land, look, rolled, rows, seen
 
 TOMORROW_MS = NOW_MS + 86_400_000

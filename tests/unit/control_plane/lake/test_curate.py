@@ -6,8 +6,8 @@ import pytest
 
 from control_plane.ingest.landed import encode_batch
 from control_plane.lake.curate import FAR_FUTURE, FAR_PAST, Absorbed, Beaten, absorb
+from control_plane.lake.curated import open_tables
 from control_plane.lake.snapshot import Reader
-from control_plane.lake.tables import open_tables
 from control_plane.lake.verify import verify
 from gateway.lake.store import Shelf, StoreFault
 from tests.support.control_plane import ring

@@ -5,8 +5,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from control_plane.lake.curated import open_tables
 from control_plane.lake.engine import EngineFault, engine, literal
-from control_plane.lake.tables import open_tables
 from gateway.lake.schema import SCHEMA
 from tests.support.lakes import DAY_S, calls, cure, land
 

@@ -5,9 +5,9 @@ import pytest
 from control_plane.lake import rollups as module
 from control_plane.lake.compact import FILES_OF_A_SIZE
 from control_plane.lake.curate import Beaten, absorb
+from control_plane.lake.curated import ROLLUPS, open_tables, statement
 from control_plane.lake.rollups import Rolled, pointer, roll_up, settled
 from control_plane.lake.table import Change
-from control_plane.lake.tables import ROLLUPS, open_tables, statement
 from tests.support.lakes import DAY, DAY_S, NOW_MS, call, calls, cost, cure, land, look, rolled, rows
 
 HOUR_S = 3_600

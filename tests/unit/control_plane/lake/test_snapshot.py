@@ -5,8 +5,8 @@ import pytest
 
 from control_plane.lake import snapshot as module
 from control_plane.lake.curate import absorb
+from control_plane.lake.curated import open_tables
 from control_plane.lake.snapshot import Backlog, Reader, take_snapshot
-from control_plane.lake.tables import open_tables
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import StoreFault
 from tests.support.lakes import DAY_S, EVER, NOW_MS, call, calls, cost, cure, land, look, rolled, seen

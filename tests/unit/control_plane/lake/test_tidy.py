@@ -3,9 +3,9 @@ import time
 from pathlib import Path
 
 from control_plane.lake.curate import absorb
+from control_plane.lake.curated import open_tables
 from control_plane.lake.rollups import roll_up
 from control_plane.lake.table import CHECKPOINT_EVERY
-from control_plane.lake.tables import open_tables
 from control_plane.lake.tidy import DRAFT_S, GRACE_S, checkpoint, delete_raw, vacuum
 from tests.support.lakes import NOW_MS, calls, cost, cure, land, look, rolled, seen
 

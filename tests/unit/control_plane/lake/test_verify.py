@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from control_plane.lake.curate import put
+from control_plane.lake.curated import open_tables
 from control_plane.lake.table import Change
-from control_plane.lake.tables import open_tables
 from control_plane.lake.verify import Verified, verify
 from gateway.contract.record import Record, encode_record
 from gateway.journal import checkpoint

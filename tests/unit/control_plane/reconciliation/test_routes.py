@@ -120,9 +120,9 @@ async def test_the_rows_are_a_file_too_and_bills_names_can_be_mapped(plane):
 
 async def test_a_lake_that_cannot_be_read_is_no_answer(plane):
     headers = await plane.token(await plane.organization())
-    damaged = Path(plane.parts.settings.lake) / "landing" / "dt=2026-09-21" / "n.parquet"
-    damaged.parent.mkdir(parents=True)
-    damaged.write_bytes(b"PAR1")
+    broken = Path(plane.parts.settings.lake) / "landing"
+    broken.parent.mkdir(parents=True)
+    broken.write_bytes(b"no directory")
     assert (await plane.client.get(REPORT, headers=headers)).status_code == 503
 
 

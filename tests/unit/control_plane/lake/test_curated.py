@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from control_plane.lake.tables import DAILY, ROLLUPS, SQL, columns, open_tables, statement
+from control_plane.lake.curated import DAILY, ROLLUPS, SQL, columns, open_tables, statement
 from gateway.lake.schema import BUCKETS
 
 DAILY_COSTS = ["dt", "project_id", "provider", "model", "route", "cost_usd", "calls", "org_id"]
