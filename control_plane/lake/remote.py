@@ -121,7 +121,7 @@ class _Object(io.RawIOBase):
 
 
 def _only_reads(*_: Any) -> Any:
-    raise NotImplementedError("questions only read")
+    raise io.UnsupportedOperation("questions only read")
 
 
 class _Objects(fs.FileSystemHandler):
