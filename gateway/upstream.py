@@ -313,7 +313,7 @@ class Pool:
         self._owner = owner
         self._origin = origin
         self._connections_max = origin.connections_max or owner.connections_max
-        self.head_reader = owner.head_reader
+        self.head_reader = response_reader()
         self._idle: list[UpstreamConnection] = []
         self._waiting: deque[Receiver] = deque()
         self.count = 0  # connections open or opening
@@ -407,7 +407,6 @@ class Upstreams:
         self.background = background
         self.connector = connector
         self.connections_max = connections_max
-        self.head_reader = response_reader()
         self._connection_age_s = connection_age_ms / 1000
         self._random = random
         self._pools: dict[Origin, Pool] = {}

@@ -7,6 +7,7 @@ spelling per path. Sources: RFC 9112 §2.2, §3.2, §5, §6, §7.1; why not llht
 
 import re
 from collections import Counter
+from collections.abc import Collection
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
@@ -22,6 +23,10 @@ TRAILER_BYTES_MAX = 16 * 1024
 # Header lines kept parsed, and the longest worth keeping: about 4 MB when full, and then it starts anew.
 KNOWN_LINES_MAX = 4096
 _KNOWN_LINE_BYTES_MAX = 256
+# Forms of heads kept for one provider: answers, streams and refusals differ, and each that does not fit takes time.
+KNOWN_FORMS_MAX = 4
+# Of so many heads that fitted none, the last is learnt from: to compile its form takes as long as to read 100.
+UNFITTED_HEADS_MAX = 32
 
 # The grammar: RFC 9110 §5.5, §5.6.2 and RFC 9112 §3, §4, §7.1, with no optional white space but around values.
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -34,11 +39,9 @@ _CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,9})(?:%b)*" % _EXTENSION)
 _REQUEST_LINE = re.compile(rb"([A-Z]{1,16}) ([\x21-\x7e]+) HTTP/1\.([01])")
 # Every spelling of the line that `framing` takes: one that it missed would make a body the next request.
 _LENGTH_LINE = re.compile(rb"(?i)\r\ncontent-length:[ \t]*([0-9]{1,15})[ \t]*\r\n")
-_RESPONSE_HEAD = re.compile(
-    rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: ([\t\x20-\x7e\x80-\xff]*+))?(?:\r\n"
-    + _TOKEN
-    + rb"+:[\t\x20-\x7e\x80-\xff]*+)*\r\n\r\n"
-)
+_STATUS_LINE = rb"HTTP/1\.([01]) ([1-5][0-9]{2})(?: (%b+))?\r\n" % _TEXT
+_RESPONSE_HEAD = re.compile(_STATUS_LINE + rb"(?:%b+:%b+\r\n)*\r\n" % (_TOKEN, _TEXT))
+_NAME = re.compile(rb"\r\n(%b+):" % _TOKEN)
 _LENGTH = re.compile(rb"[0-9]{1,15}")
 _HOST = re.compile(rb"[A-Za-z0-9.\-_]{1,255}(?::[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](?::[0-9]{1,5})?")
 _SEGMENT = rb"(?:[A-Za-z0-9\-._~!$&'()*+,=:@]|%(?!00|2[eEfF]|5[cC]|25|[01][0-9a-fA-F]|7[fF])[0-9a-fA-F]{2})"
@@ -87,14 +90,23 @@ class Head(NamedTuple):
 class ResponseHead(NamedTuple):
     """A response's head. `values` as in Head; `lines` are its header lines as they came, each with its CRLF."""
 
-    first: re.Match[bytes]  # groups: minor version, status, reason or None
+    first: re.Match[bytes]  # groups: minor version, status, reason or None, and maybe more
     values: dict[bytes, bytes]
     lines: bytes
 
 
+class _Form(NamedTuple):
+    """The names of a response's header lines, in order and case, of which those looked at are there once each."""
+
+    pattern: re.Pattern[bytes]  # of a head; groups as in ResponseHead.first, then a value for each of `looked_at`
+    looked_at: list[bytes]  # in lower case
+
+
 class ResponseReader:
-    """Reads response heads whole: some of their lines are never the same twice, so none is taken apart that
-    nobody looks at. `special` and `special_prefix` as for RequestReader.
+    """Reads response heads of one provider: some of their lines are never the same twice, but their names are.
+
+    So heads are matched with the forms of earlier ones, which check and take apart in one go; a head that fits none is
+    read in twice the time. `special` and `special_prefix` as for RequestReader.
     """
 
     def __init__(self, special: frozenset[bytes], special_prefix: bytes) -> None:
@@ -102,17 +114,48 @@ class ResponseReader:
         self._looked_at = re.compile(
             b"(?i)\r\n(" + names + b"|" + re.escape(special_prefix) + rb"[^:]*+):[ \t]*+([^\r\n]*+)"
         )
+        self._forms: list[_Form] = []  # the one that fitted last stands first
+        self._unfitted = 0
 
     def response(self, head: bytes) -> ResponseHead:
         """The head, its empty line included. Raises HttpFault."""
+        for at, form in enumerate(self._forms):
+            if first := form.pattern.fullmatch(head):
+                if at:
+                    self._forms.insert(0, self._forms.pop(at))
+                values = dict(zip(form.looked_at, first.groups()[3:], strict=True))
+                return ResponseHead(first, values, _lines(head))
+        return self._read(head)
+
+    def _read(self, head: bytes) -> ResponseHead:
         first = _RESPONSE_HEAD.fullmatch(head)
         if first is None:
             raise HttpFault("the response head is malformed")
         values: dict[bytes, bytes] = {}
-        for name, value in self._looked_at.findall(head):
+        found = self._looked_at.findall(head)
+        for name, value in found:
             lowered, value = name.lower(), value.rstrip(b" \t")
             values[lowered] = b"%b, %b" % (values[lowered], value) if lowered in values else value
-        return ResponseHead(first, values, head[head.index(b"\r\n") + 2 : -2])
+        self._unfitted += 1
+        if self._unfitted >= UNFITTED_HEADS_MAX and len(values) == len(found):
+            self._unfitted = 0
+            self._forms.insert(0, _form(head, values))
+            del self._forms[KNOWN_FORMS_MAX:]
+        return ResponseHead(first, values, _lines(head))
+
+
+def _form(head: bytes, looked_at: Collection[bytes]) -> _Form:
+    pattern = _STATUS_LINE
+    names: list[bytes] = _NAME.findall(head)
+    for name in names:
+        # A value with blanks behind it does not fit: they are no part of it.
+        value = rb"[ \t]*+(%b+)(?<![ \t])" % _TEXT if name.lower() in looked_at else _TEXT + b"+"
+        pattern += re.escape(name) + b":" + value + rb"\r\n"
+    return _Form(re.compile(pattern + rb"\r\n"), [name.lower() for name in names if name.lower() in looked_at])
+
+
+def _lines(head: bytes) -> bytes:
+    return head[head.index(b"\r\n") + 2 : -2]
 
 
 class RequestReader:

@@ -5,13 +5,16 @@ from hypothesis import strategies as st
 from gateway.wire.headers import request_reader, response_reader
 from gateway.wire.http1 import (
     CHUNK_LINE_BYTES_MAX,
+    KNOWN_FORMS_MAX,
     KNOWN_LINES_MAX,
     TRAILER_BYTES_MAX,
+    UNFITTED_HEADS_MAX,
     ChunkedReader,
     Framing,
     Head,
     HttpFault,
     RepeatedHead,
+    ResponseReader,
     check_host,
     check_target,
     framing,
@@ -30,6 +33,37 @@ def chunked(pieces: list[bytes], extension: bytes = b"", trailer: bytes = b"") -
 def in_pieces(data: bytes, cuts: list[int]) -> list[bytes]:
     at = sorted(cut % (len(data) + 1) for cut in cuts)
     return [data[a:b] for a, b in zip([0, *at], [*at, len(data)], strict=True)]
+
+
+ANSWER_LINES = (
+    b"Date: Mon, 23 Nov 2026 10:00:00 GMT",
+    b"content-type: application/json",
+    b"X-Request-Id:req_1",
+    b"content-length: 5",
+    b"x-ratelimit-reset-tokens: 0s",
+)
+
+
+def answer(*lines: bytes, first: bytes = b"HTTP/1.1 200 OK") -> bytes:
+    return b"\r\n".join((first, *lines)) + b"\r\n\r\n"
+
+
+def read(reader: ResponseReader, head: bytes) -> tuple[object, ...] | None:
+    """What a reader makes of a head; None: it refuses it."""
+    try:
+        found = reader.response(head)
+    except HttpFault:
+        return None
+    return found.first.groups()[:3], found.values, found.lines
+
+
+def taught(*heads: bytes) -> ResponseReader:
+    """A reader that has learnt the forms of these."""
+    reader = response_reader()
+    for head in heads:
+        for _ in range(UNFITTED_HEADS_MAX):
+            reader.response(head)
+    return reader
 
 
 def feed_bytes(wire: bytes) -> None:
@@ -55,6 +89,58 @@ def test_an_answer_s_head_may_have_no_reason():
     assert reader.response(b"HTTP/1.1 200 OK then\r\n\r\n").first.groups() == (b"1", b"200", b"OK then")
     assert reader.response(b"HTTP/1.0 204\r\n\r\n").first.groups() == (b"0", b"204", None)
     assert reader.response(b"HTTP/1.1 503 \r\n\r\n").first[3] == b""
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        answer(*ANSWER_LINES),
+        answer(*(line.replace(b"1", b"77") for line in ANSWER_LINES), first=b"HTTP/1.0 404"),
+        answer(*(line.replace(b":", b": \t ") for line in ANSWER_LINES)),
+        answer(*(line + b" \t" for line in ANSWER_LINES)),
+        answer(*(line.partition(b":")[0] + b": " for line in ANSWER_LINES)),
+        answer(*(line.lower() for line in ANSWER_LINES)),
+        answer(*ANSWER_LINES, b"content-length: 5"),
+        answer(*ANSWER_LINES[:-1]),
+        answer(*reversed(ANSWER_LINES)),
+        answer(*ANSWER_LINES, b"transfer-encoding: chunked"),
+        answer(*ANSWER_LINES[:-1], b"x-ratelimit-reset-tokens: 0\n"),
+        answer(*ANSWER_LINES[:-1], b"x-ratelimit-reset-tokens: \x00"),
+        answer(*ANSWER_LINES[:-1], b"x-ratelimit-reset-tokens : 0"),
+        answer(*ANSWER_LINES, first=b"HTTP/1.1 2000 OK"),
+        answer(*ANSWER_LINES)[:-2],
+        answer(*ANSWER_LINES) + b"x",
+    ],
+)
+def test_a_head_is_read_alike_whether_its_form_is_known_or_not(head: bytes):
+    assert read(taught(answer(*ANSWER_LINES)), head) == read(response_reader(), head)
+
+
+def test_a_form_with_a_line_that_is_looked_at_twice_is_not_learnt():
+    twice = answer(b"x-request-id: 1", b"x-request-id: 2")
+    reader = taught(twice)
+    assert reader.response(twice).values == {b"x-request-id": b"1, 2"}
+    assert reader.response(answer(b"x-request-id: 3", b"x-request-id: 4")).values == {b"x-request-id": b"3, 4"}
+
+
+def test_forms_that_are_no_longer_sent_make_room():
+    heads = [answer(b"x-%d: 1" % number, b"content-length: %d" % number) for number in range(KNOWN_FORMS_MAX + 2)]
+    reader = taught(*heads)
+    for _ in range(2):
+        for number, head in enumerate(heads):
+            assert reader.response(head).values == {b"content-length": b"%d" % number}
+
+
+@given(st.data())
+def test_changed_heads_are_read_alike_whether_their_form_is_known_or_not(data: st.DataObject):
+    head = answer(*ANSWER_LINES)
+    reader, changed = taught(head), bytearray(head)
+    for _ in range(data.draw(st.integers(0, 3))):
+        at = data.draw(st.integers(0, len(changed)))
+        changed[at : at + data.draw(st.integers(0, 3))] = data.draw(
+            st.binary(max_size=3) | st.sampled_from((b"\r\n", b"\r\n\r\n", b" ", b":", b"\r\ncontent-length: 9"))
+        )
+    assert read(reader, bytes(changed)) == read(response_reader(), bytes(changed))
 
 
 def test_a_marked_header_sent_twice_is_joined_and_named():
