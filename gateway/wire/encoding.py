@@ -28,8 +28,8 @@ _SLICE_BYTES = 16 * 1024
 _ZLIB_HEADER_BYTES = 2
 # A window above 8 MiB is never needed by an HTTP body: RFC 9659.
 _ZSTD_WINDOW_BYTES_MAX = 8 * 1024 * 1024
-# Four bytes may decode to 128 KiB (a block of one repeated byte, RFC 8878 §3.1.1.2), so this is 4 MiB at most.
-_ZSTD_SLICE_BYTES = 128
+# Four bytes may decode to 128 KiB (a block of one repeated byte, RFC 8878 §3.1.1.2), so this is 8 MiB at most.
+_ZSTD_SLICE_BYTES = 256
 
 _BROTLI_ERROR = cast("type[Exception]", brotli.error)  # pyright: ignore[reportUnknownMemberType]
 
