@@ -4,6 +4,8 @@ Bytes go to the client first, in the turn they arrived, then to the meter. What 
 meter's; what they cost is a later stage's. A client that leaves does not stop the meter.
 """
 
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Protocol
 
 import msgspec
@@ -85,58 +87,57 @@ class Owner(Protocol):
 
 
 class Exchange:
-    """One request from its head to its record."""
+    """One request from its head to its record. What stands in the class is so until something is known."""
+
+    dialect: Dialect = "openai"
+    # Filled by the stages as they are passed.
+    caller: Caller | None = None
+    route: Route | None = None
+    plan: Plan | None = None
+    call: Call | None = None
+    intent: Record | None = None
+    refusal: Refusal | None = None
+    admitted = False
+    waits = False  # for what its quotas hold elsewhere
+    admission: Admission | None = None  # None: no quota touches it
+    catalog: Catalog | None = None  # the prices it was admitted at
+    counters: dict[str, int] | None = None  # what they were charged
+    ledger_seq = 0
+    begun = b""  # what the call was charged that began the work which this one tells of, encoded
+    # As an upstream's Receiver.
+    payload = b""
+    wanted = True
+    dispatches = 0
+    # What is known at the end.
+    outcome: Outcome = "ok"
+    status = 0
+    upstream_status = 0
+    upstream_request_id = ""
+    served_by = ""
+    ttft_ns: int | None = None
+    responses = 0  # of its session, recorded
+    bytes_in = 0  # beside the request's body
+    bytes_out = 0
+    deadline_ns = 0
+    complete = False  # the provider's answer ended as its framing said
+    tap: Tap | None = None  # None: nothing of the answer is metered
+    tunnel: Tunnel | None = None  # of a session, in its place from the provider's 101 on
+    _connection: UpstreamConnection | None = None
+    _head = b""
+    _chunked = _close = False
+    _events = _lines = _frames = False
+    _encoded = False  # what the client is given is
+    _tail = b""
+    _drain_left: int | None = None
 
     def __init__(self, request: Request, client: Client, owner: Owner, id: str) -> None:
         self.id = id
         self.request = request
         self.client: Client | None = client
         self.owner = owner
-        self.dialect: Dialect = "openai"
-        # Filled by the stages as they are passed.
-        self.caller: Caller | None = None
-        self.route: Route | None = None
-        self.plan: Plan | None = None
-        self.call: Call | None = None
-        self.intent: Record | None = None
-        self.refusal: Refusal | None = None
-        self.admitted = False
-        self.waits = False  # for what its quotas hold elsewhere
-        self.admission: Admission | None = None  # None: no quota touches it
-        self.catalog: Catalog | None = None  # the prices it was admitted at
-        self.counters: dict[str, int] | None = None  # what they were charged
-        self.ledger_seq = 0
-        self.begun = b""  # what the call was charged that began the work which this one tells of, encoded
-        # As an upstream's Receiver.
-        self.payload = b""
         self.websocket = request.websocket
-        self.wanted = True
-        self.dispatches = 0
-        # What is known at the end.
-        self.outcome: Outcome = "ok"
-        self.status = 0
-        self.upstream_status = 0
-        self.upstream_request_id = ""
-        self.served_by = ""
-        self.ttft_ns: int | None = None
-        self.responses = 0  # of its session, recorded
-        self.bytes_in = 0  # beside the request's body
-        self.bytes_out = 0
         self.flags: list[str] = []
-        self.deadline_ns = 0
-        self.complete = False  # the provider's answer ended as its framing said
-        self.tap: Tap | None = None  # None: nothing of the answer is metered
-        self.tunnel: Tunnel | None = None  # of a session, in its place from the provider's 101 on
-        self._connection: UpstreamConnection | None = None
-        self._head = b""
         self._pieces: list[bytes] = []
-        self._chunked = False
-        self._close = False
-        self._events = False
-        self._lines = self._frames = False
-        self._encoded = False  # what the client is given is
-        self._tail = b""
-        self._drain_left: int | None = None
 
     def follow(self, plan: Plan) -> None:
         """Takes what its head decided."""
@@ -163,14 +164,12 @@ class Exchange:
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
-        kind = values.get(b"content-type", b"").lower()
-        self._events = kind.startswith(_EVENT_STREAM)
-        self._lines, self._frames = kind.startswith(_LINES), kind.startswith(_FRAMES)
+        self._events, self._lines, self._frames = _kind(values.get(b"content-type", b""))
         encoding = values.get(b"content-encoding", b"")
         self._encoded = encoding not in (b"", b"identity")
-        named = next((values[name] for name in REQUEST_ID_HEADERS if name in values), b"")
-        self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
-        self.served_by = values.get(b"x-ms-deployment-name", b"").decode("latin-1")
+        self.upstream_request_id = _request_id(values)
+        if b"x-ms-deployment-name" in values:
+            self.served_by = values[b"x-ms-deployment-name"].decode("latin-1")
         if b"x-ms-spillover-from-deployment" in values:
             self.flags.append("spillover")
         if route.endpoint.flag:
@@ -230,8 +229,7 @@ class Exchange:
         client.switch(self.tunnel)
 
     def _switching_head(self, head: ResponseHead) -> bytes:
-        named = next((head.values[name] for name in REQUEST_ID_HEADERS if name in head.values), b"")
-        self.upstream_request_id = named.decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
+        self.upstream_request_id = _request_id(head.values)
         ours = b"x-lensai-request-id: %b\r\n" % self.id.encode()
         return response_head(
             b"HTTP/1.1 101 %b\r\n" % (head.first[3] or b""),
@@ -470,6 +468,21 @@ class Exchange:
     def _total_timeout_ms(self) -> int:
         assert self.route is not None
         return self.route.destination.upstream.total_timeout_ms or self.owner.settings.total_timeout_ms
+
+
+@lru_cache(maxsize=64)
+def _kind(content_type: bytes) -> tuple[bool, bool, bool]:
+    """Whether an answer of that type is a stream of events, of lines, of frames."""
+    kind = content_type.lower()
+    return kind.startswith(_EVENT_STREAM), kind.startswith(_LINES), kind.startswith(_FRAMES)
+
+
+def _request_id(values: Mapping[bytes, bytes]) -> str:
+    """Whatever the provider knows its answer by; empty if it does not say."""
+    for name in REQUEST_ID_HEADERS:
+        if name in values:
+            return values[name].decode("latin-1")[:UPSTREAM_REQUEST_ID_CHARS_MAX]
+    return ""
 
 
 def _without_secrets(head: ResponseHead, route: Route) -> ResponseHead:

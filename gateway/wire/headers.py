@@ -76,7 +76,7 @@ def response_reader() -> ResponseReader:
     """A reader of responses."""
     looked_at = HOP_BY_HOP | METERED_HEADERS | {*REQUEST_ID_HEADERS, b"content-length", b"content-encoding"}
     looked_at |= {b"content-type"}
-    return ResponseReader(looked_at, OWN_PREFIX)
+    return ResponseReader(looked_at, OWN_PREFIX, HOP_BY_HOP)
 
 
 def nominated(head: Head | ResponseHead) -> frozenset[bytes]:
@@ -151,7 +151,7 @@ def response_head(line: bytes, head: ResponseHead, *, content_length: bool, deco
     `content_length` keeps the provider's; `decoded` drops content-encoding, because the body is sent
     decoded; `ours` is whole header lines of the gateway's own, framing among them.
     """
-    dropped = nominated(head).union(name for name in head.values if name in HOP_BY_HOP or name.startswith(OWN_PREFIX))
+    dropped = nominated(head) | head.ending
     if not content_length and b"content-length" in head.values:
         dropped |= {b"content-length"}
     if decoded:

@@ -93,6 +93,7 @@ class ResponseHead(NamedTuple):
     first: re.Match[bytes]  # groups: minor version, status, reason or None, and maybe more
     values: dict[bytes, bytes]
     lines: bytes
+    ending: frozenset[bytes]  # names in `values` that end at this hop
 
 
 class _Form(NamedTuple):
@@ -100,16 +101,19 @@ class _Form(NamedTuple):
 
     pattern: re.Pattern[bytes]  # of a head; groups as in ResponseHead.first, then a value for each of `looked_at`
     looked_at: list[bytes]  # in lower case
+    ending: frozenset[bytes]
 
 
 class ResponseReader:
     """Reads response heads of one provider: some of their lines are never the same twice, but their names are.
 
     So heads are matched with the forms of earlier ones, which check and take apart in one go; a head that fits none is
-    read in twice the time. `special` and `special_prefix` as for RequestReader.
+    read in thrice the time. `special` and `special_prefix` as for RequestReader; of these names those that begin so end
+    at this hop, and those that are `ending`.
     """
 
-    def __init__(self, special: frozenset[bytes], special_prefix: bytes) -> None:
+    def __init__(self, special: frozenset[bytes], special_prefix: bytes, ending: frozenset[bytes]) -> None:
+        self._special_prefix, self._ending = special_prefix, ending
         names = b"|".join(sorted(map(re.escape, special)))
         self._looked_at = re.compile(
             b"(?i)\r\n(" + names + b"|" + re.escape(special_prefix) + rb"[^:]*+):[ \t]*+([^\r\n]*+)"
@@ -124,7 +128,7 @@ class ResponseReader:
                 if at:
                     self._forms.insert(0, self._forms.pop(at))
                 values = dict(zip(form.looked_at, first.groups()[3:], strict=True))
-                return ResponseHead(first, values, _lines(head))
+                return ResponseHead(first, values, _lines(head), form.ending)
         return self._read(head)
 
     def _read(self, head: bytes) -> ResponseHead:
@@ -136,22 +140,23 @@ class ResponseReader:
         for name, value in found:
             lowered, value = name.lower(), value.rstrip(b" \t")
             values[lowered] = b"%b, %b" % (values[lowered], value) if lowered in values else value
+        ending = frozenset(name for name in values if name in self._ending or name.startswith(self._special_prefix))
         self._unfitted += 1
         if self._unfitted >= UNFITTED_HEADS_MAX and len(values) == len(found):
             self._unfitted = 0
-            self._forms.insert(0, _form(head, values))
+            self._forms.insert(0, _form(head, values, ending))
             del self._forms[KNOWN_FORMS_MAX:]
-        return ResponseHead(first, values, _lines(head))
+        return ResponseHead(first, values, _lines(head), ending)
 
 
-def _form(head: bytes, looked_at: Collection[bytes]) -> _Form:
+def _form(head: bytes, looked_at: Collection[bytes], ending: frozenset[bytes]) -> _Form:
     pattern = _STATUS_LINE
     names: list[bytes] = _NAME.findall(head)
     for name in names:
         # A value with blanks behind it does not fit: they are no part of it.
         value = rb"[ \t]*+(%b+)(?<![ \t])" % _TEXT if name.lower() in looked_at else _TEXT + b"+"
         pattern += re.escape(name) + b":" + value + rb"\r\n"
-    return _Form(re.compile(pattern + rb"\r\n"), [name.lower() for name in names if name.lower() in looked_at])
+    return _Form(re.compile(pattern + rb"\r\n"), [name.lower() for name in names if name.lower() in looked_at], ending)
 
 
 def _lines(head: bytes) -> bytes:
