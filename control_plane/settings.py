@@ -42,6 +42,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     public_url: Annotated[
         str, says("What people open in a browser, for links in messages; empty is `http://` with host and port.")
     ] = ""
+    gateway_url: Annotated[
+        str,
+        says(
+            "Where applications reach the gateways, for what people copy into them; empty is the host of this page and"
+            " the gateways' usual port. `lensai up` sets it."
+        ),
+    ] = ""
     trusted_proxies: Annotated[
         str,
         says(
@@ -171,8 +178,10 @@ def _conflicts(settings: Settings) -> Iterator[str]:
             continue
         if not ring and url.startswith("postgresql"):
             yield f"{PREFIX}{name.upper()}: must be set with PostgreSQL, alike in every process (`lensai secrets new`)"
-    if settings.public_url and urlsplit(settings.public_url).scheme not in ("http", "https"):
-        yield f"{PREFIX}PUBLIC_URL: write http://… or https://…"
+    for name in ("public_url", "gateway_url"):
+        named = getattr(settings, name)
+        if named and urlsplit(named).scheme not in ("http", "https"):
+            yield f"{PREFIX}{name.upper()}: write http://… or https://…"
     if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):
         yield f"{PREFIX}SMTP_URL: write smtp://user:password@host:587 or smtps://…"
 

@@ -22,7 +22,8 @@ from gateway.supervise import CANNOT_START, Stage, Supervisor
 
 # A gateway that has ended its calls writes down what is left, and the lake lands it.
 STOP_MARGIN_S = 15.0
-
+# To listen everywhere is no address that a caller could use.
+_WILDCARDS = frozenset(("0.0.0.0", "::"))
 
 # Where other packages, such as the control plane, name commands of theirs: each is an object like `_Command`.
 COMMANDS_OF_OTHERS = "lensai.commands"
@@ -97,13 +98,14 @@ def _up(words: Sequence[str]) -> int:
     except OSError as fault:
         raise GatewayFault(f"cannot write {path}: {fault.strerror}") from None
     settings = _with_port(_settings(os.environ))
-    welcome, others = render_welcome(_base_url(settings), token), {"lake": ("lake",)}
+    base_url = _base_url(settings)
+    welcome, others = render_welcome(base_url, token), {"lake": ("lake",)}
     # One that is elsewhere is obeyed instead.
     if settings.control_plane_url or beside.COMMAND not in _commands_of_others():
         print(welcome, flush=True)
         return _supervise(settings, others)
     try:
-        plane = beside.prepare(settings, os.environ)
+        plane = beside.prepare(settings, os.environ, "" if settings.listen_host in _WILDCARDS else base_url)
     except beside.NotReady as fault:
         print(fault, file=sys.stderr)
         return CANNOT_START

@@ -41,7 +41,9 @@ class OrganizationOfMine(msgspec.Struct, frozen=True):
 
 
 class SessionOut(msgspec.Struct, frozen=True):
-    """Who asks, as what. `csrf_token` is what a browser sends as `X-CSRF-Token` with every change; null for a token."""
+    """Who asks, as what. `csrf_token` is what a browser sends as `X-CSRF-Token` with every change; null for a token.
+    `gateway_url` is where applications reach the gateways; null where nobody said.
+    """
 
     id: str
     kind: Literal["user", "token"]
@@ -50,6 +52,7 @@ class SessionOut(msgspec.Struct, frozen=True):
     organizations: list[OrganizationOfMine]
     permissions: list[Permission]
     csrf_token: str | None
+    gateway_url: str | None
 
 
 class OrganizationChoice(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

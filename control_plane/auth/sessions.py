@@ -62,6 +62,7 @@ async def describe(work: Work) -> SessionOut:
         organizations=mine,
         permissions=[one for one in PERMISSIONS if one in GRANTED[who.role]],
         csrf_token=csrf_token(work.keyring, who) if who.kind == "user" else None,
+        gateway_url=work.settings.gateway_url.rstrip("/") or None,
     )
 
 

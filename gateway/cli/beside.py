@@ -28,9 +28,10 @@ class NotReady(Exception):
     """It cannot run; the message is its own."""
 
 
-def prepare(settings: Settings, environ: Mapping[str, str]) -> Beside:
-    """Raises NotReady."""
+def prepare(settings: Settings, environ: Mapping[str, str], gateway_url: str = "") -> Beside:
+    """`gateway_url` is where applications reach the gateway; empty if that cannot be told. Raises NotReady."""
     own = {
+        f"{PREFIX}CONTROL_GATEWAY_URL": gateway_url,
         f"{PREFIX}CONTROL_DATA_DIR": settings.data_dir,
         f"{PREFIX}CONTROL_LAKE_URL": settings.lake_url,
         f"{PREFIX}CONTROL_LOG_FORMAT": settings.log_format,

@@ -28,6 +28,7 @@ def test_all_problems_are_told_at_once():
         "LENSAI_CONTROL_LISTEN_PRT": "1",
         "LENSAI_CONTROL_LISTEN_PORT": "x",
         "LENSAI_CONTROL_PUBLIC_URL": "lens",
+        "LENSAI_CONTROL_GATEWAY_URL": "llm",
         "LENSAI_CONTROL_SMTP_URL": "http://mail",
         "LENSAI_CONTROL_DATABASE_URL": "mysql://x",
     }
@@ -39,6 +40,7 @@ def test_all_problems_are_told_at_once():
         "LENSAI_CONTROL_LISTEN_PRT",
         "LENSAI_CONTROL_DATABASE_URL",
         "LENSAI_CONTROL_PUBLIC_URL",
+        "LENSAI_CONTROL_GATEWAY_URL",
         "LENSAI_CONTROL_SMTP_URL",
     ]
     assert "the nearest is LENSAI_CONTROL_LISTEN_PORT" in lines[1]

@@ -3574,6 +3574,7 @@ export interface components {
         /** SessionOut */
         SessionOut: {
             csrf_token: string | null;
+            gateway_url: string | null;
             id: string;
             /** @enum {string} */
             kind: "user" | "token";

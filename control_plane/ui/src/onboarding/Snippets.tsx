@@ -1,5 +1,6 @@
 import { clsx } from "clsx";
 import { useState } from "react";
+import { useSession } from "@/auth/session";
 import { Code } from "@/design/Code";
 import { Field, Input } from "@/design/Field";
 import { gatewayAddress, rememberGatewayAddress } from "./gatewayAddress";
@@ -7,7 +8,8 @@ import { SNIPPETS } from "./snippets";
 
 export function Snippets({ secret }: { secret: string }) {
   const [chosen, setChosen] = useState(SNIPPETS[0]!);
-  const [base, setBase] = useState(gatewayAddress);
+  const session = useSession();
+  const [base, setBase] = useState(() => gatewayAddress(session.gateway_url));
   function move(address: string) {
     setBase(address);
     rememberGatewayAddress(address);

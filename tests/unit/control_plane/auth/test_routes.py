@@ -143,7 +143,7 @@ async def test_a_service_token_is_made_used_and_revoked(either_plane):
     assert made.json()["prefix"] == secret[:10]
     program = {"authorization": f"Bearer {secret}"}
     me = (await plane.client.get("/v1/session", headers=program)).json()
-    assert (me["kind"], me["name"], me["csrf_token"]) == ("token", "CI", None)
+    assert (me["kind"], me["name"], me["csrf_token"], me["gateway_url"]) == ("token", "CI", None, None)
     [listed] = [one for one in (await _tokens(plane, headers)) if one["id"] == id]
     assert listed["used_at_ms"] == plane.clock()
     assert "secret" not in listed
@@ -186,3 +186,11 @@ async def test_a_program_has_no_browsers_and_no_other_organization(plane):
 async def _tokens(plane, headers: dict[str, str], query: str = "") -> list[dict]:
     answer: httpx.Response = await plane.client.get(f"/v1/tokens{query}", headers=headers)
     return answer.json()["items"]
+
+
+async def test_what_applications_are_to_call_is_told_to_everybody_who_is_signed_in(tmp_path):
+    url = f"sqlite+aiosqlite:///{tmp_path / 'database'}"
+    async with control_plane(url, tmp_path, gateway_url="https://llm.example/") as plane:
+        headers = await plane.token(await plane.organization())
+        session = (await plane.client.get("/v1/session", headers=headers)).json()
+        assert session["gateway_url"] == "https://llm.example"

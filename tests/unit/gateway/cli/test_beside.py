@@ -10,11 +10,12 @@ def environ(**more: str) -> dict[str, str]:
 
 def test_it_is_made_ready_in_the_gateways_directory_and_tells_a_gateway_what_it_needs(tmp_path):
     settings = Settings(data_dir=str(tmp_path))
-    made = prepare(settings, environ())
+    made = prepare(settings, environ(), "http://127.0.0.1:8080")
     assert made.url.startswith("http://127.0.0.1:")
     assert made.sign_in is not None
     assert made.environ["LENSAI_CONTROL_DATA_DIR"] == str(tmp_path)
     assert made.environ["LENSAI_CONTROL_PLANE_URL"] == made.url
+    assert made.environ["LENSAI_CONTROL_GATEWAY_URL"] == "http://127.0.0.1:8080"
     assert made.environ["LENSAI_CONTROL_PLANE_TOKEN"].startswith("lgw_")
     assert (tmp_path / "control-plane.sqlite").exists()
 
