@@ -20,6 +20,7 @@ from gateway.faults import GatewayFault
 from gateway.feed import Feed
 from gateway.policy import PolicyHolder
 from gateway.settings import Settings
+from gateway.tls_files import Trust, client_context
 
 STREAM_PATH = "/v1/gateway/policy/stream"
 POLICY_PATH = "/v1/gateway/policy"
@@ -260,6 +261,6 @@ def _trust(settings: Settings) -> ssl.SSLContext | bool:
     if not settings.control_plane_url.startswith("https://"):
         return False  # nobody is asked for a certificate
     try:
-        return ssl.create_default_context(cafile=settings.control_plane_ca_file or None)
+        return client_context(Trust(ca_file=settings.control_plane_ca_file))
     except (OSError, ssl.SSLError) as fault:
         raise GatewayFault(f"control_plane_ca_file cannot be used: {type(fault).__name__}") from None

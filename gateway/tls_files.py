@@ -31,6 +31,9 @@ def client_context(trust: Trust) -> ssl.SSLContext:
     Raises OSError (ssl.SSLError included) or ValueError where a file cannot be used.
     """
     context = ssl.create_default_context(cafile=trust.ca_file or None)
+    # From 3.13 on Python also refuses certificates that lack extensions which many private authorities leave out: what
+    # is accepted must not depend on the interpreter.
+    context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     if not trust.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -12,6 +12,10 @@ from cryptography.x509.oid import NameOID
 
 # Long enough for a test, whatever the time zone of the machine's clock.
 VALID_FOR = timedelta(days=2)
+_USAGES = (
+    "digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement",
+    "key_cert_sign", "crl_sign", "encipher_only", "decipher_only",
+)  # fmt: skip
 
 
 class Authority:
@@ -22,8 +26,12 @@ class Authority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._name = _name(name)
         self.ca_file = directory / f"{name}.pem"
-        usage = x509.BasicConstraints(ca=True, path_length=0)
-        certificate = self._unsigned(self._name, self._key).add_extension(usage, critical=True)
+        signs = x509.KeyUsage(**dict.fromkeys(_USAGES, False) | {"key_cert_sign": True, "crl_sign": True})
+        certificate = (
+            self._unsigned(self._name, self._key)
+            .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(signs, critical=True)
+        )
         self.ca_file.write_bytes(_pem(certificate.sign(self._key, hashes.SHA256())))
 
     def issue(self, host: str, *, password: bytes = b"") -> tuple[Path, Path]:
@@ -60,6 +68,8 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - VALID_FOR)
             .not_valid_after(now + VALID_FOR)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
 

@@ -91,7 +91,7 @@ MAY_IMPORT = {
     "gateway.feed": ("gateway.contract.publishing",),
     "gateway.subscribe": (
         "gateway.contract.publishing", "gateway.contract.rings", "gateway.faults", "gateway.feed", "gateway.policy",
-        "gateway.settings",
+        "gateway.settings", "gateway.tls_files",
     ),
     "gateway.crossings": (
         "gateway.journal.disk", "gateway.journal.frame", "gateway.journal.writer", "gateway.ledger.base",

@@ -20,6 +20,10 @@ def test_by_default_the_system_s_authorities_are_believed():
     assert client_context(Trust(verify=False)).verify_mode == ssl.CERT_NONE
 
 
+def test_what_is_accepted_is_the_same_under_every_python():
+    assert not client_context(Trust()).verify_flags & ssl.VERIFY_X509_STRICT
+
+
 def test_authorities_of_a_file_are_believed_instead(authority: Authority):
     assert authorities_fault(str(authority.ca_file)) == ""
     [believed] = client_context(Trust(ca_file=str(authority.ca_file))).get_ca_certs()
