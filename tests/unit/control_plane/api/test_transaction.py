@@ -72,7 +72,7 @@ async def test_repeats_at_once_are_one_change(either_plane, headers):
     assert await count(either_plane) == 1
 
 
-async def test_a_key_is_for_one_request_of_one_actor(either_plane, headers):
+async def test_c23_29955_a_key_is_for_one_request_of_one_actor(either_plane, headers):
     await create(either_plane, headers, key="k1")
     other = await create(either_plane, headers, name="B", key="k1")
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
@@ -105,7 +105,7 @@ async def test_a_bad_key_is_refused(either_plane, headers, key):
     assert (await create(either_plane, headers, key=key)).status_code == 400
 
 
-async def test_a_body_is_bounded(either_plane, headers):
+async def test_c26_cve_2024_8984_a_body_is_bounded(either_plane, headers):
     for more in ({}, {"idempotency-key": "k"}):
         sent = {**headers, **more, "content-type": "application/json"}
         answer = await either_plane.client.post("/v1/projects", content=b" " * (2**19 + 1), headers=sent)
