@@ -64,7 +64,7 @@ class TransactionMiddleware(ASGIMiddleware):
         if http["method"] not in CHANGES or scope["route_handler"].opt.get("own_transaction"):
             async with self._database.reading(org_id) as session:
                 state["session"] = session
-                await next_app(scope, receive, send)
+                await next_app(scope, receive, _letting_go(session, send))
             return
         held = _Held()
         key = _idempotency_key(http)
@@ -118,6 +118,17 @@ class TransactionMiddleware(ASGIMiddleware):
         )
         row.sealed = self._keyring.seal(msgspec.json.encode(held.answer()).decode(), _context(row))
         return row
+
+
+def _letting_go(session: AsyncSession, send: Send) -> Send:
+    """Gives the session's connection back as the answer begins: a stream may go on for minutes, and reads no more."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await session.close()
+        await send(message)
+
+    return told
 
 
 class _Held:

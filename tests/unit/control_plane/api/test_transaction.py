@@ -110,3 +110,22 @@ async def test_c26_cve_2024_8984_a_body_is_bounded(either_plane, headers):
         sent = {**headers, **more, "content-type": "application/json"}
         answer = await either_plane.client.post("/v1/projects", content=b" " * (2**19 + 1), headers=sent)
         assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
+
+
+async def test_an_answer_that_has_begun_holds_no_connection(either_plane):
+    """However long it streams: a gateway's feed, calls as they end, an export."""
+    plane, held = either_plane, []
+    headers = await plane.token(await plane.organization())
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            held.append(plane.parts.database.engine.pool.checkedout())
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/v1/projects", "raw_path": b"/v1/projects", "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()], "client": ("127.0.0.1", 1),
+        "server": ("control.test", 80), "scheme": "http", "http_version": "1.1", "root_path": "", "state": {},
+        "asgi": {"version": "3.0"}, "extensions": {},
+    }  # fmt: skip
+    await plane.app(scope, None, send)
+    assert held == [0]
