@@ -70,7 +70,8 @@ class TransactionMiddleware(ASGIMiddleware):
         key = _idempotency_key(http)
         # Before the transaction: SQLite's lock would wait for a slow client, and everybody for the lock.
         body = await _whole(receive, self._body_bytes_max)
-        async with self._database.writing(org_id) as session:
+        urgent = bool(scope["route_handler"].opt.get("urgent"))
+        async with self._database.writing(org_id, urgent=urgent) as session:
             session.info["now_ms"] = state["now_ms"]
             state["session"] = session
             await self._change(http, body, held, next_app, session, key)

@@ -5,7 +5,6 @@ deadlock on the way up; foreign keys hold in both. Writers of SQLite have one co
 turn: whoever has the turn waits for no reader to give a connection back, while all others wait for the turn.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any, Final
@@ -15,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
 from control_plane.db.base import Base, OrgOwned
+from control_plane.db.turn import Turn
 
 # How long a writer of SQLite waits for another; PostgreSQL waits for locks as long as a statement may take.
 BUSY_TIMEOUT_MS = 5_000
@@ -38,7 +38,7 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url, begin="BEGIN") if self.sqlite else _postgresql(url)
         self._writer = _sqlite(url, begin="BEGIN IMMEDIATE", connections=1) if self.sqlite else self.engine
-        self._turn = asyncio.Lock()
+        self._turn = Turn(BUSY_TIMEOUT_MS / 1000)
         self._sessions = async_sessionmaker(expire_on_commit=False, sync_session_class=OrgSession)
 
     @contextlib.asynccontextmanager
@@ -48,24 +48,19 @@ class Database:
             yield session
 
     @contextlib.asynccontextmanager
-    async def writing(self, org_id: str) -> AsyncGenerator[AsyncSession]:
-        """A transaction: committed at the end, rolled back by an exception."""
-        async with self._in_turn(), self._sessions(bind=self._writer, info={_ORG: org_id}) as session, session.begin():
+    async def writing(self, org_id: str, *, urgent: bool = False) -> AsyncGenerator[AsyncSession]:
+        """A transaction: committed at the end, rolled back by an exception. What is urgent waits for one other."""
+        async with (
+            self._in_turn(urgent=urgent),
+            self._sessions(bind=self._writer, info={_ORG: org_id}) as session,
+            session.begin(),
+        ):
             await session.connection()  # begins here and now
             yield session
 
-    @contextlib.asynccontextmanager
-    async def _in_turn(self) -> AsyncGenerator[None]:
+    def _in_turn(self, *, urgent: bool) -> contextlib.AbstractAsyncContextManager[None]:
         """SQLite lets one write, and its lock is nobody's turn: under load one who waits would wait too long."""
-        if not self.sqlite:
-            yield
-            return
-        async with asyncio.timeout(BUSY_TIMEOUT_MS / 1000):
-            await self._turn.acquire()
-        try:
-            yield
-        finally:
-            self._turn.release()
+        return self._turn.taken(urgent=urgent) if self.sqlite else contextlib.nullcontext()
 
     async def close(self) -> None:
         await self.engine.dispose()
