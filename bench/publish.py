@@ -152,6 +152,10 @@ class Stage:
                 if head.startswith(b"HTTP/1.1 200"):
                     break
         writer.close()
+        await writer.wait_closed()
+
+    async def close(self) -> None:
+        await self._api.aclose()
 
     async def _post(self, verb: str, **more: str) -> None:
         answer = await self._api.post(f"/v1/kill-switch/{verb}", json={"project_id": self._project_id, **more})
@@ -172,8 +176,13 @@ async def measure(directory: Path, rounds: int, streams: int) -> Measured:
     """The processes are started and stopped by blocking; nothing flows meanwhile."""
     home = directory / "control-plane"
     there = await prepare(home)
-    numbers = itertools.count()
-    upstream = await asyncio.get_running_loop().create_server(lambda: WatchedProvider(numbers), HOST, 0, backlog=1024)
+    numbers, providers = itertools.count(), list[WatchedProvider]()
+
+    def accept() -> WatchedProvider:
+        providers.append(WatchedProvider(numbers))
+        return providers[-1]
+
+    upstream = await asyncio.get_running_loop().create_server(accept, HOST, 0, backlog=1024)
     command = (sys.executable, "-m", "gateway", "control-plane")
     policy = targets.policy_text(upstream.sockets[0].getsockname()[1])
     obeying = {
@@ -189,6 +198,8 @@ async def measure(directory: Path, rounds: int, streams: int) -> Measured:
             stage = await _stage(there, target)
             for _ in range(rounds):
                 await stage.round(streams)
+            await stage.close()
+        await asyncio.wait([end.gone for end in providers], timeout=_TIMEOUT_S)
     return stage.measured(rounds)
 
 

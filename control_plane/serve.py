@@ -114,10 +114,10 @@ class Server(uvicorn.Server):
         self._end_streams = end_streams
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
         # What is there now stays: a collection that walks it all held everybody up for a third of a second.
         gc.collect()
         gc.freeze()
+        await super().startup(sockets)
         for listener in sockets or ():
             host, port = listener.getsockname()[:2]
             _log.info("listening", extra={"host": host, "port": port})

@@ -7,6 +7,7 @@ The manifest comes last, since nobody knows a digest before the end; a file with
 # pyarrow ships no types.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false, reportMissingTypeStubs=false, reportMissingParameterType=false
+# pyright: reportAttributeAccessIssue=false
 
 import hashlib
 import zipfile
