@@ -48,7 +48,7 @@ class Target(msgspec.Struct, frozen=True):
 @contextmanager
 def provider() -> Generator[Target]:
     """The simulated provider; as a target it is `direct`."""
-    port = _free_port()
+    port = free_port()
     with running([sys.executable, "-m", "bench.upstream", "--port", str(port)], port, Path(os.devnull)):
         yield Target("direct", port, "/v1/chat/completions", "/v1/chat/completions", None)
 
@@ -56,7 +56,7 @@ def provider() -> Generator[Target]:
 @contextmanager
 def nginx(upstream_port: int, directory: Path) -> Generator[Target]:
     """nginx as a plain reverse proxy, one worker; streams pass unbuffered under /stream/."""
-    port, prefix = _free_port(), directory / "nginx"
+    port, prefix = free_port(), directory / "nginx"
     prefix.mkdir()
     # The worker gives up root; the temporary directories under the prefix must be in its reach.
     directory.chmod(0o755)
@@ -80,17 +80,22 @@ def gateway(
 
     `source` is the root of another checkout to run; None is this one. `ledger_url` "": the embedded ledger.
     """
-    port, home = _free_port(), directory / name
+    environ = {"LENSAI_LEDGER_URL": ledger_url} if ledger_url else {}
+    with gateway_of(policy_text(upstream_port) + quotas, directory, name, environ=environ, source=source) as target:
+        yield target
+
+
+@contextmanager
+def gateway_of(
+    policy: str, directory: Path, name: str, *, environ: Mapping[str, str], source: Path | None = None
+) -> Generator[Target]:
+    """A gateway with that policy file, and what `environ` says beside its places."""
+    port, home = free_port(), directory / name
     home.mkdir()
-    (home / POLICY_FILE).write_text(policy_text(upstream_port) + quotas)
-    environ = {
-        "LENSAI_DATA_DIR": str(home),
-        "LENSAI_LISTEN_PORT": str(port),
-        "LENSAI_ADMIN_PORT": "0",
-    }
-    if ledger_url:
-        environ["LENSAI_LEDGER_URL"] = ledger_url
-    with running([sys.executable, "-m", "gateway", "gateway"], port, home / "log", environ, source) as pid:
+    (home / POLICY_FILE).write_text(policy)
+    places = {"LENSAI_DATA_DIR": str(home), "LENSAI_LISTEN_PORT": str(port), "LENSAI_ADMIN_PORT": "0"}
+    command = [sys.executable, "-m", "gateway", "gateway"]
+    with running(command, port, home / "log", places | dict(environ), source) as pid:
         yield Target(name, port, "/openai/v1/chat/completions", "/openai/v1/chat/completions", pid)
 
 
@@ -114,7 +119,7 @@ def with_leases(upstream_port: int, directory: Path) -> Generator[Target]:
 @contextmanager
 def redis(directory: Path) -> Generator[str]:
     """The URL of a Redis that keeps nothing on disk."""
-    port = _free_port()
+    port = free_port()
     command = ["redis-server", "--bind", HOST, "--port", str(port), "--save", "", "--appendonly", "no"]
     with running(command, port, directory / "redis-log"):
         yield f"redis://{HOST}:{port}/0"
@@ -123,7 +128,7 @@ def redis(directory: Path) -> Generator[str]:
 @contextmanager
 def sandbox(*options: str) -> Generator[Target]:
     """The simulated provider that keeps a bill, at /_sandbox/bill; `options` are those of `lensai sandbox`."""
-    port = _free_port()
+    port = free_port()
     command = [sys.executable, "-m", "gateway.sandbox", "--port", str(port), "--accept-key", "sk-bench-", *options]
     with running(command, port, Path(os.devnull)):
         yield Target("sandbox", port, "/v1/chat/completions", "/v1/chat/completions", None)
@@ -137,7 +142,7 @@ def litellm(
 
     `program` is found on PATH, whatever environment it is in.
     """
-    port, home = _free_port(), directory / "litellm"
+    port, home = free_port(), directory / "litellm"
     home.mkdir()
     config = _LITELLM_CONFIG.format(host=HOST, upstream_port=upstream_port, model=MODEL)
     config += _LITELLM_BUDGET.format(budget_usd=budget_usd) if budget_usd else ""
@@ -247,7 +252,7 @@ def policy_text(upstream_port: int) -> str:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind((HOST, 0))
         return probe.getsockname()[1]

@@ -20,6 +20,7 @@ from control_plane.analytics.live import Live
 from control_plane.analytics.routes import Metrics
 from control_plane.api import problems
 from control_plane.api.access import AccessMiddleware, unguarded
+from control_plane.api.body import ApiRequest
 from control_plane.api.jobs import forgetting
 from control_plane.api.parameters import InWork
 from control_plane.api.reference import describe_errors, openapi_config
@@ -163,6 +164,7 @@ def create_app(parts: Parts) -> Litestar:
             "receiver": Provide(lambda: parts.receiver, sync_to_thread=False),
             "live": Provide(lambda: parts.live, sync_to_thread=False),
         },
+        request_class=ApiRequest,
         exception_handlers={Exception: problems.answer},
         request_max_body_size=settings.body_bytes_max,
         openapi_config=openapi_config(),

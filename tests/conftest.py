@@ -12,6 +12,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from tests.support.security_cases import Tried
+
 SKIPS_FORBIDDEN = os.environ.get("TESTS_FORBID_SKIPS") == "1"
 
 # What no command can install: recorded answers of providers may not be published, so they lie beside some
@@ -21,6 +23,12 @@ ALLOWED_REASONS = ("recordings", "IPv6")
 # Time limits per example would fail on a busy machine, and a failure must be the same for everyone.
 hypothesis.settings.register_profile("lensai", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile("lensai")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Only the process that gathers all reports knows what ran."""
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Tried())
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

@@ -7,6 +7,7 @@ The manifest comes last, since nobody knows a digest before the end; a file with
 # pyarrow ships no types.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportUnknownParameterType=false, reportMissingTypeStubs=false, reportMissingParameterType=false
+# pyright: reportAttributeAccessIssue=false
 
 import hashlib
 import zipfile
@@ -15,9 +16,11 @@ from typing import Any, Literal, Protocol
 
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
+from control_plane.api.cells import FORMULA, MARK, NUMBER
 from control_plane.keyring import Keyring
 from control_plane.lake.query import Lake, Question
 
@@ -154,5 +157,17 @@ class _File:
 
     def _write(self) -> None:
         if self._writer is not None and self._held:
-            self._writer.write_table(pa.Table.from_batches(self._held))
+            table = pa.Table.from_batches(self._held)
+            self._writer.write_table(_without_formulas(table) if self._format == "csv" else table)
             self._held.clear()
+
+
+def _without_formulas(table: Any) -> Any:
+    """The same, with every text that a spreadsheet would compute marked as text."""
+    for place, field in enumerate(table.schema):
+        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            column = table.column(place)
+            computed = pc.and_not(pc.match_substring_regex(column, FORMULA), pc.match_substring_regex(column, NUMBER))
+            marked = pc.binary_join_element_wise(pa.scalar(MARK, field.type), column, pa.scalar("", field.type))
+            table = table.set_column(place, field, pc.if_else(computed, marked, column))
+    return table

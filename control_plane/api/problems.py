@@ -104,9 +104,6 @@ def as_problem(error: Exception) -> Problem:
         return error
     if isinstance(error, ValidationException):
         return Problem(400, "invalid", "The request is not as described; see errors", errors=_fields(error))
-    if isinstance(error, UnicodeDecodeError | RecursionError):
-        # What msgspec says of a body, beside its own errors.
-        return Problem(400, "invalid", "The body is no JSON in UTF-8, or is nested too deeply")
     if isinstance(error, HTTPException):
         code = HTTPStatus(error.status_code).phrase.lower().replace(" ", "_").replace("-", "_")
         return Problem(error.status_code, code, str(error.detail), headers=dict(error.headers or {}))

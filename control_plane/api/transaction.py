@@ -64,13 +64,14 @@ class TransactionMiddleware(ASGIMiddleware):
         if http["method"] not in CHANGES or scope["route_handler"].opt.get("own_transaction"):
             async with self._database.reading(org_id) as session:
                 state["session"] = session
-                await next_app(scope, receive, send)
+                await next_app(scope, receive, _letting_go(session, send))
             return
         held = _Held()
         key = _idempotency_key(http)
         # Before the transaction: SQLite's lock would wait for a slow client, and everybody for the lock.
         body = await _whole(receive, self._body_bytes_max)
-        async with self._database.writing(org_id) as session:
+        urgent = bool(scope["route_handler"].opt.get("urgent"))
+        async with self._database.writing(org_id, urgent=urgent) as session:
             session.info["now_ms"] = state["now_ms"]
             state["session"] = session
             await self._change(http, body, held, next_app, session, key)
@@ -118,6 +119,17 @@ class TransactionMiddleware(ASGIMiddleware):
         )
         row.sealed = self._keyring.seal(msgspec.json.encode(held.answer()).decode(), _context(row))
         return row
+
+
+def _letting_go(session: AsyncSession, send: Send) -> Send:
+    """Gives the session's connection back as the answer begins: a stream may go on for minutes, and reads no more."""
+
+    async def told(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            await session.close()
+        await send(message)
+
+    return told
 
 
 class _Held:

@@ -1,10 +1,10 @@
 """Owns the database: connections, transactions, and that a session touches one organization's rows alone.
 
 SQLite and PostgreSQL behave alike here: a writing transaction of SQLite takes the lock at its start, so that two never
-deadlock on the way up; foreign keys hold in both.
+deadlock on the way up; foreign keys hold in both. Writers of SQLite have one connection of their own, which they use in
+turn: whoever has the turn waits for no reader to give a connection back, while all others wait for the turn.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any, Final
@@ -14,18 +14,20 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
 from control_plane.db.base import Base, OrgOwned
+from control_plane.db.turn import Turn
 
 # How long a writer of SQLite waits for another; PostgreSQL waits for locks as long as a statement may take.
 BUSY_TIMEOUT_MS = 5_000
 STATEMENT_TIMEOUT_MS = 30_000
 POOL_CONNECTIONS = 10
+# Of SQLite, a thread each; a request that reads while it streams takes two.
+READERS_MAX = 20
 
 # What a session that is nobody's may say instead of an organization: jobs, sign-in, the policy feed.
 EVERY_ORG: Final = "*"
 # Execution options of the few queries that look past the own organization: for all that a person is a member of.
 ACROSS: Final = {"lensai_across": True}
 _ORG = "org_id"
-_WRITES = "lensai_writes"
 
 
 class Database:
@@ -34,38 +36,35 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = url
         self.sqlite = url.startswith("sqlite")
-        self.engine = _sqlite(url) if self.sqlite else _postgresql(url)
-        self._turn = asyncio.Lock()
-        self._sessions = async_sessionmaker(self.engine, expire_on_commit=False, sync_session_class=OrgSession)
+        self.engine = _sqlite(url, begin="BEGIN") if self.sqlite else _postgresql(url)
+        self._writer = _sqlite(url, begin="BEGIN IMMEDIATE", connections=1) if self.sqlite else self.engine
+        self._turn = Turn(BUSY_TIMEOUT_MS / 1000)
+        self._sessions = async_sessionmaker(expire_on_commit=False, sync_session_class=OrgSession)
 
     @contextlib.asynccontextmanager
     async def reading(self, org_id: str) -> AsyncGenerator[AsyncSession]:
         """A session over one consistent view; what it changes is dropped."""
-        async with self._sessions(info={_ORG: org_id}) as session:
+        async with self._sessions(bind=self.engine, info={_ORG: org_id}) as session:
             yield session
 
     @contextlib.asynccontextmanager
-    async def writing(self, org_id: str) -> AsyncGenerator[AsyncSession]:
-        """A transaction: committed at the end, rolled back by an exception."""
-        async with self._in_turn(), self._sessions(info={_ORG: org_id}) as session, session.begin():
-            await session.connection(execution_options={_WRITES: True})
+    async def writing(self, org_id: str, *, urgent: bool = False) -> AsyncGenerator[AsyncSession]:
+        """A transaction: committed at the end, rolled back by an exception. What is urgent waits for one other."""
+        async with (
+            self._in_turn(urgent=urgent),
+            self._sessions(bind=self._writer, info={_ORG: org_id}) as session,
+            session.begin(),
+        ):
+            await session.connection()  # begins here and now
             yield session
 
-    @contextlib.asynccontextmanager
-    async def _in_turn(self) -> AsyncGenerator[None]:
+    def _in_turn(self, *, urgent: bool) -> contextlib.AbstractAsyncContextManager[None]:
         """SQLite lets one write, and its lock is nobody's turn: under load one who waits would wait too long."""
-        if not self.sqlite:
-            yield
-            return
-        async with asyncio.timeout(BUSY_TIMEOUT_MS / 1000):
-            await self._turn.acquire()
-        try:
-            yield
-        finally:
-            self._turn.release()
+        return self._turn.taken(urgent=urgent) if self.sqlite else contextlib.nullcontext()
 
     async def close(self) -> None:
         await self.engine.dispose()
+        await self._writer.dispose()
 
 
 class OrgSession(Session):
@@ -100,12 +99,13 @@ def _no_row_of_another(session: Session, _context: UOWTransaction, _instances: A
         assert not isinstance(row, OrgOwned) or row.org_id == org_id, "a row of another organization"
 
 
-def _sqlite(url: str) -> AsyncEngine:
-    engine = create_async_engine(url, connect_args={"timeout": BUSY_TIMEOUT_MS / 1000})
+def _sqlite(url: str, *, begin: str, connections: int = READERS_MAX) -> AsyncEngine:
+    waits = {"timeout": BUSY_TIMEOUT_MS / 1000}
+    engine = create_async_engine(url, pool_size=connections, max_overflow=0, connect_args=waits)
 
     @event.listens_for(engine.sync_engine, "connect")
     def configure(connection: Any, _record: Any) -> None:  # pyright: ignore[reportUnusedFunction]
-        # The driver would begin late and by itself; `begin` below does it.
+        # The driver would begin late and by itself; `begin_itself` below does it.
         connection.isolation_level = None
         cursor = connection.cursor()
         cursor.execute("PRAGMA journal_mode=WAL")
@@ -114,9 +114,8 @@ def _sqlite(url: str) -> AsyncEngine:
         cursor.close()
 
     @event.listens_for(engine.sync_engine, "begin")
-    def begin(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    def begin_itself(connection: Connection) -> None:  # pyright: ignore[reportUnusedFunction]
+        connection.exec_driver_sql(begin)
 
     return engine
 

@@ -16,6 +16,8 @@ from control_plane.jobs.tables import JobLease
 
 # A job that takes longer than its lease renews it by running again; another process takes over after this.
 LEASE_MARGIN_MS = 30_000
+# What is left of a lease that need not be renewed: a job of every second writes it twice a minute, and not sixty times.
+_LEFT_MS = LEASE_MARGIN_MS // 2
 _log = logging.getLogger("lensai.control_plane.jobs")
 
 
@@ -32,6 +34,7 @@ class Runner:
 
     def __init__(self, database: Database, holder: str, now_ms: Callable[[], int]) -> None:
         self._database, self._holder, self._now_ms = database, holder, now_ms
+        self._held_until_ms: dict[str, int] = {}
 
     async def keep_running(self, job: Job) -> None:
         """Until it is cancelled."""
@@ -54,16 +57,25 @@ class Runner:
         """Takes the lease if it is free, ended or this process's already."""
         now_ms = self._now_ms()
         until_ms = now_ms + int(job.every_s * 1000) + LEASE_MARGIN_MS
+        if self._held_until_ms.get(job.name, 0) - now_ms > int(job.every_s * 1000) + _LEFT_MS:
+            return True
+        self._held_until_ms.pop(job.name, None)
+        if not await self._take(job.name, until_ms, now_ms):
+            return False
+        self._held_until_ms[job.name] = until_ms
+        return True
+
+    async def _take(self, name: str, until_ms: int, now_ms: int) -> bool:
         free = or_(JobLease.until_ms < now_ms, JobLease.holder == self._holder)
-        claim = update(JobLease).where(JobLease.name == job.name, free)
+        claim = update(JobLease).where(JobLease.name == name, free)
         async with self._database.writing(EVERY_ORG) as session:
             values = {"holder": self._holder, "until_ms": until_ms, "ran_at_ms": now_ms}
             claimed = await session.execute(claim.values(values).returning(JobLease.name))
             if claimed.one_or_none() is not None:
                 return True
-            if await session.get(JobLease, job.name) is not None:
+            if await session.get(JobLease, name) is not None:
                 return False
-        return await self._first(job.name, until_ms, now_ms)
+        return await self._first(name, until_ms, now_ms)
 
     async def _first(self, name: str, until_ms: int, now_ms: int) -> bool:
         """A job that nobody ran yet; of two who try, one does."""

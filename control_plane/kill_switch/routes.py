@@ -24,6 +24,7 @@ class KillSwitches(Controller):
     @post(
         "/trigger",
         needs="kill_switch:write",
+        urgent=True,
         summary="End the calls of a project, those under way too",
         responses={200: ResponseSpec(KillSwitchOut, generate_examples=False, description="Ended already, by this one")},
     )
@@ -32,7 +33,7 @@ class KillSwitches(Controller):
         switch, is_new = await service.trigger(work, data)
         return Response(service.render(switch), status_code=201 if is_new else 200)
 
-    @post("/release", needs="kill_switch:write", status_code=200, summary="Let calls through again")
+    @post("/release", needs="kill_switch:write", urgent=True, status_code=200, summary="Let calls through again")
     async def release(self, work: InWork, data: JSONBody[KillSwitchRelease]) -> Released:
         """Releasing what is released already changes nothing."""
         return Released([service.render(switch) for switch in await service.release(work, data)])

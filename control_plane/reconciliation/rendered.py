@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from datetime import date
 
+from control_plane.api.cells import cell
 from control_plane.api.money import usd
 from control_plane.reconciliation.compare import Compared, Comparison, Row
 from control_plane.reconciliation.lines import Line
@@ -27,8 +28,6 @@ from pricing.catalog import Catalog
 COLUMNS = (
     "day", "provider", "model", "compared", "ours", "theirs", "delta", "error", "verdict", "calls", "named",
 )  # fmt: skip
-# What a spreadsheet would take for a formula.
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def shown(compared: Compared, amount: int | None) -> Amount | None:
@@ -67,7 +66,7 @@ def as_csv(rows: Iterable[RowOut]) -> str:
     writer = csv.writer(text)
     writer.writerow(COLUMNS)
     for row in rows:
-        writer.writerow([_cell(getattr(row, name)) for name in COLUMNS])
+        writer.writerow([cell(getattr(row, name)) for name in COLUMNS])
     return text.getvalue()
 
 
@@ -111,12 +110,6 @@ def _row(row: Row) -> RowOut:
 
 def _known(compared: Compared, amount: int) -> Amount:
     return usd(amount) if compared == "cost" else amount
-
-
-def _cell(value: object) -> object:
-    if isinstance(value, str) and value.startswith(_FORMULA) and not value.lstrip("-").replace(".", "").isdigit():
-        return "'" + value
-    return "" if value is None else value
 
 
 def savings(

@@ -1,18 +1,31 @@
 """What went wrong at the doors of other control planes, each tried on every route of this one.
 
-A test is named after the advisory or issue it is about; bare numbers are issues and pull requests of BerriAI/litellm.
+A test is named after the advisory or issue it is about, or by its number in docs/internals/security-cases.md; bare
+numbers are issues and pull requests of BerriAI/litellm.
 """
 
+import ast
+import base64
+import json
+import re
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import httpx
 import pytest
 
+import control_plane as package
 from control_plane.app import Parts, create_app
 from control_plane.auth.roles import GRANTED, ROLES
+from control_plane.auth.tokens import digest
 from tests.support.api_routes import Endpoint, endpoints, raw
 from tests.support.control_plane import ControlPlane, control_plane
+from tests.support.mail_server import mail_server
 
+PACKAGE = Path(package.__path__[0])
+SOURCES = sorted(path for path in PACKAGE.rglob("*.py") if "node_modules" not in path.parts)
+# Of the program itself, with words that no request has a part in.
+STARTS_PROCESSES = {"lake/jobs.py"}
 SQL = (
     "' OR '1'='1", "lst_' UNION SELECT secret FROM service_tokens --", "x'; DROP TABLE users; --", '" OR ""="',
     "%27%20OR%201=1", "1;SELECT pg_sleep(10)", "lst_test' --", "\\' OR 1=1 #", "%", "_", "lst_%", "*", "null", "0",
@@ -199,3 +212,160 @@ async def test_39293_39964_31620_a_refusal_repeats_no_credential_and_logs_none(p
     refused = await plane.client.post("/v1/auth/sessions", json={"token": canary})
     assert canary not in refused.text
     assert canary not in caplog.text
+
+
+EVIL = "attacker.example"
+# Every place in a request that may name a host.
+FORGED = {
+    "host": EVIL, "x-forwarded-host": EVIL, "x-forwarded-server": EVIL, "x-forwarded-proto": "http", "x-host": EVIL,
+    "x-original-host": EVIL, "forwarded": f"host={EVIL};proto=http", "referer": f"http://{EVIL}/",
+    "x-forwarded-port": "1",
+}  # fmt: skip
+
+
+async def test_c07_the_links_of_mails_lead_to_the_configured_address_whatever_a_request_says(tmp_path):
+    url, public = f"sqlite+aiosqlite:///{tmp_path}/control-plane.sqlite", "https://lensai.example"
+    async with mail_server() as there, control_plane(url, tmp_path, smtp_url=there.url, public_url=public) as plane:
+        org_id = await plane.organization()
+        await plane.member(org_id, "ada@example.com", "owner")
+        owner = await plane.token(org_id)
+        asked = await plane.client.post("/v1/auth/links", json={"email": "ada@example.com"}, headers=FORGED)
+        assert asked.status_code == 202, asked.text
+        invited = {"email": "bob@example.com", "role": "viewer"}
+        made = await plane.client.post("/v1/invitations", json=invited, headers={**owner, **FORGED})
+        assert made.status_code == 201, made.text
+        for mail in await there.mails(2):
+            assert EVIL not in mail.as_string()
+            texts = [part.get_content() for part in mail.iter_parts()]
+            assert [f"{public}/sign-in#token=lml_" in text for text in texts] == [True, True]
+
+
+ELSEWHERE = (
+    "https://attacker.example",
+    "//attacker.example",
+    "/\\attacker.example",
+    "javascript:alert(1)",
+    "%2F%2Fx.y",
+)
+NAMES_OF_TARGETS = ("next", "url", "redirect", "redirect_uri", "return_to", "continue", "rd")
+
+
+async def test_c08_no_answer_leads_anywhere_for_a_target_in_an_address(plane):
+    await plane.member(await plane.organization(), "ada@example.com", "owner")
+    answers: list[httpx.Response] = []
+    for place, endpoint in enumerate(endpoints(plane.app)):
+        query = f"?{'&'.join(f'{name}={ELSEWHERE[place % len(ELSEWHERE)]}' for name in NAMES_OF_TARGETS)}"
+        answers.append(await plane.client.request(endpoint.method, endpoint.filled({}) + query))
+    for target in ELSEWHERE:
+        body = {"token": await plane.link("ada@example.com")}
+        answers.append(await plane.client.post(f"/v1/auth/sessions?next={target}", json=body))
+        assert answers[-1].status_code == 201
+    for answer in answers:
+        assert not 300 <= answer.status_code < 400, answer.url
+        assert not {"location", "refresh", "content-location", "link"} & set(answer.headers), answer.url
+        assert EVIL not in answer.text, answer.url
+
+
+def unsigned(claims: dict[str, object], head: dict[str, str]) -> str:
+    """A JWT that nobody signed."""
+    parts = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in (head, claims)]
+    return ".".join((*parts, ""))
+
+
+async def test_c19_no_token_of_another_issuer_is_anybody(plane):
+    org_id = await plane.organization()
+    user_id = await plane.member(org_id, "ada@example.com", "owner")
+    claims = {
+        "sub": user_id,
+        "email": "ada@example.com",
+        "org": org_id,
+        "aud": "lensai",
+        "iss": "https://lensai.example",
+    }
+    tokens = [unsigned(claims, {"alg": alg, "typ": "JWT"}) for alg in ("none", "None", "HS256", "RS256")]
+    for place, endpoint in enumerate(guarded(plane)):
+        for token in tokens[place % 2 :: 2]:
+            for headers in ({"authorization": f"Bearer {token}"}, {"cookie": f"lensai_session={token}"}):
+                assert (await raw(plane.app, endpoint.method, endpoint.filled({}), headers))[0] == 401, str(endpoint)
+    words = re.compile(r"sso|oauth|oidc|saml|openid|jwks|callback|\bacs\b")
+    assert [str(endpoint) for endpoint in endpoints(plane.app) if words.search(endpoint.path)] == []
+
+
+async def test_c20_a_secret_is_shown_once_and_stored_as_its_hash(plane, tmp_path):
+    owner = await plane.token(await plane.organization())
+    made = await plane.client.post("/v1/projects", json={"name": "A"}, headers=owner)
+    key = {"project_id": made.json()["id"], "name": "k"}
+    secrets = []
+    for path, body in (("/v1/keys", key), ("/v1/tokens", {"name": "t", "role": "viewer"})):
+        shown = await plane.client.post(path, json=body, headers={**owner, "idempotency-key": path})
+        assert (shown.status_code, shown.headers["cache-control"]) == (201, "no-store")
+        secrets.append(shown.json()["secret"])
+        for address in (path, f"{path}/{shown.json()['id']}"):
+            assert secrets[-1] not in (await plane.client.get(address, headers=owner)).text
+    for endpoint in endpoints(plane.app):
+        if endpoint.method == "GET" and endpoint.path.startswith("/v1/") and not endpoint.parameters:
+            said = (await plane.client.get(endpoint.path, headers=owner)).text
+            assert [secret for secret in secrets if secret in said] == [], str(endpoint)
+    written = b"".join(path.read_bytes() for path in tmp_path.glob("control-plane.sqlite*"))
+    for secret in secrets:
+        assert (secret.encode() in written, digest(secret).encode() in written) == (False, True)
+
+
+async def test_c21_33923_while_the_database_is_away_nobody_is_let_in(plane, tmp_path):
+    owner, gateway = await plane.token(await plane.organization()), await plane.gateway()
+    assert (await raw(plane.app, "GET", "/v1/projects", owner))[0] == 200
+    await plane.parts.database.close()
+    for path in tmp_path.glob("control-plane.sqlite*"):
+        path.unlink()
+    (tmp_path / "control-plane.sqlite").mkdir()
+    for endpoint in guarded(plane):
+        headers = gateway if endpoint.gateway else owner
+        status, body = await raw(plane.app, endpoint.method, endpoint.filled({}), headers)
+        assert status == (401 if endpoint.signed else 503), (str(endpoint), body)
+    for path in ("/v1/auth/links", "/v1/auth/sessions"):
+        body = {"email": "ada@example.com"} if path.endswith("links") else {"token": "lml_x"}
+        assert (await plane.client.post(path, json=body)).status_code == 503
+
+
+async def test_c22_buttercup_550_no_secret_of_the_installation_is_a_caller(plane):
+    """Nor is a hash that was stolen from the database, nor a name."""
+    org_id = await plane.organization()
+    user_id = await plane.member(org_id, "ada@example.com", "owner")
+    token = (await plane.token(org_id))["authorization"].removeprefix("Bearer ")
+    rings = [*plane.parts.keyring.secrets.items(), *plane.parts.signer.secrets.items()]
+    shown = [text for name, secret in rings for text in (name, secret.decode(), secret.hex(), f"{name}:{secret.hex()}")]
+    shown += [
+        digest(token),
+        f"lst_{digest(token)}",
+        org_id,
+        user_id,
+        "admin",
+        "master",
+        "lensai",
+        "owner",
+        "system:test",
+    ]
+    for place, endpoint in enumerate(guarded(plane)):
+        # Each endpoint is shown a fifth of them, and each of them at a fifth of the endpoints.
+        for text in shown[place % 5 :: 5]:
+            for headers in ({"authorization": f"Bearer {text}"}, {"cookie": f"lensai_session={text}"}):
+                assert (await raw(plane.app, endpoint.method, endpoint.filled({}), headers))[0] == 401, str(endpoint)
+
+
+def test_c24_ghsa_xqmj_j6mv_4862_ghsa_v4p8_mg3p_g94g_24952_nothing_that_is_sent_is_evaluated_or_started():
+    for path in SOURCES:
+        tree = ast.parse(path.read_text())
+        called = {
+            node.func.id for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+        }
+        assert not called & {"eval", "exec", "compile", "__import__"}, path
+        named = {name for node in ast.walk(tree) for name in _imported(node)}
+        assert not named & {"pickle", "marshal", "shelve", "jinja2", "mako"}, path
+        if named & {"subprocess", "multiprocessing"} or "create_subprocess" in path.read_text():
+            assert path.relative_to(PACKAGE).as_posix() in STARTS_PROCESSES, path
+
+
+def _imported(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.Import):
+        return [alias.name.partition(".")[0] for alias in node.names]
+    return [node.module.partition(".")[0]] if isinstance(node, ast.ImportFrom) and node.module else []

@@ -81,7 +81,7 @@ async def test_a_server_that_is_not_there_is_a_mail_error():
         await SmtpMailer(f"smtp://127.0.0.1:{free_port()}", "a@example.com").send(*MAIL)
 
 
-async def test_a_header_cannot_be_added_by_an_address_or_a_subject():
+async def test_c11_a_header_cannot_be_added_by_an_address_or_a_subject():
     async with mail_server() as there:
         sender = SmtpMailer(there.url, "a@example.com")
         for to, subject in (("a@b.c\r\nBcc: x@y.z", "s"), ("a@b.c", "s\r\nBcc: x@y.z")):

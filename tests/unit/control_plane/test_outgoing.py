@@ -114,7 +114,7 @@ async def test_a_post_comes_as_it_was_sent_and_its_answer_is_read():
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "::ffff:127.0.0.1", "10.0.0.1"])
-async def test_a_name_that_stands_for_a_private_address_is_never_connected_to(address):
+async def test_c13_a_name_that_stands_for_a_private_address_is_never_connected_to(address):
     async with receiver(OK) as server:
         outgoing = Outgoing("refuse", resolve=resolving(address))
         with pytest.raises(TargetRefused, match="not of the public internet"):
@@ -136,7 +136,7 @@ async def test_other_ways_to_write_this_machine_are_refused_too(host):
         await Outgoing("refuse").post(f"https://{host}:8443/", b"", {})
 
 
-async def test_a_name_is_resolved_once_so_that_its_second_answer_reaches_nothing():
+async def test_c13_a_name_is_resolved_once_so_that_its_second_answer_reaches_nothing():
     async with receiver(OK) as server:
         outgoing = Outgoing("allow", resolve=resolving("127.0.0.1"))
         answer = await outgoing.post(f"http://rebinding.test:{server.port}/", b"", {})
@@ -152,7 +152,7 @@ async def test_what_is_asked_for_is_in_no_log(caplog):
     assert "canary" not in caplog.text
 
 
-async def test_a_redirect_is_not_followed():
+async def test_c13_a_redirect_is_not_followed():
     async with receiver(OK) as inner:
         location = f"Location: http://127.0.0.1:{inner.port}/\r\n".encode()
         async with receiver(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\n" + location + b"\r\n") as server:

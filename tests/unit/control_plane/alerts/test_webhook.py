@@ -34,7 +34,7 @@ async def test_during_a_rotation_a_receiver_with_either_secret_believes():
         Webhook(new_secret()).verify(body, headers)
 
 
-async def test_what_was_changed_or_is_old_is_not_believed():
+async def test_c14_what_was_changed_or_is_old_is_not_believed():
     secret, body = new_secret(), encode(threshold())
     headers = sign((secret,), "alr_1", now_ms() // 1000, body)
     for changed in ({"webhook-id": "alr_2"}, {"webhook-timestamp": str(now_ms() // 1000 + 1)}):

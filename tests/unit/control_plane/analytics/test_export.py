@@ -1,4 +1,5 @@
 import contextlib
+import csv
 import hashlib
 import io
 import json
@@ -62,6 +63,19 @@ async def test_a_file_has_every_row_exactly(lake, records, format, monkeypatch):
         assert row["tokens_in"] == record.tokens_in
         cost = row["cost_usd"]
         assert (None if cost is None else round(float(cost) * 10**9)) == record.cost_nanousd
+
+
+COMPUTED = ("=1+1", "+SUM(A1)", "-2+3", "@cmd", "\t=1", "\r=1")
+
+
+async def test_c17_a_caller_s_words_are_no_formulas_in_a_csv_file(lake):
+    shown = ", ".join(f"'{text}'" for text in (*COMPUTED, "gpt-4o", "-1.5"))
+    question = Question(f"SELECT unnest([{shown}]) AS said, -1 AS less FROM events LIMIT 8", "events", SCOPE)
+    rows = list(csv.DictReader(io.StringIO((await whole(file(lake, question, "csv"))).decode(), newline="")))
+    assert [row["said"] for row in rows] == [*("'" + text for text in COMPUTED), "gpt-4o", "-1.5"]
+    assert {row["less"] for row in rows} == {"-1"}
+    table = pq.read_table(io.BytesIO(await whole(file(lake, question, "parquet"))))
+    assert table.column("said").to_pylist() == [*COMPUTED, "gpt-4o", "-1.5"]
 
 
 @pytest.mark.parametrize("format", ["csv", "parquet"])

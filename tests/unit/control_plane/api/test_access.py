@@ -33,7 +33,7 @@ async def ask(plane: ControlPlane, endpoint: Endpoint, headers: dict[str, str], 
 
 
 @pytest.mark.parametrize("role", ROLES)
-async def test_a_role_may_exactly_what_the_table_says_on_every_endpoint(plane, role):
+async def test_cve_2026_35029_a_role_may_exactly_what_the_table_says_on_every_endpoint(plane, role):
     headers = await plane.token(await plane.organization(), role)
     wrong = []
     for endpoint in of_people(plane):
@@ -108,7 +108,7 @@ async def test_a_cookie_is_found_among_those_of_others(plane):
         assert (await plane.client.get("/v1/session", headers={"cookie": headers})).status_code == 401
 
 
-async def test_a_browsers_change_needs_the_token_of_its_own_session_on_every_endpoint(plane):
+async def test_c04_a_browsers_change_needs_the_token_of_its_own_session_on_every_endpoint(plane):
     org_id = await plane.organization()
     for email in ("ada@example.com", "eve@example.com"):
         await plane.member(org_id, email, "owner")

@@ -20,6 +20,8 @@ from control_plane.api.problems import FieldProblem, as_problem, conflict, inval
         (InterfaceError("SELECT", {}, Exception("canary")), 503, "unavailable"),
         (ConnectionRefusedError("canary"), 503, "unavailable"),
         (ZeroDivisionError("canary"), 500, "internal"),
+        (UnicodeDecodeError("utf-8", b"canary", 0, 1, "canary"), 500, "internal"),
+        (RecursionError("canary"), 500, "internal"),
     ],
 )
 def test_whatever_goes_wrong_has_one_form(error, status, code, caplog):

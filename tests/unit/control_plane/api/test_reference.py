@@ -113,7 +113,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("collection", BODIES)
-async def test_no_text_and_no_number_breaks_a_database(either_plane, collection):
+async def test_c18_no_text_and_no_number_breaks_a_database(either_plane, collection):
     plane, body = either_plane, BODIES[collection]
     headers = await plane.token(await plane.organization())
     for name in body:

@@ -33,7 +33,7 @@ def invented(count: int) -> list[str]:
     return [f"lst_{number}" for number in range(count)]
 
 
-async def test_invented_tokens_count_together_for_their_address(plane):
+async def test_c01_invented_tokens_count_together_for_their_address(plane):
     assert await statuses(plane, *invented(LIMIT + 2)) == [401] * LIMIT + [429] * 2
     cookies = [
         await plane.client.get("/v1/session", headers={"cookie": f"lensai_session=lss_{number}"}) for number in range(2)

@@ -72,7 +72,7 @@ async def test_repeats_at_once_are_one_change(either_plane, headers):
     assert await count(either_plane) == 1
 
 
-async def test_a_key_is_for_one_request_of_one_actor(either_plane, headers):
+async def test_c23_29955_a_key_is_for_one_request_of_one_actor(either_plane, headers):
     await create(either_plane, headers, key="k1")
     other = await create(either_plane, headers, name="B", key="k1")
     assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
@@ -105,8 +105,27 @@ async def test_a_bad_key_is_refused(either_plane, headers, key):
     assert (await create(either_plane, headers, key=key)).status_code == 400
 
 
-async def test_a_body_is_bounded(either_plane, headers):
+async def test_c26_cve_2024_8984_a_body_is_bounded(either_plane, headers):
     for more in ({}, {"idempotency-key": "k"}):
         sent = {**headers, **more, "content-type": "application/json"}
         answer = await either_plane.client.post("/v1/projects", content=b" " * (2**19 + 1), headers=sent)
         assert (answer.status_code, answer.json()["code"]) == (413, "content_too_large")
+
+
+async def test_an_answer_that_has_begun_holds_no_connection(either_plane):
+    """However long it streams: a gateway's feed, calls as they end, an export."""
+    plane, held = either_plane, []
+    headers = await plane.token(await plane.organization())
+
+    async def send(message):
+        if message["type"] == "http.response.start":
+            held.append(plane.parts.database.engine.pool.checkedout())
+
+    scope = {
+        "type": "http", "method": "GET", "path": "/v1/projects", "raw_path": b"/v1/projects", "query_string": b"",
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()], "client": ("127.0.0.1", 1),
+        "server": ("control.test", 80), "scheme": "http", "http_version": "1.1", "root_path": "", "state": {},
+        "asgi": {"version": "3.0"}, "extensions": {},
+    }  # fmt: skip
+    await plane.app(scope, None, send)
+    assert held == [0]

@@ -25,7 +25,7 @@ def test_the_hash_is_of_what_is_said_in_any_order_of_fields():
     assert link_hash(replace(entry, meta=first)) == link_hash(replace(entry, meta=second, hash="x"))
 
 
-def test_an_edit_is_found():
+def test_c15_an_edit_is_found():
     for change in ({"actor": "user:b"}, {"at_ms": 9}, {"meta": {}}, {"subject": "x"}, {"org_id": "o"}, {"hash": "0"}):
         entries = chain(3)
         entries[1] = replace(entries[1], **change)
@@ -39,7 +39,7 @@ def test_an_edit_that_hashes_itself_anew_breaks_the_next():
     assert verify(entries) == Broken(3, "it does not follow the entry before it")
 
 
-def test_a_gap_is_found():
+def test_c15_a_gap_is_found():
     assert verify(chain(3)[1:]) == Broken(1, "entry 1 is missing: the next is 2")
     entries = chain(4)
     del entries[2]

@@ -44,7 +44,7 @@ async def test_a_log_that_nobody_touched_holds(either_plane, org_id, monkeypatch
 
 
 @pytest.mark.parametrize("kind", EDITS)
-async def test_the_first_broken_link_is_named(either_plane, org_id, kind):
+async def test_c15_the_first_broken_link_is_named(either_plane, org_id, kind):
     statement, number, reason = EDITS[kind]
     async with either_plane.parts.database.writing(EVERY_ORG) as session:
         await session.execute(text(statement))

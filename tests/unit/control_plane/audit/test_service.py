@@ -71,7 +71,7 @@ async def many(url: str, org_id: str) -> None:
     await database.close()
 
 
-def test_secrets_are_masked_at_any_depth():
+def test_c16_secrets_are_masked_at_any_depth():
     told = {"name": "n", "token": "canary", "inner": [{"webhook_url": "canary", "sha256": "canary"}], "secret": None}
     assert masked(told) == {
         "name": "n", "token": MASKED, "inner": [{"webhook_url": MASKED, "sha256": MASKED}], "secret": None,

@@ -19,7 +19,7 @@ async def test_an_invitation_ends_after_a_week_and_is_sent_again_for_another(tmp
         assert (await Browser(plane).sign_in(link_token(second))).status_code == 201
 
 
-async def test_a_withdrawn_invitation_lets_nobody_in(tmp_path):
+async def test_c09_a_withdrawn_invitation_lets_nobody_in(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path}/control-plane.sqlite"
     async with mail_server() as there, control_plane(url, tmp_path, smtp_url=there.url) as plane:
         headers = await plane.token(await plane.organization())
@@ -45,7 +45,7 @@ async def test_who_is_in_another_organization_joins_with_the_same_user(tmp_path)
         ]
 
 
-async def test_a_mailbox_is_not_filled_with_invitations_and_a_stranger_learns_of_none(plane):
+async def test_c09_a_mailbox_is_not_filled_with_invitations_and_a_stranger_learns_of_none(plane):
     headers = await plane.token(await plane.organization())
     id = (await invite(plane, headers)).json()["id"]
     for _ in range(PER_ADDRESS_MAX - 1):

@@ -11,7 +11,7 @@ def test_a_link_stands_whole_in_the_text_and_escaped_in_the_html():
     assert "15 minutes" in letter.html
 
 
-def test_what_people_named_cannot_become_markup_or_a_header():
+def test_c11_what_people_named_cannot_become_markup_or_a_header():
     letter = invitation("bob@example.com", URL, "Acme\r\nBcc: x@y.z <script>", "a\n@b", 7)
     assert letter.subject == "Join Acme Bcc: x@y.z <script> on LensAI"
     assert "<script>" not in letter.html

@@ -1,14 +1,15 @@
 import asyncio
 
-from sqlalchemy import select
+from sqlalchemy import event, select
 
+from control_plane.app import Parts
 from control_plane.auth.links import PER_ADDRESS_MAX, PER_CLIENT_MAX, request
 from control_plane.auth.principal import Principal
 from control_plane.auth.tables import MagicLink, Membership, Organization, User
 from control_plane.auth.tokens import digest
 from control_plane.db.engine import EVERY_ORG
 from control_plane.work import Work
-from tests.support.control_plane import Browser, control_plane, still_parts
+from tests.support.control_plane import Browser, Clock, control_plane, still_parts
 from tests.support.mail_server import link_token, mail_server
 
 
@@ -16,7 +17,44 @@ async def ask(plane, email: str = "ada@example.com"):
     return await plane.client.post("/v1/auth/links", json={"email": email})
 
 
-async def test_an_unknown_address_is_answered_and_written_like_a_known_one_and_mailed_nothing(tmp_path):
+async def ada(parts: Parts, clock: Clock) -> None:
+    """Somebody who is known."""
+    async with parts.database.writing(EVERY_ORG) as session:
+        session.add(User(id="usr_1", email="ada@example.com", created_at_ms=clock()))
+        session.info["now_ms"] = clock()
+        session.add(Organization(id="org_1", name="Acme", created_at_ms=clock()))
+        await session.flush()
+        session.add(Membership(id="mem_1", org_id="org_1", user_id="usr_1", role="viewer", created_at_ms=clock()))
+
+
+async def work_for(parts: Parts, clock: Clock, email: str) -> list[str]:
+    """Every statement that is made for somebody who asks, with what is written."""
+    statements: list[str] = []
+
+    def note(_connection, _cursor, statement, *_):
+        statements.append(statement)
+
+    engine = parts.database.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    async with parts.database.writing(EVERY_ORG) as session:
+        nobody = Principal("system", "test", "test", EVERY_ORG, "viewer")
+        await request(Work(session, nobody, clock(), parts.keyring, parts.settings), email, "127.0.0.1")
+    event.remove(engine, "before_cursor_execute", note)
+    return statements
+
+
+async def test_c05_an_unknown_address_is_as_much_work_as_a_known_one(tmp_path):
+    async with still_parts(f"sqlite+aiosqlite:///{tmp_path}/control-plane.sqlite", tmp_path) as (parts, clock):
+        await ada(parts, clock)
+        unknown, known = [await work_for(parts, clock, f"{name}@example.com") for name in ("eve", "ada")]
+        assert unknown == known
+        assert [statement.split()[2] for statement in known if statement.startswith("INSERT")] == [
+            "magic_links",
+            "outgoing_mails",
+        ]
+
+
+async def test_c05_an_unknown_address_is_answered_and_written_like_a_known_one_and_mailed_nothing(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path}/control-plane.sqlite"
     async with mail_server() as there, control_plane(url, tmp_path, smtp_url=there.url) as plane:
         await plane.member(await plane.organization(), "ada@example.com", "viewer")
@@ -53,7 +91,7 @@ async def test_many_who_ask_at_once_get_no_more(either_plane):
     assert sorted(answer.status_code for answer in answers) == [202] * PER_ADDRESS_MAX + [429] * 15
 
 
-async def test_of_many_who_open_a_link_at_once_one_is_signed_in(either_plane):
+async def test_c06_of_many_who_open_a_link_at_once_one_is_signed_in(either_plane):
     plane = either_plane
     await plane.member(await plane.organization(), "ada@example.com", "viewer")
     token = await plane.link("ada@example.com")
@@ -61,7 +99,7 @@ async def test_of_many_who_open_a_link_at_once_one_is_signed_in(either_plane):
     assert sorted(answer.status_code for answer in answers) == [201] + [401] * 9
 
 
-async def test_a_link_ends_after_a_quarter_of_an_hour(plane):
+async def test_c06_a_link_ends_after_a_quarter_of_an_hour(plane):
     await plane.member(await plane.organization(), "ada@example.com", "viewer")
     early, late = await plane.link("ada@example.com"), await plane.link("ada@example.com")
     plane.clock.advance(899)
@@ -89,12 +127,8 @@ async def test_a_link_of_somebody_who_is_no_member_any_more_signs_nobody_in(plan
 async def test_neither_a_link_nor_its_mail_stands_readable_in_the_database(tmp_path):
     url = f"sqlite+aiosqlite:///{tmp_path}/control-plane.sqlite"
     async with mail_server() as there, still_parts(url, tmp_path, smtp_url=there.url) as (parts, clock):
+        await ada(parts, clock)
         async with parts.database.writing(EVERY_ORG) as session:
-            session.add(User(id="usr_1", email="ada@example.com", created_at_ms=clock()))
-            session.info["now_ms"] = clock()
-            session.add(Organization(id="org_1", name="Acme", created_at_ms=clock()))
-            await session.flush()
-            session.add(Membership(id="mem_1", org_id="org_1", user_id="usr_1", role="viewer", created_at_ms=clock()))
             nobody = Principal("system", "test", "test", EVERY_ORG, "viewer")
             await request(Work(session, nobody, clock(), parts.keyring, parts.settings), "ada@example.com", "127.0.0.1")
         written = b"".join(path.read_bytes() for path in tmp_path.iterdir())

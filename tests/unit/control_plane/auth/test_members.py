@@ -33,7 +33,7 @@ async def test_an_owner_of_another_organization_is_no_second_one(plane):
 
 
 @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
-async def test_two_owners_who_let_each_other_go_at_once_leave_one(either_plane, method):
+async def test_c10_two_owners_who_let_each_other_go_at_once_leave_one(either_plane, method):
     plane = either_plane
     org_id = await plane.organization()
     for email in ("ada@example.com", "bob@example.com"):
@@ -48,7 +48,7 @@ async def test_two_owners_who_let_each_other_go_at_once_leave_one(either_plane, 
     assert statuses == [200 if method == "PATCH" else 204, 409]
 
 
-async def test_an_admin_neither_makes_nor_touches_an_owner(plane):
+async def test_c10_an_admin_neither_makes_nor_touches_an_owner(plane):
     org_id = await plane.organization()
     for email, role in (("ada@example.com", "owner"), ("zoe@example.com", "owner"), ("bob@example.com", "viewer")):
         await plane.member(org_id, email, role)

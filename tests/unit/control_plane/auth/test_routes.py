@@ -34,7 +34,7 @@ async def test_a_link_is_mailed_and_signs_in_once(database_url, tmp_path):
         assert (await browser.request("GET", "/v1/session")).status_code == 401
 
 
-async def test_the_cookie_is_out_of_reach_for_scripts_and_other_sites(plane, tmp_path):
+async def test_c02_the_cookie_is_out_of_reach_for_scripts_and_other_sites(plane, tmp_path):
     await plane.member(await plane.organization(), "ada@example.com", "viewer")
     answer = await Browser(plane).sign_in(await plane.link("ada@example.com"))
     name_and_value, *attributes = answer.headers["set-cookie"].split("; ")

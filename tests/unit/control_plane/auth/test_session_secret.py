@@ -77,7 +77,7 @@ async def test_the_token_against_forgery_outlives_a_change_of_secret(plane):
     assert (await browser.request("DELETE", "/v1/sessions")).status_code == 204
 
 
-async def test_signing_in_gives_a_new_session_and_ends_the_browsers_former_one(plane):
+async def test_c03_signing_in_gives_a_new_session_and_ends_the_browsers_former_one(plane):
     browser = await signed_in(plane)
     former, id = browser.cookie, (await browser.request("GET", "/v1/session")).json()["id"]
     answer = await browser.sign_in(await plane.link("ada@example.com"))

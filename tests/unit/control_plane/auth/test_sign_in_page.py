@@ -3,7 +3,7 @@ import re
 from control_plane.auth.sign_in_page import _HTML, _SCRIPT, sign_in_page_response
 
 
-async def test_the_page_is_served_to_anybody_under_a_policy_without_inline_script(plane):
+async def test_c12_the_page_is_served_to_anybody_under_a_policy_without_inline_script(plane):
     page, script = sign_in_page_response(), await plane.client.get("/sign-in.js")
     assert script.status_code == 200
     for answer in (page, script):
@@ -28,7 +28,7 @@ def test_the_script_spends_the_link_only_upon_a_press_and_writes_no_markup():
     assert "innerHTML" not in _SCRIPT
 
 
-async def test_opening_a_link_does_not_spend_it(plane):
+async def test_c06_opening_a_link_does_not_spend_it(plane):
     await plane.member(await plane.organization(), "ada@example.com", "viewer")
     token = await plane.link("ada@example.com")
     for path in ("/sign-in", f"/sign-in?token={token}", f"/v1/auth/sessions?token={token}"):

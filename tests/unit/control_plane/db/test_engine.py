@@ -1,11 +1,14 @@
 """One organization's session sees and changes nothing of another, whatever a statement looks like."""
 
+import asyncio
+import contextlib
+
 import pytest
 from sqlalchemy import delete, exists, func, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import aliased
 
-from control_plane.db.engine import EVERY_ORG
+from control_plane.db.engine import EVERY_ORG, READERS_MAX
 from control_plane.projects.tables import Project
 from control_plane.providers.tables import Upstream
 
@@ -133,3 +136,39 @@ async def test_a_database_of_sqlite_survives_a_power_cut_and_waits_for_writers(p
         values = [(await session.execute(text(f"PRAGMA {name}"))).scalar() for name in
                   ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")]  # fmt: skip
     assert values == ["wal", 2, 1, 5_000]
+
+
+async def name_of(database, n: int) -> None:
+    await add(database, database.mine, project(f"prj_{n}", database.mine, f"n{n}"))
+
+
+async def count(database) -> int:
+    async with database.parts.database.reading(database.mine) as session:
+        return len((await session.execute(select(Project.id))).all())
+
+
+async def test_fifty_who_write_at_once_all_do(database):
+    await asyncio.gather(*(name_of(database, n) for n in range(50)))
+    assert await count(database) == 51
+
+
+async def test_who_gives_up_while_writing_is_in_nobodys_way(database):
+    given_up = [asyncio.create_task(name_of(database, n)) for n in range(20)]
+    for task in given_up:
+        await asyncio.sleep(0)
+        task.cancel()
+    await asyncio.gather(*given_up, return_exceptions=True)
+    before = await count(database)
+    await asyncio.gather(*(name_of(database, n) for n in range(20, 70)))
+    assert await count(database) == before + 50
+
+
+async def test_a_writer_waits_for_no_reader(plane):
+    """Readers who hold every connection there is."""
+    database = plane.parts.database
+    async with contextlib.AsyncExitStack() as held:
+        for _ in range(READERS_MAX):
+            session = await held.enter_async_context(database.reading(EVERY_ORG))
+            await session.execute(select(Project.id))
+        async with asyncio.timeout(5):
+            await plane.organization()

@@ -35,7 +35,7 @@ def test_any_secret_that_may_sign_is_believed():
         (AT, BODY, b"," * SIGNATURES_MAX + sign(SECRET, AT, BODY)),
     ],
 )
-def test_nothing_else_is(timestamp, body, shown):
+def test_c27_nothing_else_is(timestamp, body, shown):
     assert not is_signed([SECRET], timestamp, body, shown)
 
 

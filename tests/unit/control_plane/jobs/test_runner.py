@@ -2,8 +2,9 @@ import asyncio
 
 import pytest
 
-from control_plane.db.engine import Database
+from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.jobs.runner import LEASE_MARGIN_MS, Job, Runner
+from control_plane.jobs.tables import JobLease
 
 
 class Ran:
@@ -66,3 +67,17 @@ async def test_jobs_do_not_wait_for_each_other(runners):
     ran, other = Ran(), Ran()
     assert await runners[0].run_once(ran.job)
     assert await runners[1].run_once(other.job._replace(name="other"))
+
+
+async def test_a_lease_that_is_good_for_longer_is_not_written_again(runners, either_plane):
+    ran, (first, second) = Ran(), runners
+    job = ran.job._replace(every_s=1.0)
+    until = []
+    for _ in range(31):
+        assert await first.run_once(job)
+        assert not await second.run_once(job)
+        async with either_plane.parts.database.reading(EVERY_ORG) as session:
+            until.append((await session.get(JobLease, "count")).until_ms)
+        either_plane.clock.advance(1)
+    assert len(ran.times) == 31
+    assert len(set(until)) == 3

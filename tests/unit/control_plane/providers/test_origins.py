@@ -40,7 +40,7 @@ def test_a_secret_may_go_where_it_is_protected_or_private(address):
         "http://10.0.0.1.example.com",
     ],
 )
-def test_a_secret_crosses_no_public_network_in_the_clear(address):
+def test_c25_cve_2024_6587_a_secret_crosses_no_public_network_in_the_clear(address):
     assert "unprotected" in origins.fault(address, secret=True)
     assert origins.fault(address, secret=False) == ""
 
@@ -67,7 +67,7 @@ def test_an_unchecked_certificate_protects_nothing_from_the_public_network():
         "metadata",
     ],
 )
-def test_what_hands_out_a_machine_s_own_credentials_is_no_upstream(host):
+def test_c25_cve_2024_6587_what_hands_out_a_machine_s_own_credentials_is_no_upstream(host):
     for secret in (True, False):
         assert "no model's" in origins.fault(f"http://{host}", secret=secret)
 

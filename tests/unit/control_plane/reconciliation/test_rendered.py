@@ -29,7 +29,7 @@ def test_a_report_counts_its_verdicts():
     assert (out.rows[0].ours, out.rows[0].error, out.totals[0].theirs) == ("1.00", "0.000000005", 30)
 
 
-def test_csv_has_a_line_for_each_row_and_no_formula():
+def test_c17_csv_has_a_line_for_each_row_and_no_formula():
     rows = list(csv.DictReader(io.StringIO(as_csv(report(COMPARISON, DAY, DAY, ()).rows))))
     assert tuple(rows[0]) == COLUMNS
     assert rows[0]["model"] == "'=gpt-4o"
