@@ -1,8 +1,8 @@
 """Runs a program of ours until its last file operation: `python -m tests.e2e.crash_lake.dying HOW LAST PLACE MODULE …`.
 
 Every opening, linking, renaming, removing and making of files below PLACE is numbered, from 1, just before the system
-is asked for it. HOW is `kill`: at the number LAST the process is killed; or `full`: from there the disk has no room, and
-whatever would take some fails with ENOSPC. A number that is never reached lets it end by itself.
+is asked for it. HOW is `kill`: at the number LAST the process is killed; or `full`: from it on the disk has no room,
+and whatever would take some fails with ENOSPC. A number that is never reached lets it end by itself.
 """
 
 import errno
