@@ -14,7 +14,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev ui ui-types ui-check screenshots test check lint type tidy format bench seed metering-report crash restart fuzz simulate soak slow-clients model lock clean
+.PHONY: help setup dev ui ui-types ui-check screenshots test check lint type tidy format bench seed metering-report crash crash-lake restart fuzz simulate soak slow-clients model lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -81,6 +81,9 @@ restart: $(VENV)/.installed-dev ## start with a million ends of calls to take in
 
 crash: $(VENV)/.installed-dev ## kill the gateway 200 times under load and compare the books
 	@$(BIN)/python -m tests.e2e.crash $(ARGS)
+
+crash-lake: $(VENV)/.installed-dev ## kill landing and curation at every file operation and compare bill, ledger and lake (ARGS="--kills 20 --seed 2")
+	@$(BIN)/python -m tests.e2e.crash_lake $(ARGS)
 
 fuzz: $(VENV)/.installed-dev ## fuzz every parser for two minutes each (ARGS="--seconds 30 --target sse")
 	@$(PIP_INSTALL) --require-hashes --no-deps --only-binary atheris -r requirements-fuzz.txt

@@ -46,7 +46,7 @@ from control_plane.jobs.runner import Job, Runner
 from control_plane.keyring import Keyring
 from control_plane.keys.routes import Keys
 from control_plane.kill_switch.routes import KillSwitches
-from control_plane.lake.jobs import curating
+from control_plane.lake.jobs import curating, retaining
 from control_plane.lake.query import Lake
 from control_plane.lake.snapshot import take_snapshot
 from control_plane.mail import mailer
@@ -57,6 +57,7 @@ from control_plane.publish.outbox import PUBLISHED
 from control_plane.publish.reports import PRUNE_EVERY_S, prune, prune_gone
 from control_plane.publish.routes import Gateway, Gateways
 from control_plane.reconciliation.routes import Reconciliation
+from control_plane.retention.routes import Retention
 from control_plane.settings import PREFIX, Settings
 from control_plane.ui import bundle
 from control_plane.ui.routes import ui
@@ -89,6 +90,7 @@ FEATURES: Sequence[ControllerRouterHandler] = (
     Events,
     Exports,
     Reconciliation,
+    Retention,
     Gateway,
 )
 
@@ -119,7 +121,8 @@ class Parts:
             Job("prune_reports", PRUNE_EVERY_S, partial(prune, self.database)),
             Job("prune_gone", PRUNE_EVERY_S, partial(prune_gone, self.database)),
             *alert_jobs(self),
-            *((curating(settings.lake, settings.lake_curate_s, _keys(settings)),) if settings.lake_curate_s else ()),
+            *((curating(settings.lake, settings.lake_curate_s, _told(settings)),) if settings.lake_curate_s else ()),
+            *((retaining(settings.lake, settings.lake_retain_s, _told(settings)),) if settings.lake_retain_s else ()),
         )
 
     def end_streams(self) -> None:
@@ -180,9 +183,14 @@ def create_app(parts: Parts) -> Litestar:
     return app
 
 
-def _keys(settings: Settings) -> dict[str, str]:
-    """Where a process that curates finds the ring that files of ingest are signed with."""
-    return {f"{PREFIX}SECRET_KEYS": settings.secret_keys, f"{PREFIX}DATA_DIR": settings.data_dir}
+def _told(settings: Settings) -> dict[str, str]:
+    """What a process that works on the lake is told: where keys and the database are, and how long what is kept."""
+    return {
+        f"{PREFIX}SECRET_KEYS": settings.secret_keys,
+        f"{PREFIX}DATA_DIR": settings.data_dir,
+        f"{PREFIX}DATABASE_URL": settings.database_url,
+        f"{PREFIX}RETENTION": settings.retention,
+    }
 
 
 def _work(parts: Parts) -> Callable[[Request[Any, Any, Any]], Work]:

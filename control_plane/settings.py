@@ -3,6 +3,7 @@
 `python -m control_plane.settings` prints docs/reference/control-plane-settings.md.
 """
 
+import re
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -87,6 +88,18 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         _SecondsOrNever,
         says("Seconds between rounds of curation, in one control plane of all; 0 leaves it to `lensai lake curate`."),
     ] = 30
+    retention: Annotated[
+        str,
+        says(
+            "How long calls are kept, by plan: `plan:days of calls:days of their sums:one of`, with commas between;"
+            " 0 days is for ever, one of N calls is kept of days that are over (1 is all, and may be left out). The"
+            " plan `default` is of whoever has no other. Empty keeps everything."
+        ),
+    ] = ""
+    lake_retain_s: Annotated[
+        _SecondsOrNever,
+        says("Seconds between runs of retention and erasure, as above; 0 leaves it to `lensai lake retain`."),
+    ] = 3_600
     private_targets: Annotated[
         Literal["refuse", "allow"],
         says("Whether webhooks may go to private addresses; `allow` is for a network you trust and for tests."),
@@ -151,6 +164,9 @@ def reference() -> str:
     return _PAGE + _DECLARED.rows()
 
 
+# Of a plan of `retention`: days of calls, days of sums, one of how many.
+_PLAN = re.compile(r"[A-Za-z0-9_.-]{1,64}:(\d{1,5}):(\d{1,5})(?::([1-9]\d{0,3}))?")
+
 _SECRET = frozenset({"secret_keys", "policy_keys", "database_url", "smtp_url"})
 _DECLARED = Declared(Settings, secret=_SECRET)
 
@@ -167,6 +183,13 @@ The gateways' settings are [here](settings.md).
 
 
 def _conflicts(settings: Settings) -> Iterator[str]:
+    if settings.retention:
+        for part in settings.retention.split(","):
+            found = _PLAN.fullmatch(part)
+            if found is None:
+                yield f"{PREFIX}RETENTION: {part!r}: write plan:days:days:one_of, such as free:30:400:10"
+            elif int(found[2]) and (not int(found[1]) or int(found[1]) > int(found[2])):
+                yield f"{PREFIX}RETENTION: {part!r}: sums must be kept as long as the calls, or longer"
     url = settings.database_url
     if url and not url.startswith(("sqlite+aiosqlite:///", "postgresql+asyncpg://")):
         yield f"{PREFIX}DATABASE_URL: write sqlite+aiosqlite:///path or postgresql+asyncpg://user:password@host/name"

@@ -20,6 +20,7 @@ Permission = Literal[
     "usage:read", "usage:export",
     "ingest:read", "ingest:write",
     "reconciliation:read", "reconciliation:write",
+    "retention:read", "retention:write",
 ]  # fmt: skip
 
 ROLES: tuple[Role, ...] = get_args(Role)

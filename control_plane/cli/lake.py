@@ -1,17 +1,23 @@
-"""Owns `lensai lake curate | rollup | verify`: what is done to the files that gateways landed.
+"""Owns `lensai lake curate | rollup | retain | verify | query`: what is done to the files that gateways landed.
 
 `python -m control_plane.cli.lake curate` is the same, for a control plane that starts it as a process of its own.
 """
 
 import argparse
+import asyncio
 import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
+
+from control_plane.cli import lake_query
 from control_plane.cli.operator import CANNOT_START, told
 from control_plane.clock import now_ms
-from control_plane.key_file import load_ring
+from control_plane.db.engine import Database
+from control_plane.key_file import load_ring, load_rings
+from control_plane.keyring import KeyringError
 from control_plane.lake.absorbed import LogGone
 from control_plane.lake.curate import Beaten
 from control_plane.lake.curated import Lake, open_tables
@@ -19,7 +25,8 @@ from control_plane.lake.cycle import Round, curate
 from control_plane.lake.engine import EngineFault
 from control_plane.lake.rollups import roll_up
 from control_plane.lake.verify import verify
-from control_plane.settings import SettingsError, load_settings
+from control_plane.retention.run import Retaining
+from control_plane.settings import Settings, SettingsError, load_settings
 from gateway.lake.store import StoreFault
 
 # What was begun is whole where it was; the next run goes on from there.
@@ -34,9 +41,15 @@ def main(words: Sequence[str]) -> int:
     try:
         settings = load_settings(os.environ)
         lake = open_tables(arguments.lake or settings.lake, load_ring(settings))
+        if arguments.action == "retain":
+            return asyncio.run(_retain(lake, settings, arguments))
+        if arguments.action == "query":
+            return lake_query.run(lake, arguments)
         return _ACTIONS[arguments.action](lake, arguments)
-    except (SettingsError, ValueError, OSError) as fault:
+    except (SettingsError, KeyringError, ValueError, OSError) as fault:
         return told(name, fault)
+    except DBAPIError as fault:
+        return told(name, f"the database cannot be used: {fault.orig}")
     except Beaten:
         print(f"lensai {name}: somebody else does it at this moment; nothing is lost", file=sys.stderr)
         return AGAIN
@@ -66,7 +79,27 @@ def _told(done: Round) -> str:
         f"absorbed {taken.rows} calls of {taken.files} files ({taken.duplicates} sent twice, {taken.skewed} of clocks"
         f" that are wrong), set {taken.refused} files aside, merged {done.merged} files, rolled up {done.days} days,"
         f" deleted {done.deleted} raw and {swept.files} old files"
-    )
+    ) + (f", left out {taken.expired} calls past their retention" if taken.expired else "")
+
+
+async def _retain(lake: Lake, settings: Settings, arguments: argparse.Namespace) -> int:
+    """As the database says: plans, an organization's own times, holds, erasures that were asked for."""
+    database = Database(settings.database)
+    try:
+        keyring = lake.keyring or load_rings(settings).secrets
+        run = Retaining(database, settings, keyring, lake, now_ms)
+        done = await run.run(dry_run=arguments.dry_run)
+    finally:
+        await database.close()
+    would = "would have " if arguments.dry_run else ""
+    for org_id in sorted(done.deleted.keys() | done.dropped.keys() | done.rollup_rows.keys()):
+        print(
+            f"{org_id or '(none)'}: {would}deleted {done.deleted[org_id]} calls, sampled out {done.dropped[org_id]},"
+            f" deleted {done.rollup_rows[org_id]} rows of rollups"
+        )
+    if not done.anything and not arguments.quiet:
+        print("nothing is past its time")
+    return 0
 
 
 def _rollup(lake: Lake, arguments: argparse.Namespace) -> int:
@@ -102,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
             "take landed files into the tables, roll up, compact, and delete what is elsewhere; until it is done",
         ),
         ("rollup", "bring the rollups up to date with the events"),
+        ("retain", "delete and sample what is past its time, and erase whom the control plane was asked to"),
         ("verify", "compare the tables with each other, with raw files and with a gateway's ledger"),
     ):
         action = actions.add_parser(name, help=what, description=what[0].upper() + what[1:] + ".")
@@ -110,10 +144,13 @@ def _parser() -> argparse.ArgumentParser:
             action.add_argument("--quiet", action="store_true", help="say nothing where all went well")
         if name == "rollup":
             action.add_argument("--everything", action="store_true", help="compute every hour again")
+        if name == "retain":
+            action.add_argument("--dry-run", action="store_true", help="say what would go, and change nothing")
         if name == "verify":
             action.add_argument(
                 "--journal", type=Path, metavar="DIR", help="the journal of the one gateway whose calls are in the lake"
             )
+    lake_query.add_arguments(actions.add_parser("query", help="ask a named question, or list them"))
     return parser
 
 

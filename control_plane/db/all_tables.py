@@ -15,6 +15,7 @@ from control_plane.projects import tables as projects
 from control_plane.providers import tables as providers
 from control_plane.publish import tables as publish
 from control_plane.reconciliation import tables as reconciliation
+from control_plane.retention import tables as retention
 
 PARTS = (
     alerts,
@@ -31,5 +32,6 @@ PARTS = (
     providers,
     publish,
     reconciliation,
+    retention,
 )
 metadata = Base.metadata

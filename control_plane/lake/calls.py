@@ -26,11 +26,14 @@ DISK = "8GB"
 ANSWER_S = 60.0
 
 _VIEW = """
-CREATE TEMP VIEW events AS SELECT * FROM {rows}
+CREATE TEMP VIEW events AS SELECT * EXCLUDE (weight) FROM {rows}
 WHERE org_id = getvariable('org_id')
     AND (getvariable('project_id') IS NULL OR project_id = getvariable('project_id'))
     AND epoch_us(ts) >= getvariable('from_us') AND epoch_us(ts) < getvariable('to_us')
 """
+
+
+_FILES = "read_parquet(getvariable('{name}'), hive_partitioning = false, union_by_name = true)"
 
 
 @contextlib.contextmanager
@@ -83,14 +86,17 @@ def _open(
         "from_us": from_s * 10**6,
         "to_us": to_s * 10**6,
         "files": list(snapshot.events),
+        "sampled": list(snapshot.sampled),
     }
     for name, value in values.items():
         connection.execute(f"SET VARIABLE {name} = $1", [value])
-    rows = "fresh_rows"
+    rows = "SELECT *, 1 AS weight FROM fresh_rows"
     if snapshot.events:
-        files = "read_parquet(getvariable('files'), hive_partitioning = false, union_by_name = true)"
-        rows = f"(SELECT * FROM {files} UNION ALL BY NAME SELECT * FROM fresh_rows)"  # noqa: S608
-    connection.execute(_VIEW.format(rows=rows))
+        rows += f" UNION ALL BY NAME SELECT *, 1 AS weight FROM {_FILES.format(name='files')}"  # noqa: S608
+    if snapshot.sampled:
+        # A row of a sample is as many calls as it stands for.
+        rows += f" UNION ALL BY NAME SELECT rows.* FROM {_FILES.format(name='sampled')} AS rows, range(weight)"  # noqa: S608
+    connection.execute(_VIEW.format(rows=f"({rows})"))
 
 
 def _day(at_s: int) -> date:

@@ -14,6 +14,8 @@ from control_plane.lake.absorbed import SINCE
 from control_plane.lake.curate import Beaten, Step, no_step, store_file
 from control_plane.lake.curated import Lake
 from control_plane.lake.engine import Engine, EngineFault, engine
+from control_plane.lake.sampled import is_sampled
+from control_plane.lake.standing import carried
 from control_plane.lake.table import Change, File, State
 
 # A file this large is left alone; so many rows are sorted within the engine's memory.
@@ -57,7 +59,7 @@ def compact(lake: Lake, now_ms: int, step: Step = no_step) -> Compacted | None:
         return None
     step("commit")
     last = lake.events.latest(SINCE, base)
-    ours = {SINCE: last[1]} if last else {}
+    ours = ({SINCE: last[1]} if last else {}) | carried(lake.events, base)
     if not lake.events.commit(base, Change("OPTIMIZE", adds, removes, ours, rearranged=True), now_ms):
         raise Beaten
     step("committed")
@@ -68,7 +70,7 @@ def groups(state: State, now_ms: int) -> Iterator[list[File]]:
     """Files to become one, by partition."""
     partitions: defaultdict[tuple[str, str | None], list[File]] = defaultdict(list)
     for file in state.files.values():
-        if file.rows < ROWS_MAX // 2:
+        if file.rows < ROWS_MAX // 2 and not is_sampled(file):
             partitions[file.dt, file.project_id].append(file)
     # A call that was long under way comes an hour after its day has ended.
     over = (datetime.fromtimestamp(now_ms / 1000, UTC) - timedelta(days=1, milliseconds=LATE_MS)).date().isoformat()

@@ -24,6 +24,8 @@ from control_plane.lake.curated import Lake
 from control_plane.lake.engine import ROW_GROUP
 from control_plane.lake.identity import identities_of, once, without
 from control_plane.lake.landed import Cut, Unreadable, Untrusted, decode, raw_files, read_raw, set_aside
+from control_plane.lake.sampled import dropped_of, is_sampled
+from control_plane.lake.standing import carried, obey, orders
 from control_plane.lake.table import NO_VALUE, Change, File, State, Table
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import Entry, Missing, StoreFault
@@ -59,7 +61,7 @@ class Beaten(Exception):
 class Absorbed(NamedTuple):
     """What one commit took in. `duplicates` were there already; `skewed` have times no clock should show.
 
-    `refused` files were set aside: ingest did not write them so.
+    `refused` files were set aside: ingest did not write them so. `expired` calls are past their retention.
     """
 
     files: int = 0
@@ -67,6 +69,7 @@ class Absorbed(NamedTuple):
     duplicates: int = 0
     skewed: int = 0
     refused: int = 0
+    expired: int = 0
 
 
 class Taken(NamedTuple):
@@ -86,16 +89,19 @@ def absorb(lake: Lake, now_ms: int, step: Step = no_step) -> Absorbed | None:
     taken = _take(lake, [entry for entry in there if entry.key not in names])
     if not taken.keys:
         return Absorbed(refused=taken.refused) if taken.refused else None
-    rows = _without_known(lake, base, once(taken.rows))
+    kept = obey(orders(lake.events, base), taken.rows)
+    rows = _without_known(lake, base, once(kept))
     adds, skewed = _write(lake, rows, now_ms, step)
     # Nothing of it is needed any more, and what comes next wants the memory.
     pa.default_memory_pool().release_unused()
-    ours = {ABSORBED: taken.keys, SINCE: since(names, (entry.key for entry in there), base)}
+    ours: dict[str, object] = {ABSORBED: taken.keys, SINCE: since(names, (entry.key for entry in there), base)}
+    ours |= carried(lake.events, base)
     step("commit")
     if not lake.events.commit(base, Change("WRITE", adds, (), ours), now_ms):
         raise Beaten
     step("committed")
-    return Absorbed(len(taken.keys), rows.num_rows, taken.rows.num_rows - rows.num_rows, skewed, taken.refused)
+    duplicates, expired = kept.num_rows - rows.num_rows, taken.rows.num_rows - kept.num_rows
+    return Absorbed(len(taken.keys), rows.num_rows, duplicates, skewed, taken.refused, expired)
 
 
 def names_of(events: Table, state: State) -> dict[str, int]:
@@ -149,7 +155,10 @@ def _without_known(lake: Lake, base: State, rows: Any) -> Any:
 
 
 def identities_in(lake: Lake, file: File) -> Any:
-    """Of a curated file. Raises StoreFault, also where the store answers with something else than was written."""
+    """Of a curated file, and of the calls that sampling dropped from it.
+
+    Raises StoreFault, also where the store answers with something else than was written.
+    """
     with lake.store.open(lake.events.key(file)) as opened:
         try:
             found = identities_of(opened)
@@ -157,6 +166,8 @@ def identities_in(lake: Lake, file: File) -> Any:
             raise StoreFault(f"{file.path} cannot be read ({type(error).__name__})") from None
     if len(found) != file.rows:
         raise StoreFault(f"{file.path} holds {len(found)} calls, and its commit says {file.rows}")
+    if is_sampled(file):
+        found = pa.chunked_array([*found.chunks, *dropped_of(lake.store, file).chunks], pa.string())
     return found
 
 
@@ -203,7 +214,7 @@ def _runs(places: Any) -> Iterator[tuple[int, int]]:
         start += rows
 
 
-def put(lake: Lake, rows: Any, dt: str, project_id: str, now_ms: int) -> File:
+def put(lake: Lake, rows: Any, dt: str, project_id: str, now_ms: int, prefix: str = "") -> File:
     """Writes rows of one partition, sorted by time. Nobody sees them before a commit. Raises StoreFault."""
     sink = pa.BufferOutputStream()
     pq.write_table(
@@ -217,14 +228,14 @@ def put(lake: Lake, rows: Any, dt: str, project_id: str, now_ms: int) -> File:
     )
     times = rows.column("ts")
     bounds = times[0].value, times[-1].value
-    return store_file(lake, sink.getvalue().to_pybytes(), dt, project_id, rows.num_rows, bounds, now_ms)
+    return store_file(lake, sink.getvalue().to_pybytes(), dt, project_id, rows.num_rows, bounds, now_ms, prefix)
 
 
 def store_file(
-    lake: Lake, data: bytes, dt: str, project_id: str, rows: int, bounds: tuple[int, int], now_ms: int
+    lake: Lake, data: bytes, dt: str, project_id: str, rows: int, bounds: tuple[int, int], now_ms: int, prefix: str = ""
 ) -> File:
     """Puts a file of `events` under a name of its own. Raises StoreFault."""
-    path = f"dt={dt}/project_id={_folder(project_id)}/{secrets.token_hex(16)}.parquet"
+    path = f"dt={dt}/project_id={_folder(project_id)}/{prefix}{secrets.token_hex(16)}.parquet"
     file = File(path, dt, project_id or None, rows, len(data), *bounds, now_ms)
     if not lake.store.create(lake.events.key(file), data):
         raise StoreFault("a name that was drawn is taken")

@@ -22,6 +22,8 @@ ROLLUPS = ("hourly_users", "hourly_latency", "daily_costs", "daily_latency", "ho
 # Made of rollups of hours, not of events.
 DAILY = {"daily_costs": "hourly", "daily_latency": "hourly_latency"}
 _DT = pa.field("dt", pa.date32())
+# How many calls a row stands for, in files of sampled days; other files have no such column: each row is one call.
+WEIGHT = pa.field("weight", pa.int64())
 
 
 class Lake(NamedTuple):
@@ -54,7 +56,7 @@ def open_tables(url: str, keyring: Keyring | None = None) -> Lake:
 
 
 def _events() -> Any:
-    return SCHEMA.append(_DT)
+    return SCHEMA.append(WEIGHT).append(_DT)
 
 
 def statement(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Owns curation while a control plane runs: every so often, in a process of its own.
+"""Owns curation and retention while a control plane runs: every so often, in a process of its own.
 
 What it holds in memory is gone with it, and the API's loop never waits for it. Of several control planes one has its
 turn; where two curate all the same, the second one's commits are refused and nothing is lost.
@@ -8,14 +8,14 @@ import asyncio
 import logging
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from control_plane.jobs.runner import Job
 
 # A process that hangs on a store must not keep others from their turn for good.
 CURATION_S_MAX = 3_600
-COMMAND = (sys.executable, "-m", "control_plane.cli.lake", "curate", "--quiet")
+COMMAND = (sys.executable, "-m", "control_plane.cli.lake")
 
 _log = logging.getLogger("lensai.control_plane.lake")
 
@@ -26,13 +26,22 @@ class CurationFailed(Exception):
 
 def curating(lake: str, every_s: int, variables: Mapping[str, str] | None = None) -> Job:
     """The job that curates a lake; `variables` are added to the environment, such as where its keys are."""
+    return _job("curate_lake", (*COMMAND, "curate", "--quiet"), lake, every_s, variables)
+
+
+def retaining(lake: str, every_s: int, variables: Mapping[str, str]) -> Job:
+    """The job that deletes what is past its time, samples and erases; `variables` say where the database is."""
+    return _job("retain_lake", (*COMMAND, "retain", "--quiet"), lake, every_s, variables)
+
+
+def _job(name: str, command: Sequence[str], lake: str, every_s: int, variables: Mapping[str, str] | None) -> Job:
     environ = os.environ | dict(variables or {})
 
-    async def curate(_now_ms: int) -> None:
+    async def run(_now_ms: int) -> None:
         if not await asyncio.to_thread(_there, lake):
             return  # no gateway has landed anything yet
         process = await asyncio.create_subprocess_exec(
-            *COMMAND,
+            *command,
             "--lake",
             lake,
             stdin=asyncio.subprocess.DEVNULL,
@@ -52,7 +61,7 @@ def curating(lake: str, every_s: int, variables: Mapping[str, str] | None = None
         for line in said.decode("utf-8", "replace").splitlines():
             _log.warning("curation_said", extra={"line": line})
 
-    return Job("curate_lake", float(every_s), curate)
+    return Job(name, float(every_s), run)
 
 
 def _there(lake: str) -> bool:

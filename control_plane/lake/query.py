@@ -22,6 +22,7 @@ import duckdb
 import pyarrow as pa
 
 from control_plane.clock import now_ms
+from control_plane.lake.curated import WEIGHT
 from control_plane.lake.remote import Remote
 from control_plane.lake.scope import HOUR_S, Relation, Scope, views
 from control_plane.lake.snapshot import Backlog, Snapshot, take_snapshot
@@ -243,9 +244,12 @@ class _Asked:
             self._read_files("rollup_rows", files)
         else:
             self._read_files("event_rows", snapshot.events)
+            if snapshot.sampled:
+                self._read_files("sampled_rows", snapshot.sampled)
         for name, value in scope.variables().items():
             self._execute(f"SET VARIABLE {name} = $value", {"value": value})
-        for view in views(scope, relation, question.grain_s, files=bool(files), fresh_only=rolled_up):
+        sampled = bool(snapshot.sampled)
+        for view in views(scope, relation, question.grain_s, files=bool(files), fresh_only=rolled_up, sampled=sampled):
             self._execute(view)
 
     def _read_files(self, name: str, files: Sequence[str]) -> None:
@@ -253,7 +257,7 @@ class _Asked:
             self._connection.register(name, SCHEMA.empty_table())
             return
         if "://" in files[0]:
-            self._connection.register(name, self._remote.dataset(files, SCHEMA if name == "event_rows" else None))
+            self._connection.register(name, self._remote.dataset(files, _COLUMNS.get(name)))
             return
         self._execute(f"SET VARIABLE {name} = $files", {"files": list(files)})
         self._execute(
@@ -269,6 +273,10 @@ class _Asked:
     def _named(self, rows: Sequence[Sequence[Any]]) -> list[Row]:
         names = [column[0] for column in self._connection.description or ()]
         return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+# Of files in a bucket; rollups have the columns of their first.
+_COLUMNS = {"event_rows": SCHEMA, "sampled_rows": SCHEMA.append(WEIGHT)}
 
 
 class _Taken(NamedTuple):

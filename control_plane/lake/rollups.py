@@ -3,6 +3,9 @@
 The last commit, to `hourly`, says of which version of `events` the rollups are and at which versions they stand:
 readers take exactly those. A process that dies before it leaves readers what they had; whoever comes next computes
 the same hours again.
+
+What retention deleted or sampled of a day is not there to be computed again. Its rows of the rollups are settled: kept
+in a file of their own (settled.py), beside what is computed of calls that come late.
 """
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
@@ -22,6 +25,8 @@ import pyarrow.parquet as pq
 from control_plane.lake.curate import Beaten, Step, no_step
 from control_plane.lake.curated import DAILY, ROLLUPS, Lake, statement
 from control_plane.lake.engine import Engine, engine, literal
+from control_plane.lake.sampled import is_sampled
+from control_plane.lake.settled import SETTLED, Owners, is_settled, settled_by, settling
 from control_plane.lake.table import Change, File, State, Table
 from gateway.lake.store import StoreFault
 
@@ -95,12 +100,16 @@ def roll_up(lake: Lake, now_ms: int, step: Step = no_step, *, everything: bool =
     spans = _touched(lake.events, usable.events, events.version) if usable else None
     if spans is None:
         spans = _all(events, bases)
-    days = _Days(lake, bases, events, now_ms)
+    settles = settled_by(lake.events, was.events, events.version) if was else {}
+    spans |= dict.fromkeys(settles, Span())
+    days = Days(lake, bases, events, now_ms)
+    if was and settles:
+        days.settle(_shown(lake, bases, was), settles)
     with engine() as database:
         for dt, span in sorted(spans.items()):
             step("day")
             days.replace(database, dt, span)
-    _commit(lake, bases, days, events.version, now_ms, step)
+    commit_rollups(lake, bases, days, events.version, now_ms, step)
     return Rolled(len(spans), events.version)
 
 
@@ -126,16 +135,37 @@ def _all(events: State, bases: dict[str, State]) -> dict[str, Span]:
     return {file.dt: Span() for state in states for file in state.files.values()}
 
 
-class _Days:
+def is_behind(now: Pointer, bases: dict[str, State]) -> bool:
+    """Whether commits to rollups came that nobody points at: of an attempt that died before its last."""
+    return any(bases[name].version != version for name, version in now.at.items())
+
+
+def _shown(lake: Lake, bases: dict[str, State], was: Pointer) -> dict[str, State]:
+    """The rollups as readers see them now: commits that nobody pointed at yet are not in it."""
+    shown = {name: lake.rollups[name].follow(was.at[name]) for name in ROLLUPS if name != "hourly"}
+    for name in shown:
+        lake.rollups[name].follow(bases[name].version)
+    return shown | {"hourly": bases["hourly"]}
+
+
+class Days:
     """New files of days, and those they replace, by rollup."""
 
     def __init__(self, lake: Lake, bases: dict[str, State], events: State, now_ms: int) -> None:
+        """`bases`: what the tables are, to commit on."""
         self._lake, self._bases, self._events, self._now_ms = lake, bases, events, now_ms
         self.adds: defaultdict[str, list[File]] = defaultdict(list)
         self.removes: defaultdict[str, list[File]] = defaultdict(list)
         self._of_day: defaultdict[str, list[File]] = defaultdict(list)
         for file in events.files.values():
-            self._of_day[file.dt].append(file)
+            if not is_sampled(file):
+                self._of_day[file.dt].append(file)
+        self._shown: dict[str, State] = bases
+        self._settles: dict[str, Owners] = {}
+
+    def settle(self, shown: dict[str, State], settles: dict[str, Owners]) -> None:
+        """Has the rows of these owners' days kept as they were shown."""
+        self._shown, self._settles = shown, settles
 
     def replace(self, database: Engine, dt: str, span: Span) -> None:
         """Raises StoreFault, EngineFault."""
@@ -146,12 +176,15 @@ class _Days:
         for name in reversed(ROLLUPS):
             if name not in DAILY:
                 self._hours(database, name, dt, span, bool(files))
+        for name in ROLLUPS:
+            if dt in self._settles and name not in DAILY:
+                self._settle(database, name, dt)
         for name, hours in DAILY.items():
             self._day(database, name, hours, dt)
         database.forget_copies()
 
     def _hours(self, database: Engine, name: str, dt: str, span: Span, some: bool) -> None:
-        old = [file for file in self._bases[name].files.values() if file.dt == dt]
+        old = [file for file in self._bases[name].files.values() if file.dt == dt and not is_settled(file)]
         self.removes[name] += old
         kept = [] if span.first_us is None else old
         if kept:
@@ -164,21 +197,40 @@ class _Days:
     def _day(self, database: Engine, name: str, hours: str, dt: str) -> None:
         self.removes[name] += [file for file in self._bases[name].files.values() if file.dt == dt]
         made = [file for file in self.adds[hours] if file.dt == dt]
+        if dt not in self._settles:
+            made += [file for file in self._bases[hours].files.values() if file.dt == dt and is_settled(file)]
         if made:
             database.view("hours", database.local(self._lake.store, self._lake.rollups[hours], made))
             self._put(database, name, dt, database.write(statement(name), {"dt": date.fromisoformat(dt)}))
 
-    def _put(self, database: Engine, name: str, dt: str, data: bytes) -> None:
+    def _settle(self, database: Engine, name: str, dt: str) -> None:
+        """What an attempt that died put there is replaced too: its rows are among those that are shown."""
+        self.removes[name] += [file for file in self._bases[name].files.values() if file.dt == dt and is_settled(file)]
+        files = [file for file in self._shown[name].files.values() if file.dt == dt]
+        if files:
+            table = self._lake.rollups[name]
+            settled = database.local(self._lake.store, table, filter(is_settled, files))
+            computed = database.local(self._lake.store, table, (file for file in files if not is_settled(file)))
+            self._put(database, name, dt, settling(database, settled, computed, self._settles[dt]), SETTLED)
+
+    def put(self, database: Engine, name: str, dt: str, select: str, old: File) -> None:
+        """What a SELECT answers takes the place of a file. Raises StoreFault, EngineFault."""
+        self.removes[name].append(old)
+        self._put(database, name, dt, database.write(select), SETTLED if is_settled(old) else "")
+
+    def _put(self, database: Engine, name: str, dt: str, data: bytes, prefix: str = "") -> None:
         rows, bounds = _extent(data)
         if not rows:
             return
-        file = File(f"dt={dt}/{secrets.token_hex(16)}.parquet", dt, None, rows, len(data), *bounds, self._now_ms)
+        path = f"dt={dt}/{prefix}{secrets.token_hex(16)}.parquet"
+        file = File(path, dt, None, rows, len(data), *bounds, self._now_ms)
         if not self._lake.store.create(self._lake.rollups[name].key(file), data):
             raise StoreFault("a name that was drawn is taken")
         self.adds[name].append(file)
 
 
-def _commit(lake: Lake, bases: dict[str, State], days: _Days, events: int, now_ms: int, step: Step) -> None:
+def commit_rollups(lake: Lake, bases: dict[str, State], days: Days, events: int, now_ms: int, step: Step) -> None:
+    """Commits new files of all rollups, of that version of `events`. Raises StoreFault, Beaten."""
     for name in ROLLUPS:
         table, adds, removes = lake.rollups[name], days.adds[name], days.removes[name]
         ours: dict[str, object] = {}

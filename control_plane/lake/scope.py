@@ -4,7 +4,7 @@ Every question is written over views. They keep to one organization, one project
 cannot reach around them. Values are variables of the connection; text comes from the tables here alone.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
@@ -78,12 +78,19 @@ class Scope:
         }
 
 
-def views(scope: Scope, relation: Relation, grain_s: int, *, files: bool, fresh_only: bool) -> Iterator[str]:
+def views(
+    scope: Scope, relation: Relation, grain_s: int, *, files: bool, fresh_only: bool, sampled: bool = False
+) -> Iterator[str]:
     """Statements that make the view a question is about, over `fresh_rows` and the variables `event_files`, `files`.
 
-    `files`: whether there are any of the relation; `fresh_only`: whether the events are those in no file alone.
+    `files`: whether there are any of the relation; `fresh_only`: whether the events are those in no file alone;
+    `sampled`: whether there are `sampled_rows`, which stand for several calls each. A rollup of them counts all of
+    those; a list of calls has each row once.
     """
-    yield _events_view(scope, fresh_only=fresh_only)
+    sources = ["fresh_rows"] if fresh_only else ["event_rows", "fresh_rows"]
+    if sampled and not fresh_only:
+        sources.append("sampled_rows" if relation == "events" else "sampled_rows, range(weight)")
+    yield _events_view(scope, sources)
     if relation != "events":
         yield _rollup_view(scope, relation, grain_s, files=files)
 
@@ -93,10 +100,9 @@ def grain_of(edges_s: tuple[int, ...]) -> int:
     return next(grain for grain in _GRAINS if all(edge % grain == 0 for edge in edges_s))
 
 
-def _events_view(scope: Scope, *, fresh_only: bool) -> str:
+def _events_view(scope: Scope, sources: Sequence[str]) -> str:
     # Where the partition is the project, the empty one's directory reads as null.
     columns = ", ".join("coalesce(project_id, '') AS project_id" if name == "project_id" else name for name in _NAMES)
-    sources = ("fresh_rows",) if fresh_only else ("event_rows", "fresh_rows")
     rows = (f"SELECT {columns} FROM {source} WHERE {_only(scope, 'ts')}" for source in sources)  # noqa: S608
     return f"CREATE OR REPLACE TEMP VIEW events AS {' UNION ALL '.join(rows)}"
 

@@ -20,6 +20,8 @@ from control_plane.lake.curated import Lake, open_tables
 from control_plane.lake.identity import once, without
 from control_plane.lake.landed import Unreadable, day_of, decode, raw_files, read_raw
 from control_plane.lake.rollups import pointer
+from control_plane.lake.sampled import is_sampled
+from control_plane.lake.standing import obey, orders
 from control_plane.lake.table import File, State, Table, us
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import Entry, Missing, StoreFault
@@ -49,6 +51,8 @@ class Snapshot:
     hourly_users: tuple[str, ...]
     hourly_latency: tuple[str, ...]
     fresh: Any  # pyarrow.Table
+    # Files of `events` in which a row stands for `weight` calls: a sample. They are in no other field.
+    sampled: tuple[str, ...] = ()
 
 
 class Backlog(StoreFault):
@@ -106,14 +110,20 @@ class Reader:
         except LogGone:
             raise StoreFault("commits of the table events are gone: run lensai lake curate") from None
         span = _us(from_day), _us(to_day) + _DAY_US
-        files = tuple(_locations(lake.events, events, span, project_id))
+        files = {
+            sampled: tuple(_locations(lake.events, events, span, project_id, sampled=sampled))
+            for sampled in (False, True)
+        }
         rollups = {name: tuple(_locations(lake.rollups[name], state, span, None)) for name, state in states.items()}
-        return Snapshot(now.events, files, **rollups, fresh=self._fresh.of(names, events, from_day))
+        fresh = self._fresh.of(names, events, from_day)
+        return Snapshot(now.events, files[False], **rollups, fresh=fresh, sampled=files[True])
 
 
-def _locations(table: Table, state: State, span: tuple[int, int], project_id: str | None) -> Iterator[str]:
+def _locations(
+    table: Table, state: State, span: tuple[int, int], project_id: str | None, *, sampled: bool = False
+) -> Iterator[str]:
     for file in state.files.values():
-        in_time = file.from_us < span[1] and file.to_us >= span[0]
+        in_time = file.from_us < span[1] and file.to_us >= span[0] and is_sampled(file) is sampled
         if in_time and (project_id is None or (file.project_id or "") == project_id):
             yield table.location(file)
 
@@ -135,7 +145,7 @@ class _Fresh:
         ]
         keys = tuple(entry.key for entry in waiting)
         if self._made[0] != (events.version, keys):
-            rows = self._rows(waiting)
+            rows = obey(orders(self._lake.events, events), self._rows(waiting))
             self._made = (events.version, keys), self._without_known(rows, events)
         return self._made[1]
 

@@ -3,6 +3,7 @@
 import logging
 from typing import NamedTuple
 
+from control_plane.lake import standing
 from control_plane.lake.absorbed import SINCE
 from control_plane.lake.curate import Step, names_of, no_step
 from control_plane.lake.curated import Lake
@@ -61,7 +62,8 @@ def vacuum(lake: Lake, now_ms: int, step: Step = no_step) -> Vacuumed:
     if now is None or said is None or now.events != events.version:
         return Vacuumed()
     since = lake.events.latest(SINCE, events)
-    needed = {"events": min(since[1] if since else 0, now.events), "hourly": said[0].version} | now.at
+    oldest = min(since[1] if since else 0, now.events, standing.needed(lake.events, events))
+    needed = {"events": oldest, "hourly": said[0].version} | now.at
     files = commits = 0
     for table in lake.every():
         if table.follow().version < 0:

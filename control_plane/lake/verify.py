@@ -6,7 +6,7 @@ Every check counts both sides by itself. A difference is named; an empty list me
 # pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +22,10 @@ from control_plane.lake.engine import Engine, engine
 from control_plane.lake.identity import identities
 from control_plane.lake.landed import ASIDE, Unreadable, decode, raw_files, read_raw
 from control_plane.lake.rollups import pointer
-from control_plane.lake.table import State, Table
+from control_plane.lake.sampled import is_sampled
+from control_plane.lake.settled import is_settled
+from control_plane.lake.standing import Orders, obey, orders
+from control_plane.lake.table import File, State, Table
 from gateway.contract.record import decode_record
 from gateway.journal import checkpoint as journal_checkpoint
 from gateway.journal.checkpoint import CheckpointDamaged
@@ -40,6 +43,10 @@ SELECT entry.key AS counter, CAST(sum(entry.value) AS BIGINT) AS amount
 FROM (SELECT unnest(map_entries(counters)) AS entry FROM checked WHERE ledger_seq <= $seq)
 GROUP BY counter
 """
+
+
+# Calls and their cost.
+_ByOrganization = dict[str, tuple[int, Decimal]]
 
 
 class Verified(NamedTuple):
@@ -80,17 +87,23 @@ def _days(
     }
     compared.append("organizations and request ids: each pair once in its day")
     compared += [f"{name} and events: calls and cost by organization and day" for name in states]
+    compared.append("what is settled in hourly stands for calls that are gone; samples: as many as their weights say")
     dts = {file.dt for state in (events, *states.values()) for file in state.files.values()}
     for dt in sorted(dts):
         with engine() as database:
-            exact = _totals(lake, database, lake.events, events, dt, "count(*)")
+            counted = _totals(lake, database, lake.events, _of(events, dt, is_sampled, False), "count(*)")
             twice = (
-                _scalar(database, "SELECT count(*) - count(DISTINCT (org_id, request_id)) FROM checked") if exact else 0
+                _scalar(database, "SELECT count(*) - count(DISTINCT (org_id, request_id)) FROM checked")
+                if counted
+                else 0
             )
             if twice:
                 differences.append(f"events of {dt}: {twice} calls stand twice")
+            settled = _totals(lake, database, lake.hourly, _of(hourly, dt, is_settled, True), "sum(calls)")
+            exact = _added(counted, settled)
+            differences += _oversampled(lake, database, events, dt, settled)
             for name, state in states.items():
-                said = _totals(lake, database, lake.rollups[name], state, dt, "sum(calls)")
+                said = _totals(lake, database, lake.rollups[name], _of(state, dt), "sum(calls)")
                 differences += [
                     f"{name} of {dt}, organization {org!r}: {said.get(org)}; in events: {exact.get(org)}"
                     for org in sorted(exact.keys() | said.keys())
@@ -99,10 +112,29 @@ def _days(
         yield from exact.values()
 
 
-def _totals(
-    lake: Lake, database: Engine, table: Table, state: State, dt: str, calls: str
-) -> dict[str, tuple[int, Decimal]]:
+def _of(state: State, dt: str, is_kind: Callable[[File], bool] | None = None, wanted: bool = True) -> list[File]:
+    """The files of a day, of one kind."""
     files = [file for file in state.files.values() if file.dt == dt]
+    return files if is_kind is None else [file for file in files if is_kind(file) is wanted]
+
+
+def _added(one: Mapping[str, tuple[int, Decimal]], other: Mapping[str, tuple[int, Decimal]]) -> _ByOrganization:
+    nothing = (0, Decimal(0))
+    sides = {org: (one.get(org, nothing), other.get(org, nothing)) for org in one.keys() | other.keys()}
+    return {org: (left[0] + right[0], left[1] + right[1]) for org, (left, right) in sides.items()}
+
+
+def _oversampled(
+    lake: Lake, database: Engine, events: State, dt: str, settled: Mapping[str, tuple[int, Decimal]]
+) -> Iterator[str]:
+    """A sample that stands for more calls than were settled; fewer it may, where others of the day are gone."""
+    weighed = _totals(lake, database, lake.events, _of(events, dt, is_sampled, True), "sum(weight)")
+    for org, (calls, _) in sorted(weighed.items()):
+        if calls > settled.get(org, (0, Decimal(0)))[0]:
+            yield f"samples of {dt}, organization {org!r}: stand for {calls} calls, of {settled.get(org)}"
+
+
+def _totals(lake: Lake, database: Engine, table: Table, files: Sequence[File], calls: str) -> _ByOrganization:
     if not files:
         return {}
     database.view("checked", database.local(lake.store, table, files))
@@ -116,10 +148,11 @@ def _scalar(database: Engine, select: str) -> int:
 def _raw(lake: Lake, names: Mapping[str, int], events: State, differences: list[str]) -> tuple[int, Any]:
     """How many calls wait in raw files, and what was charged for them; absorbed files are searched for in `events`."""
     waiting: list[Any] = []
+    standing = orders(lake.events, events)
     differences += [f"{entry.key} was set aside: it is not to be trusted" for entry in lake.store.entries(ASIDE)]
     for entry in raw_files(lake.store):
         try:
-            table = decode(entry.key, read_raw(lake.store, entry), lake.keyring)
+            table = obey(standing, decode(entry.key, read_raw(lake.store, entry), lake.keyring))
         except Missing:
             continue
         except Unreadable as fault:
@@ -149,6 +182,9 @@ def _ledger(lake: Lake, events: State, fresh: Any, journal: Path | None, compare
     """
     directories = workers(journal) if journal is not None and journal.is_dir() else []
     if len(directories) != 1:
+        return
+    if orders(lake.events, events) != Orders():
+        compared.append("not the ledger: retention or erasure took away what its counters are made of")
         return
     ledger = EmbeddedLedger()
     try:

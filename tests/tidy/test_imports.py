@@ -171,6 +171,7 @@ MAY_IMPORT |= {
     "control_plane.reconciliation": (
         *BASE, *TABLES, "control_plane.reconciliation", "control_plane.lake.calls", "control_plane.lake.query",
     ),
+    "control_plane.retention": (*BASE, *TABLES, "control_plane.retention", "control_plane.lake"),
     "control_plane.declared": ("control_plane.declared",),
     "control_plane.ingest": (
         *BASE, "control_plane.ingest", "control_plane.projects.tables", "control_plane.providers.tables",

@@ -1,7 +1,8 @@
 """Owns the way from the lake to ClickHouse: days are loaded whole, each replaced in one step, as often as one likes.
 
 A day is put together beside the tables and takes its partition's place when it is complete: who asks meanwhile sees the
-day as it was, and what the lake has no more (erased, aged out) is gone. Its rollups follow at once.
+day as it was, and what the lake has no more (erased, aged out) is gone. Its rollups follow at once: made of its calls,
+and with the rows that the lake keeps of calls that are gone. Samples of calls are not loaded.
 """
 
 # pyarrow ships no types.
@@ -20,6 +21,7 @@ import pyarrow.dataset as ds
 
 from control_plane.lake.clickhouse.server import Server
 from control_plane.lake.remote import Remote
+from control_plane.lake.settled import is_settled_path
 from control_plane.lake.snapshot import Snapshot, take_snapshot
 from gateway.lake.parquet import encode_parquet
 from gateway.lake.schema import SCHEMA
@@ -69,9 +71,20 @@ def _load_day(server: Server, remote: Remote, snapshot: Snapshot, day: date) -> 
         _begin(server, f"{name}_rows")
         select = text(name).replace("FROM events", "FROM event_rows_loading")
         server.execute(f"INSERT INTO {name}_rows_loading {select}")
+        for file in filter(is_settled_path, getattr(snapshot, name)):
+            server.insert(f"{name}_rows_loading", _read(remote, file))
     for name in ("event", *ROLLUPS):
         _replace(server, f"{name}_rows", partition)
     return rows
+
+
+def _read(remote: Remote, file: str) -> bytes:
+    """A file of a snapshot, whole."""
+    if "://" not in file:
+        return Path(file).read_bytes()
+    *place, key = file.split("/", 3)
+    with remote.open("/".join(place), key) as opened:
+        return opened.read() or b""
 
 
 def _begin(server: Server, table: str) -> None:

@@ -768,8 +768,88 @@ def upgrade() -> None:
         batch_op.create_index("ix_provider_lines_days", ["org_id", "source", "day"], unique=False)
         batch_op.create_index(batch_op.f("ix_provider_lines_org_id"), ["org_id"], unique=False)
 
+    op.create_table(
+        "retention_settings",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("events_days", sa.BigInteger(), nullable=True),
+        sa.Column("rollups_days", sa.BigInteger(), nullable=True),
+        sa.Column("org_id", sa.String(), nullable=False),
+        sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("updated_at_ms", sa.BigInteger(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id"],
+            ["organizations.id"],
+            name=op.f("fk_retention_settings_org_id_organizations"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_retention_settings")),
+        sa.UniqueConstraint("org_id", name=op.f("uq_retention_settings_org_id")),
+    )
+    with op.batch_alter_table("retention_settings", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_retention_settings_org_id"), ["org_id"], unique=False)
+
+    op.create_table(
+        "legal_holds",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("project_id", sa.String(), nullable=True),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.Column("created_by", sa.String(), nullable=False),
+        sa.Column("created_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("released_by", sa.String(), nullable=True),
+        sa.Column("released_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("org_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("fk_legal_holds_org_id_organizations"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["project_id"], ["projects.id"], name=op.f("fk_legal_holds_project_id_projects"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_legal_holds")),
+    )
+    with op.batch_alter_table("legal_holds", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_legal_holds_org_id"), ["org_id"], unique=False)
+
+    op.create_table(
+        "erasure_requests",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("salt", sa.String(), nullable=False),
+        sa.Column("sha256", sa.String(), nullable=False),
+        sa.Column(
+            "status",
+            sa.Enum("pending", "erasing", "vacuuming", "done", native_enum=False, length=32),
+            nullable=False,
+        ),
+        sa.Column("requested_by", sa.String(), nullable=False),
+        sa.Column("requested_at_ms", sa.BigInteger(), nullable=False),
+        sa.Column("ordered_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("rewritten_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("done_at_ms", sa.BigInteger(), nullable=True),
+        sa.Column("unsearched_files", sa.BigInteger(), nullable=False),
+        sa.Column("org_id", sa.String(), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["org_id"], ["organizations.id"], name=op.f("fk_erasure_requests_org_id_organizations"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_erasure_requests")),
+    )
+    with op.batch_alter_table("erasure_requests", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_erasure_requests_org_id"), ["org_id"], unique=False)
+        batch_op.create_index(batch_op.f("ix_erasure_requests_status"), ["status"], unique=False)
+
 
 def downgrade() -> None:
+    with op.batch_alter_table("erasure_requests", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_erasure_requests_status"))
+        batch_op.drop_index(batch_op.f("ix_erasure_requests_org_id"))
+
+    op.drop_table("erasure_requests")
+    with op.batch_alter_table("legal_holds", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_legal_holds_org_id"))
+
+    op.drop_table("legal_holds")
+    with op.batch_alter_table("retention_settings", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_retention_settings_org_id"))
+
+    op.drop_table("retention_settings")
     with op.batch_alter_table("redactions", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_redactions_org_id"))
 
