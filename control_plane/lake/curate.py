@@ -28,8 +28,8 @@ from control_plane.lake.table import NO_VALUE, Change, File, State, Table
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import Entry, Missing, StoreFault
 
-# Rows in memory at once, of some 700 bytes each, twice while they are sorted.
-BATCH_ROWS = 50_000
+# Rows in memory at once beside those of one more file, of some 700 bytes each, twice while they are sorted.
+BATCH_ROWS = 40_000
 # Raw files of one commit: their names are in it.
 BATCH_FILES = 2_000
 # A call that was sent twice has the same time both times, or one that differs by a client's patience.
@@ -77,25 +77,31 @@ class Taken(NamedTuple):
     refused: int
 
 
+class Written(NamedTuple):
+    """Files that a commit is to make rows, and the raw files that those are of."""
+
+    keys: list[str]
+    adds: list[File]
+    what: Absorbed
+
+
 def absorb(lake: Lake, now_ms: int, step: Step = no_step) -> Absorbed | None:
     """Takes in the next raw files in one commit; None if there is none. Raises StoreFault, Beaten."""
     base = lake.events.follow()
     step("look")
     there = raw_files(lake.store)
     names = names_of(lake.events, base)
-    taken = _take(lake, [entry for entry in there if entry.key not in names])
-    if not taken.keys:
-        return Absorbed(refused=taken.refused) if taken.refused else None
-    rows = _without_known(lake, base, once(taken.rows))
-    adds, skewed = _write(lake, rows, now_ms, step)
-    # Nothing of it is needed any more, and what comes next wants the memory.
+    written = _write_next(lake, base, [entry for entry in there if entry.key not in names], now_ms, step)
+    # Nothing of the rows is needed any more, and what comes next wants their memory.
     pa.default_memory_pool().release_unused()
-    ours = {ABSORBED: taken.keys, SINCE: since(names, (entry.key for entry in there), base)}
+    if not written.keys:
+        return written.what if written.what.refused else None
+    ours = {ABSORBED: written.keys, SINCE: since(names, (entry.key for entry in there), base)}
     step("commit")
-    if not lake.events.commit(base, Change("WRITE", adds, (), ours), now_ms):
+    if not lake.events.commit(base, Change("WRITE", written.adds, (), ours), now_ms):
         raise Beaten
     step("committed")
-    return Absorbed(len(taken.keys), rows.num_rows, taken.rows.num_rows - rows.num_rows, skewed, taken.refused)
+    return written.what
 
 
 def names_of(events: Table, state: State) -> dict[str, int]:
@@ -105,6 +111,16 @@ def names_of(events: Table, state: State) -> dict[str, int]:
     except LogGone:
         _log.warning("lake_log_gone", extra={"table": events.name, "version": state.version})
         return {}
+
+
+def _write_next(lake: Lake, base: State, waiting: Sequence[Entry], now_ms: int, step: Step) -> Written:
+    """Of the next batch; the rows themselves are in memory for as long as this takes."""
+    taken = _take(lake, waiting)
+    rows = _without_known(lake, base, once(taken.rows))
+    adds = _write(lake, rows, now_ms, step)
+    skewed = sum(file.rows for file in adds if file.dt in (FAR_PAST, FAR_FUTURE))
+    what = Absorbed(len(taken.keys), rows.num_rows, taken.rows.num_rows - rows.num_rows, skewed, taken.refused)
+    return Written(taken.keys, adds, what)
 
 
 def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
@@ -169,8 +185,8 @@ def _around(base: State, rows: Any) -> Iterator[File]:
             yield file
 
 
-def _write(lake: Lake, rows: Any, now_ms: int, step: Step) -> tuple[list[File], int]:
-    """A file for each partition; how many rows have times that no clock should show."""
+def _write(lake: Lake, rows: Any, now_ms: int, step: Step) -> list[File]:
+    """A file for each partition, its rows sorted by time."""
     days = _days(rows.column("ts"), now_ms)
     sorted_by = pa.table({"dt": days, "project_id": rows.column("project_id"), "ts": rows.column("ts")})
     order = pc.sort_indices(sorted_by, [(name, "ascending") for name in sorted_by.column_names])
@@ -181,8 +197,7 @@ def _write(lake: Lake, rows: Any, now_ms: int, step: Step) -> tuple[list[File], 
         step("write")
         dt, project_id = places.column("dt")[start].as_py(), places.column("project_id")[start].as_py()
         files.append(put(lake, rows.slice(start, stop - start), dt, project_id, now_ms))
-    skewed = sum(file.rows for file in files if file.dt in (FAR_PAST, FAR_FUTURE))
-    return files, skewed
+    return files
 
 
 def _days(times: Any, now_ms: int) -> Any:
