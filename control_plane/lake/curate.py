@@ -29,7 +29,7 @@ from gateway.lake.schema import SCHEMA
 from gateway.lake.store import Entry, Missing, StoreFault
 
 # Rows in memory at once beside those of one more file, of some 700 bytes each, twice while they are sorted.
-BATCH_ROWS = 40_000
+BATCH_ROWS = 32_000
 # Raw files of one commit: their names are in it.
 BATCH_FILES = 2_000
 # A call that was sent twice has the same time both times, or one that differs by a client's patience.
@@ -69,14 +69,6 @@ class Absorbed(NamedTuple):
     refused: int = 0
 
 
-class Taken(NamedTuple):
-    """A batch of raw files and their rows."""
-
-    keys: list[str]
-    rows: Any
-    refused: int
-
-
 class Written(NamedTuple):
     """Files that a commit is to make rows, and the raw files that those are of."""
 
@@ -114,16 +106,18 @@ def names_of(events: Table, state: State) -> dict[str, int]:
 
 
 def _write_next(lake: Lake, base: State, waiting: Sequence[Entry], now_ms: int, step: Step) -> Written:
-    """Of the next batch; the rows themselves are in memory for as long as this takes."""
-    taken = _take(lake, waiting)
-    rows = _without_known(lake, base, once(taken.rows))
-    adds = _write(lake, rows, now_ms, step)
+    """Of the next batch; its rows are in memory for as long as this takes, and only while they are sorted twice."""
+    keys, rows, refused = _take(lake, waiting)
+    taken = rows.num_rows
+    rows = _without_known(lake, base, once(rows))
+    rows, places = _sorted(rows, now_ms)
+    adds = _write(lake, rows, places, now_ms, step)
     skewed = sum(file.rows for file in adds if file.dt in (FAR_PAST, FAR_FUTURE))
-    what = Absorbed(len(taken.keys), rows.num_rows, taken.rows.num_rows - rows.num_rows, skewed, taken.refused)
-    return Written(taken.keys, adds, what)
+    return Written(keys, adds, Absorbed(len(keys), rows.num_rows, taken - rows.num_rows, skewed, refused))
 
 
-def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
+def _take(lake: Lake, waiting: Sequence[Entry]) -> tuple[list[str], Any, int]:
+    """Raw files, their rows, and how many files were set aside."""
     keys: list[str] = []
     tables: list[Any] = []
     rows = refused = 0
@@ -145,7 +139,7 @@ def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
             continue
         keys.append(entry.key)
         rows += tables[-1].num_rows
-    return Taken(keys, pa.concat_tables([SCHEMA.empty_table(), *tables]), refused)
+    return keys, pa.concat_tables([SCHEMA.empty_table(), *tables]), refused
 
 
 def _read(lake: Lake, entry: Entry) -> bytes | None:
@@ -185,13 +179,16 @@ def _around(base: State, rows: Any) -> Iterator[File]:
             yield file
 
 
-def _write(lake: Lake, rows: Any, now_ms: int, step: Step) -> list[File]:
-    """A file for each partition, its rows sorted by time."""
+def _sorted(rows: Any, now_ms: int) -> tuple[Any, Any]:
+    """Rows by partition and time, and the partition of each."""
     days = _days(rows.column("ts"), now_ms)
     sorted_by = pa.table({"dt": days, "project_id": rows.column("project_id"), "ts": rows.column("ts")})
     order = pc.sort_indices(sorted_by, [(name, "ascending") for name in sorted_by.column_names])
-    places = sorted_by.select(["dt", "project_id"]).take(order)
-    rows = rows.take(order)
+    return rows.take(order), sorted_by.select(["dt", "project_id"]).take(order)
+
+
+def _write(lake: Lake, rows: Any, places: Any, now_ms: int, step: Step) -> list[File]:
+    """A file for each partition of sorted rows."""
     files: list[File] = []
     for start, stop in _runs(places):
         step("write")

@@ -20,13 +20,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from control_plane.lake.curate import Beaten, Step, no_step
-from control_plane.lake.curated import DAILY, ROLLUPS, Lake, statement
+from control_plane.lake.curated import DAILY, DATED, ROLLUPS, Lake, statement
 from control_plane.lake.engine import Engine, engine, literal
 from control_plane.lake.table import Change, File, State, Table
 from gateway.lake.store import StoreFault
 
 ROLLED = "rolled"
 HOUR_US = 3_600 * 1_000_000
+DAY_US = 24 * HOUR_US
 # Rows of the day's other hours are kept as they are.
 _REPLACED = "SELECT * FROM ({new}) UNION ALL BY NAME SELECT * FROM kept ORDER BY org_id, project_id, hour"
 _ALL_NEW = "SELECT * FROM ({new}) ORDER BY org_id, project_id, hour"
@@ -166,10 +167,11 @@ class _Days:
         made = [file for file in self.adds[hours] if file.dt == dt]
         if made:
             database.view("hours", database.local(self._lake.store, self._lake.rollups[hours], made))
-            self._put(database, name, dt, database.write(statement(name), {"dt": date.fromisoformat(dt)}))
+            values = {"dt": date.fromisoformat(dt)} if name in DATED else None
+            self._put(database, name, dt, database.write(statement(name), values))
 
     def _put(self, database: Engine, name: str, dt: str, data: bytes) -> None:
-        rows, bounds = _extent(data)
+        rows, bounds = _extent(data, DAY_US if name in DAILY else HOUR_US)
         if not rows:
             return
         file = File(f"dt={dt}/{secrets.token_hex(16)}.parquet", dt, None, rows, len(data), *bounds, self._now_ms)
@@ -192,13 +194,13 @@ def _commit(lake: Lake, bases: dict[str, State], days: _Days, events: int, now_m
     step("committed")
 
 
-def _extent(data: bytes) -> tuple[int, tuple[int, int]]:
-    """How many rows a rollup's file has, and from when to when their hours are."""
+def _extent(data: bytes, length_us: int) -> tuple[int, tuple[int, int]]:
+    """How many rows a rollup's file has, and from when to when their hours, or days, are."""
     file = pq.ParquetFile(pa.BufferReader(data))
     if "hour" not in file.schema_arrow.names or not file.metadata.num_rows:
         return file.metadata.num_rows, (0, 0)
     hours = pc.min_max(file.read(columns=["hour"]).column("hour"))
-    return file.metadata.num_rows, (hours["min"].value, hours["max"].value + HOUR_US - 1)
+    return file.metadata.num_rows, (hours["min"].value, hours["max"].value + length_us - 1)
 
 
 def _within(span: Span, column: str) -> str:

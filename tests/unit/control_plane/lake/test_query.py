@@ -10,10 +10,12 @@ import pytest
 
 from control_plane.lake import query
 from control_plane.lake.query import Lake, Question, TooBusy, TookTooLong, TooLarge, Unanswered, top_models
-from control_plane.lake.scope import Scope
+from control_plane.lake.scope import DAILY, Scope
+from control_plane.lake.snapshot import take_snapshot
 from gateway.contract.record import Record
 from gateway.lake.store import StoreFault
-from tests.support.lake_calls import curated, land
+from tests.support.lake_calls import curated, land, varied
+from tests.support.lakes import cure
 
 DAY_S = 86_400
 NOON_S = 1_790_000_000 // DAY_S * DAY_S + DAY_S // 2
@@ -70,6 +72,36 @@ async def test_rolled_up_calls_and_fresh_ones_are_counted_once_each(tmp_path):
         assert (await lake.ask(between)).rows == [{"calls": 7}]
         narrowed = replace(COUNT, scope=replace(SCOPE, project_id="prj_b"))
         assert (await lake.ask(narrowed)).rows == [{"calls": 1}]
+
+
+@pytest.mark.parametrize("relation", ["hourly", "hourly_users", "hourly_latency"])
+async def test_an_answer_is_the_same_from_days_from_hours_and_from_events(tmp_path, relation):
+    land(tmp_path, varied("org_a", 400, NOON_S, span_s=5 * DAY_S), each=50)
+    cure(tmp_path, NOON_S * 1000)
+    land(tmp_path, varied("org_a", 20, NOON_S, seed=2, span_s=5 * DAY_S))
+    sums = Question(f"SELECT CAST(sum(calls) AS BIGINT) AS calls FROM {relation}", relation, SCOPE)
+    read: list[int] = []
+
+    def counted(*asked):
+        taken = take_snapshot(*asked)
+        read.append(len(taken.daily[DAILY[relation]]))
+        return taken
+
+    with contextlib.closing(Lake(str(tmp_path), take=counted)) as lake:
+        for from_s, to_s in ((-6 * DAY_S, DAY_S), (-3 * DAY_S - 7200, -7200), (-DAY_S // 2, 0), (-2 * DAY_S, -DAY_S)):
+            scope = replace(SCOPE, from_s=NOON_S + from_s, to_s=NOON_S + to_s)
+            answers = [(await lake.ask(replace(sums, scope=scope, grain_s=grain))).rows for grain in (DAY_S, 3600, 60)]
+            assert answers[0] == answers[1] == answers[2] != [{"calls": None}]
+    assert max(read) > 4
+
+
+async def test_hours_answer_where_rollups_were_made_before_there_were_days(tmp_path):
+    land(tmp_path, CALLS)
+    cure(tmp_path, NOON_S * 1000)
+    with contextlib.closing(
+        Lake(str(tmp_path), take=lambda *asked: replace(take_snapshot(*asked), daily=None))
+    ) as lake:
+        assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
 
 
 async def test_the_snapshot_is_of_the_days_and_the_project_and_shared_for_a_moment(tmp_path, monkeypatch):
