@@ -261,14 +261,7 @@ class _Asked:
         return Sources(None, self._files("hour_files", hours), self._files("day_files", days), between_s)
 
     def _files(self, name: str, files: Sequence[str], schema: Any = None) -> str | None:
-        """What stands for the rows of some files, in a statement."""
-        if not files:
-            return None
-        if "://" in files[0]:
-            self._connection.register(name, self._remote.dataset(files, schema))
-            return name
-        self._execute(f"SET VARIABLE {name} = $files", {"files": list(files)})
-        return f"read_parquet(getvariable('{name}'), hive_partitioning = true, hive_types_autocast = false)"
+        return rows_of(self._connection, self._remote, name, files, schema)
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         if self._stopped.is_set():
@@ -317,6 +310,22 @@ class _Snapshots:
             self._taking.pop(key, None)
 
 
+def rows_of(
+    connection: duckdb.DuckDBPyConnection, remote: Remote, name: str, files: Sequence[str], schema: Any = None
+) -> str | None:
+    """What stands for the rows of some files in a statement, where `name` is its own; None if there are no files.
+
+    `schema` are the columns, where one file may have fewer than others. Raises OSError, duckdb.Error.
+    """
+    if not files:
+        return None
+    if "://" in files[0]:
+        connection.register(name, remote.dataset(files, schema))
+        return name
+    connection.execute(f"SET VARIABLE {name} = $1", [list(files)])
+    return f"read_parquet(getvariable('{name}'), hive_partitioning = true, hive_types_autocast = false)"
+
+
 def _in(snapshot: Snapshot, files: Sequence[str], spans_s: Sequence[tuple[int, int]]) -> list[str]:
     """Those that may hold rows of one of some times [from, to), in seconds."""
 
@@ -356,16 +365,11 @@ _QUESTIONS = named(Path(__file__).parent / "sql" / "questions")
 
 
 async def top_models(
-    lake: str, org_id: str, project_id: str | None, from_s: int, to_s: int, limit: int, *, within_s: float = ALERT_S
+    lake: Lake, org_id: str, project_id: str | None, from_s: int, to_s: int, limit: int, *, within_s: float = ALERT_S
 ) -> Top:
     """What cost most; `project_id` None is all of the organization's. Raises Unanswered."""
-    if "://" not in lake and not await asyncio.to_thread(Path(lake).is_dir):
+    if "://" not in lake.url and not await asyncio.to_thread(Path(lake.url).is_dir):
         raise Unanswered("there is no lake")
-    scope = Scope(org_id, from_s, to_s, project_id)
-    asked = Lake(lake, memory="128MB")
-    try:
-        question = Question(_QUESTIONS["top_models"], "hourly", scope, {"limit": limit})
-        rows = (await asked.ask(question, within_s=within_s)).rows
-    finally:
-        await asyncio.to_thread(asked.close)
+    question = Question(_QUESTIONS["top_models"], "hourly", Scope(org_id, from_s, to_s, project_id), {"limit": limit})
+    rows = (await lake.ask(question, within_s=within_s)).rows
     return Top(from_s, [(row["model"], int(row["cost_usd"].scaleb(9))) for row in rows])

@@ -218,31 +218,31 @@ async def test_a_mistake_of_ours_in_a_statement_is_not_taken_for_a_slow_lake(lak
         await lake.ask(replace(COUNT, sql="SELECT nothing FROM hourly"))
 
 
-async def test_models_come_dearest_first_with_the_exact_sum_of_a_project(directory):
-    found = await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 10)
+async def test_models_come_dearest_first_with_the_exact_sum_of_a_project(lake):
+    found = await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 10)
     assert found == (NOON_S - 60, [("large", 2_000_000_001), ("small", 6), ("late", 3)])
 
 
-async def test_so_many_models_and_no_more(directory):
-    found = await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 1)
+async def test_so_many_models_and_no_more(lake):
+    found = await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 1)
     assert found.costs == [("large", 2_000_000_001)]
 
 
-async def test_models_of_an_organization_are_of_all_of_its_projects_and_nobody_elses(directory):
-    found = await top_models(directory, "org_a", None, NOON_S - 60, NOON_S + 60, 2)
+async def test_models_of_an_organization_are_of_all_of_its_projects_and_nobody_elses(lake):
+    found = await top_models(lake, "org_a", None, NOON_S - 60, NOON_S + 60, 2)
     assert found.costs == [("large", 2_000_000_001), ("beside", 8)]
 
 
-async def test_a_time_without_calls_cost_nothing(directory):
-    found = await top_models(directory, "org_a", "prj_a", NOON_S + DAY_S * 9, NOON_S + DAY_S * 10, 3)
+async def test_a_time_without_calls_cost_nothing(lake):
+    found = await top_models(lake, "org_a", "prj_a", NOON_S + DAY_S * 9, NOON_S + DAY_S * 10, 3)
     assert found.costs == []
 
 
 async def test_a_lake_that_is_not_there_is_unanswered_and_not_nothing():
-    with pytest.raises(Unanswered):
-        await top_models("/nowhere/at/all", "org_a", "prj_a", NOON_S, NOON_S + 60, 3)
+    with contextlib.closing(Lake("/nowhere/at/all")) as nowhere, pytest.raises(Unanswered):
+        await top_models(nowhere, "org_a", "prj_a", NOON_S, NOON_S + 60, 3)
 
 
-async def test_an_alert_does_not_wait_for_models(directory):
+async def test_an_alert_does_not_wait_for_models(lake):
     with pytest.raises(Unanswered):
-        await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=-1)
+        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=-1)
