@@ -16,7 +16,7 @@ from control_plane.alerts.target import open_target
 from control_plane.api.money import usd
 from control_plane.db.engine import Database
 from control_plane.keyring import Keyring, KeyringError
-from control_plane.lake.query import Unanswered, top_models
+from control_plane.lake.query import Lake, Unanswered, top_models
 
 # Sent at a time; each holds a connection, and its body is small.
 BATCH = 20
@@ -32,7 +32,7 @@ class Delivery:
     database: Database
     keyring: Keyring
     channels: Channels
-    lake: str
+    lake: Callable[[], Lake]
     now_ms: Callable[[], int]
     random: Callable[[], float]
 
@@ -43,7 +43,7 @@ class Delivery:
         return len(claims)
 
     async def _deliver(self, claimed: Claim) -> None:
-        claimed = claimed._replace(event=await with_models(self.lake, claimed.org_id, claimed.event))
+        claimed = claimed._replace(event=await with_models(self.lake(), claimed.org_id, claimed.event))
         outcome = await self._attempt(claimed)
         kept = await queue.finish(self.database, claimed, outcome, self.now_ms(), self.random())
         level = logging.INFO if outcome.delivered else logging.WARNING
@@ -60,7 +60,7 @@ class Delivery:
         return await self.channels.send(target, claimed.event, claimed.id, self.now_ms())
 
 
-async def with_models(lake: str, org_id: str, event: Event) -> Event:
+async def with_models(lake: Lake, org_id: str, event: Event) -> Event:
     """The event with the models that cost most in its window, where it has none yet and the lake tells them."""
     if not isinstance(event, BudgetThreshold | SpendAnomaly) or event.top_models is not None:
         return event

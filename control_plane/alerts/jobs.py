@@ -15,6 +15,7 @@ from control_plane.alerts.tables import Alert
 from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.jobs.runner import Job
 from control_plane.keyring import Keyring
+from control_plane.lake.query import Lake
 from control_plane.settings import Settings
 
 # A message is on its way within two seconds; a process that rests asks as often, of an index.
@@ -35,11 +36,13 @@ class Parts(Protocol):
     keyring: Keyring
     database: Database
     clock: Callable[[], int]
+    lake: Lake
 
 
 def jobs(parts: Parts) -> tuple[Job, ...]:
-    lake, ways_out = parts.settings.lake, channels(parts.settings)
-    delivery = Delivery(parts.database, parts.keyring, ways_out, lake, parts.clock, random.SystemRandom().random)
+    random_share = random.SystemRandom().random
+    ways_out = channels(parts.settings)
+    delivery = Delivery(parts.database, parts.keyring, ways_out, lambda: parts.lake, parts.clock, random_share)
 
     async def put(now_ms: int) -> None:
         for batch in (put_thresholds, put_kill_switches):

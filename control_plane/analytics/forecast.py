@@ -44,7 +44,7 @@ async def forecast(lake: Lake, asked: Asked) -> Forecast:
     hours, last_hour, last_month = await ask_together(
         lake,
         [
-            Question(SQL["hours"], "hourly", known.scope, grain_s=grain_of((month.from_s,))),
+            Question(SQL["hours"], "hourly", known.scope, grain_s=min(HOUR_S, grain_of((month.from_s,)))),
             Question(SQL["summary"], "hourly", recent.scope),
             Question(SQL["summary"], "hourly", before.scope),
         ],

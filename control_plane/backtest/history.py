@@ -22,6 +22,7 @@ from control_plane.backtest import rates
 from control_plane.backtest.periods import grain, periods, slots
 from control_plane.backtest.proposal import Proposal
 from control_plane.backtest.replay import Call, refused, squeezed
+from control_plane.keyring import Keyring
 from control_plane.lake.calls import over_calls
 from gateway.contract.policy import Dimension, Unit
 from gateway.ledger.window import Period
@@ -113,13 +114,23 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     by_counter: tuple[Who, ...]
 
 
-def backtest(lake: str, org_id: str, proposal: Proposal, catalog: Catalog, from_s: int, to_s: int) -> Outcome:
+def backtest(
+    lake: str,
+    org_id: str,
+    proposal: Proposal,
+    catalog: Catalog,
+    from_s: int,
+    to_s: int,
+    *,
+    keyring: Keyring | None = None,
+) -> Outcome:
     """What would have been refused of the calls that arrived in [from_s, to_s), from the first window's start on.
 
-    `catalog` has the prices to compute costs anew, where the proposal has prices. Raises Unanswered.
+    `catalog` has the prices to compute costs anew, where the proposal has prices; the ring is as in
+    over_calls. Raises Unanswered.
     """
     cuts = periods(proposal.window, proposal.time_zone, from_s, to_s)
-    with over_calls(lake, org_id, cuts[0][0], to_s, proposal.project_id) as connection:
+    with over_calls(lake, org_id, cuts[0][0], to_s, proposal.project_id, keyring=keyring) as connection:
         _declare(connection, proposal, [cut for cut, _ in cuts], to_s)
         cost = _repriced(connection, catalog, cuts[0][0], to_s) if proposal.prices else _COST
         _place(connection, proposal, cost)

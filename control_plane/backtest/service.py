@@ -32,7 +32,9 @@ async def ask(work: Work, wanted: BacktestAsk) -> BacktestOut:
     catalog = await _catalog(work, proposed.prices)
     await work.session.close()
     try:
-        outcome = await asyncio.to_thread(backtest, work.lake, work.org_id, proposed, catalog, from_s, to_s)
+        outcome = await asyncio.to_thread(
+            backtest, work.lake, work.org_id, proposed, catalog, from_s, to_s, keyring=work.keyring
+        )
     except Unanswered as fault:
         raise Problem(503, "unavailable", f"The lake does not answer: {fault}; ask for less time") from None
     return rendered(outcome, proposed, from_s, to_s)

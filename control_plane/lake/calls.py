@@ -1,7 +1,7 @@
 """Owns asking the calls themselves: a connection on which `events` are one organization's, and of one time.
 
-Its memory is bounded and what does not fit goes to a temporary directory. The one place that reads a snapshot's files
-for questions that no rollup answers.
+Its memory is bounded and what does not fit goes to a temporary directory: for reports that work on the calls at length,
+in tables of their own. Whose calls those are is scope.py's business, here as for all questions.
 """
 
 # pyarrow ships no types.
@@ -11,12 +11,16 @@ import contextlib
 import tempfile
 import threading
 from collections.abc import Generator
-from datetime import UTC, date, datetime, timedelta
 
 import duckdb
 
-from control_plane.lake.query import NotCurated, Unanswered
+from control_plane.keyring import Keyring
+from control_plane.lake.curated import WEIGHT
+from control_plane.lake.query import NotCurated, Unanswered, rows_of, weighted
+from control_plane.lake.remote import Remote
+from control_plane.lake.scope import HOUR_S, Scope, Sources, views
 from control_plane.lake.snapshot import Backlog, take_snapshot
+from gateway.lake.schema import SCHEMA
 from gateway.lake.store import StoreFault
 
 MEMORY = "512MB"
@@ -25,25 +29,23 @@ DISK = "8GB"
 # A report over months of raw calls; a person waits for it.
 ANSWER_S = 60.0
 
-_VIEW = """
-CREATE TEMP VIEW events AS SELECT * EXCLUDE (weight) FROM {rows}
-WHERE org_id = getvariable('org_id')
-    AND (getvariable('project_id') IS NULL OR project_id = getvariable('project_id'))
-    AND epoch_us(ts) >= getvariable('from_us') AND epoch_us(ts) < getvariable('to_us')
-"""
-
-
-_FILES = "read_parquet(getvariable('{name}'), hive_partitioning = false, union_by_name = true)"
-
 
 @contextlib.contextmanager
 def over_calls(
-    lake: str, org_id: str, from_s: int, to_s: int, project_id: str | None = None, *, within_s: float = ANSWER_S
+    lake: str,
+    org_id: str,
+    from_s: int,
+    to_s: int,
+    project_id: str | None = None,
+    *,
+    keyring: Keyring | None = None,
+    within_s: float = ANSWER_S,
 ) -> Generator[duckdb.DuckDBPyConnection]:
     """A connection with a view `events` of the calls that arrived in [from_s, to_s). Raises Unanswered.
 
     It is of one thread, and ends with the block; so does, with Unanswered, a question that takes too long. A lake that
-    nobody has landed anything in is empty.
+    nobody has landed anything in is empty. Files of ingest that no key of the ring signed are left out; without a ring
+    none is checked.
     """
     with tempfile.TemporaryDirectory(prefix="lensai-ask-") as spill:
         try:
@@ -53,7 +55,7 @@ def over_calls(
         clock = threading.Timer(within_s, connection.interrupt)
         clock.start()
         try:
-            _open(connection, lake, org_id, project_id, from_s, to_s)
+            _open(connection, lake, Scope(org_id, from_s, to_s, project_id), keyring)
             yield connection
         except Backlog as fault:
             raise NotCurated(str(fault)) from None
@@ -75,29 +77,14 @@ def _limits(spill: str) -> dict[str, str | bool | int | float | list[str]]:
     }
 
 
-def _open(
-    connection: duckdb.DuckDBPyConnection, lake: str, org_id: str, project_id: str | None, from_s: int, to_s: int
-) -> None:
-    snapshot = take_snapshot(lake, _day(from_s), _day(max(from_s, to_s - 1)) + timedelta(days=1), project_id)
+def _open(connection: duckdb.DuckDBPyConnection, lake: str, scope: Scope, keyring: Keyring | None) -> None:
+    connection.execute("SET TimeZone = 'UTC'")
+    snapshot = take_snapshot(lake, *scope.days, scope.project_id, keyring=keyring)
     connection.register("fresh_rows", snapshot.fresh)
-    values = {
-        "org_id": org_id,
-        "project_id": project_id,
-        "from_us": from_s * 10**6,
-        "to_us": to_s * 10**6,
-        "files": list(snapshot.events),
-        "sampled": list(snapshot.sampled),
-    }
-    for name, value in values.items():
+    for name, value in scope.variables().items():
         connection.execute(f"SET VARIABLE {name} = $1", [value])
-    rows = "SELECT *, 1 AS weight FROM fresh_rows"
-    if snapshot.events:
-        rows += f" UNION ALL BY NAME SELECT *, 1 AS weight FROM {_FILES.format(name='files')}"  # noqa: S608
-    if snapshot.sampled:
-        # A row of a sample is as many calls as it stands for.
-        rows += f" UNION ALL BY NAME SELECT rows.* FROM {_FILES.format(name='sampled')} AS rows, range(weight)"  # noqa: S608
-    connection.execute(_VIEW.format(rows=f"({rows})"))
-
-
-def _day(at_s: int) -> date:
-    return datetime.fromtimestamp(at_s, UTC).date()
+    remote = Remote()
+    sampled = rows_of(connection, remote, "sampled_files", snapshot.sampled, SCHEMA.append(WEIGHT))
+    sources = Sources(rows_of(connection, remote, "event_files", snapshot.events, SCHEMA), weighted(sampled))
+    for name, select in views(scope, "events", HOUR_S, sources):
+        connection.execute(f"CREATE TEMP VIEW {name} AS {select}")

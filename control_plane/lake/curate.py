@@ -30,8 +30,8 @@ from control_plane.lake.table import NO_VALUE, Change, File, State, Table
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import Entry, Missing, StoreFault
 
-# Rows in memory at once, of some 700 bytes each, twice while they are sorted.
-BATCH_ROWS = 50_000
+# Rows in memory at once beside those of one more file, of some 700 bytes each, twice while they are sorted.
+BATCH_ROWS = 32_000
 # Raw files of one commit: their names are in it.
 BATCH_FILES = 2_000
 # A call that was sent twice has the same time both times, or one that differs by a client's patience.
@@ -72,12 +72,12 @@ class Absorbed(NamedTuple):
     expired: int = 0
 
 
-class Taken(NamedTuple):
-    """A batch of raw files and their rows."""
+class Written(NamedTuple):
+    """Files that a commit is to make rows, and the raw files that those are of."""
 
     keys: list[str]
-    rows: Any
-    refused: int
+    adds: list[File]
+    what: Absorbed
 
 
 def absorb(lake: Lake, now_ms: int, step: Step = no_step) -> Absorbed | None:
@@ -86,22 +86,18 @@ def absorb(lake: Lake, now_ms: int, step: Step = no_step) -> Absorbed | None:
     step("look")
     there = raw_files(lake.store)
     names = names_of(lake.events, base)
-    taken = _take(lake, [entry for entry in there if entry.key not in names])
-    if not taken.keys:
-        return Absorbed(refused=taken.refused) if taken.refused else None
-    kept = obey(orders(lake.events, base), taken.rows)
-    rows = _without_known(lake, base, once(kept))
-    adds, skewed = _write(lake, rows, now_ms, step)
-    # Nothing of it is needed any more, and what comes next wants the memory.
+    written = _write_next(lake, base, [entry for entry in there if entry.key not in names], now_ms, step)
+    # Nothing of the rows is needed any more, and what comes next wants their memory.
     pa.default_memory_pool().release_unused()
-    ours: dict[str, object] = {ABSORBED: taken.keys, SINCE: since(names, (entry.key for entry in there), base)}
+    if not written.keys:
+        return written.what if written.what.refused else None
+    ours: dict[str, object] = {ABSORBED: written.keys, SINCE: since(names, (entry.key for entry in there), base)}
     ours |= carried(lake.events, base)
     step("commit")
-    if not lake.events.commit(base, Change("WRITE", adds, (), ours), now_ms):
+    if not lake.events.commit(base, Change("WRITE", written.adds, (), ours), now_ms):
         raise Beaten
     step("committed")
-    duplicates, expired = kept.num_rows - rows.num_rows, taken.rows.num_rows - kept.num_rows
-    return Absorbed(len(taken.keys), rows.num_rows, duplicates, skewed, taken.refused, expired)
+    return written.what
 
 
 def names_of(events: Table, state: State) -> dict[str, int]:
@@ -113,7 +109,22 @@ def names_of(events: Table, state: State) -> dict[str, int]:
         return {}
 
 
-def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
+def _write_next(lake: Lake, base: State, waiting: Sequence[Entry], now_ms: int, step: Step) -> Written:
+    """Of the next batch; its rows are in memory for as long as this takes, and only while they are sorted twice."""
+    keys, rows, refused = _take(lake, waiting)
+    taken = rows.num_rows
+    rows = obey(orders(lake.events, base), rows)
+    kept = rows.num_rows
+    rows = _without_known(lake, base, once(rows))
+    rows, places = _sorted(rows, now_ms)
+    adds = _write(lake, rows, places, now_ms, step)
+    skewed = sum(file.rows for file in adds if file.dt in (FAR_PAST, FAR_FUTURE))
+    what = Absorbed(len(keys), rows.num_rows, kept - rows.num_rows, skewed, refused, taken - kept)
+    return Written(keys, adds, what)
+
+
+def _take(lake: Lake, waiting: Sequence[Entry]) -> tuple[list[str], Any, int]:
+    """Raw files, their rows, and how many files were set aside."""
     keys: list[str] = []
     tables: list[Any] = []
     rows = refused = 0
@@ -135,7 +146,7 @@ def _take(lake: Lake, waiting: Sequence[Entry]) -> Taken:
             continue
         keys.append(entry.key)
         rows += tables[-1].num_rows
-    return Taken(keys, pa.concat_tables([SCHEMA.empty_table(), *tables]), refused)
+    return keys, pa.concat_tables([SCHEMA.empty_table(), *tables]), refused
 
 
 def _read(lake: Lake, entry: Entry) -> bytes | None:
@@ -180,20 +191,22 @@ def _around(base: State, rows: Any) -> Iterator[File]:
             yield file
 
 
-def _write(lake: Lake, rows: Any, now_ms: int, step: Step) -> tuple[list[File], int]:
-    """A file for each partition; how many rows have times that no clock should show."""
+def _sorted(rows: Any, now_ms: int) -> tuple[Any, Any]:
+    """Rows by partition and time, and the partition of each."""
     days = _days(rows.column("ts"), now_ms)
     sorted_by = pa.table({"dt": days, "project_id": rows.column("project_id"), "ts": rows.column("ts")})
     order = pc.sort_indices(sorted_by, [(name, "ascending") for name in sorted_by.column_names])
-    places = sorted_by.select(["dt", "project_id"]).take(order)
-    rows = rows.take(order)
+    return rows.take(order), sorted_by.select(["dt", "project_id"]).take(order)
+
+
+def _write(lake: Lake, rows: Any, places: Any, now_ms: int, step: Step) -> list[File]:
+    """A file for each partition of sorted rows."""
     files: list[File] = []
     for start, stop in _runs(places):
         step("write")
         dt, project_id = places.column("dt")[start].as_py(), places.column("project_id")[start].as_py()
         files.append(put(lake, rows.slice(start, stop - start), dt, project_id, now_ms))
-    skewed = sum(file.rows for file in files if file.dt in (FAR_PAST, FAR_FUTURE))
-    return files, skewed
+    return files
 
 
 def _days(times: Any, now_ms: int) -> Any:

@@ -18,9 +18,26 @@ from gateway.lake.store import Shelf
 SQL = Path(__file__).parent / "sql"
 # In the order they are committed. The last one's commit says of which versions all of them are, so it is the moment
 # at which readers see the new ones.
-ROLLUPS = ("hourly_users", "hourly_latency", "daily_costs", "daily_latency", "hourly")
+ROLLUPS = (
+    "hourly_users",
+    "hourly_latency",
+    "daily_users",
+    "daily_sketches",
+    "daily_costs",
+    "daily_latency",
+    "daily",
+    "hourly",
+)
 # Made of rollups of hours, not of events.
-DAILY = {"daily_costs": "hourly", "daily_latency": "hourly_latency"}
+DAILY = {
+    "daily_costs": "hourly",
+    "daily_latency": "hourly_latency",
+    "daily": "hourly",
+    "daily_users": "hourly_users",
+    "daily_sketches": "hourly_latency",
+}
+# Those that have days instead of times: they are for other engines, and no question here reads them.
+DATED = frozenset({"daily_costs", "daily_latency"})
 _DT = pa.field("dt", pa.date32())
 # How many calls a row stands for, in files of sampled days; other files have no such column: each row is one call.
 WEIGHT = pa.field("weight", pa.int64())
@@ -49,7 +66,7 @@ def open_tables(url: str, keyring: Keyring | None = None) -> Lake:
     place, store = open_lake(url)
     events = Table(place, store, "events", _events, ("dt", "project_id"), "ts")
     rollups = {
-        name: Table(place, store, name, partial(columns, name), ("dt",), None if name in DAILY else "hour")
+        name: Table(place, store, name, partial(columns, name), ("dt",), None if name in DATED else "hour")
         for name in ROLLUPS
     }
     return Lake(place, store, events, rollups, keyring)
@@ -71,5 +88,8 @@ def columns(name: str) -> Any:
         if name not in DAILY:
             database.empty_view("events", SCHEMA.empty_table())
             return database.schema(statement(name)).append(_DT)
-        database.empty_view("hours", columns(DAILY[name]).empty_table())
-        return database.schema(statement(name), {"dt": None})
+        of_hours = columns(DAILY[name])
+        database.empty_view("hours", of_hours.remove(of_hours.get_field_index("dt")).empty_table())
+        if name in DATED:
+            return database.schema(statement(name), {"dt": None})
+        return database.schema(statement(name)).append(_DT)

@@ -15,7 +15,7 @@ from control_plane.lake.table import File, Table
 from gateway.lake.store import Shelf
 
 # Beside it stand the process itself and what Arrow holds: half a gigabyte is to be enough for all of it.
-MEMORY = "210MB"
+MEMORY = "128MB"
 THREADS = 2
 # Groups in which readers skip; DuckDB's own default is 122,880 rows, and half of it halves what writing needs.
 ROW_GROUP = 65_536

@@ -130,6 +130,8 @@ def _rename_settled(lake: Lake, erasures: Sequence[Erasure], now_ms: int, step: 
                 step("erase users")
                 select = _RENAMED.format(theirs=" OR ".join(theirs), erased=_text(ERASED))
                 days.put(database, "hourly_users", file.dt, select, file)
+        for dt in {file.dt for file in days.removes["hourly_users"]}:
+            days.day(database, "daily_users", dt)
     if days.removes["hourly_users"] or is_behind(now, bases):
         commit_rollups(lake, bases, days, now.events, now_ms, step)
     return len(days.removes["hourly_users"])

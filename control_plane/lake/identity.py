@@ -26,15 +26,19 @@ def identities_of(file: BinaryIO) -> Any:
 
 
 def once(rows: Any) -> Any:
-    """Each call's first row, in their order."""
-    numbered = pa.table({"id": identities(rows), "at": pa.array(range(rows.num_rows), pa.int64())})
+    """Each call's first row, in their order; the table itself, not a copy, where each has one."""
+    ids = identities(rows)
+    if len(pc.unique(ids)) == rows.num_rows:
+        return rows
+    numbered = pa.table({"id": ids, "at": pa.array(range(rows.num_rows), pa.int64())})
     first = numbered.group_by("id").aggregate([("at", "min")]).column("at_min")
-    return rows if len(first) == rows.num_rows else rows.take(first.take(pc.sort_indices(first)))
+    return rows.take(first.take(pc.sort_indices(first)))
 
 
 def without(rows: Any, known: Sequence[Any]) -> Any:
-    """The rows of calls that are in none of some arrays of identities."""
+    """The rows of calls that are in none of some arrays of identities; the table itself where that is all of them."""
     if not known:
         return rows
     values = pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string())
-    return rows.filter(pc.invert(pc.is_in(identities(rows), value_set=values)))
+    is_known = pc.is_in(identities(rows), value_set=values)
+    return rows.filter(pc.invert(is_known)) if pc.any(is_known).as_py() else rows

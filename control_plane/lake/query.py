@@ -9,6 +9,7 @@ connection, and its own view of one snapshot.
 
 import asyncio
 import contextlib
+import re
 import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -24,7 +25,7 @@ import pyarrow as pa
 from control_plane.clock import now_ms
 from control_plane.lake.curated import WEIGHT
 from control_plane.lake.remote import Remote
-from control_plane.lake.scope import HOUR_S, Relation, Scope, views
+from control_plane.lake.scope import DAILY, DAY_S, Relation, Scope, Sources, views
 from control_plane.lake.snapshot import Backlog, Snapshot, take_snapshot
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import StoreFault
@@ -48,6 +49,10 @@ STREAMS_MAX = 8
 BATCH_ROWS = 2_000
 # How often a connection is told to stop until it does: between two statements it does not hear it.
 _INTERRUPT_EVERY_S = 0.05
+
+_EVER_US = (-(2**62), 2**62)
+# Lines at the beginning of a file of SQL.
+_SAID = re.compile(r"\A(?:--[^\n]*\n|\s)*")
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -85,14 +90,15 @@ class Top(NamedTuple):
 class Question:
     """A statement over the view of a relation, its parameters, and whose calls it is about.
 
-    `grain_s` is how finely it looks: what is no whole hour is answered from events instead of a rollup.
+    `grain_s` is how finely it looks, a day if it does not tell hours apart: whole days are answered from rollups of
+    days, whole hours from those of hours, and what is finer from events.
     """
 
     sql: str
     relation: Relation
     scope: Scope
     parameters: Mapping[str, object] = field(default_factory=dict[str, object])
-    grain_s: int = HOUR_S
+    grain_s: int = DAY_S
 
 
 class Answer(NamedTuple):
@@ -206,15 +212,13 @@ class _Asked:
 
     def answer(self, question: Question) -> Answer:
         taken = self._snapshots.of(question.scope)
-        self._prepare(question, taken.snapshot)
-        self._execute(question.sql, question.parameters)
+        self._execute(self._prepared(question, taken.snapshot), question.parameters)
         return Answer(self._named(self._connection.fetchall()), taken.as_of_ms, taken.snapshot.version)
 
     def reader(self, question: Question) -> Any:
         """A pyarrow RecordBatchReader, whose rows are computed as they are read."""
-        self._prepare(question, self._snapshots.of(question.scope).snapshot)
-        relation = self._connection.sql(question.sql, params=dict(question.parameters) or None)
-        return relation.to_arrow_reader(BATCH_ROWS)
+        sql = self._prepared(question, self._snapshots.of(question.scope).snapshot)
+        return self._connection.sql(sql, params=dict(question.parameters) or None).to_arrow_reader(BATCH_ROWS)
 
     def stop(self, running: Future[Any]) -> None:
         """Ends what the thread does, if it has not ended, and then closes; does not wait for it."""
@@ -234,36 +238,34 @@ class _Asked:
             time.sleep(_INTERRUPT_EVERY_S)
         self._connection.close()
 
-    def _prepare(self, question: Question, snapshot: Snapshot) -> None:
-        scope, relation = question.scope, question.relation
-        rolled_up = scope.is_rolled_up(relation, question.grain_s)
+    def _prepared(self, question: Question, snapshot: Snapshot) -> str:
+        """The statement behind the views that it is about. One text: what is planned once takes half as long."""
+        scope = question.scope
         self._connection.register("fresh_rows", snapshot.fresh)
-        files: Sequence[str] = ()
-        if rolled_up:
-            files = getattr(snapshot, relation)
-            self._read_files("rollup_rows", files)
-        else:
-            self._read_files("event_rows", snapshot.events)
-            if snapshot.sampled:
-                self._read_files("sampled_rows", snapshot.sampled)
+        sources = self._sources(question, snapshot)
         for name, value in scope.variables().items():
             self._execute(f"SET VARIABLE {name} = $value", {"value": value})
-        sampled = bool(snapshot.sampled)
-        for view in views(scope, relation, question.grain_s, files=bool(files), fresh_only=rolled_up, sampled=sampled):
-            self._execute(view)
-
-    def _read_files(self, name: str, files: Sequence[str]) -> None:
-        if not files:
-            self._connection.register(name, SCHEMA.empty_table())
-            return
-        if "://" in files[0]:
-            self._connection.register(name, self._remote.dataset(files, _COLUMNS.get(name)))
-            return
-        self._execute(f"SET VARIABLE {name} = $files", {"files": list(files)})
-        self._execute(
-            f"CREATE OR REPLACE TEMP VIEW {name} AS SELECT * FROM read_parquet(getvariable('{name}'),"  # noqa: S608
-            " hive_partitioning = true, hive_types_autocast = false)"
+        made = (
+            f"{name} AS NOT MATERIALIZED ({select})"
+            for name, select in views(scope, question.relation, question.grain_s, sources)
         )
+        return f"WITH {', '.join(made)} {_following(question.sql)}"
+
+    def _sources(self, question: Question, snapshot: Snapshot) -> Sources:
+        relation, scope = question.relation, question.scope
+        if relation == "events" or not scope.is_rolled_up(relation, question.grain_s):
+            sampled = self._files("sampled_files", snapshot.sampled, SCHEMA.append(WEIGHT))
+            if relation != "events":  # a list of calls has each row once
+                sampled = weighted(sampled)
+            return Sources(self._files("event_files", snapshot.events, SCHEMA), sampled)
+        between_s = scope.whole_days(question.grain_s) if snapshot.daily is not None else (scope.to_s, scope.to_s)
+        days = [] if snapshot.daily is None else _in(snapshot, snapshot.daily[DAILY[relation]], [between_s])
+        edges = [(scope.from_s, between_s[0]), (between_s[1], scope.to_s)]
+        hours = _in(snapshot, getattr(snapshot, relation), edges)
+        return Sources(hours=self._files("hour_files", hours), days=self._files("day_files", days), between_s=between_s)
+
+    def _files(self, name: str, files: Sequence[str], schema: Any = None) -> str | None:
+        return rows_of(self._connection, self._remote, name, files, schema)
 
     def _execute(self, sql: str, parameters: Mapping[str, object] | None = None) -> None:
         if self._stopped.is_set():
@@ -276,9 +278,6 @@ class _Asked:
 
 
 # Of files in a bucket; rollups have the columns of their first.
-_COLUMNS = {"event_rows": SCHEMA, "sampled_rows": SCHEMA.append(WEIGHT)}
-
-
 class _Taken(NamedTuple):
     snapshot: Snapshot
     as_of_ms: int
@@ -316,6 +315,43 @@ class _Snapshots:
             self._taking.pop(key, None)
 
 
+def rows_of(
+    connection: duckdb.DuckDBPyConnection, remote: Remote, name: str, files: Sequence[str], schema: Any = None
+) -> str | None:
+    """What stands for the rows of some files in a statement, where `name` is its own; None if there are no files.
+
+    `schema` are the columns, where one file may have fewer than others. Raises OSError, duckdb.Error.
+    """
+    if not files:
+        return None
+    if "://" in files[0]:
+        connection.register(name, remote.dataset(files, schema))
+        return name
+    connection.execute(f"SET VARIABLE {name} = $1", [list(files)])
+    return f"read_parquet(getvariable('{name}'), hive_partitioning = true, hive_types_autocast = false)"
+
+
+def weighted(sampled: str | None) -> str | None:
+    """The rows of a sample, each as often as it stands for a call."""
+    return None if sampled is None else f"{sampled}, range(weight)"
+
+
+def _in(snapshot: Snapshot, files: Sequence[str], spans_s: Sequence[tuple[int, int]]) -> list[str]:
+    """Those that may hold rows of one of some times [from, to), in seconds."""
+
+    def meets(file: str) -> bool:
+        first_us, last_us = snapshot.spans.get(file, _EVER_US)
+        return any(first_us < to_s * 10**6 and last_us >= from_s * 10**6 for from_s, to_s in spans_s if from_s < to_s)
+
+    return [file for file in files if meets(file)]
+
+
+def _following(statement: str) -> str:
+    """A statement behind relations that stand before its own, without what is said of it first."""
+    text = _SAID.sub("", statement).strip()
+    return f", {text.removeprefix('WITH ')}" if text.startswith("WITH ") else text
+
+
 def _translated(work: Callable[[], T]) -> T:
     """Drivers' errors become Unanswered here, once; they may quote paths, so their class alone is told."""
     try:
@@ -339,16 +375,11 @@ _QUESTIONS = named(Path(__file__).parent / "sql" / "questions")
 
 
 async def top_models(
-    lake: str, org_id: str, project_id: str | None, from_s: int, to_s: int, limit: int, *, within_s: float = ALERT_S
+    lake: Lake, org_id: str, project_id: str | None, from_s: int, to_s: int, limit: int, *, within_s: float = ALERT_S
 ) -> Top:
     """What cost most; `project_id` None is all of the organization's. Raises Unanswered."""
-    if "://" not in lake and not await asyncio.to_thread(Path(lake).is_dir):
+    if "://" not in lake.url and not await asyncio.to_thread(Path(lake.url).is_dir):
         raise Unanswered("there is no lake")
-    scope = Scope(org_id, from_s, to_s, project_id)
-    asked = Lake(lake, memory="128MB")
-    try:
-        question = Question(_QUESTIONS["top_models"], "hourly", scope, {"limit": limit})
-        rows = (await asked.ask(question, within_s=within_s)).rows
-    finally:
-        await asyncio.to_thread(asked.close)
+    question = Question(_QUESTIONS["top_models"], "hourly", Scope(org_id, from_s, to_s, project_id), {"limit": limit})
+    rows = (await lake.ask(question, within_s=within_s)).rows
     return Top(from_s, [(row["model"], int(row["cost_usd"].scaleb(9))) for row in rows])

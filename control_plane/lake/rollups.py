@@ -23,7 +23,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from control_plane.lake.curate import Beaten, Step, no_step
-from control_plane.lake.curated import DAILY, ROLLUPS, Lake, statement
+from control_plane.lake.curated import DAILY, DATED, ROLLUPS, Lake, statement
 from control_plane.lake.engine import Engine, engine, literal
 from control_plane.lake.sampled import is_sampled
 from control_plane.lake.settled import SETTLED, Owners, is_settled, settled_by, settling
@@ -32,6 +32,7 @@ from gateway.lake.store import StoreFault
 
 ROLLED = "rolled"
 HOUR_US = 3_600 * 1_000_000
+DAY_US = 24 * HOUR_US
 # Rows of the day's other hours are kept as they are.
 _REPLACED = "SELECT * FROM ({new}) UNION ALL BY NAME SELECT * FROM kept ORDER BY org_id, project_id, hour"
 _ALL_NEW = "SELECT * FROM ({new}) ORDER BY org_id, project_id, hour"
@@ -142,7 +143,7 @@ def is_behind(now: Pointer, bases: dict[str, State]) -> bool:
 
 def _shown(lake: Lake, bases: dict[str, State], was: Pointer) -> dict[str, State]:
     """The rollups as readers see them now: commits that nobody pointed at yet are not in it."""
-    shown = {name: lake.rollups[name].follow(was.at[name]) for name in ROLLUPS if name != "hourly"}
+    shown = {name: lake.rollups[name].follow(was.at[name]) for name in ROLLUPS if name not in ("hourly", *DAILY)}
     for name in shown:
         lake.rollups[name].follow(bases[name].version)
     return shown | {"hourly": bases["hourly"]}
@@ -179,8 +180,8 @@ class Days:
         for name in ROLLUPS:
             if dt in self._settles and name not in DAILY:
                 self._settle(database, name, dt)
-        for name, hours in DAILY.items():
-            self._day(database, name, hours, dt)
+        for name in DAILY:
+            self.day(database, name, dt)
         database.forget_copies()
 
     def _hours(self, database: Engine, name: str, dt: str, span: Span, some: bool) -> None:
@@ -194,14 +195,16 @@ class Days:
             new = statement(name) if some else "SELECT * FROM kept LIMIT 0"
             self._put(database, name, dt, database.write((_REPLACED if kept else _ALL_NEW).format(new=new)))
 
-    def _day(self, database: Engine, name: str, hours: str, dt: str) -> None:
+    def day(self, database: Engine, name: str, dt: str) -> None:
+        """Makes a day's rows of the hours that there will be. Raises StoreFault, EngineFault."""
+        hours = DAILY[name]
         self.removes[name] += [file for file in self._bases[name].files.values() if file.dt == dt]
-        made = [file for file in self.adds[hours] if file.dt == dt]
-        if dt not in self._settles:
-            made += [file for file in self._bases[hours].files.values() if file.dt == dt and is_settled(file)]
+        stay = set(self._bases[hours].files.values()).difference(self.removes[hours])
+        made = [file for file in (*stay, *self.adds[hours]) if file.dt == dt]
         if made:
             database.view("hours", database.local(self._lake.store, self._lake.rollups[hours], made))
-            self._put(database, name, dt, database.write(statement(name), {"dt": date.fromisoformat(dt)}))
+            values = {"dt": date.fromisoformat(dt)} if name in DATED else None
+            self._put(database, name, dt, database.write(statement(name), values))
 
     def _settle(self, database: Engine, name: str, dt: str) -> None:
         """What an attempt that died put there is replaced too: its rows are among those that are shown."""
@@ -219,7 +222,7 @@ class Days:
         self._put(database, name, dt, database.write(select), SETTLED if is_settled(old) else "")
 
     def _put(self, database: Engine, name: str, dt: str, data: bytes, prefix: str = "") -> None:
-        rows, bounds = _extent(data)
+        rows, bounds = _extent(data, DAY_US if name in DAILY else HOUR_US)
         if not rows:
             return
         path = f"dt={dt}/{prefix}{secrets.token_hex(16)}.parquet"
@@ -244,13 +247,13 @@ def commit_rollups(lake: Lake, bases: dict[str, State], days: Days, events: int,
     step("committed")
 
 
-def _extent(data: bytes) -> tuple[int, tuple[int, int]]:
-    """How many rows a rollup's file has, and from when to when their hours are."""
+def _extent(data: bytes, length_us: int) -> tuple[int, tuple[int, int]]:
+    """How many rows a rollup's file has, and from when to when their hours, or days, are."""
     file = pq.ParquetFile(pa.BufferReader(data))
     if "hour" not in file.schema_arrow.names or not file.metadata.num_rows:
         return file.metadata.num_rows, (0, 0)
     hours = pc.min_max(file.read(columns=["hour"]).column("hour"))
-    return file.metadata.num_rows, (hours["min"].value, hours["max"].value + HOUR_US - 1)
+    return file.metadata.num_rows, (hours["min"].value, hours["max"].value + length_us - 1)
 
 
 def _within(span: Span, column: str) -> str:

@@ -4,16 +4,16 @@ Every question is written over views. They keep to one organization, one project
 cannot reach around them. Values are variables of the connection; text comes from the tables here alone.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from gateway.lake.schema import COLUMNS
 
-HOUR_S = 3600
+HOUR_S, DAY_S = 3600, 86_400
 _SQL = Path(__file__).parent / "sql"
 
 Relation = Literal["events", "hourly", "hourly_users", "hourly_latency"]
@@ -24,6 +24,8 @@ NARROWED_BY: Mapping[Relation, frozenset[str]] = {
     "hourly_users": frozenset({"user_id", "provider", "model", "outcome"}),
     "hourly_latency": frozenset({"route", "provider", "model"}),
 }
+# Rollups of the same columns by whole UTC days, with some fifth of the rows.
+DAILY: Mapping[Relation, str] = {"hourly": "daily", "hourly_users": "daily_users", "hourly_latency": "daily_sketches"}
 _ANY_OF: Mapping[str, str] = {
     "key_id": "list_contains(getvariable('key_id'), key_id)",
     "user_id": "list_contains(getvariable('user_id'), user_id)",
@@ -37,7 +39,14 @@ _ANY_OF: Mapping[str, str] = {
 }
 FILTERS = tuple(_ANY_OF)
 # How finely events are summed where whole hours will not do.
-_GRAINS: Mapping[int, str] = {3600: "1 HOUR", 900: "15 MINUTE", 300: "5 MINUTE", 60: "1 MINUTE", 1: "1 SECOND"}
+_GRAINS: Mapping[int, str] = {
+    DAY_S: "1 DAY",
+    HOUR_S: "1 HOUR",
+    900: "15 MINUTE",
+    300: "5 MINUTE",
+    60: "1 MINUTE",
+    1: "1 SECOND",
+}
 _HOUR_OF_SQL = "INTERVAL 1 HOUR"
 
 
@@ -64,8 +73,13 @@ class Scope:
         """Whether the rollup's files answer it: for whole hours, and narrowed by what they have columns for."""
         if relation == "events":
             return False
-        whole = self.from_s % HOUR_S == 0 and self.to_s % HOUR_S == 0 and grain_s == HOUR_S
+        whole = self.from_s % HOUR_S == 0 and self.to_s % HOUR_S == 0 and grain_s >= HOUR_S
         return whole and self.filters.keys() <= NARROWED_BY[relation]
+
+    def whole_days(self, grain_s: int) -> tuple[int, int]:
+        """Where the UTC days begin and end, in seconds, of which sums of days are fine enough; both the same: none."""
+        first_s, end_s = -(-self.from_s // DAY_S) * DAY_S, self.to_s // DAY_S * DAY_S
+        return (first_s, end_s) if grain_s >= DAY_S and first_s < end_s else (self.to_s, self.to_s)
 
     def variables(self) -> dict[str, object]:
         """What the views read by getvariable."""
@@ -78,21 +92,25 @@ class Scope:
         }
 
 
-def views(
-    scope: Scope, relation: Relation, grain_s: int, *, files: bool, fresh_only: bool, sampled: bool = False
-) -> Iterator[str]:
-    """Statements that make the view a question is about, over `fresh_rows` and the variables `event_files`, `files`.
+class Sources(NamedTuple):
+    """What the views read: relations, or expressions that stand for one. None: there are no such rows.
 
-    `files`: whether there are any of the relation; `fresh_only`: whether the events are those in no file alone;
-    `sampled`: whether there are `sampled_rows`, which stand for several calls each. A rollup of them counts all of
-    those; a list of calls has each row once.
+    `sampled` has rows that stand for several calls each, as often as they are to be there. `hours` has rows of the
+    rollup that is asked for, `days` has those of its whole days [from, to), in seconds.
     """
-    sources = ["fresh_rows"] if fresh_only else ["event_rows", "fresh_rows"]
-    if sampled and not fresh_only:
-        sources.append("sampled_rows" if relation == "events" else "sampled_rows, range(weight)")
-    yield _events_view(scope, sources)
+
+    events: str | None = None
+    sampled: str | None = None
+    hours: str | None = None
+    days: str | None = None
+    between_s: tuple[int, int] = (0, 0)
+
+
+def views(scope: Scope, relation: Relation, grain_s: int, sources: Sources) -> Iterator[tuple[str, str]]:
+    """Names and SELECTs that stand before a question, the one it is about last; `fresh_rows` are among the sources."""
+    yield "events", _events_view(scope, sources)
     if relation != "events":
-        yield _rollup_view(scope, relation, grain_s, files=files)
+        yield relation, _rollup_view(scope, relation, grain_s, sources)
 
 
 def grain_of(edges_s: tuple[int, ...]) -> int:
@@ -100,19 +118,23 @@ def grain_of(edges_s: tuple[int, ...]) -> int:
     return next(grain for grain in _GRAINS if all(edge % grain == 0 for edge in edges_s))
 
 
-def _events_view(scope: Scope, sources: Sequence[str]) -> str:
+def _events_view(scope: Scope, sources: Sources) -> str:
     # Where the partition is the project, the empty one's directory reads as null.
     columns = ", ".join("coalesce(project_id, '') AS project_id" if name == "project_id" else name for name in _NAMES)
-    rows = (f"SELECT {columns} FROM {source} WHERE {_only(scope, 'ts')}" for source in sources)  # noqa: S608
-    return f"CREATE OR REPLACE TEMP VIEW events AS {' UNION ALL '.join(rows)}"
+    found = (source for source in (sources.events, sources.sampled, "fresh_rows") if source is not None)
+    return " UNION ALL ".join(f"SELECT {columns} FROM {source} WHERE {_only(scope, 'ts')}" for source in found)  # noqa: S608
 
 
-def _rollup_view(scope: Scope, relation: Relation, grain_s: int, *, files: bool) -> str:
-    of_events = rollup_sql(relation).replace(_HOUR_OF_SQL, f"INTERVAL {_GRAINS[grain_s]}")
-    if not files:
-        return f"CREATE OR REPLACE TEMP VIEW {relation} AS {of_events}"
-    kept = f"SELECT * FROM rollup_rows WHERE {_only(scope, 'hour')}"  # noqa: S608
-    return f"CREATE OR REPLACE TEMP VIEW {relation} AS SELECT * FROM ({kept}) UNION ALL BY NAME ({of_events})"  # noqa: S608
+def _rollup_view(scope: Scope, relation: Relation, grain_s: int, sources: Sources) -> str:
+    of_events = rollup_sql(relation).replace(_HOUR_OF_SQL, f"INTERVAL {_GRAINS[min(grain_s, HOUR_S)]}")
+    first, end = (f"make_timestamptz({at_s}000000)" for at_s in sources.between_s)
+    in_days = f"hour >= {first} AND hour < {end}"
+    found = [
+        f"SELECT * FROM {source} WHERE {_only(scope, 'hour')} AND {days}"  # noqa: S608
+        for source, days in ((sources.hours, f"NOT ({in_days})"), (sources.days, in_days))
+        if source is not None
+    ]
+    return " UNION ALL BY NAME ".join(f"({select})" for select in (*found, of_events))
 
 
 def _only(scope: Scope, time_column: str) -> str:

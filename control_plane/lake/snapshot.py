@@ -4,8 +4,8 @@
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Any
@@ -34,15 +34,19 @@ SEARCHED_MAX = 64
 ATTEMPTS = 3
 
 _DAY_US = 86_400 * 1_000_000
+# Beside `hourly`, whose commit says at which versions they are.
+_HOURLY = ("hourly_users", "hourly_latency")
+_DAILY = ("daily", "daily_users", "daily_sketches")
 
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """One consistent state of the lake. Files are absolute paths or URLs of the store; immutable while it is asked.
 
-    `events` are curated; the rollups are of exactly those. `fresh` is an Arrow table in the schema of
-    gateway/lake/schema.py of the calls that are landed and in none of them. A question over a rollup adds the same
-    rollup of `fresh`. Files and `fresh` may hold rows of other days and projects too: a question filters rows.
+    `events` are curated; the rollups are of exactly those, and so are `daily`, the files of a rollup of days by its
+    name. `fresh` is an Arrow table in the schema of gateway/lake/schema.py of the calls that are landed and in none of
+    them. A question over a rollup adds the same rollup of `fresh`. Files and `fresh` may hold rows of other days and
+    projects too: a question filters rows.
     """
 
     version: int
@@ -53,6 +57,10 @@ class Snapshot:
     fresh: Any  # pyarrow.Table
     # Files of `events` in which a row stands for `weight` calls: a sample. They are in no other field.
     sampled: tuple[str, ...] = ()
+    # None where the rollups were made before there were any of days.
+    daily: Mapping[str, tuple[str, ...]] | None = None
+    # From when to when the rows of a rollup's file are, in microseconds, both included.
+    spans: Mapping[str, tuple[int, int]] = field(default_factory=dict[str, tuple[int, int]])
 
 
 class Backlog(StoreFault):
@@ -103,7 +111,7 @@ class Reader:
             return Snapshot(-1, (), (), (), (), fresh)
         events = lake.events.follow(now.events)
         states = {"hourly": hourly} | {
-            name: lake.rollups[name].follow(now.at[name]) for name in ("hourly_users", "hourly_latency")
+            name: lake.rollups[name].follow(now.at[name]) for name in (*_HOURLY, *_DAILY) if name in now.at
         }
         try:
             names = absorbed(lake.events, events)
@@ -111,21 +119,29 @@ class Reader:
             raise StoreFault("commits of the table events are gone: run lensai lake curate") from None
         span = _us(from_day), _us(to_day) + _DAY_US
         files = {
-            sampled: tuple(_locations(lake.events, events, span, project_id, sampled=sampled))
+            sampled: tuple(
+                where for where, file in _within(lake.events, events, span, project_id) if is_sampled(file) is sampled
+            )
             for sampled in (False, True)
         }
-        rollups = {name: tuple(_locations(lake.rollups[name], state, span, None)) for name, state in states.items()}
-        fresh = self._fresh.of(names, events, from_day)
-        return Snapshot(now.events, files[False], **rollups, fresh=fresh, sampled=files[True])
+        rollups = {name: dict(_within(lake.rollups[name], state, span, None)) for name, state in states.items()}
+        return Snapshot(
+            now.events,
+            files[False],
+            *(tuple(rollups[name]) for name in ("hourly", *_HOURLY)),
+            fresh=self._fresh.of(names, events, from_day),
+            sampled=files[True],
+            daily={name: tuple(rollups[name]) for name in _DAILY} if rollups.keys() >= set(_DAILY) else None,
+            spans={where: (file.from_us, file.to_us) for found in rollups.values() for where, file in found.items()},
+        )
 
 
-def _locations(
-    table: Table, state: State, span: tuple[int, int], project_id: str | None, *, sampled: bool = False
-) -> Iterator[str]:
+def _within(table: Table, state: State, span: tuple[int, int], project_id: str | None) -> Iterator[tuple[str, File]]:
+    """Where a table's files are that may hold rows of a time and a project."""
     for file in state.files.values():
-        in_time = file.from_us < span[1] and file.to_us >= span[0] and is_sampled(file) is sampled
+        in_time = file.from_us < span[1] and file.to_us >= span[0]
         if in_time and (project_id is None or (file.project_id or "") == project_id):
-            yield table.location(file)
+            yield table.location(file), file
 
 
 class _Fresh:

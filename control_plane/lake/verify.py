@@ -83,7 +83,9 @@ def _days(
 ) -> Iterator[tuple[int, Decimal]]:
     """Calls and cost of each organization's day in `events`; rollups that say something else are differences."""
     states = {"hourly": hourly} | {
-        name: lake.rollups[name].follow(at[name]) for name in ("hourly_users", "daily_costs")
+        name: lake.rollups[name].follow(at[name])
+        for name in ("hourly_users", "daily", "daily_users", "daily_costs")
+        if name in at
     }
     compared.append("organizations and request ids: each pair once in its day")
     compared += [f"{name} and events: calls and cost by organization and day" for name in states]

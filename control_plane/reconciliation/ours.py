@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from control_plane.keyring import Keyring
 from control_plane.lake.calls import over_calls
 from control_plane.reconciliation.lines import Measure
 
@@ -42,9 +43,18 @@ class Day(msgspec.Struct, frozen=True):
     cost_across: int = 0
 
 
-def days(lake: str, org_id: str, from_day: date, to_day: date, project_id: str | None = None) -> Sequence[Day]:
-    """Both days included. Raises Unanswered."""
-    with over_calls(lake, org_id, start_s(from_day), start_s(to_day) + DAY_S, project_id) as connection:
+def days(
+    lake: str,
+    org_id: str,
+    from_day: date,
+    to_day: date,
+    project_id: str | None = None,
+    *,
+    keyring: Keyring | None = None,
+) -> Sequence[Day]:
+    """Both days included; the ring as in over_calls. Raises Unanswered."""
+    from_s, to_s = start_s(from_day), start_s(to_day) + DAY_S
+    with over_calls(lake, org_id, from_s, to_s, project_id, keyring=keyring) as connection:
         found = connection.execute(_SQL)
         names = [column[0] for column in found.description or ()]
         return [_day(dict(zip(names, row, strict=True))) for row in found.fetchall()]

@@ -144,7 +144,7 @@ class Reconciliation(Controller):
         theirs = await service.theirs(work, first, last)
         catalog = await service.catalog(work)
         await work.session.close()
-        used, blocked = await in_lake(partial(saved.history, work.lake, work.org_id, first, last))
+        used, blocked = await in_lake(partial(saved.history, work.lake, work.org_id, first, last, keyring=work.keyring))
         return rendered.savings(used, blocked, theirs.lines, catalog, (first, last))
 
 
@@ -172,7 +172,8 @@ async def _report(work: Work, from_day: str | None, to_day: str | None, mapped: 
     theirs = await service.theirs(work, first, last)
     catalog = await service.catalog(work)
     await work.session.close()
-    counted = await in_lake(partial(ours.days, work.lake, work.org_id, first - ours.ONE_DAY, last))
+    asking = partial(ours.days, work.lake, work.org_id, first - ours.ONE_DAY, last, keyring=work.keyring)
+    counted = await in_lake(asking)
     comparison = compare(counted, theirs.lines, theirs.covered, first, last, catalog, mapped)
     return rendered.report(comparison, first, last, theirs.shown)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from control_plane.keyring import Keyring
 from control_plane.lake.calls import over_calls
 from control_plane.reconciliation.names import CATALOGS
 from control_plane.reconciliation.ours import DAY_S, start_s
@@ -81,9 +82,11 @@ class Refusals(msgspec.Struct, frozen=True):
     average_nanousd: int | None
 
 
-def history(lake: str, org_id: str, from_day: date, to_day: date) -> tuple[Sequence[Used], Sequence[Blocked]]:
-    """Both days included. Raises Unanswered."""
-    with over_calls(lake, org_id, start_s(from_day), start_s(to_day) + DAY_S) as connection:
+def history(
+    lake: str, org_id: str, from_day: date, to_day: date, *, keyring: Keyring | None = None
+) -> tuple[Sequence[Used], Sequence[Blocked]]:
+    """Both days included; the ring as in over_calls. Raises Unanswered."""
+    with over_calls(lake, org_id, start_s(from_day), start_s(to_day) + DAY_S, keyring=keyring) as connection:
         connection.execute("SET VARIABLE codes = $1", [list(CODES)])
         used = [_used(row) for row in connection.execute(_USED).fetchall()]
         return used, [Blocked(*row) for row in connection.execute(_BLOCKED).fetchall()]

@@ -120,7 +120,7 @@ class AlertStage:
         """Delivery to loopback, with a jitter that is always the same."""
         ways_out = Channels(Outgoing("allow"), mailer or ConsoleMailer(), slack_api_url, "http://control.test")
         parts = self.plane.parts
-        return Delivery(parts.database, parts.keyring, ways_out, parts.settings.lake, self.plane.clock, lambda: 1.0)
+        return Delivery(parts.database, parts.keyring, ways_out, lambda: parts.lake, self.plane.clock, lambda: 1.0)
 
 
 def threshold(**fields: Any) -> BudgetThreshold:

@@ -1,4 +1,5 @@
 import asyncio
+import contextlib
 from dataclasses import replace
 
 import pytest
@@ -10,6 +11,7 @@ from control_plane.alerts.queue import LEASE_MS, claim
 from control_plane.alerts.schema import KillSwitchThrown, ModelCost, Named
 from control_plane.clock import now_ms
 from control_plane.db.engine import Database
+from control_plane.lake.query import Lake
 from gateway.contract.record import Record
 from gateway.lake.batch import to_table
 from gateway.lake.parquet import encode_parquet
@@ -164,10 +166,11 @@ async def test_the_dearest_models_are_those_of_the_lake(plane, slack, tmp_path):
 
 async def test_what_has_models_already_or_never_is_not_asked_for_them():
     switch = KillSwitchThrown(project=None, at_ms=0, kill_switch_id="k", reason="", by="")
-    for event in (switch, threshold(top_models=[ModelCost("a", "1")])):
-        assert await with_models("/nowhere", "org_1", event) is event
-    unknown = threshold(top_models=None, project=Named("p", "P"))
-    assert await with_models("/nowhere", "org_1", unknown) is unknown
+    with contextlib.closing(Lake("/nowhere")) as lake:
+        for event in (switch, threshold(top_models=[ModelCost("a", "1")])):
+            assert await with_models(lake, "org_1", event) is event
+        unknown = threshold(top_models=None, project=Named("p", "P"))
+        assert await with_models(lake, "org_1", unknown) is unknown
 
 
 async def test_neither_targets_nor_tokens_are_in_a_log_or_the_database(either_plane, slack, receiver, caplog):

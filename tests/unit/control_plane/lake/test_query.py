@@ -10,10 +10,12 @@ import pytest
 
 from control_plane.lake import query
 from control_plane.lake.query import Lake, Question, TooBusy, TookTooLong, TooLarge, Unanswered, top_models
-from control_plane.lake.scope import Scope
+from control_plane.lake.scope import DAILY, Scope
+from control_plane.lake.snapshot import take_snapshot
 from gateway.contract.record import Record
 from gateway.lake.store import StoreFault
-from tests.support.lake_calls import curated, land
+from tests.support.lake_calls import curated, land, varied
+from tests.support.lakes import cure
 
 DAY_S = 86_400
 NOON_S = 1_790_000_000 // DAY_S * DAY_S + DAY_S // 2
@@ -70,6 +72,36 @@ async def test_rolled_up_calls_and_fresh_ones_are_counted_once_each(tmp_path):
         assert (await lake.ask(between)).rows == [{"calls": 7}]
         narrowed = replace(COUNT, scope=replace(SCOPE, project_id="prj_b"))
         assert (await lake.ask(narrowed)).rows == [{"calls": 1}]
+
+
+@pytest.mark.parametrize("relation", ["hourly", "hourly_users", "hourly_latency"])
+async def test_an_answer_is_the_same_from_days_from_hours_and_from_events(tmp_path, relation):
+    land(tmp_path, varied("org_a", 400, NOON_S, span_s=5 * DAY_S), each=50)
+    cure(tmp_path, NOON_S * 1000)
+    land(tmp_path, varied("org_a", 20, NOON_S, seed=2, span_s=5 * DAY_S))
+    sums = Question(f"SELECT CAST(sum(calls) AS BIGINT) AS calls FROM {relation}", relation, SCOPE)
+    read: list[int] = []
+
+    def counted(*asked):
+        taken = take_snapshot(*asked)
+        read.append(len(taken.daily[DAILY[relation]]))
+        return taken
+
+    with contextlib.closing(Lake(str(tmp_path), take=counted)) as lake:
+        for from_s, to_s in ((-6 * DAY_S, DAY_S), (-3 * DAY_S - 7200, -7200), (-DAY_S // 2, 0), (-2 * DAY_S, -DAY_S)):
+            scope = replace(SCOPE, from_s=NOON_S + from_s, to_s=NOON_S + to_s)
+            answers = [(await lake.ask(replace(sums, scope=scope, grain_s=grain))).rows for grain in (DAY_S, 3600, 60)]
+            assert answers[0] == answers[1] == answers[2] != [{"calls": None}]
+    assert max(read) > 4
+
+
+async def test_hours_answer_where_rollups_were_made_before_there_were_days(tmp_path):
+    land(tmp_path, CALLS)
+    cure(tmp_path, NOON_S * 1000)
+    with contextlib.closing(
+        Lake(str(tmp_path), take=lambda *asked: replace(take_snapshot(*asked), daily=None))
+    ) as lake:
+        assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
 
 
 async def test_the_snapshot_is_of_the_days_and_the_project_and_shared_for_a_moment(tmp_path, monkeypatch):
@@ -186,31 +218,31 @@ async def test_a_mistake_of_ours_in_a_statement_is_not_taken_for_a_slow_lake(lak
         await lake.ask(replace(COUNT, sql="SELECT nothing FROM hourly"))
 
 
-async def test_models_come_dearest_first_with_the_exact_sum_of_a_project(directory):
-    found = await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 10)
+async def test_models_come_dearest_first_with_the_exact_sum_of_a_project(lake):
+    found = await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 10)
     assert found == (NOON_S - 60, [("large", 2_000_000_001), ("small", 6), ("late", 3)])
 
 
-async def test_so_many_models_and_no_more(directory):
-    found = await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 1)
+async def test_so_many_models_and_no_more(lake):
+    found = await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 1)
     assert found.costs == [("large", 2_000_000_001)]
 
 
-async def test_models_of_an_organization_are_of_all_of_its_projects_and_nobody_elses(directory):
-    found = await top_models(directory, "org_a", None, NOON_S - 60, NOON_S + 60, 2)
+async def test_models_of_an_organization_are_of_all_of_its_projects_and_nobody_elses(lake):
+    found = await top_models(lake, "org_a", None, NOON_S - 60, NOON_S + 60, 2)
     assert found.costs == [("large", 2_000_000_001), ("beside", 8)]
 
 
-async def test_a_time_without_calls_cost_nothing(directory):
-    found = await top_models(directory, "org_a", "prj_a", NOON_S + DAY_S * 9, NOON_S + DAY_S * 10, 3)
+async def test_a_time_without_calls_cost_nothing(lake):
+    found = await top_models(lake, "org_a", "prj_a", NOON_S + DAY_S * 9, NOON_S + DAY_S * 10, 3)
     assert found.costs == []
 
 
 async def test_a_lake_that_is_not_there_is_unanswered_and_not_nothing():
-    with pytest.raises(Unanswered):
-        await top_models("/nowhere/at/all", "org_a", "prj_a", NOON_S, NOON_S + 60, 3)
+    with contextlib.closing(Lake("/nowhere/at/all")) as nowhere, pytest.raises(Unanswered):
+        await top_models(nowhere, "org_a", "prj_a", NOON_S, NOON_S + 60, 3)
 
 
-async def test_an_alert_does_not_wait_for_models(directory):
+async def test_an_alert_does_not_wait_for_models(lake):
     with pytest.raises(Unanswered):
-        await top_models(directory, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=-1)
+        await top_models(lake, "org_a", "prj_a", NOON_S - 60, NOON_S + 60, 3, within_s=-1)

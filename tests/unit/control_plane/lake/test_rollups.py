@@ -25,6 +25,13 @@ def kept(lake: Path, name: str) -> list[tuple]:
     return sorted(rows(files, "SELECT * FROM rows"), key=str) if files else []
 
 
+def by_day(lake: Path, name: str, hourly: str) -> list[tuple]:
+    """A rollup of days, from the statement of its hours over all curated events."""
+    hours = f"WITH events AS (SELECT * FROM rows), hours AS (SELECT * FROM ({statement(hourly)}))"
+    return sorted(rows(look(lake).events, f"{hours} SELECT * FROM ({statement(name)})"), key=str)
+
+
+DAYS = {"daily": "hourly", "daily_users": "hourly_users", "daily_sketches": "hourly_latency"}
 HOURLY = ("hourly", "hourly_users", "hourly_latency")
 
 
@@ -41,6 +48,8 @@ def test_rollups_are_what_their_statements_say_whatever_comes_when(tmp_path: Pat
         cure(tmp_path, NOW_MS + 86_400_000)
         for name in HOURLY:
             assert kept(tmp_path, name) == exact(tmp_path, name)
+        for name, hourly in DAYS.items():
+            assert kept(tmp_path, name) == by_day(tmp_path, name, hourly)
 
 
 def test_only_days_that_were_touched_are_written_again(tmp_path: Path) -> None:
@@ -122,8 +131,8 @@ def test_readers_see_all_rollups_at_once_or_none(tmp_path: Path) -> None:
 
 def test_of_two_who_roll_up_at_once_the_second_is_refused_and_all_adds_up(tmp_path: Path) -> None:
     land(tmp_path, "a", calls(range(5)))
-    for place in (f"commit {name}" for name in ROLLUPS):
-        land(tmp_path, place.replace(" ", "-"), calls([100 + len(place)]))
+    for number, place in enumerate(f"commit {name}" for name in ROLLUPS):
+        land(tmp_path, place.replace(" ", "-"), calls([100 + number]))
         first, second = open_tables(str(tmp_path)), open_tables(str(tmp_path))
         absorb(first, NOW_MS)
 

@@ -1,16 +1,21 @@
 import contextlib
+from itertools import product
 from pathlib import Path
 
 import pytest
 
 from control_plane.lake.query import Lake, Question
-from control_plane.lake.scope import FILTERS, NARROWED_BY, Scope, grain_of, rollup_sql, views
+from control_plane.lake.scope import FILTERS, NARROWED_BY, Scope, Sources, grain_of, rollup_sql, views
 from gateway.lake.schema import SCHEMA
 from tests.support.lake_calls import curated, varied
 
 NOON_S = 1_790_000_000 // 86_400 * 86_400 + 43_200
 RELATIONS = ("events", "hourly", "hourly_users", "hourly_latency")
 HOSTILE = "x') OR 1=1; DROP VIEW events; --"
+
+
+def _rolled_up(relation: str, *sources: str | None) -> tuple[str | None, ...]:
+    return () if relation == "events" else sources
 
 
 def scope(**changes) -> Scope:
@@ -20,14 +25,12 @@ def scope(**changes) -> Scope:
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_every_view_holds_to_the_organization_and_the_time(relation):
     asked = scope(project_id=HOSTILE, filters=dict.fromkeys(FILTERS, (HOSTILE,)))
-    for files in (True, False):
-        for fresh_only in (True, False):
-            made = list(views(asked, relation, 3600, files=files, fresh_only=fresh_only))
-            sources = sum(view.count(" FROM fresh_rows") + view.count(" FROM event_rows") for view in made)
-            sources += sum(view.count(" FROM rollup_rows") for view in made)
-            assert sum(view.count("org_id = getvariable('org_id')") for view in made) == sources
-            assert sum(view.count("getvariable('from_us')") for view in made) == sources
-            assert HOSTILE not in "".join(made)
+    for events, hours, days in product((None, "their_events"), (None, "their_hours"), (None, "their_days")):
+        made = " ".join(sql for _, sql in views(asked, relation, 3600, Sources(events, hours, days)))
+        read = sum(made.count(f" FROM {name}") for name in ("fresh_rows", "their_events", "their_hours", "their_days"))
+        assert read == 1 + sum(source is not None for source in (events, *_rolled_up(relation, hours, days)))
+        assert made.count("org_id = getvariable('org_id')") == made.count("getvariable('from_us')") == read
+        assert HOSTILE not in made
     assert asked.variables()["project_id"] == HOSTILE
 
 
@@ -69,7 +72,16 @@ def test_a_rollup_is_narrowed_by_columns_that_it_has():
 
 
 @pytest.mark.parametrize(
-    ("edges", "grain"), [((0, 7200), 3600), ((1800,), 900), ((300,), 300), ((60, 3600), 60), ((7,), 1)]
+    ("edges", "grain"),
+    [((0, 86_400), 86_400), ((0, 7200), 3600), ((1800,), 900), ((300,), 300), ((60, 3600), 60), ((7,), 1)],
 )
 def test_the_grain_is_the_coarsest_that_has_all_edges(edges, grain):
     assert grain_of(edges) == grain
+
+
+def test_days_stand_for_whole_utc_days_where_hours_need_not_be_told_apart():
+    midnight_s = NOON_S - 43_200
+    assert scope().whole_days(86_400) == (NOON_S, NOON_S)
+    three = scope(from_s=midnight_s - 90_000, to_s=NOON_S)
+    assert three.whole_days(86_400) == (midnight_s - 86_400, midnight_s)
+    assert three.whole_days(3600) == (NOON_S, NOON_S)
