@@ -33,7 +33,7 @@ export function LimitPreview({ proposed, blocks, onSuggest }: Props) {
   const settled = useSettled(proposed);
   const text = JSON.stringify(settled);
   const asked = useMemo(() => askOf(settled, Date.now() / 1000), [text]);
-  const { data, error, isFetching } = useQuery({
+  const { data, error, isFetching, isPlaceholderData } = useQuery({
     queryKey: ["post", "/v1/backtest", asked],
     queryFn: async ({ signal }) => (await api.POST("/v1/backtest", { body: asked!, signal })).data!,
     enabled: asked !== undefined,
@@ -53,7 +53,7 @@ export function LimitPreview({ proposed, blocks, onSuggest }: Props) {
       {error && !data && <p className="flex h-24 items-center justify-center px-4 text-center text-xs text-ink-3">{isProblem(error) ? explain(error) : "What was spent cannot be told now."}</p>}
       {data && bars.every((bar) => bar.through + bar.refused === 0) && <p className="flex h-24 items-center justify-center text-xs text-ink-3">Nothing was spent by such calls.</p>}
       {data && bars.some((bar) => bar.through + bar.refused > 0) && <PastBars bars={bars} limit={proposed.limit && !Number.isNaN(Number(proposed.limit)) ? Number(proposed.limit) : null} unit={proposed.unit} timeZone={proposed.timeZone} />}
-      <div className="mt-2 min-h-10" role="status">{data && <Verdict told={data} unit={proposed.unit} blocks={blocks} />}</div>
+      <div className="mt-2 min-h-10" role="status">{data && (isPlaceholderData || proposed.limit !== settled.limit ? <p className="text-xs text-ink-3">Calls are being replayed …</p> : <Verdict told={data} unit={proposed.unit} blocks={blocks} />)}</div>
     </section>
   );
 }
