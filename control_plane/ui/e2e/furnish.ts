@@ -45,7 +45,7 @@ async function callAround(keys: Made[]): Promise<void> {
   }
 }
 
-type Row = { value: string; total: { calls: number; tokens_in: number; tokens_out: number; cache_read_tokens: number | null } };
+type Row = { value: string; total: { calls: number; refused: number; tokens_in: number; tokens_out: number; cache_read_tokens: number | null } };
 const DAY_S = 86_400;
 const DAYS = 6;
 
@@ -58,13 +58,13 @@ async function reconcile(page: Page, calls: number): Promise<void> {
     rows = ((await (await page.request.get("/v1/metrics/cost-by-model?range=today")).json()) as { rows: Row[] }).rows;
   }
   const today = Math.floor(Date.now() / 1000 / DAY_S) * DAY_S;
-  const results = rows.map(({ value, total }, index) => ({
+  const results = rows.filter(({ total }) => total.calls > total.refused).map(({ value, total }, index) => ({
     object: "organization.usage.completions.result",
     model: value,
     input_tokens: Math.round(total.tokens_in * (index === 1 ? 1.3 : 1)),
     input_cached_tokens: total.cache_read_tokens ?? 0,
     output_tokens: total.tokens_out,
-    num_model_requests: total.calls,
+    num_model_requests: total.calls - total.refused,
   }));
   const data = Array.from({ length: DAYS }, (_, index) => {
     const start_time = today - (DAYS - 1 - index) * DAY_S;

@@ -3,7 +3,7 @@ export const PLACES: readonly (readonly [name: string, address: string])[] = [
   ["overview", "/"],
   ["usage", "/usage"],
   ["requests", "/requests"],
-  ["requests-filtered", "/requests?model=gpt-4o-mini&outcome=ok&outcome=refused"],
+  ["requests-filtered", "/requests?outcome=ok&outcome=refused"],
   ["reconciliation", "/reconciliation"],
   ["reconciliation-all", "/reconciliation?show=all"],
   ["savings", "/reconciliation?tab=savings"],

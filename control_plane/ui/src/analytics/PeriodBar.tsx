@@ -6,12 +6,12 @@ import { localOf, momentOf } from "./ownDates";
 import { activeFilters, RANGE_DEFAULT, RANGES, toggled, type Question, type Range } from "./question";
 import { useValueNames } from "./valueNames";
 
-type Props = { question: Question; onChange: (question: Question) => void; rangeDefault?: Range; children?: ReactNode };
+type Props = { question: Question; onChange: (question: Question) => void; rangeDefault?: Range; children?: ReactNode; after?: ReactNode };
 
 const DAY_MS = 86_400_000;
 
 /** The period and what narrows it; all of it is in the address. */
-export function PeriodBar({ question, onChange, rangeDefault = RANGE_DEFAULT, children }: Props) {
+export function PeriodBar({ question, onChange, rangeDefault = RANGE_DEFAULT, children, after }: Props) {
   const nameOf = useValueNames();
   const isOwn = question.from !== undefined;
   function choose(next: string) {
@@ -38,6 +38,7 @@ export function PeriodBar({ question, onChange, rangeDefault = RANGE_DEFAULT, ch
           <X size={13} aria-hidden />
         </button>
       )))}
+      {after && <div className="sm:ml-auto">{after}</div>}
     </div>
   );
 }

@@ -20,7 +20,7 @@ import { useLiveCalls } from "./live";
 import { outcomeWords } from "./outcomes";
 import { usePause } from "./paused";
 import { PeriodBar } from "./PeriodBar";
-import { asked, type Question } from "./question";
+import { activeFilters, asked, type Question } from "./question";
 import { useValueNames } from "./valueNames";
 
 const route = getRouteApi("/shell/requests");
@@ -71,7 +71,7 @@ export function RequestsPage() {
         columns={callColumns(nameOf)}
         rowKey={(call) => call.request_id}
         onOpen={(call) => void navigate({ search: { ...question, open: call.request_id } })}
-        empty={<EmptyState icon={<ListTree size={18} />} title="No calls here">Calls appear within two seconds of their end. Widen the period or take away a filter to see older ones.</EmptyState>}
+        empty={<EmptyState icon={<ListTree size={18} />} title="No calls here" action={activeFilters(question).length > 0 && <Button onClick={() => ask({ range: question.range, from: question.from, to: question.to })}>Take away the filters</Button>}>Calls appear within two seconds of their end. Widen the period or take away a filter to see older ones.</EmptyState>}
       />
       {open && <CallDetails id={open} question={question} onClose={() => ask(question)} />}
     </>

@@ -21,10 +21,7 @@ export function UsageBoard({ question, onChange, project }: Props) {
   const open = (from: string, to: string) => void navigate({ to: "/requests", search: { ...narrowing, from, to, range: undefined } });
   return (
     <div className="flex flex-col gap-4">
-      <div className="-mb-4 flex flex-wrap items-start justify-between gap-x-4">
-        <PeriodBar question={question} onChange={onChange} />
-        <Link to="/requests" search={narrowing} className={buttonClass("plain")}>See these calls</Link>
-      </div>
+      <div className="-mb-4"><PeriodBar question={question} onChange={onChange} after={<Link to="/requests" search={narrowing} className={buttonClass("plain")}>See these calls</Link>} /></div>
       <SummaryStats query={query} />
       <SpendChart query={query} view={{ measure, by, compare }} onView={(view) => onChange({ ...question, ...view })} onOpen={open} onPick={(from, to) => onChange({ ...question, range: undefined, from, to })} />
       <div className="grid items-start gap-4 lg:grid-cols-2">

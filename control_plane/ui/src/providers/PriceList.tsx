@@ -20,7 +20,7 @@ function Price({ of: price }: { of: PriceOut }) {
   return (
     <ul className="py-1.5 text-xs">
       {Object.entries(price.rates).map(([bucket, rate]) => (
-        <li key={bucket}><span className="text-ink-3">{bucket}</span> <b className="font-medium">${rate}</b><span className="text-ink-3"> / M</span></li>
+        <li key={bucket} className="whitespace-nowrap"><span className="text-ink-3">{bucket}</span> <b className="font-medium">${rate}</b><span className="text-ink-3"> / M</span></li>
       ))}
     </ul>
   );

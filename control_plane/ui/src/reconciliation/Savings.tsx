@@ -1,8 +1,10 @@
 import { PiggyBank } from "lucide-react";
-import type { ReactNode } from "react";
+import { clsx } from "clsx";
+import { useState } from "react";
 import { Stat } from "@/analytics/Stat";
 import { ProblemState } from "@/api/ProblemState";
 import type { SavingsOut } from "@/api/schema";
+import { Button } from "@/design/Button";
 import { Card } from "@/design/Card";
 import { EmptyState } from "@/design/EmptyState";
 import { ExportButton } from "@/design/ExportButton";
@@ -48,19 +50,23 @@ function Parts({ of: data }: { of: SavingsOut }) {
   );
 }
 
-function Part({ title, head, rows }: { title: string; head: string; rows: PartRow[] }): ReactNode {
+const SHOWN = 8;
+
+function Part({ title, head, rows }: { title: string; head: string; rows: PartRow[] }) {
+  const [all, setAll] = useState(false);
   const sorted = rows.toSorted((a, b) => Number(b.saved ?? 0) - Number(a.saved ?? 0));
   return (
     <Card title={title} flush actions={<ExportButton name={`saved by ${title.toLowerCase()}`} head={["model", "of", head.toLowerCase(), "saved usd"]} rows={() => sorted.map((row) => [row.name, row.of, row.amount, row.saved])} />}>
-      {sorted.length === 0 && <p className="px-4 py-10 text-center text-ink-3">Nothing in these days.</p>}
-      <ul className="divide-y divide-line border-t border-line">
-        {sorted.map((row) => (
+      {sorted.length === 0 && <p className="border-t border-line px-4 py-10 text-center text-ink-3">Nothing in these days.</p>}
+      <ul className={clsx("divide-y divide-line", sorted.length > 0 && "border-t border-line")}>
+        {sorted.slice(0, all ? undefined : SHOWN).map((row) => (
           <li key={`${row.name}${row.of}`} className="tabular flex items-center justify-between gap-4 px-4 py-2">
             <div className="min-w-0"><div className="truncate font-medium">{row.name}</div><div className="truncate text-xs text-ink-3">{row.of}</div></div>
-            <div className="shrink-0 text-right"><div>{dollars(row.saved)}</div><div className="text-xs text-ink-3">{row.amount} {head.toLowerCase()}</div></div>
+            <div className="shrink-0 text-right"><div>{dollars(row.saved)}</div><div className="text-xs text-ink-3">{row.amount} {row.amount === "1" ? "call" : head.toLowerCase()}</div></div>
           </li>
         ))}
       </ul>
+      {sorted.length > SHOWN && <div className="border-t border-line p-1.5 text-center"><Button small look="quiet" onClick={() => setAll(!all)}>{all ? "Show fewer" : `Show all ${sorted.length}`}</Button></div>}
     </Card>
   );
 }
