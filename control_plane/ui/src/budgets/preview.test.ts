@@ -16,10 +16,10 @@ test.each([{ limit: "12." }, { limit: "x" }, { unit: "requests", limit: "1.5" } 
   expect(askOf({ ...proposed, ...change }, 0)).toBeUndefined();
 });
 
-test("a window that began before is no whole one", () => {
+test("the newest windows are shown, and the one of now is told apart", () => {
   const window = (starts_at_s: number, ends_at_s: number) => ({ name: String(starts_at_s), starts_at_s, ends_at_s, let_through: "3.00", refused: "1.00", refused_calls: 2 });
   const told = { from_s: 50, to_s: 250, windows: [window(0, 100), window(100, 200), window(200, 300)] } as unknown as BacktestOut;
-  expect(barsOf(told, 10)).toMatchObject([{ name: "100", through: 3, refused: 1, isNow: false }, { name: "200", isNow: true }]);
+  expect(barsOf(told, 10)).toMatchObject([{ name: "0" }, { name: "100", through: 3, refused: 1, isNow: false }, { name: "200", isNow: true }]);
   expect(barsOf(told, 1)).toHaveLength(1);
 });
 

@@ -44,19 +44,16 @@ export function askOf(proposed: Proposed, nowS: number): BacktestAsk | undefined
 
 export type Bar = { name: string; startsAtS: number; through: number; refused: number; refusedCalls: number; isNow: boolean };
 
-/** A bar for each window that is known whole, and the one of now. */
+/** A bar for each of the last windows; the first of all is whole too, since it is counted from its own beginning. */
 export function barsOf(told: BacktestOut, count: number): Bar[] {
-  return told.windows
-    .filter((window) => window.starts_at_s >= told.from_s || told.windows.length === 1)
-    .slice(-count)
-    .map((window) => ({
-      name: window.name,
-      startsAtS: window.starts_at_s,
-      through: Number(window.let_through),
-      refused: Number(window.refused),
-      refusedCalls: window.refused_calls,
-      isNow: window.ends_at_s === null || window.ends_at_s > told.to_s,
-    }));
+  return told.windows.slice(-count).map((window) => ({
+    name: window.name,
+    startsAtS: window.starts_at_s,
+    through: Number(window.let_through),
+    refused: Number(window.refused),
+    refusedCalls: window.refused_calls,
+    isNow: window.ends_at_s === null || window.ends_at_s > told.to_s,
+  }));
 }
 
 const ROOM = 1.2;
