@@ -22,9 +22,9 @@ export function Savings({ days }: { days: { from_day?: string; to_day?: string }
     <div className="flex flex-col gap-4">
       <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
         <Stat name="Spent" ready={ready} value={dollars(data?.spent_usd)} hint={data && `${data.from_day} to ${data.to_day}`} />
-        <Stat name="Saved by caches" ready={ready} value={dollars(data?.caching_usd)} hint="less what writing to them cost" />
+        <Stat name="Saved by caches" ready={ready} value={dollars(data?.caching_usd)} hint="less what writes cost" />
         <Stat name="Saved by routing" ready={ready} value={dollars(data?.routing_usd)} hint="another model answered" />
-        <Stat name="Not spent, for it was refused" ready={ready} value={dollars(data?.blocked_usd)} hint="at the average of its like" />
+        <Stat name="Saved by refusals" ready={ready} value={dollars(data?.blocked_usd)} hint="at the average of its like" />
       </div>
       {!data && <Skeleton className="h-72 w-full" />}
       {isNothing && <div className="rounded-lg border border-line bg-surface"><EmptyState icon={<PiggyBank size={18} />} title="Nothing was saved in these days">Cached prompts, calls that another model answered, and calls that a limit refused would be listed here.</EmptyState></div>}
