@@ -11,11 +11,13 @@ from control_plane.api.parameters import Cursor, IfMatch, InWork, Limit
 from control_plane.api.text import Id
 from control_plane.budgets import overrides, quota_service, service
 from control_plane.budgets.amounts import dollars_or_none, read
+from control_plane.budgets.history import history
 from control_plane.budgets.schema import (
     BudgetCreate,
     BudgetEdit,
     BudgetGrace,
     BudgetOut,
+    HistoryOut,
     OverrideOut,
     QuotaCreate,
     QuotaEdit,
@@ -64,6 +66,10 @@ class Budgets(Controller):
     async def budget_status(self, work: InWork, budget_id: FromPath[str]) -> StatusOut:
         return await status(work, await service.find(work, budget_id))
 
+    @get("/{budget_id:str}/history", needs="budgets:read", summary="Thresholds that were crossed, and overrides")
+    async def budget_history(self, work: InWork, budget_id: FromPath[str]) -> HistoryOut:
+        return await history(work, await service.find(work, budget_id))
+
     @post("/{budget_id:str}/override", needs="budgets:write", summary="Minutes of grace; one override at a time")
     async def override_budget(self, work: InWork, budget_id: FromPath[str], data: JSONBody[BudgetGrace]) -> OverrideOut:
         budget = await service.find(work, budget_id, to_change=True)
@@ -110,6 +116,10 @@ class Quotas(Controller):
     @get("/{quota_id:str}/status", needs="budgets:read", summary="What is counted, held and left, and until when")
     async def quota_status(self, work: InWork, quota_id: FromPath[str]) -> StatusOut:
         return await status(work, await quota_service.find(work, quota_id))
+
+    @get("/{quota_id:str}/history", needs="budgets:read", summary="Thresholds that were crossed, and overrides")
+    async def quota_history(self, work: InWork, quota_id: FromPath[str]) -> HistoryOut:
+        return await history(work, await quota_service.find(work, quota_id))
 
     @post("/{quota_id:str}/override", needs="budgets:write", summary="Minutes of grace; one override at a time")
     async def override_quota(self, work: InWork, quota_id: FromPath[str], data: JSONBody[QuotaGrace]) -> OverrideOut:

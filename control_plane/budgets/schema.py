@@ -251,3 +251,33 @@ class StatusOut(msgspec.Struct, frozen=True):
     as_of_ms: int | None
     nodes: list[NodeOut]
     forecast: Forecast
+
+
+class PastCrossingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """A threshold that was crossed in some window; `values` are those of the counter, where each has its own."""
+
+    percent: int
+    values: dict[str, str]
+    settled: Amount
+    limit: Amount
+    window_starts_at_s: int
+    fired_at_ms: int
+
+
+class PastOverrideOut(msgspec.Struct, frozen=True, kw_only=True):
+    """Grace that was given. `limit` null: nothing was refused. `ended_at_ms` null: nobody ended it before its time."""
+
+    id: str
+    limit: Amount | None
+    until_s: int
+    reason: str
+    created_by: str
+    created_at_ms: int
+    ended_at_ms: int | None
+
+
+class HistoryOut(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest of each come first. What windows came to is a backtest without a limit."""
+
+    crossed: list[PastCrossingOut]
+    overrides: list[PastOverrideOut]

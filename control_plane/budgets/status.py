@@ -224,7 +224,7 @@ async def _crossed(work: Work, standing: _Standing) -> list[CrossedOut]:
     return [
         CrossedOut(
             row.threshold,
-            _values(row.counter, standing.quota),
+            values(row.counter, standing.quota),
             shown(unit, row.settled),
             shown(unit, row.limit_amount),
             row.fired_at_ms,
@@ -247,11 +247,11 @@ def _of_the_window(column: InstrumentedAttribute[str], standing: _Standing) -> C
     return or_(column == name, column.startswith(f"{name}|", autoescape=True))
 
 
-def _values(counter: str, quota: Quota) -> dict[str, str]:
+def values(counter: str, quota: Quota) -> dict[str, str]:
     """The values in a counter's name, whose parts are in the order of the dimensions; a value may hold a `|` itself."""
     _, bar, rest = counter.partition("|")
-    rest, values = bar + rest, dict[str, str]()
+    rest, found = bar + rest, dict[str, str]()
     for dimension in reversed(get_args(Dimension)):
         if quota.scope.get(dimension) == EACH:
-            rest, _, values[dimension] = rest.rpartition(f"|{dimension}=")
-    return values
+            rest, _, found[dimension] = rest.rpartition(f"|{dimension}=")
+    return found

@@ -20,7 +20,7 @@ UiFiles = NamedDependency[Files]
 # The first parts of the pages' addresses; src/app/router.tsx has the same, and a test compares them.
 PAGES: Final = (
     "alerts", "audit", "budgets", "keys", "kill-switch", "members", "onboarding", "projects", "providers",
-    "requests", "settings", "usage",
+    "reconciliation", "requests", "settings", "usage",
 )  # fmt: skip
 
 _MISSING: Final = """The web UI of this control plane was not built. The API works: /docs describes it.

@@ -19,12 +19,15 @@ test("the kill switch cuts a stream that is under way, and lets calls through ag
   await expect(page.getByText("1 call is under way")).toBeVisible();
   await page.getByLabel("Whose calls end").selectOption({ label: "Checkout" });
   await page.getByLabel("Reason").fill("An agent runs in circles");
+  await page.getByLabel("What stays open").fill("models.list");
   await page.getByRole("button", { name: "Cut calls", exact: true }).click();
   await page.getByLabel("Type Checkout to go on").fill("Checkout");
   await page.getByRole("button", { name: "Cut calls now" }).click();
   expect(await read).toContain("kill_switch");
   expect((await call(secret)).status).toBeGreaterThanOrEqual(400);
   await expect(page.getByText("A kill switch is on: An agent runs in circles")).toBeVisible();
+
+  await expect(page.getByRole("region", { name: "A kill switch that is on" })).toContainText("still open: models.list");
 
   await page.getByRole("button", { name: "Release" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Release" }).click();

@@ -14,6 +14,15 @@ test("a viewer sees, and is offered nothing that would be refused", async ({ bro
   await page.goto("/kill-switch");
   await expect(page.getByRole("heading", { name: "History" })).toBeVisible();
   await expect(page.getByRole("button", { name: "Cut calls" })).toHaveCount(0);
-  await page.goto("/audit");
-  await expect(page.getByText("Your role does not include this")).toBeVisible();
+  for (const address of ["/audit", "/reconciliation", "/reconciliation?tab=savings", "/reconciliation?tab=imports"]) {
+    await page.goto(address);
+    await expect(page.getByText("Your role does not include this")).toBeVisible();
+  }
+  await page.goto("/budgets");
+  await page.getByRole("region", { name: "Budgets" }).getByRole("row").nth(1).click();
+  const details = page.getByRole("dialog");
+  await expect(details.getByRole("meter").first()).toBeVisible();
+  await expect(details.getByRole("button", { name: "Override" })).toHaveCount(0);
+  await details.getByRole("button", { name: "History" }).click();
+  await expect(details.getByText("Overrides")).toBeVisible();
 });

@@ -1,4 +1,4 @@
-import type { Browser, Page } from "@playwright/test";
+import { expect, type Browser, type Page } from "@playwright/test";
 import { existsSync, mkdirSync } from "node:fs";
 
 const KEPT = "../../build/playwright-sessions";
@@ -36,4 +36,26 @@ export function call(key: string, body: object = {}, headers: Record<string, str
     headers: { authorization: `Bearer ${key}`, "content-type": "application/json", ...headers },
     body: JSON.stringify({ model: "gpt-4o-mini", max_tokens: 50, messages: [{ role: "user", content: "hello" }], ...body }),
   });
+}
+
+export type Made = { id: string; secret: string };
+
+/** What a page would ask of the API, with its session. */
+export async function write(page: Page, method: "POST" | "PATCH", address: string, data: object): Promise<unknown> {
+  const { csrf_token } = (await (await page.request.get("/v1/session")).json()) as { csrf_token: string };
+  const answer = await page.request.fetch(address, { method, data, headers: { "x-csrf-token": csrf_token } });
+  if (!answer.ok()) throw new Error(`${address}: ${await answer.text()}`);
+  return answer.json();
+}
+
+export async function post(page: Page, path: string, data: object): Promise<Made> {
+  return (await write(page, "POST", `/v1/${path}`, data)) as Made;
+}
+
+/** A project with a key that works at the gateway already. */
+export async function projectWithKey(page: Page, name: string): Promise<{ project: Made; key: Made }> {
+  const project = await post(page, "projects", { name });
+  const key = await post(page, "keys", { project_id: project.id, name: `${name}, key` });
+  await expect.poll(async () => (await call(key.secret)).status).toBe(200);
+  return { project, key };
 }

@@ -12,7 +12,7 @@ import pytest
 from tests.e2e.ui.stage import UI, stage
 
 # Two browsers and every page twice, on a machine that does other things beside it.
-TIMEOUT_S = 900
+TIMEOUT_S = 1500
 
 
 @pytest.mark.timeout(TIMEOUT_S + 60)

@@ -5,6 +5,7 @@ import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { Segments } from "@/design/Segments";
 import { RowActions, type Column } from "@/design/Table";
@@ -23,6 +24,7 @@ function columns(mayWrite: boolean): Column<AlertOut>[] {
     {
       key: "what",
       head: "What happened",
+      text: (alert) => eventWords(alert.event),
       cell: (alert) => (
         <div className="py-1.5">
           <div className="font-medium">{eventWords(alert.event)}</div>
@@ -33,9 +35,9 @@ function columns(mayWrite: boolean): Column<AlertOut>[] {
         </div>
       ),
     },
-    { key: "state", head: "State", cell: (alert) => <Badge tone={STATES[alert.state][1]} dot>{STATES[alert.state][0]}</Badge> },
-    { key: "attempts", head: "Attempts", numeric: true, from: "md", cell: (alert) => alert.attempts },
-    { key: "at", head: "When", numeric: true, from: "sm", cell: (alert) => <span className="text-ink-2"><Time ms={alert.event.at_ms} /></span> },
+    { key: "state", head: "State", text: (alert) => alert.state, cell: (alert) => <Badge tone={STATES[alert.state][1]} dot>{STATES[alert.state][0]}</Badge> },
+    { key: "attempts", head: "Attempts", numeric: true, from: "md", text: (alert) => alert.attempts, cell: (alert) => alert.attempts },
+    { key: "at", head: "When", numeric: true, from: "sm", text: (alert) => written(alert.event.at_ms), cell: (alert) => <span className="text-ink-2"><Time ms={alert.event.at_ms} /></span> },
     ...(mayWrite
       ? [{ key: "retry", head: <span className="sr-only">Actions</span>, numeric: true, cell: (alert: AlertOut) => alert.state === "dead" && <RowActions><Button small icon={<RotateCw size={13} />} onClick={() => void retry(alert)}>Send again</Button></RowActions> }]
       : []),

@@ -16,6 +16,7 @@ function columns(mayWrite: boolean): Column<AlertRuleOut>[] {
     {
       key: "name",
       head: "Rule",
+      text: (rule) => rule.name,
       cell: (rule) => (
         <div className="py-1.5">
           <div className="font-medium">{rule.name}</div>
@@ -27,9 +28,10 @@ function columns(mayWrite: boolean): Column<AlertRuleOut>[] {
         </div>
       ),
     },
-    { key: "to", head: "Goes to", from: "sm", cell: (rule) => <div className="py-1.5"><div>{CHANNELS[rule.channel]}</div><div className="max-w-56 truncate text-xs text-ink-3">{rule.target_hint}</div></div> },
-    { key: "project", head: "Project", from: "md", cell: (rule) => <ProjectName id={rule.project_id} /> },
-    { key: "state", head: "State", cell: (rule) => (rule.enabled ? <Badge tone="good" dot>On</Badge> : <Badge>Off</Badge>) },
+    { key: "trigger", head: "When", from: "never", text: (rule) => rule.trigger, cell: () => null },
+    { key: "to", head: "Goes to", from: "sm", text: (rule) => `${rule.channel} ${rule.target_hint}`, cell: (rule) => <div className="py-1.5"><div>{CHANNELS[rule.channel]}</div><div className="max-w-56 truncate text-xs text-ink-3">{rule.target_hint}</div></div> },
+    { key: "project", head: "Project", from: "md", text: (rule) => rule.project_id, cell: (rule) => <ProjectName id={rule.project_id} /> },
+    { key: "state", head: "State", text: (rule) => (rule.enabled ? "on" : "off"), cell: (rule) => (rule.enabled ? <Badge tone="good" dot>On</Badge> : <Badge>Off</Badge>) },
     ...(mayWrite ? [{ key: "menu", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (rule: AlertRuleOut) => <RowActions><RuleMenu rule={rule} /></RowActions> }] : []),
   ];
 }

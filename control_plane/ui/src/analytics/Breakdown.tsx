@@ -5,7 +5,7 @@ import { Card } from "@/design/Card";
 import { Select } from "@/design/Field";
 import { Skeleton } from "@/design/Skeleton";
 import { BreakdownRows } from "./BreakdownRows";
-import { ExportButton } from "./ExportButton";
+import { ExportButton } from "@/design/ExportButton";
 import { DIMENSIONS, type Asked, type Dimension } from "./question";
 import { useValueNames } from "./valueNames";
 

@@ -9,11 +9,15 @@ export type ChartProps = {
   label: string;
   timesS: number[];
   series: ChartSeries[];
+  /** What was at the same points of the period before, dashed. */
+  past?: ChartSeries;
   kind: "bars" | "lines";
   format: (value: number) => string;
   height?: number;
   /** A stretch that was dragged over. */
   onPick?: (fromS: number, toS: number) => void;
+  /** A point that was pressed: from its time until the next one's. */
+  onOpen?: (fromS: number, toS: number) => void;
 };
 
 export const HEIGHT = 240;
@@ -38,11 +42,19 @@ function drawnSeries(series: ChartSeries[], kind: ChartProps["kind"]): uPlot.Ser
   });
 }
 
+function dashed(past: ChartSeries): uPlot.Series {
+  return { stroke: resolved(past.color), width: 1.5, dash: [4, 4], points: { show: false }, spanGaps: true };
+}
+
 const DAY_S = 86_400;
+
+function stepOf(timesS: number[]): number {
+  return timesS.length > 1 ? timesS[1]! - timesS[0]! : DAY_S;
+}
 
 /** A day where points are days or longer, else the time, and the day where one begins. */
 function timeLabels(timesS: number[]): (plot: uPlot, splits: number[]) => string[] {
-  const step = timesS.length > 1 ? timesS[1]! - timesS[0]! : DAY_S;
+  const step = stepOf(timesS);
   const date = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric" });
   const time = new Intl.DateTimeFormat("en-US", { hour: "2-digit", minute: "2-digit", hour12: false });
   return (_, splits) =>
@@ -67,22 +79,32 @@ function options(props: ChartProps, width: number, onHover: (index: number | nul
     const { left, width: dragged } = plot.select;
     if (onPick && dragged >= DRAGGED_PX_MIN) onPick(plot.posToVal(left, "x"), plot.posToVal(left + dragged, "x"));
   }
+  function open(plot: uPlot) {
+    const index = plot.cursor.idx;
+    const from = index == null ? undefined : timesS[index];
+    if (from !== undefined) props.onOpen?.(from, timesS[index! + 1] ?? from + stepOf(timesS));
+  }
   return {
     width,
     height: props.height ?? HEIGHT,
-    padding: [10, 4, 0, 0],
+    padding: [10, 18, 0, 0],
     legend: { show: false },
     cursor: { y: false, points: { show: kind === "lines" }, drag: { x: Boolean(onPick), y: false, setScale: false } },
     scales: { x: { range: (_, min, max) => [min - margin, max + margin] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
     axes: axes(timesS, props.format),
-    series: [{}, ...drawnSeries(kind === "bars" ? [...props.series].reverse() : props.series, kind)],
-    hooks: { setCursor: [(plot) => onHover(plot.cursor.idx ?? null, plot.cursor.left ?? -1)], setSelect: [select] },
+    series: [{}, ...drawnSeries(kind === "bars" ? [...props.series].reverse() : props.series, kind), ...(props.past ? [dashed(props.past)] : [])],
+    hooks: {
+      setCursor: [(plot) => onHover(plot.cursor.idx ?? null, plot.cursor.left ?? -1)],
+      setSelect: [select],
+      // The library keeps back the click that ends a drag.
+      ready: [(plot) => props.onOpen && plot.over.addEventListener("click", () => open(plot))],
+    },
   };
 }
 
 /** A chart over time. Its height is there before its data. */
 export function Chart(props: ChartProps) {
-  const { label, timesS, series, kind, format, height = HEIGHT } = props;
+  const { label, timesS, series, past, kind, format, height = HEIGHT, onOpen } = props;
   const frame = useRef<HTMLDivElement>(null);
   const theme = useShownTheme();
   const [hovered, setHovered] = useState<{ index: number; left: number } | null>(null);
@@ -92,19 +114,19 @@ export function Chart(props: ChartProps) {
     const element = frame.current!;
     const values = kind === "bars" ? stacked(series).reverse() : series.map((one) => one.values);
     const hover = (index: number | null, left: number) => setHovered(index === null || left < 0 ? null : { index, left });
-    const plot = new uPlot(options(latest.current, element.clientWidth, hover), [timesS, ...values] as uPlot.AlignedData, element);
+    const plot = new uPlot(options(latest.current, element.clientWidth, hover), [timesS, ...values, ...(past ? [past.values] : [])] as uPlot.AlignedData, element);
     const watch = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
     watch.observe(element);
     return () => {
       watch.disconnect();
       plot.destroy();
     };
-  }, [timesS, series, kind, theme, height]);
+  }, [timesS, series, past, kind, theme, height]);
   const timeS = hovered ? timesS[hovered.index] : undefined;
   return (
     <div className="relative" role="img" aria-label={label}>
-      <div ref={frame} style={{ height }} />
-      {hovered && timeS !== undefined && <Readout index={hovered.index} left={hovered.left} width={frame.current?.clientWidth ?? 0} timeS={timeS} series={series} format={format} />}
+      <div ref={frame} className={onOpen && "cursor-pointer [&_.u-over]:cursor-pointer"} style={{ height }} />
+      {hovered && timeS !== undefined && <Readout index={hovered.index} left={hovered.left} width={frame.current?.clientWidth ?? 0} timeS={timeS} series={past ? [...series, past] : series} format={format} />}
     </div>
   );
 }

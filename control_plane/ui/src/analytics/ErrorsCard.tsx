@@ -2,6 +2,7 @@ import { $api } from "@/api/client";
 import { ProblemNote } from "@/api/ProblemNote";
 import { Badge } from "@/design/Badge";
 import { Card } from "@/design/Card";
+import { ExportButton } from "@/design/ExportButton";
 import { count, percent } from "@/design/format";
 import { Skeleton } from "@/design/Skeleton";
 import { outcomeTone, outcomeWords } from "./outcomes";
@@ -13,7 +14,7 @@ const ROWS_MAX = 8;
 export function ErrorsCard({ query, onFilter }: { query: Asked; onFilter: (outcome: string) => void }) {
   const { data, error } = $api.useQuery("get", "/v1/metrics/errors", { params: { query: { ...query, limit: ROWS_MAX } } });
   return (
-    <Card title="Errors and refusals">
+    <Card title="Errors and refusals" actions={<ExportButton name="errors" head={["outcome", "status", "refusal code", "provider", "calls"]} rows={() => data?.rows.map((row) => [row.outcome, row.status, row.refusal_code, row.provider, row.calls]) ?? []} />}>
       <ProblemNote problem={error} />
       {!data && !error && <Skeleton className="h-40 w-full" />}
       {data?.rows.length === 0 && <p className="py-8 text-center text-ink-3">Every call went well.</p>}

@@ -2,6 +2,7 @@ import { useMemo, useState } from "react";
 import { $api } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
 import { Card } from "@/design/Card";
+import { ExportButton } from "@/design/ExportButton";
 import { compact, duration } from "@/design/format";
 import { Segments } from "@/design/Segments";
 import { LazyChart } from "./LazyChart";
@@ -14,11 +15,15 @@ const PERCENTILES = [[50, "var(--color-series-2)"], [95, "var(--color-series-3)"
 /** The API wants to be told how long a point of percentiles is. */
 const BUCKETS: { [range in Range]?: "hour" | "6h" | "day" } = { "24h": "hour", "7d": "6h" };
 
+const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
+
 function shown(measure: Measure, value: number): string {
   return measure === "output_tokens_per_s" ? `${compact(value)}/s` : duration(value);
 }
 
-export function LatencyChart({ query }: { query: Asked }) {
+type Props = { query: Asked; onOpen: (from: string, to: string) => void };
+
+export function LatencyChart({ query, onOpen }: Props) {
   const [measure, setMeasure] = useState<Measure>("latency_ms");
   const bucket: "hour" | "6h" | "day" = (query.range && BUCKETS[query.range]) ?? "day";
   const asking = { ...query, measure, p: PERCENTILES.map(([p]) => p), bucket } as const;
@@ -34,9 +39,14 @@ export function LatencyChart({ query }: { query: Asked }) {
     <Card
       title="Latency"
       hint={data ? data.total.percentiles.map((one) => `P${one.p} ${shown(measure, one.value)}`).join(" · ") || "No call was measured" : " "}
-      actions={<Segments label="What is measured" value={measure} options={MEASURES} onChange={setMeasure} />}
+      actions={
+        <>
+          <Segments label="What is measured" value={measure} options={MEASURES} onChange={setMeasure} />
+          <ExportButton name={measure} head={["at", ...series.map((one) => one.name)]} rows={() => timesS.map((at, index) => [iso(at), ...series.map((one) => one.values[index])])} />
+        </>
+      }
     >
-      <LazyChart ready={Boolean(data)} label="Percentiles over time" timesS={timesS} series={series} kind="lines" format={(value) => shown(measure, value)} />
+      <LazyChart ready={Boolean(data)} label="Percentiles over time" timesS={timesS} series={series} kind="lines" format={(value) => shown(measure, value)} onOpen={(fromS, toS) => onOpen(iso(fromS), iso(toS))} />
     </Card>
   );
 }

@@ -11,7 +11,7 @@ export function LazyChart({ ready, ...props }: ChartProps & { ready: boolean }) 
   return (
     <>
       {ready ? <Suspense fallback={placeholder}><Chart {...props} /></Suspense> : placeholder}
-      <Legend series={props.series} />
+      <Legend series={props.past ? [...props.series, props.past] : props.series} />
     </>
   );
 }
@@ -21,7 +21,7 @@ function Legend({ series }: Pick<ChartProps, "series">) {
     <ul className="mt-2 flex min-h-5 flex-wrap gap-x-4 gap-y-1 text-xs text-ink-2">
       {series.map((one) => (
         <li key={one.name} className="flex items-center gap-1.5">
-          <span aria-hidden className="size-2 rounded-sm" style={{ background: one.color }} />
+          {one.dashed ? <span aria-hidden className="w-3 border-t-2 border-dashed" style={{ borderColor: one.color }} /> : <span aria-hidden className="size-2 rounded-sm" style={{ background: one.color }} />}
           {one.name}
         </li>
       ))}

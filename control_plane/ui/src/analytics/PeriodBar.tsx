@@ -1,15 +1,17 @@
 import { X } from "lucide-react";
 import type { ReactNode } from "react";
 import { Input, Select } from "@/design/Field";
-import { activeFilters, RANGE_DEFAULT, RANGES, type Question, type Range } from "./question";
+import { FilterPicker } from "./FilterPicker";
+import { localOf, momentOf } from "./ownDates";
+import { activeFilters, RANGE_DEFAULT, RANGES, toggled, type Question, type Range } from "./question";
 import { useValueNames } from "./valueNames";
 
-type Props = { question: Question; onChange: (question: Question) => void; rangeDefault?: Range; children?: ReactNode };
+type Props = { question: Question; onChange: (question: Question) => void; rangeDefault?: Range; children?: ReactNode; after?: ReactNode };
 
 const DAY_MS = 86_400_000;
 
 /** The period and what narrows it; all of it is in the address. */
-export function PeriodBar({ question, onChange, rangeDefault = RANGE_DEFAULT, children }: Props) {
+export function PeriodBar({ question, onChange, rangeDefault = RANGE_DEFAULT, children, after }: Props) {
   const nameOf = useValueNames();
   const isOwn = question.from !== undefined;
   function choose(next: string) {
@@ -25,19 +27,24 @@ export function PeriodBar({ question, onChange, rangeDefault = RANGE_DEFAULT, ch
           <option value="own">Dates …</option>
         </Select>
       </div>
-      {isOwn && (
-        <>
-          <Input type="date" aria-label="From" className="!w-36" value={question.from!.slice(0, 10)} onChange={(event) => onChange({ ...question, from: event.target.value || undefined })} />
-          <Input type="date" aria-label="Until" className="!w-36" value={question.to?.slice(0, 10) ?? ""} onChange={(event) => onChange({ ...question, to: event.target.value || undefined })} />
-        </>
-      )}
-      {activeFilters(question).map(([name, value]) => (
-        <button key={name} type="button" onClick={() => onChange({ ...question, [name]: undefined })} className="flex h-8 items-center gap-1.5 rounded-md bg-accent-soft px-2.5 text-accent-ink" aria-label={`Remove the filter ${name}`}>
+      {isOwn && (["from", "to"] as const).map((end) => (
+        <Moment key={end} label={end === "from" ? "From" : "Until"} value={question[end]} precise={question.from!.includes("T")} onChange={(next) => onChange({ ...question, [end]: next })} />
+      ))}
+      <FilterPicker question={question} onChange={onChange} rangeDefault={rangeDefault} />
+      {activeFilters(question).flatMap(([name, values]) => values.map((value) => (
+        <button key={`${name} ${value}`} type="button" onClick={() => onChange(toggled(question, name, value))} className="flex h-8 items-center gap-1.5 rounded-md bg-accent-soft px-2.5 text-accent-ink" aria-label={`Remove the filter ${name} ${nameOf(name, value)}`}>
           {name.replace("_id", "")}
           <b className="max-w-40 truncate font-semibold">{nameOf(name, value)}</b>
           <X size={13} aria-hidden />
         </button>
-      ))}
+      )))}
+      {after && <div className="sm:ml-auto">{after}</div>}
     </div>
   );
+}
+
+/** A day, or a minute where the period is a stretch of a chart. */
+function Moment({ label, value, precise, onChange }: { label: string; value: string | undefined; precise: boolean; onChange: (value: string | undefined) => void }) {
+  if (!precise) return <Input type="date" aria-label={label} className="!w-36" value={value?.slice(0, 10) ?? ""} onChange={(event) => onChange(event.target.value || undefined)} />;
+  return <Input type="datetime-local" aria-label={label} className="!w-48" value={localOf(value)} onChange={(event) => onChange(momentOf(event.target.value))} />;
 }

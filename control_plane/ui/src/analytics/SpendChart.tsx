@@ -1,61 +1,51 @@
-import { useMemo, useState } from "react";
+import { useMemo } from "react";
 import { $api } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
-import type { Series, Timeseries } from "@/api/schema";
 import { Card } from "@/design/Card";
+import { ExportButton } from "@/design/ExportButton";
 import { Select } from "@/design/Field";
 import { compact, dollarsShort } from "@/design/format";
 import { Segments } from "@/design/Segments";
-import { ExportButton } from "./ExportButton";
+import { Toggle } from "@/design/Toggle";
 import { LazyChart } from "./LazyChart";
-import type { Asked } from "./question";
-import { seriesColor, type ChartSeries } from "./series";
-import { useValueNames, type NameOf } from "./valueNames";
+import { BYS, MEASURES, type Asked, type By, type ChartView } from "./question";
+import { drawn, pastOf } from "./spend";
+import { useValueNames } from "./valueNames";
 
 const LIVE_MS = 15_000;
-const MEASURES = [["cost", "Spend"], ["calls", "Calls"], ["tokens", "Tokens"]] as const;
-type Measure = (typeof MEASURES)[number][0];
-const BYS = ["model", "project", "key", "team", "route", "provider"] as const;
-type By = (typeof BYS)[number];
-
-function measured(measure: Measure, total: Series["total"]): number | null {
-  if (measure === "cost") return total.cost_usd === null ? null : Number(total.cost_usd);
-  if (measure === "calls") return total.calls;
-  return total.tokens_in === null && total.tokens_out === null ? null : (total.tokens_in ?? 0) + (total.tokens_out ?? 0);
-}
-
-function drawn(data: Timeseries | undefined, measure: Measure, nameOf: NameOf): { timesS: number[]; series: ChartSeries[] } {
-  const first = data?.series[0];
-  if (!first) return { timesS: [], series: [] };
-  const series = data.series.map((one, index) => ({
-    name: one.value === null ? (data.by ? "All others" : "All") : nameOf(data.by ?? "", one.value),
-    color: seriesColor(index, one.value === null && data.by !== null),
-    values: one.points.map((point) => measured(measure, point.total)),
-  }));
-  return { timesS: first.points.map((point) => point.at_ms / 1000), series };
-}
-
 const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
 
-type Props = { query: Asked; title?: string; onPick?: (from: string, to: string) => void };
+type Props = {
+  query: Asked;
+  title?: string;
+  view: ChartView;
+  onView: (view: ChartView) => void;
+  /** A stretch that was dragged over. */
+  onPick?: (from: string, to: string) => void;
+  /** A bar that was pressed. */
+  onOpen: (from: string, to: string) => void;
+};
 
-/** What was spent over time, by what; a stretch that is dragged over becomes the period. */
-export function SpendChart({ query, title = "Over time", onPick }: Props) {
-  const [measure, setMeasure] = useState<Measure>("cost");
-  const [by, setBy] = useState<By>("model");
+/** What was spent over time, by what, and beside it the period before. */
+export function SpendChart({ query, title = "Over time", view, onView, onPick, onOpen }: Props) {
+  const { measure = "cost", by = "model", compare } = view;
   const nameOf = useValueNames();
-  const { data, error, refetch } = $api.useQuery("get", "/v1/metrics/timeseries", { params: { query: { ...query, by } } }, { refetchInterval: LIVE_MS, placeholderData: (before) => before });
+  const asking = { ...query, by, ...(compare ? { compare: "previous" as const } : {}) };
+  const { data, error, refetch } = $api.useQuery("get", "/v1/metrics/timeseries", { params: { query: asking } }, { refetchInterval: LIVE_MS, placeholderData: (before) => before });
   const { timesS, series } = useMemo(() => drawn(data, measure, nameOf), [data, measure, nameOf]);
+  const past = useMemo(() => (compare ? pastOf(data, measure) : undefined), [data, measure, compare]);
   if (error && !data) return <ProblemState problem={error} onRetry={() => void refetch()} />;
-  const table = { head: ["at", ...series.map((one) => one.name)], rows: () => timesS.map((at, index) => [iso(at), ...series.map((one) => one.values[index])]) };
+  const columns = [...series, ...(past ? [past] : [])];
   return (
     <Card
       title={title}
+      hint={onPick ? "Press a bar for its calls, drag over some to look closer" : "Press a bar for its calls"}
       actions={
         <>
-          <Segments label="What is shown" value={measure} options={MEASURES} onChange={setMeasure} />
-          <div className="w-28"><Select aria-label="Chart told apart by" value={by} onChange={(event) => setBy(event.target.value as By)}>{BYS.map((id) => <option key={id} value={id}>by {id}</option>)}</Select></div>
-          <ExportButton name={`${measure}-by-${by}`} {...table} />
+          <Toggle label="Compare" pressed={compare ?? false} onChange={(next) => onView({ ...view, compare: next || undefined })} />
+          <Segments label="What is shown" value={measure} options={MEASURES} onChange={(next) => onView({ ...view, measure: next === "cost" ? undefined : next })} />
+          <div className="w-28"><Select aria-label="Chart told apart by" value={by} onChange={(event) => onView({ ...view, by: event.target.value === "model" ? undefined : (event.target.value as By) })}>{BYS.map((id) => <option key={id} value={id}>by {id}</option>)}</Select></div>
+          <ExportButton name={`${measure}-by-${by}`} head={["at", ...columns.map((one) => one.name)]} rows={() => timesS.map((at, index) => [iso(at), ...columns.map((one) => one.values[index])])} />
         </>
       }
     >
@@ -64,9 +54,11 @@ export function SpendChart({ query, title = "Over time", onPick }: Props) {
         label={`${MEASURES.find(([id]) => id === measure)![1]} over time by ${by}`}
         timesS={timesS}
         series={series}
+        past={past}
         kind="bars"
         format={measure === "cost" ? dollarsShort : compact}
         onPick={onPick && ((fromS, toS) => onPick(iso(fromS), iso(toS)))}
+        onOpen={(fromS, toS) => onOpen(iso(fromS), iso(toS))}
       />
     </Card>
   );

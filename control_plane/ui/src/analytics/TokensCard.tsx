@@ -1,6 +1,7 @@
 import { $api } from "@/api/client";
 import { ProblemNote } from "@/api/ProblemNote";
 import { Card } from "@/design/Card";
+import { ExportButton } from "@/design/ExportButton";
 import { compact, dollars, percent } from "@/design/format";
 import { Skeleton } from "@/design/Skeleton";
 import type { Asked } from "./question";
@@ -10,7 +11,7 @@ export function TokensCard({ query }: { query: Asked }) {
   const { data, error } = $api.useQuery("get", "/v1/metrics/tokens", { params: { query } });
   const cached = data?.cache_read_share == null ? null : data.cache_read_share * 100;
   return (
-    <Card title="Tokens and caches" hint={data ? `${percent(cached)} of input was read from caches, ${dollars(data.saved_usd)} saved` : " "}>
+    <Card title="Tokens and caches" hint={data ? `${percent(cached)} of input was read from caches, ${dollars(data.saved_usd)} saved` : " "} actions={<ExportButton name="tokens" head={["bucket", "count", "cost usd"]} rows={() => data?.rows.map((row) => [row.bucket, row.count, row.cost_usd]) ?? []} />}>
       <ProblemNote problem={error} />
       {!data && !error && <Skeleton className="h-40 w-full" />}
       {data?.rows.length === 0 && <p className="py-8 text-center text-ink-3">Nothing was counted in this period.</p>}

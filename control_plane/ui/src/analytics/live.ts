@@ -1,4 +1,5 @@
 import { useEffect, useState } from "react";
+import { stringifySearch } from "@/app/search";
 import type { Call } from "@/api/schema";
 
 const KEPT_MAX = 200;
@@ -10,19 +11,11 @@ export function withCall(calls: readonly Call[], call: Call): Call[] {
   return [call, ...others].slice(0, KEPT_MAX);
 }
 
-function address(query: Record<string, unknown>): string {
-  const parameters = new URLSearchParams();
-  for (const [name, value] of Object.entries(query)) {
-    for (const one of [value].flat()) if (one !== undefined) parameters.append(name, String(one));
-  }
-  return `/v1/metrics/live?${parameters}`;
-}
-
 /** Calls as they end. The browser connects again by itself. */
 export function useLiveCalls(query: Record<string, unknown>, enabled: boolean): { calls: Call[]; connection: Connection } {
   const [calls, setCalls] = useState<Call[]>([]);
   const [connection, setConnection] = useState<Connection>("connecting");
-  const url = address(query);
+  const url = `/v1/metrics/live${stringifySearch(query)}`;
   useEffect(() => {
     setCalls([]);
     setConnection("connecting");

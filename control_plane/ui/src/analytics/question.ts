@@ -1,6 +1,6 @@
-import { oneOf, text } from "@/app/search";
+import { flag, oneOf, text, texts } from "@/app/search";
 
-/** What the calls are narrowed by, one value each. The names are the API's. */
+/** What the calls are narrowed by: any of the values. The names are the API's. */
 export const FILTERS = ["model", "key_id", "user_id", "team", "tag", "route", "provider", "outcome", "status"] as const;
 export type Filter = (typeof FILTERS)[number];
 
@@ -12,12 +12,29 @@ export const RANGES = [["24h", "24 hours"], ["7d", "7 days"], ["30d", "30 days"]
 export type Range = (typeof RANGES)[number][0];
 export const RANGE_DEFAULT: Range = "7d";
 
+export const MEASURES = [["cost", "Spend"], ["calls", "Calls"], ["tokens", "Tokens"]] as const;
+export type Measure = (typeof MEASURES)[number][0];
+export const BYS = ["model", "project", "key", "team", "route", "provider"] as const;
+export type By = (typeof BYS)[number];
+
+/** How a chart shows it; it narrows nothing. */
+export type ChartView = { measure?: Measure; by?: By; compare?: true };
+
 /** What is looked at: it is all in the address, so that a view can be sent to somebody. */
-export type Question = { range?: Range; from?: string; to?: string; project?: string } & { [filter in Filter]?: string };
+export type Question = { range?: Range; from?: string; to?: string; project?: string } & ChartView & { [filter in Filter]?: string[] };
 
 export function questionOf(search: Record<string, unknown>): Question {
-  const filters = Object.fromEntries(FILTERS.map((name) => [name, text(search[name])]));
-  return { range: oneOf(search.range, RANGES.map(([id]) => id)), from: text(search.from), to: text(search.to), project: text(search.project), ...filters };
+  const filters = Object.fromEntries(FILTERS.map((name) => [name, texts(search[name])]));
+  return {
+    range: oneOf(search.range, RANGES.map(([id]) => id)),
+    from: text(search.from),
+    to: text(search.to),
+    project: text(search.project),
+    measure: oneOf(search.measure, MEASURES.map(([id]) => id)),
+    by: oneOf(search.by, BYS),
+    compare: flag(search.compare),
+    ...filters,
+  };
 }
 
 const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
@@ -25,13 +42,20 @@ const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
 /** As the API is asked. Days are the reader's. */
 export function asked(question: Question, rangeDefault: Range = RANGE_DEFAULT) {
   const period: { range?: Range; from?: string; to?: string } = question.from ? { from: question.from, to: question.to } : { range: question.range ?? rangeDefault };
-  const filters: { [filter in Filter]?: string[] } = Object.fromEntries(activeFilters(question).map(([name, value]) => [name, [value]]));
+  const filters: { [filter in Filter]?: string[] } = Object.fromEntries(activeFilters(question));
   return { ...period, ...filters, project_id: question.project, tz: OWN_ZONE };
 }
 
 export type Asked = ReturnType<typeof asked>;
 
 /** Those that are set, to be shown and taken away. */
-export function activeFilters(question: Question): [Filter, string][] {
-  return FILTERS.flatMap((name): [Filter, string][] => (question[name] === undefined ? [] : [[name, question[name]]]));
+export function activeFilters(question: Question): [Filter, string[]][] {
+  return FILTERS.flatMap((name): [Filter, string[]][] => (question[name]?.length ? [[name, question[name]]] : []));
+}
+
+/** The question with one value more, or with one less where it was there. */
+export function toggled(question: Question, name: Filter, value: string): Question {
+  const values = question[name] ?? [];
+  const next = values.includes(value) ? values.filter((one) => one !== value) : [...values, value];
+  return { ...question, [name]: next.length ? next : undefined };
 }

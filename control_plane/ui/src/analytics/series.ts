@@ -1,4 +1,4 @@
-export type ChartSeries = { name: string; color: string; values: (number | null)[] };
+export type ChartSeries = { name: string; color: string; values: (number | null)[]; dashed?: boolean };
 
 /** Bars stand on each other: each series as the sum up to it. */
 export function stacked(series: readonly ChartSeries[]): number[][] {

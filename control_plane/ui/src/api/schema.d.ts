@@ -261,6 +261,23 @@ export interface paths {
         patch: operations["V1BudgetsBudgetIdEditBudget"];
         trace?: never;
     };
+    "/v1/budgets/{budget_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Thresholds that were crossed, and overrides */
+        get: operations["V1BudgetsBudgetIdHistoryBudgetHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/budgets/{budget_id}/override": {
         parameters: {
             query?: never;
@@ -1647,6 +1664,23 @@ export interface paths {
         patch: operations["V1QuotasQuotaIdEditQuota"];
         trace?: never;
     };
+    "/v1/quotas/{quota_id}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Thresholds that were crossed, and overrides */
+        get: operations["V1QuotasQuotaIdHistoryQuotaHistory"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/quotas/{quota_id}/override": {
         parameters: {
             query?: never;
@@ -2752,6 +2786,11 @@ export interface components {
             seen_at_ms: number;
             shared: boolean;
         };
+        /** HistoryOut */
+        HistoryOut: {
+            crossed: components["schemas"]["PastCrossingOut"][];
+            overrides: components["schemas"]["PastOverrideOut"][];
+        };
         /** HoldCreate */
         HoldCreate: {
             project_id?: string | null;
@@ -3279,6 +3318,27 @@ export interface components {
         "Page_control_plane.retention.schema.HoldOut_": {
             items: components["schemas"]["HoldOut"][];
             next_cursor?: string | null;
+        };
+        /** PastCrossingOut */
+        PastCrossingOut: {
+            fired_at_ms: number;
+            limit: string | number;
+            percent: number;
+            settled: string | number;
+            values: {
+                [key: string]: string;
+            };
+            window_starts_at_s: number;
+        };
+        /** PastOverrideOut */
+        PastOverrideOut: {
+            created_at_ms: number;
+            created_by: string;
+            ended_at_ms: number | null;
+            id: string;
+            limit: string | number | null;
+            reason: string;
+            until_s: number;
         };
         /** Pattern */
         Pattern: {
@@ -4080,6 +4140,7 @@ export type Errors = components['schemas']['Errors'];
 export type Fetch = components['schemas']['Fetch'];
 export type FieldProblem = components['schemas']['FieldProblem'];
 export type GatewayOut = components['schemas']['GatewayOut'];
+export type HistoryOut = components['schemas']['HistoryOut'];
 export type HoldCreate = components['schemas']['HoldCreate'];
 export type HoldOut = components['schemas']['HoldOut'];
 export type ImportOut = components['schemas']['ImportOut'];
@@ -4137,6 +4198,8 @@ export type PageControlPlanePublishSchemaGatewayOut = components['schemas']['Pag
 export type PageControlPlaneReconciliationSchemaImportOut = components['schemas']['Page_control_plane.reconciliation.schema.ImportOut_'];
 export type PageControlPlaneRetentionSchemaErasureOut = components['schemas']['Page_control_plane.retention.schema.ErasureOut_'];
 export type PageControlPlaneRetentionSchemaHoldOut = components['schemas']['Page_control_plane.retention.schema.HoldOut_'];
+export type PastCrossingOut = components['schemas']['PastCrossingOut'];
+export type PastOverrideOut = components['schemas']['PastOverrideOut'];
 export type Pattern = components['schemas']['Pattern'];
 export type Percentile = components['schemas']['Percentile'];
 export type Point = components['schemas']['Point'];
@@ -6026,6 +6089,82 @@ export interface operations {
             };
             /** @description The Idempotency-Key was used for another request */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1BudgetsBudgetIdHistoryBudgetHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                budget_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -15497,6 +15636,82 @@ export interface operations {
             };
             /** @description The Idempotency-Key was used for another request */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1QuotasQuotaIdHistoryQuotaHistory: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                quota_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HistoryOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -1,4 +1,4 @@
-import { Activity, BellRing, Boxes, ChartColumn, FolderKanban, Gauge, KeyRound, ListTree, OctagonX, ScrollText, Settings, Users, type LucideIcon } from "lucide-react";
+import { Activity, BellRing, Boxes, ChartColumn, FolderKanban, Gauge, KeyRound, ListTree, OctagonX, Scale, ScrollText, Settings, Users, type LucideIcon } from "lucide-react";
 import type { Permission } from "@/auth/session";
 
 export type Place = { to: string; name: string; icon: LucideIcon; needs: Permission; go: string; words?: string };
@@ -12,6 +12,7 @@ export const NAVIGATION: Group[] = [
       { to: "/", name: "Overview", icon: Activity, needs: "self", go: "o", words: "home spend" },
       { to: "/usage", name: "Usage", icon: ChartColumn, needs: "usage:read", go: "u", words: "cost latency tokens errors analytics" },
       { to: "/requests", name: "Requests", icon: ListTree, needs: "usage:read", go: "r", words: "calls logs live" },
+      { to: "/reconciliation", name: "Reconciliation", icon: Scale, needs: "reconciliation:read", go: "c", words: "invoice bill import bypass savings provider account" },
     ],
   },
   {

@@ -6,7 +6,7 @@ import { ProblemState } from "@/api/ProblemState";
 import { sessionQuery } from "@/auth/session";
 import { NotFound } from "./NotFound";
 import { PageLoading } from "./PageLoading";
-import { flag, oneOf, optional, text } from "./search";
+import { flag, oneOf, optional, parseSearch, stringifySearch, text } from "./search";
 import { Shell } from "./Shell";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
@@ -117,6 +117,20 @@ const settings = createRoute({
   component: lazyRouteComponent(() => import("@/auth/SettingsPage"), "SettingsPage"),
 });
 
+const reconciliation = createRoute({
+  ...at,
+  path: "/reconciliation",
+  validateSearch: optional((search) => ({
+    tab: oneOf(search.tab, ["savings", "imports"]),
+    span: oneOf(search.span, ["7", "30", "90"]),
+    show: oneOf(search.show, ["all"]),
+    provider: text(search.provider),
+    day: text(search.day),
+    new: oneOf(search.new, ["file", "fetch"]),
+  })),
+  component: lazyRouteComponent(() => import("@/reconciliation/ReconciliationPage"), "ReconciliationPage"),
+});
+
 const requests = createRoute({
   ...at,
   path: "/requests",
@@ -131,10 +145,12 @@ const usage = createRoute({
   component: lazyRouteComponent(() => import("@/analytics/UsagePage"), "UsagePage"),
 });
 
-const pages = [home, requests, usage, onboarding, projects, project, keys, budgets, killSwitch, alerts, providers, members, audit, settings];
+const pages = [home, requests, usage, onboarding, projects, project, keys, budgets, killSwitch, alerts, providers, reconciliation, members, audit, settings];
 
 export const router = createRouter({
   routeTree: root.addChildren([signIn, shell.addChildren(pages)]),
+  parseSearch,
+  stringifySearch,
   defaultPreload: "intent",
   defaultPendingComponent: PageLoading,
   defaultPendingMs: 150,

@@ -7,6 +7,7 @@ import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { buttonClass } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
 import type { Column } from "@/design/Table";
@@ -18,11 +19,11 @@ import { VerifyChain } from "./VerifyChain";
 const route = getRouteApi("/shell/audit");
 
 const COLUMNS: Column<AuditOut>[] = [
-  { key: "number", head: "#", cell: (entry) => <span className="text-ink-3">{entry.number}</span> },
-  { key: "action", head: "Action", cell: (entry) => <Badge>{entry.action}</Badge> },
-  { key: "subject", head: "Of", from: "md", cell: (entry) => <code className="font-mono text-xs text-ink-2">{entry.subject}</code> },
-  { key: "actor", head: "By", from: "lg", cell: (entry) => <code className="font-mono text-xs text-ink-2">{entry.actor}</code> },
-  { key: "at", head: "When", numeric: true, cell: (entry) => <span className="text-ink-2"><Time ms={entry.at_ms} /></span> },
+  { key: "number", head: "#", text: (entry) => entry.number, cell: (entry) => <span className="text-ink-3">{entry.number}</span> },
+  { key: "action", head: "Action", text: (entry) => entry.action, cell: (entry) => <Badge>{entry.action}</Badge> },
+  { key: "subject", head: "Of", from: "md", text: (entry) => entry.subject, cell: (entry) => <code className="font-mono text-xs text-ink-2">{entry.subject}</code> },
+  { key: "actor", head: "By", from: "lg", text: (entry) => entry.actor, cell: (entry) => <code className="font-mono text-xs text-ink-2">{entry.actor}</code> },
+  { key: "at", head: "When", numeric: true, text: (entry) => written(entry.at_ms), cell: (entry) => <span className="text-ink-2"><Time ms={entry.at_ms} /></span> },
 ];
 
 export function AuditPage() {

@@ -3,6 +3,7 @@ import { api, refresh } from "@/api/client";
 import type { InvitationOut } from "@/api/schema";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { RowActions, type Column } from "@/design/Table";
 import { Time } from "@/design/Time";
@@ -24,9 +25,9 @@ async function withdraw(invitation: InvitationOut) {
 
 function columns(mayWrite: boolean): Column<InvitationOut>[] {
   return [
-    { key: "email", head: "Invited", cell: (invitation) => <span className="font-medium">{invitation.email}</span> },
-    { key: "role", head: "As", cell: (invitation) => <span className="capitalize">{invitation.role}</span> },
-    { key: "until", head: "Link ends", numeric: true, from: "sm", cell: (invitation) => <span className="text-ink-2"><Time ms={invitation.expires_at_ms} /></span> },
+    { key: "email", head: "Invited", text: (invitation) => invitation.email, cell: (invitation) => <span className="font-medium">{invitation.email}</span> },
+    { key: "role", head: "As", text: (invitation) => invitation.role, cell: (invitation) => <span className="capitalize">{invitation.role}</span> },
+    { key: "until", head: "Link ends", numeric: true, from: "sm", text: (invitation) => written(invitation.expires_at_ms), cell: (invitation) => <span className="text-ink-2"><Time ms={invitation.expires_at_ms} /></span> },
     ...(mayWrite ? [{ key: "do", head: <span className="sr-only">Actions</span>, numeric: true, cell: (invitation: InvitationOut) => <RowActions><Button small onClick={() => void resend(invitation)}>Send again</Button><Button small look="quiet" onClick={() => void withdraw(invitation)}>Withdraw</Button></RowActions> }] : []),
   ];
 }

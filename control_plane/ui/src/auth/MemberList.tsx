@@ -7,6 +7,7 @@ import { Badge } from "@/design/Badge";
 import { IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { RowActions, type Column } from "@/design/Table";
 import { Time } from "@/design/Time";
@@ -33,6 +34,7 @@ export function MemberList() {
     {
       key: "who",
       head: "Person",
+      text: (member) => member.email,
       cell: (member) => (
         <span className="flex items-center gap-2.5">
           <span aria-hidden className="flex size-6 shrink-0 items-center justify-center rounded-full bg-accent-soft text-xs font-semibold uppercase text-accent-ink">{member.email[0]}</span>
@@ -41,8 +43,8 @@ export function MemberList() {
         </span>
       ),
     },
-    { key: "role", head: "Role", cell: (member) => (mayWrite && member.email !== self ? <div className="w-32"><RoleSelect label={`Role of ${member.email}`} value={member.role} onChange={(role) => void changeRole(member, role)} /></div> : <span className="capitalize">{member.role}</span>) },
-    { key: "since", head: "Member since", numeric: true, from: "sm", cell: (member) => <span className="text-ink-2"><Time ms={member.created_at_ms} /></span> },
+    { key: "role", head: "Role", text: (member) => member.role, cell: (member) => (mayWrite && member.email !== self ? <div className="w-32"><RoleSelect label={`Role of ${member.email}`} value={member.role} onChange={(role) => void changeRole(member, role)} /></div> : <span className="capitalize">{member.role}</span>) },
+    { key: "since", head: "Member since", numeric: true, from: "sm", text: (member) => written(member.created_at_ms), cell: (member) => <span className="text-ink-2"><Time ms={member.created_at_ms} /></span> },
     ...(mayWrite ? [{ key: "remove", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (member: MemberOut) => member.email !== self && <RowActions><IconButton label={`Remove ${member.email}`} className="size-7" onClick={() => setRemoving(member)}><UserMinus size={15} /></IconButton></RowActions> }] : []),
   ];
   async function remove(member: MemberOut) {

@@ -5,6 +5,7 @@ import type { BrowserSessionOut } from "@/api/schema";
 import { Badge } from "@/design/Badge";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { RowActions, type Column } from "@/design/Table";
 import { Time } from "@/design/Time";
@@ -26,9 +27,9 @@ async function endOthers() {
 }
 
 const COLUMNS: Column<BrowserSessionOut>[] = [
-  { key: "browser", head: "Browser", cell: (session) => <span className="flex items-center gap-2"><span className="font-medium" title={session.user_agent}>{browserName(session.user_agent)}</span>{session.current && <Badge tone="good">This one</Badge>}</span> },
-  { key: "seen", head: "Last seen", numeric: true, from: "sm", cell: (session) => <span className="text-ink-2"><Time ms={session.seen_at_ms} /></span> },
-  { key: "since", head: "Signed in", numeric: true, from: "md", cell: (session) => <span className="text-ink-2"><Time ms={session.created_at_ms} /></span> },
+  { key: "browser", head: "Browser", text: (session) => session.user_agent, cell: (session) => <span className="flex items-center gap-2"><span className="font-medium" title={session.user_agent}>{browserName(session.user_agent)}</span>{session.current && <Badge tone="good">This one</Badge>}</span> },
+  { key: "seen", head: "Last seen", numeric: true, from: "sm", text: (session) => written(session.seen_at_ms), cell: (session) => <span className="text-ink-2"><Time ms={session.seen_at_ms} /></span> },
+  { key: "since", head: "Signed in", numeric: true, from: "md", text: (session) => written(session.created_at_ms), cell: (session) => <span className="text-ink-2"><Time ms={session.created_at_ms} /></span> },
   { key: "end", head: <span className="sr-only">Actions</span>, numeric: true, cell: (session) => !session.current && <RowActions><Button small onClick={() => void end(session)}>Sign out</Button></RowActions> },
 ];
 

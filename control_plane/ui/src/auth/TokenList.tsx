@@ -7,6 +7,7 @@ import { Badge } from "@/design/Badge";
 import { Button, IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { RowActions, type Column } from "@/design/Table";
 import { Time } from "@/design/Time";
@@ -21,10 +22,10 @@ export function TokenList() {
   const list = usePages<TokenOut>(["get", TOKENS], async (cursor) => (await api.GET("/v1/tokens", { params: { query: { cursor } } })).data!);
   const add = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => setCreating(true)}>New token</Button>;
   const columns: Column<TokenOut>[] = [
-    { key: "name", head: "Name", cell: (token) => <div className="py-1.5"><div className="font-medium">{token.name}</div><code className="font-mono text-xs text-ink-3">{token.prefix}…</code></div> },
-    { key: "role", head: "Role", cell: (token) => <Badge><span className="capitalize">{token.role}</span></Badge> },
-    { key: "used", head: "Last used", numeric: true, from: "sm", cell: (token) => <span className="text-ink-2"><Time ms={token.used_at_ms} /></span> },
-    { key: "expires", head: "Expires", numeric: true, from: "md", cell: (token) => <span className="text-ink-2"><Time ms={token.expires_at_ms} /></span> },
+    { key: "name", head: "Name", text: (token) => token.name, cell: (token) => <div className="py-1.5"><div className="font-medium">{token.name}</div><code className="font-mono text-xs text-ink-3">{token.prefix}…</code></div> },
+    { key: "role", head: "Role", text: (token) => token.role, cell: (token) => <Badge><span className="capitalize">{token.role}</span></Badge> },
+    { key: "used", head: "Last used", numeric: true, from: "sm", text: (token) => written(token.used_at_ms), cell: (token) => <span className="text-ink-2"><Time ms={token.used_at_ms} /></span> },
+    { key: "expires", head: "Expires", numeric: true, from: "md", text: (token) => written(token.expires_at_ms), cell: (token) => <span className="text-ink-2"><Time ms={token.expires_at_ms} /></span> },
     ...(mayWrite ? [{ key: "revoke", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (token: TokenOut) => <RowActions><IconButton label={`Revoke ${token.name}`} className="size-7" onClick={() => setRevoking(token)}><Trash2 size={15} /></IconButton></RowActions> }] : []),
   ];
   async function revoke(token: TokenOut) {

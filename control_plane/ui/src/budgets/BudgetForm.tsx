@@ -7,6 +7,7 @@ import { Dialog, DialogActions } from "@/design/Dialog";
 import { Check, Field, Input, Select } from "@/design/Field";
 import { toast } from "@/design/Toasts";
 import { ProjectSelect } from "@/projects/ProjectSelect";
+import { LimitPreview } from "./LimitPreview";
 import { BUDGETS, WINDOWS, type Limit, type Window } from "./limits";
 import { percents } from "./percents";
 import { ScopeFields, toRows, toScope } from "./ScopeFields";
@@ -53,6 +54,7 @@ export function BudgetForm({ limit, projectId, onClose }: Props) {
             <Field label="Limit" error={fieldError(problem, "limit_usd")}><Input prefix="$" value={amount} onChange={(event) => setAmount(event.target.value)} inputMode="decimal" required autoFocus placeholder="100.00" /></Field>
             <Field label="In a"><Select value={period} onChange={(event) => setPeriod(event.target.value as Window)}>{WINDOWS.map(([id, word]) => <option key={id} value={id}>{word}</option>)}</Select></Field>
           </div>
+          <LimitPreview proposed={{ unit: "usd", limit: amount, window: period, projectId: project, scope: toScope(scope), timeZone: zone, ceilingUsd: ceiling }} blocks={blocks} onSuggest={setAmount} />
           <Check label="Refuse calls at the limit" hint="Otherwise it only counts and tells." checked={blocks} onChange={setBlocks} />
           <Field label="Name" optional error={fieldError(problem, "name")}><Input value={name} onChange={(event) => setName(event.target.value)} maxLength={100} placeholder="Checkout, production" /></Field>
           <details>

@@ -11,12 +11,14 @@ import { Dialog } from "@/design/Dialog";
 import { Facts } from "@/design/Facts";
 import { amount, percent } from "@/design/format";
 import { Meter } from "@/design/Meter";
+import { Segments } from "@/design/Segments";
 import { Skeleton } from "@/design/Skeleton";
 import { Time } from "@/design/Time";
 import { toast } from "@/design/Toasts";
 import { ProjectName } from "@/projects/ProjectName";
 import { BudgetForm } from "./BudgetForm";
 import { BUDGETS, QUOTAS, scopeWords, title, used, useStatus, type Limit } from "./limits";
+import { LimitHistory } from "./LimitHistory";
 import { OverrideForm } from "./OverrideForm";
 import { QuotaForm } from "./QuotaForm";
 
@@ -26,6 +28,7 @@ type Asking = "edit" | "override" | "delete" | null;
 export function LimitDetails({ limit, onClose }: { limit: Limit; onClose: () => void }) {
   const { data: status, error } = useStatus(limit.kind, limit.id);
   const [asking, setAsking] = useState<Asking>(null);
+  const [shown, setShown] = useState<"now" | "history">("now");
   const mayWrite = useMay("budgets:write");
   const done = () => setAsking(null);
   async function remove() {
@@ -38,9 +41,11 @@ export function LimitDetails({ limit, onClose }: { limit: Limit; onClose: () => 
   if (asking === "edit") return limit.kind === "budget" ? <BudgetForm limit={limit} onClose={done} /> : <QuotaForm limit={limit} onClose={done} />;
   return (
     <Dialog open onClose={onClose} place="side" title={title(limit)} description={<ProjectName id={limit.projectId} />}>
-      {error && <ProblemState problem={error} />}
-      {!status && !error && <Skeleton className="h-64 w-full" />}
-      {status && (
+      <div className="mb-4"><Segments label="What is shown" value={shown} options={[["now", "Now"], ["history", "History"]]} onChange={setShown} /></div>
+      {shown === "history" && <LimitHistory limit={limit} />}
+      {error && shown === "now" && <ProblemState problem={error} />}
+      {!status && !error && shown === "now" && <Skeleton className="h-64 w-full" />}
+      {status && shown === "now" && (
         <div className="flex flex-col gap-5">
           <Standing limit={limit} status={status} />
           {mayWrite && (

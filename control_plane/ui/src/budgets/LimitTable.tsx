@@ -13,6 +13,7 @@ function columns(withProject: boolean, among: number): Column<Limit>[] {
     {
       key: "name",
       head: "Name",
+      text: title,
       cell: (limit) => (
         <div className="min-w-0 py-1.5">
           <div className="font-medium">{title(limit)}</div>
@@ -21,11 +22,13 @@ function columns(withProject: boolean, among: number): Column<Limit>[] {
       ),
     },
     { key: "standing", head: "Used", width: "w-44 sm:w-72", cell: (limit) => <LimitStanding limit={limit} among={among} /> },
-    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, cell: (limit: Limit) => <ProjectName id={limit.projectId} /> }] : []),
+    { key: "scope", head: "Only of", from: "never", text: (limit) => scopeWords(limit.scope).join(", "), cell: () => null },
+    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, text: (limit: Limit) => limit.projectId, cell: (limit: Limit) => <ProjectName id={limit.projectId} /> }] : []),
     {
       key: "limit",
       head: "Limit",
       numeric: true,
+      text: (limit) => limit.limit,
       from: "md",
       cell: (limit) => (
         <>
@@ -34,7 +37,9 @@ function columns(withProject: boolean, among: number): Column<Limit>[] {
         </>
       ),
     },
-    { key: "action", head: "At the limit", from: "lg", cell: (limit) => (limit.blocks ? <Badge>Refuses</Badge> : <Badge tone="accent">Only tells</Badge>) },
+    { key: "unit", head: "Unit", from: "never", text: (limit) => limit.unit, cell: () => null },
+    { key: "window", head: "Window", from: "never", text: (limit) => limit.window, cell: () => null },
+    { key: "action", head: "At the limit", from: "lg", text: (limit) => (limit.blocks ? "refuses" : "tells"), cell: (limit) => (limit.blocks ? <Badge>Refuses</Badge> : <Badge tone="accent">Only tells</Badge>) },
   ];
 }
 

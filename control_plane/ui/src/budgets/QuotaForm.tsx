@@ -7,6 +7,7 @@ import { Dialog, DialogActions } from "@/design/Dialog";
 import { Check, Field, Input, Select } from "@/design/Field";
 import { toast } from "@/design/Toasts";
 import { ProjectSelect } from "@/projects/ProjectSelect";
+import { LimitPreview } from "./LimitPreview";
 import { QUOTAS, UNITS, WINDOWS, type Limit, type Unit, type Window } from "./limits";
 import { ScopeFields, toRows, toScope } from "./ScopeFields";
 
@@ -49,6 +50,7 @@ export function QuotaForm({ limit, projectId, onClose }: Props) {
             <Field label="Limit" hint="Empty only counts." error={fieldError(problem, "limit")}><Input value={amount} onChange={(event) => setAmount(event.target.value)} inputMode="decimal" autoFocus placeholder={unit === "usd" ? "100.00" : "600"} prefix={unit === "usd" ? "$" : undefined} /></Field>
             {!atATime && <Field label="In a"><Select value={window} onChange={(event) => setWindow(event.target.value as Window)}>{WINDOWS.map(([id, word]) => <option key={id} value={id}>{word}</option>)}</Select></Field>}
           </div>
+          <LimitPreview proposed={{ unit, limit: amount, window, projectId: project, scope: toScope(scope), timeZone: limit?.timeZone ?? "UTC", ceilingUsd: limit?.ceilingUsd ?? "" }} blocks={blocks} onSuggest={setAmount} />
           <Check label="Refuse calls at the limit" hint="Otherwise it only counts and tells." checked={blocks} onChange={setBlocks} />
           <ScopeFields rows={scope} onChange={setScope} each />
           <Field label="Name" optional error={fieldError(problem, "name")}><Input value={name} onChange={(event) => setName(event.target.value)} maxLength={100} placeholder="Fair use of each user" /></Field>

@@ -13,7 +13,7 @@ export function Card({ title, hint, actions, className, flush, children }: Props
             <h2 className="text-sm">{title}</h2>
             {hint && <p className="text-xs text-ink-3">{hint}</p>}
           </div>
-          {actions && <div className="flex items-center gap-1.5">{actions}</div>}
+          {actions && <div className="flex min-w-0 flex-wrap items-center gap-1.5">{actions}</div>}
         </header>
       )}
       <div className={clsx("min-w-0 flex-1", !flush && "px-4 pb-4", !flush && !title && "pt-4")}>{children}</div>

@@ -1,5 +1,6 @@
 import { clsx } from "clsx";
 import type { KeyboardEvent, ReactNode } from "react";
+import type { Cell } from "./csv";
 import { Skeleton } from "./Skeleton";
 
 export type Column<T> = {
@@ -8,8 +9,10 @@ export type Column<T> = {
   cell: (row: T) => ReactNode;
   /** Numbers stand under each other. */
   numeric?: boolean;
-  /** From which width on it is shown; what matters most is always there. */
-  from?: "sm" | "md" | "lg";
+  /** What it is in a file; without it the column is in none. */
+  text?: (row: T) => Cell;
+  /** From which width on it is shown; what matters most is always there. `never`: in files alone. */
+  from?: "sm" | "md" | "lg" | "never";
   width?: string;
 };
 
@@ -23,7 +26,7 @@ type Props<T> = {
   empty: ReactNode;
 };
 
-const FROM = { sm: "max-sm:hidden", md: "max-md:hidden", lg: "max-lg:hidden" };
+const FROM = { sm: "max-sm:hidden", md: "max-md:hidden", lg: "max-lg:hidden", never: "hidden" };
 
 function cellClass<T>(column: Column<T>): string {
   return clsx("px-3 first:pl-4 last:pr-4", column.numeric && "text-right", column.from && FROM[column.from], column.width);

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { amount, compact, dollars, duration, percent, relative } from "./format";
+import { amount, beginning, compact, dollars, duration, percent, relative } from "./format";
 
 test.each([
   ["1234.5", "$1,234.50"],
@@ -7,6 +7,7 @@ test.each([
   ["0.000615", "$0.00062"],
   ["0.000000001", "$0.000000001"],
   ["0.05", "$0.05"],
+  ["0.0341", "$0.034"],
   [null, "–"],
 ])("money %s is shown as %s", (given, shown) => expect(dollars(given)).toBe(shown));
 
@@ -28,3 +29,9 @@ test("times are told by their distance", () => {
   expect(relative(2 * 86_400_000 + 1, 0)).toBe("in 2 days");
   expect(relative(5, 0)).toBe("just now");
 });
+
+test.each([
+  ["2026-11-01T00:00:00Z", "Nov"],
+  ["2026-11-23T00:00:00Z", "Nov 23"],
+  ["2026-11-23T14:30:00Z", "14:30"],
+])("a window from %s on is named %s", (at, name) => expect(beginning(Date.parse(at), "UTC")).toBe(name));

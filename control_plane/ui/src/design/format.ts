@@ -2,11 +2,11 @@
 
 const LOCALE = "en-US";
 
-/** `1234.5` → `$1,234.50`; below a cent as many digits as it takes to see two of them: `$0.00062`. */
+/** `1234.5` → `$1,234.50`; below ten cents as many digits as it takes to see two of them: `$0.034`, `$0.00062`. */
 export function dollars(amount: string | number | null | undefined): string {
   if (amount === null || amount === undefined) return "–";
   const value = Number(amount);
-  const digits = value !== 0 && Math.abs(value) < 0.01 ? Math.min(9, 1 - Math.floor(Math.log10(Math.abs(value)))) : 2;
+  const digits = value !== 0 && Math.abs(value) < 0.1 ? Math.min(9, 1 - Math.floor(Math.log10(Math.abs(value)))) : 2;
   return new Intl.NumberFormat(LOCALE, {
     style: "currency",
     currency: "USD",
@@ -83,7 +83,20 @@ export function day(atMs: number, timeZone?: string): string {
   return new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeZone }).format(atMs);
 }
 
+/** Where a window begins, in little room: `Nov`, `Nov 23`, `14:00`. */
+export function beginning(atMs: number, timeZone?: string): string {
+  const part = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(LOCALE, { ...options, timeZone }).format(atMs);
+  const time = part({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  if (time !== "00:00") return time;
+  return part({ day: "numeric" }) === "1" ? part({ month: "short" }) : part({ month: "short", day: "numeric" });
+}
+
 /** An amount in its unit: dollars as money, everything else as a count. */
 export function amount(unit: string, value: string | number | null | undefined): string {
   return unit === "usd" ? dollars(value) : count(value);
+}
+
+/** A moment in a file: RFC 3339, in UTC. */
+export function written(atMs: number | null | undefined): string | null {
+  return atMs === null || atMs === undefined ? null : new Date(atMs).toISOString();
 }

@@ -1,12 +1,18 @@
+import { Link } from "@tanstack/react-router";
+import { ListTree, Pencil } from "lucide-react";
+import { useState } from "react";
 import { $api } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
+import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
+import { Button, buttonClass } from "@/design/Button";
 import { CopyLine } from "@/design/Copy";
 import { Dialog } from "@/design/Dialog";
 import { Facts } from "@/design/Facts";
 import { Skeleton } from "@/design/Skeleton";
 import { Time } from "@/design/Time";
 import { ProjectName } from "@/projects/ProjectName";
+import { EditKey } from "./EditKey";
 import { keyState } from "./keys";
 
 function Names({ of }: { of: string[] | null }) {
@@ -16,6 +22,10 @@ function Names({ of }: { of: string[] | null }) {
 
 export function KeyDetails({ id, onClose }: { id: string; onClose: () => void }) {
   const { data: key, error } = $api.useQuery("get", "/v1/keys/{key_id}", { params: { path: { key_id: id } } });
+  const [editing, setEditing] = useState(false);
+  const mayWrite = useMay("keys:write");
+  const maySeeUsage = useMay("usage:read");
+  if (key && editing) return <EditKey of={key} onClose={() => setEditing(false)} />;
   return (
     <Dialog open onClose={onClose} place="side" title={key?.name ?? "Key"}>
       {error && <ProblemState problem={error} />}
@@ -23,6 +33,10 @@ export function KeyDetails({ id, onClose }: { id: string; onClose: () => void })
       {key && (
         <div className="flex flex-col gap-4">
           <CopyLine text={key.id} label="Copy the id" />
+          <div className="flex flex-wrap gap-2">
+            {mayWrite && key.revoked_at_ms === null && <Button icon={<Pencil size={14} />} onClick={() => setEditing(true)}>Change</Button>}
+            {maySeeUsage && <Link to="/requests" search={{ key_id: [key.id], range: "7d" }} className={buttonClass()}><ListTree size={14} aria-hidden />Its calls</Link>}
+          </div>
           <Facts
             facts={[
               ["State", <Badge key="state" tone={keyState(key, Date.now())[1]} dot>{keyState(key, Date.now())[0]}</Badge>],

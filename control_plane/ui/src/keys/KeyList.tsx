@@ -5,6 +5,7 @@ import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { RowActions, type Column } from "@/design/Table";
 import { Time } from "@/design/Time";
@@ -24,6 +25,7 @@ function columns(withProject: boolean, mayWrite: boolean): Column<KeyOut>[] {
     {
       key: "name",
       head: "Name",
+      text: (key) => key.name,
       cell: (key) => (
         <div className="min-w-0 py-1.5">
           <div className="truncate font-medium">{key.name}</div>
@@ -31,11 +33,12 @@ function columns(withProject: boolean, mayWrite: boolean): Column<KeyOut>[] {
         </div>
       ),
     },
-    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, cell: (key: KeyOut) => <ProjectName id={key.project_id} /> }] : []),
-    { key: "state", head: "State", cell: (key) => <State of={key} /> },
-    { key: "mode", head: "Mode", from: "lg", cell: (key) => <span className="capitalize text-ink-2">{key.mode}</span> },
-    { key: "team", head: "Team", from: "lg", cell: (key) => key.team || <span className="text-ink-3">–</span> },
-    { key: "used", head: "Last used", numeric: true, from: "sm", cell: (key) => <span className="text-ink-2"><Time ms={key.used_at_s && key.used_at_s * 1000} /></span> },
+    { key: "id", head: "Id", from: "never", text: (key) => key.id, cell: () => null },
+    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, text: (key: KeyOut) => key.project_id, cell: (key: KeyOut) => <ProjectName id={key.project_id} /> }] : []),
+    { key: "state", head: "State", text: (key) => keyState(key, Date.now())[0], cell: (key) => <State of={key} /> },
+    { key: "mode", head: "Mode", from: "lg", text: (key) => key.mode, cell: (key) => <span className="capitalize text-ink-2">{key.mode}</span> },
+    { key: "team", head: "Team", from: "lg", text: (key) => key.team, cell: (key) => key.team || <span className="text-ink-3">–</span> },
+    { key: "used", head: "Last used", numeric: true, from: "sm", text: (key) => written(key.used_at_s && key.used_at_s * 1000), cell: (key) => <span className="text-ink-2"><Time ms={key.used_at_s && key.used_at_s * 1000} /></span> },
     ...(mayWrite ? [{ key: "menu", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (key: KeyOut) => <RowActions><KeyMenu of={key} /></RowActions> }] : []),
   ];
 }

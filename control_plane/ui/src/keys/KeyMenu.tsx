@@ -1,4 +1,4 @@
-import { Ellipsis, Power, RefreshCw, Trash2 } from "lucide-react";
+import { Ellipsis, Pencil, Power, RefreshCw, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api, refresh } from "@/api/client";
 import type { KeyOut } from "@/api/schema";
@@ -6,10 +6,11 @@ import { IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
 import { Menu, MenuItem, MenuLine } from "@/design/Menu";
 import { toast } from "@/design/Toasts";
+import { EditKey } from "./EditKey";
 import { KEYS } from "./keys";
 import { RotateKey } from "./RotateKey";
 
-type Asking = "rotate" | "revoke" | null;
+type Asking = "edit" | "rotate" | "revoke" | null;
 
 export function KeyMenu({ of: key }: { of: KeyOut }) {
   const [asking, setAsking] = useState<Asking>(null);
@@ -28,11 +29,13 @@ export function KeyMenu({ of: key }: { of: KeyOut }) {
   return (
     <>
       <Menu trigger={<IconButton label={`Actions for ${key.name}`} className="size-7"><Ellipsis size={16} /></IconButton>}>
+        <MenuItem icon={<Pencil size={15} />} onSelect={() => setAsking("edit")}>Change</MenuItem>
         <MenuItem icon={<RefreshCw size={15} />} onSelect={() => setAsking("rotate")} disabled={key.replaced_by !== null}>Rotate</MenuItem>
         <MenuItem icon={<Power size={15} />} onSelect={() => void toggle()}>{key.disabled ? "Switch on" : "Switch off"}</MenuItem>
         <MenuLine />
         <MenuItem icon={<Trash2 size={15} />} danger onSelect={() => setAsking("revoke")}>Revoke</MenuItem>
       </Menu>
+      {asking === "edit" && <EditKey of={key} onClose={() => setAsking(null)} />}
       {asking === "rotate" && <RotateKey of={key} onClose={() => setAsking(null)} />}
       {asking === "revoke" && (
         <Confirm title={`Revoke ${key.name}?`} action="Revoke key" type={key.name} onConfirm={revoke} onClose={() => setAsking(null)}>

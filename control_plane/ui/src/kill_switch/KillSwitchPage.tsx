@@ -5,6 +5,7 @@ import { useMay } from "@/auth/session";
 import { scopeWords } from "@/budgets/limits";
 import { Badge } from "@/design/Badge";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
 import type { Column } from "@/design/Table";
@@ -20,6 +21,7 @@ const COLUMNS: Column<KillSwitchOut>[] = [
   {
     key: "reason",
     head: "Reason",
+    text: (one) => one.reason,
     cell: (one) => (
       <div className="py-1.5">
         <div className="font-medium">{one.reason}</div>
@@ -27,9 +29,10 @@ const COLUMNS: Column<KillSwitchOut>[] = [
       </div>
     ),
   },
-  { key: "state", head: "State", from: "sm", cell: (one) => (one.active ? <Badge tone="bad" dot>On</Badge> : <Badge>Released</Badge>) },
-  { key: "on", head: "Thrown", numeric: true, cell: (one) => <span className="text-ink-2"><Time ms={one.activated_at_ms} /></span> },
-  { key: "off", head: "Released", numeric: true, from: "md", cell: (one) => <span className="text-ink-2"><Time ms={one.released_at_ms} fallback="–" /></span> },
+  { key: "project", head: "Project", from: "never", text: (one) => one.project_id, cell: () => null },
+  { key: "state", head: "State", from: "sm", text: (one) => (one.active ? "on" : "released"), cell: (one) => (one.active ? <Badge tone="bad" dot>On</Badge> : <Badge>Released</Badge>) },
+  { key: "on", head: "Thrown", numeric: true, text: (one) => written(one.activated_at_ms), cell: (one) => <span className="text-ink-2"><Time ms={one.activated_at_ms} /></span> },
+  { key: "off", head: "Released", numeric: true, from: "md", text: (one) => written(one.released_at_ms), cell: (one) => <span className="text-ink-2"><Time ms={one.released_at_ms} fallback="–" /></span> },
 ];
 
 export function KillSwitchPage() {

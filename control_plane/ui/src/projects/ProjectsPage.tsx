@@ -5,6 +5,7 @@ import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
 import { Segments } from "@/design/Segments";
@@ -16,10 +17,10 @@ import { useProjectList } from "./projects";
 const route = getRouteApi("/shell/projects");
 
 const COLUMNS: Column<ProjectOut>[] = [
-  { key: "name", head: "Name", cell: (project) => <span className="font-medium">{project.name}</span> },
-  { key: "id", head: "Id", from: "md", cell: (project) => <code className="font-mono text-xs text-ink-3">{project.id}</code> },
-  { key: "state", head: "State", from: "sm", cell: (project) => (project.archived_at_ms ? <Badge>Archived</Badge> : <Badge tone="good" dot>Active</Badge>) },
-  { key: "created", head: "Created", numeric: true, cell: (project) => <span className="text-ink-2"><Time ms={project.created_at_ms} /></span> },
+  { key: "name", head: "Name", text: (project) => project.name, cell: (project) => <span className="font-medium">{project.name}</span> },
+  { key: "id", head: "Id", from: "md", text: (project) => project.id, cell: (project) => <code className="font-mono text-xs text-ink-3">{project.id}</code> },
+  { key: "state", head: "State", from: "sm", text: (project) => (project.archived_at_ms ? "archived" : "active"), cell: (project) => (project.archived_at_ms ? <Badge>Archived</Badge> : <Badge tone="good" dot>Active</Badge>) },
+  { key: "created", head: "Created", numeric: true, text: (project) => written(project.created_at_ms), cell: (project) => <span className="text-ink-2"><Time ms={project.created_at_ms} /></span> },
 ];
 
 export function ProjectsPage() {

@@ -6,6 +6,7 @@ import { useMay } from "@/auth/session";
 import { Button, IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
 import { EmptyState } from "@/design/EmptyState";
+import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { Menu, MenuItem, MenuLine } from "@/design/Menu";
 import { RowActions, type Column } from "@/design/Table";
@@ -29,11 +30,11 @@ export function CredentialList() {
     await refresh(CREDENTIALS);
   }
   const columns: Column<CredentialOut>[] = [
-    { key: "name", head: "Name", cell: (credential) => <span className="font-medium">{credential.name}</span> },
-    { key: "provider", head: "Provider", cell: (credential) => providerName(credential.provider) },
+    { key: "name", head: "Name", text: (credential) => credential.name, cell: (credential) => <span className="font-medium">{credential.name}</span> },
+    { key: "provider", head: "Provider", text: (credential) => credential.provider, cell: (credential) => providerName(credential.provider) },
     { key: "hint", head: "Ends in", from: "sm", cell: (credential) => <code className="font-mono text-xs text-ink-2">{credential.hint ? `…${credential.hint}` : "–"}</code> },
-    { key: "rotated", head: "Rotated", numeric: true, from: "md", cell: (credential) => <span className="text-ink-2"><Time ms={credential.rotated_at_ms} /></span> },
-    { key: "created", head: "Stored", numeric: true, from: "md", cell: (credential) => <span className="text-ink-2"><Time ms={credential.created_at_ms} /></span> },
+    { key: "rotated", head: "Rotated", numeric: true, from: "md", text: (credential) => written(credential.rotated_at_ms), cell: (credential) => <span className="text-ink-2"><Time ms={credential.rotated_at_ms} /></span> },
+    { key: "created", head: "Stored", numeric: true, from: "md", text: (credential) => written(credential.created_at_ms), cell: (credential) => <span className="text-ink-2"><Time ms={credential.created_at_ms} /></span> },
     ...(mayWrite
       ? [{ key: "menu", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (credential: CredentialOut) => (
           <RowActions>

@@ -1,4 +1,4 @@
-import { Plus, Tag, Trash2 } from "lucide-react";
+import { Pencil, Plus, Tag, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api, refresh } from "@/api/client";
 import type { PriceOut } from "@/api/schema";
@@ -13,13 +13,14 @@ import { toast } from "@/design/Toasts";
 import { ListIntro } from "./ListIntro";
 import { PriceForm } from "./PriceForm";
 import { PRICES, usePrices } from "./providers";
+import { UnpricedModels } from "./UnpricedModels";
 
 function Price({ of: price }: { of: PriceOut }) {
   if (price.multiplier) return <span><b className="font-medium">{price.multiplier}</b> <span className="text-ink-3">of the list price</span></span>;
   return (
     <ul className="py-1.5 text-xs">
       {Object.entries(price.rates).map(([bucket, rate]) => (
-        <li key={bucket}><span className="text-ink-3">{bucket}</span> <b className="font-medium">${rate}</b><span className="text-ink-3"> / M</span></li>
+        <li key={bucket} className="whitespace-nowrap"><span className="text-ink-3">{bucket}</span> <b className="font-medium">${rate}</b><span className="text-ink-3"> / M</span></li>
       ))}
     </ul>
   );
@@ -34,6 +35,7 @@ function inForce(price: PriceOut): string {
 
 export function PriceList() {
   const [adding, setAdding] = useState(false);
+  const [editing, setEditing] = useState<PriceOut | null>(null);
   const [removing, setRemoving] = useState<PriceOut | null>(null);
   const mayWrite = useMay("providers:write");
   const list = usePrices();
@@ -44,17 +46,19 @@ export function PriceList() {
     await refresh(PRICES);
   }
   const columns: Column<PriceOut>[] = [
-    { key: "model", head: "Model", cell: (price) => <span className="font-medium">{price.model === "*" ? "Every model" : price.model}</span> },
-    { key: "upstream", head: "Upstream", from: "sm", cell: (price) => (price.upstream === "*" ? "Every upstream" : price.upstream) },
-    { key: "price", head: "Price", cell: (price) => <Price of={price} /> },
-    { key: "when", head: "In force", from: "md", cell: (price) => <span className="text-ink-2">{inForce(price)}</span> },
-    ...(mayWrite ? [{ key: "remove", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (price: PriceOut) => <RowActions><IconButton label={`Delete the price of ${price.model}`} className="size-7" onClick={() => setRemoving(price)}><Trash2 size={15} /></IconButton></RowActions> }] : []),
+    { key: "model", head: "Model", text: (price) => price.model, cell: (price) => <span className="font-medium">{price.model === "*" ? "Every model" : price.model}</span> },
+    { key: "upstream", head: "Upstream", from: "sm", text: (price) => price.upstream, cell: (price) => (price.upstream === "*" ? "Every upstream" : price.upstream) },
+    { key: "price", head: "Price", text: (price) => price.multiplier || Object.entries(price.rates).map(([bucket, rate]) => `${bucket} ${rate}`).join("; "), cell: (price) => <Price of={price} /> },
+    { key: "when", head: "In force", from: "md", text: inForce, cell: (price) => <span className="text-ink-2">{inForce(price)}</span> },
+    ...(mayWrite ? [{ key: "remove", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-20", cell: (price: PriceOut) => <RowActions><IconButton label={`Change the price of ${price.model}`} className="size-7" onClick={() => setEditing(price)}><Pencil size={15} /></IconButton><IconButton label={`Delete the price of ${price.model}`} className="size-7" onClick={() => setRemoving(price)}><Trash2 size={15} /></IconButton></RowActions> }] : []),
   ];
   return (
     <>
+      <UnpricedModels />
       <ListIntro action={list.rows && list.rows.length > 0 && add}>Negotiated rates and prices of models that you run yourself. They hold for calls from then on.</ListIntro>
       <ListView label="Price overrides" list={list} columns={columns} rowKey={(price) => price.id} empty={<EmptyState icon={<Tag size={18} />} title="List prices hold" action={add}>State what you really pay, by bucket or as a share of the list price.</EmptyState>} />
       {adding && <PriceForm onClose={() => setAdding(false)} />}
+      {editing && <PriceForm price={editing} onClose={() => setEditing(null)} />}
       {removing && <Confirm title="Delete this price?" action="Delete price" onConfirm={() => remove(removing)} onClose={() => setRemoving(null)}>Calls from now on have the list price. What was priced stays as it was.</Confirm>}
     </>
   );

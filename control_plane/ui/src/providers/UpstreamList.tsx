@@ -31,11 +31,11 @@ export function UpstreamList() {
     await refresh(UPSTREAMS);
   }
   const columns: Column<UpstreamOut>[] = [
-    { key: "name", head: "Calls under", cell: (upstream) => <code className="font-mono text-xs font-medium">/{upstream.name}/…</code> },
-    { key: "provider", head: "Provider", from: "sm", cell: (upstream) => providerName(upstream.provider) },
-    { key: "origin", head: "Go to", cell: (upstream) => <span className="break-all text-ink-2">{upstream.origin}{upstream.base_path}</span> },
+    { key: "name", head: "Calls under", text: (upstream) => upstream.name, cell: (upstream) => <code className="font-mono text-xs font-medium">/{upstream.name}/…</code> },
+    { key: "provider", head: "Provider", from: "sm", text: (upstream) => upstream.provider, cell: (upstream) => providerName(upstream.provider) },
+    { key: "origin", head: "Go to", text: (upstream) => `${upstream.origin}${upstream.base_path}`, cell: (upstream) => <span className="break-all text-ink-2">{upstream.origin}{upstream.base_path}</span> },
     { key: "credential", head: "Credential", from: "md", cell: (upstream) => (upstream.credential_id ? (credentials.find((one) => one.id === upstream.credential_id)?.name ?? "…") : <Badge>The caller's own</Badge>) },
-    { key: "models", head: "Mapped models", numeric: true, from: "lg", cell: (upstream) => count(Object.keys(upstream.models).length) },
+    { key: "models", head: "Mapped models", numeric: true, from: "lg", text: (upstream) => Object.keys(upstream.models).length, cell: (upstream) => count(Object.keys(upstream.models).length) },
     ...(mayWrite
       ? [{ key: "menu", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (upstream: UpstreamOut) => (
           <RowActions>

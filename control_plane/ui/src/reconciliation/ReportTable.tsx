@@ -1,0 +1,64 @@
+import { CircleCheck } from "lucide-react";
+import { useState } from "react";
+import type { RowOut } from "@/api/schema";
+import { Badge } from "@/design/Badge";
+import { Button } from "@/design/Button";
+import { EmptyState } from "@/design/EmptyState";
+import { Table, type Column } from "@/design/Table";
+import { providerName } from "@/providers/providers";
+import { ErrorBar } from "./ErrorBar";
+import { difference, MEASURES, TO_LOOK_AT, told, VERDICTS } from "./sources";
+
+const SHOWN_EACH = 50;
+
+const COLUMNS: Column<RowOut>[] = [
+  { key: "day", head: "Day", from: "sm", cell: (row) => <span className="whitespace-nowrap text-ink-2">{row.day}</span> },
+  {
+    key: "model",
+    head: "Model",
+    cell: (row) => (
+      <div className="max-w-56 py-1.5">
+        <div className="truncate font-medium">{row.model === "*" ? "All models together" : row.model || "(none)"}</div>
+        <div className="truncate text-xs text-ink-3">{providerName(row.provider)}<span className="sm:hidden">, {row.day}</span>{row.named === "none" && row.theirs !== null && ", a name of the bill's own"}</div>
+      </div>
+    ),
+  },
+  { key: "compared", head: "What", from: "md", cell: (row) => <span className="whitespace-nowrap text-ink-2">{MEASURES[row.compared]}</span> },
+  { key: "ours", head: "Gateways", numeric: true, from: "md", cell: (row) => told(row.compared, row.ours) },
+  { key: "theirs", head: "Provider", numeric: true, from: "md", cell: (row) => told(row.compared, row.theirs) },
+  {
+    key: "delta",
+    head: "Difference",
+    numeric: true,
+    cell: (row) => (
+      <div className="whitespace-nowrap py-1">
+        <div className={TO_LOOK_AT.includes(row.verdict) ? "font-medium text-bad" : ""}>{difference(row.compared, row.delta)}</div>
+        {row.error !== null && Number(row.error) > 0 && <div className="text-xs text-ink-3">± {told(row.compared, row.error)}</div>}
+      </div>
+    ),
+  },
+  {
+    key: "bar",
+    head: <span className="sr-only">Beside the error</span>,
+    from: "lg",
+    cell: (row) => row.delta !== null && Number(row.delta) !== 0 && <ErrorBar delta={Number(row.delta)} error={row.error === null ? null : Number(row.error)} bad={TO_LOOK_AT.includes(row.verdict)} label={row.error === null ? "The error is not known" : `Ours may be off by ${told(row.compared, row.error)}`} />,
+  },
+  { key: "verdict", head: "Verdict", cell: (row) => <span title={VERDICTS[row.verdict].means}><Badge tone={VERDICTS[row.verdict].tone} dot>{VERDICTS[row.verdict].name}</Badge></span> },
+];
+
+/** Row after row, some at a time: a quarter of a large account is some ten thousand. */
+export function ReportTable({ rows }: { rows: RowOut[] }) {
+  const [shown, setShown] = useState(SHOWN_EACH);
+  return (
+    <>
+      <Table
+        label="Differences"
+        columns={COLUMNS}
+        rows={rows.slice(0, shown)}
+        rowKey={(row) => `${row.day} ${row.provider} ${row.model} ${row.compared}`}
+        empty={<EmptyState icon={<CircleCheck size={18} />} title="Nothing to look at here">No row of these days is of this kind.</EmptyState>}
+      />
+      {rows.length > shown && <div className="mt-3 flex justify-center"><Button onClick={() => setShown(shown + SHOWN_EACH)}>Show more of {rows.length}</Button></div>}
+    </>
+  );
+}
