@@ -29,6 +29,8 @@ from gateway.lake.store import Missing, StoreFault
 FILES_OF_A_COMMIT = 8
 # How often one commit is tried on what came meanwhile; the next run tries again.
 ATTEMPTS = 5
+# Rollups that name users.
+_OF_USERS = ("hourly_users", "daily_users")
 _WHO = ["org_id", "user_id", "ts"]
 _USERS = "SELECT DISTINCT coalesce(org_id, ''), user_id FROM old WHERE user_id IS NOT NULL"
 _RENAMED = "SELECT * REPLACE (CASE WHEN {theirs} THEN {erased} ELSE user_id END AS user_id) FROM old"
@@ -178,7 +180,7 @@ def _is_readable(lake: Lake, entry: Any) -> bool:
 
 def _old_files(lake: Lake, rewritten_ms: int) -> Iterator[str]:
     """Files of no version, written before: as long as they are there, they can be read."""
-    for table in (lake.events, lake.rollups["hourly_users"]):
+    for table in (lake.events, *(lake.rollups[name] for name in _OF_USERS)):
         there = {table.key(file) for file in table.follow().files.values()}
         for entry in lake.store.entries(table.name):
             is_data = entry.key.endswith(".parquet") and "/_delta_log/" not in entry.key

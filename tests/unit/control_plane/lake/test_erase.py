@@ -117,6 +117,8 @@ def test_a_person_is_erased_from_samples_and_from_rollups_of_calls_that_are_gone
     taken = look(tmp_path)
     assert not names(rows(taken.sampled, "SELECT * FROM rows"))
     assert not names(rows(taken.hourly_users, "SELECT * FROM rows"))
+    assert taken.daily is not None
+    assert not names(rows(taken.daily["daily_users"], "SELECT * FROM rows"))
     assert rolled(taken) == cost(made)
     assert verify(lake).differences == []
     land(tmp_path, "again", of_zoe(range(10)))
@@ -130,11 +132,11 @@ def test_in_the_end_no_file_names_them(tmp_path: Path, monkeypatch: pytest.Monke
     now_ms = int(time.time() * 1000)
     order(lake, [ZOE], now_ms)
     rewrite(lake, [ZOE], now_ms)
-    assert left(lake, 2**62, 2**62) == (1, 2, 0)
-    assert len(holding(tmp_path)) == 3
+    assert left(lake, 2**62, 2**62) == (1, 3, 0)
+    assert len(holding(tmp_path)) == 4
     delete_raw(lake, now_ms)
     vacuum(lake, now_ms)
-    assert left(lake, 2**62, 2**62)[:2] == (0, 2), "a reader may still have them"
+    assert left(lake, 2**62, 2**62)[:2] == (0, 3), "a reader may still have them"
     monkeypatch.setattr(table, "VACUUM_AFTER_H", 0)
     vacuum(lake, now_ms)
     assert left(lake, 2**62, 2**62) == (0, 0, 0)

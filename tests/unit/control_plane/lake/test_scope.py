@@ -11,6 +11,7 @@ from tests.support.lake_calls import curated, varied
 
 NOON_S = 1_790_000_000 // 86_400 * 86_400 + 43_200
 RELATIONS = ("events", "hourly", "hourly_users", "hourly_latency")
+SOURCES = ("their_events", "their_samples", "their_hours", "their_days")
 HOSTILE = "x') OR 1=1; DROP VIEW events; --"
 
 
@@ -25,10 +26,10 @@ def scope(**changes) -> Scope:
 @pytest.mark.parametrize("relation", RELATIONS)
 def test_every_view_holds_to_the_organization_and_the_time(relation):
     asked = scope(project_id=HOSTILE, filters=dict.fromkeys(FILTERS, (HOSTILE,)))
-    for events, hours, days in product((None, "their_events"), (None, "their_hours"), (None, "their_days")):
-        made = " ".join(sql for _, sql in views(asked, relation, 3600, Sources(events, hours, days)))
-        read = sum(made.count(f" FROM {name}") for name in ("fresh_rows", "their_events", "their_hours", "their_days"))
-        assert read == 1 + sum(source is not None for source in (events, *_rolled_up(relation, hours, days)))
+    for events, sampled, hours, days in product(*((None, name) for name in SOURCES)):
+        made = " ".join(sql for _, sql in views(asked, relation, 3600, Sources(events, sampled, hours, days)))
+        read = sum(made.count(f" FROM {name}") for name in ("fresh_rows", *SOURCES))
+        assert read == 1 + sum(source is not None for source in (events, sampled, *_rolled_up(relation, hours, days)))
         assert made.count("org_id = getvariable('org_id')") == made.count("getvariable('from_us')") == read
         assert HOSTILE not in made
     assert asked.variables()["project_id"] == HOSTILE

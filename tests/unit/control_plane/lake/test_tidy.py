@@ -32,7 +32,7 @@ def test_checkpoints_come_with_commits_and_old_files_and_commits_go(tmp_path: Pa
         absorb(lake, NOW_MS + number)
         roll_up(lake, NOW_MS + number)
         made.append(checkpoint(lake))
-    assert made.index(6) in (0, CHECKPOINT_EVERY)
+    assert made.index(len(list(lake.every()))) in (0, CHECKPOINT_EVERY)
     logs = tmp_path / "events" / "_delta_log"
     for path in logs.iterdir():
         os.utime(path, (0, 0))
