@@ -202,7 +202,7 @@ def _conflicts(settings: Settings) -> Iterator[str]:
         if not ring and url.startswith("postgresql"):
             yield f"{PREFIX}{name.upper()}: must be set with PostgreSQL, alike in every process (`lensai secrets new`)"
     for name in ("public_url", "gateway_url"):
-        named = getattr(settings, name)
+        named: str = getattr(settings, name)
         if named and urlsplit(named).scheme not in ("http", "https"):
             yield f"{PREFIX}{name.upper()}: write http://… or https://…"
     if settings.smtp_url and urlsplit(settings.smtp_url).scheme not in ("smtp", "smtps"):

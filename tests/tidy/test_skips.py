@@ -21,7 +21,8 @@ def run(folder: Path, source: str, *, forbid: bool) -> tuple[int, str]:
     shutil.copy(ROOT / "tests/conftest.py", folder)
     (folder / "test_sample.py").write_text(source)
     command = [sys.executable, "-B", "-m", "pytest", "-q", "-c", os.devnull, "--rootdir", str(folder), str(folder)]
-    environ = {**os.environ, "TESTS_FORBID_SKIPS": "1" if forbid else "0", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    settings = {"TESTS_FORBID_SKIPS": "1" if forbid else "0", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    environ = {**os.environ, **settings, "PYTHONPATH": str(ROOT)}
     ended = subprocess.run(command, cwd=folder, env=environ, capture_output=True, text=True, timeout=60)
     return ended.returncode, ended.stdout
 
