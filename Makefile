@@ -37,9 +37,12 @@ ui-check: $(UI)/node_modules/.installed ## types and unit tests of the web UI
 screenshots: $(VENV)/.installed-dev ui ## every page of the web UI in a real browser, light and dark, wide and narrow: build/screenshots
 	@$(BIN)/python -m tests.e2e.ui.stage npx playwright test --project=screenshots
 
-# What needs no server, and has a process of its own for every core; the others measure the machine they have alone.
+# What needs no server has a process for every core. Servers, browsers and what kills them are two at a time, the longest
+# first; what loads the machine by itself comes last and alone.
 SMALL_TESTS := $(addprefix tests/,tidy unit contract golden fuzz simulation)
-SERVER_TESTS := $(addprefix tests/,integration e2e)
+LOADING_TESTS := $(addprefix tests/e2e/,slow_clients soak)
+LONG_TESTS := $(addprefix tests/e2e/,ui crash_lake control_plane)
+SERVER_TESTS := $(LONG_TESTS) tests/integration $(filter-out $(LONG_TESTS) $(LOADING_TESTS),$(wildcard tests/e2e/*))
 
 test: $(VENV)/.installed-dev node-modules node-modules-ui ## run every test, or those of ARGS; what needs a missing program is reported as not run
 ifdef ARGS
@@ -47,7 +50,8 @@ ifdef ARGS
 else
 	@if command -v npm >/dev/null; then $(MAKE) -s --no-print-directory ui-check; fi
 	@$(BIN)/python -m pytest -n auto --dist loadfile $(SMALL_TESTS)
-	@$(BIN)/python -m pytest $(SERVER_TESTS)
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(SERVER_TESTS)
+	@$(BIN)/python -m pytest $(LOADING_TESTS)
 endif
 
 check: lint type tidy ## lint, types and house style: what must be clean before a commit
