@@ -34,8 +34,9 @@ ui-check: $(UI)/node_modules/.installed ## types and unit tests of the web UI
 	@npm run --silent --prefix $(UI) check
 	@npm run --silent --prefix $(UI) test
 
-screenshots: $(VENV)/.installed-dev ui ## every page of the web UI in a real browser, light and dark, wide and narrow: build/screenshots
+screenshots: $(VENV)/.installed-dev ui ## every page of the web UI, light and dark, wide and narrow: build/screenshots; some for docs/images
 	@$(BIN)/python -m tests.e2e.ui.stage npx playwright test --project=screenshots
+	@$(BIN)/python -m tests.e2e.ui.stage --seed 200000 npx playwright test --project=pictures
 
 # What needs no server has a process for every core. Servers, browsers and what kills them are two at a time, the longest
 # first; what loads the machine by itself comes last and alone.

@@ -18,5 +18,6 @@ export default defineConfig({
   projects: [
     { name: "stories", testMatch: "*.spec.ts" },
     { name: "screenshots", testMatch: "screenshots.ts" },
+    { name: "pictures", testMatch: "pictures.ts" },
   ],
 });

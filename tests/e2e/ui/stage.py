@@ -1,7 +1,7 @@
 """Owns the stage of the web UI's story: a control plane, a gateway that obeys it, its lake, a simulated provider.
 
 `python -m tests.e2e.ui.stage COMMAND…` runs a command with the stage's addresses in its environment. Everything is on
-free ports, in a directory that is gone afterwards.
+free ports, in a directory that is gone afterwards. With `--seed ROWS` before the command it begins with demo data.
 """
 
 import contextlib
@@ -23,6 +23,7 @@ from tests.support.processes import ROOT, Child, free_port, running_sandbox
 
 UI = ROOT / "control_plane" / "ui"
 WAIT_S = 30.0
+SEED_WAIT_S = 1200.0
 VIEWER = "vera@example.com"
 
 
@@ -44,17 +45,19 @@ class Stage(NamedTuple):
 
 
 @contextlib.contextmanager
-def stage() -> Iterator[Stage]:
-    """Everything is ready when this is entered. The database holds an owner and a viewer, and nothing else."""
+def stage(seed_rows: int = 0) -> Iterator[Stage]:
+    """Everything is ready when this is entered. The database holds an owner and a viewer; without demo data, only these."""
     with contextlib.ExitStack() as running:
         directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="lensai-ui-")))
         sandbox = running.enter_context(running_sandbox())
         environ, port = _control_environ(directory)
+        if seed_rows:
+            _said(environ, "seed", "--rows", str(seed_rows), wait_s=SEED_WAIT_S)
         plane = _start(running, environ, "control-plane")
         plane.wait_for_port(port, timeout_s=WAIT_S)
         url = f"http://127.0.0.1:{port}"
-        viewer = _invite_viewer(url, plane, _link(plane.wait_for_output("Sign in as ", WAIT_S)))
-        owner = _link(_said(environ, "control-plane", "sign-in", "owner@localhost"))
+        viewer = _invite_viewer(url, plane, _owner_link(environ))
+        owner = _owner_link(environ)
         gateway_environ = _gateway_environ(directory, sandbox, url, environ)
         gateway = _start(running, gateway_environ, "gateway")
         _start(running, gateway_environ, "lake")
@@ -106,23 +109,31 @@ def _gateway_environ(directory: Path, sandbox: str, url: str, control: dict[str,
 
 def _invite_viewer(url: str, plane: Child, owner_link: str) -> str:
     """The link that was mailed: without a mail server mails are in the log."""
+
+    def mail() -> str:
+        return plane.output().partition(f"Mail to {VIEWER}")[2]
+
     with httpx.Client(base_url=url, timeout=WAIT_S) as browser:
         session = browser.post("/v1/auth/sessions", json={"token": owner_link}).raise_for_status().json()
         csrf = {"x-csrf-token": session["csrf_token"]}
         invitation = {"email": VIEWER, "role": "viewer"}
         browser.post("/v1/invitations", json=invitation, headers=csrf).raise_for_status()
-        plane.wait_until(lambda: plane.output().count("#token=") >= 2, "heard to mail an invitation", WAIT_S)
+        plane.wait_until(lambda: "#token=" in mail(), "heard to mail an invitation", WAIT_S)
         browser.delete("/v1/session", headers=csrf).raise_for_status()
-    return _link("#token=" + plane.output().rpartition("#token=")[2])
+    return _link(mail())
 
 
-def _said(environ: dict[str, str], *words: str) -> str:
+def _said(environ: dict[str, str], *words: str, wait_s: float = WAIT_S) -> str:
     child = Child((sys.executable, "-m", "gateway", *words), environ)
     try:
-        assert child.wait(WAIT_S) == 0, child.output()
+        assert child.wait(wait_s) == 0, child.output()
         return child.output()
     finally:
         child.close()
+
+
+def _owner_link(environ: dict[str, str]) -> str:
+    return _link(_said(environ, "control-plane", "sign-in", "owner@localhost"))
 
 
 def _link(text: str) -> str:
@@ -131,10 +142,11 @@ def _link(text: str) -> str:
     return found[1]
 
 
-def main(command: list[str]) -> int:
+def main(words: list[str]) -> int:
+    seed_rows, command = (int(words[1]), words[2:]) if words[:1] == ["--seed"] else (0, words)
     # As an interrupt does: an exception, so that every child is ended.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with stage() as ready:
+    with stage(seed_rows) as ready:
         return subprocess.run(command, env={**os.environ, **ready.environ()}, cwd=UI, check=False).returncode
 
 

@@ -40,7 +40,7 @@ export function BudgetsPage() {
             tab === "quotas" ? (
               <EmptyState icon={<Timer size={18} />} title="No quotas yet" action={add}>Limit requests, tokens or calls at a time: for everybody, or for each user, key or model.</EmptyState>
             ) : (
-              <EmptyState icon={<Gauge size={18} />} title="No budgets yet" action={add}>A budget refuses calls that would go over it, or only tells you. Alerts are sent at 50, 80, 90 and 100 per cent.</EmptyState>
+              <EmptyState icon={<Gauge size={18} />} title="No budgets yet" action={add}>A budget blocks calls that would go over it, or only alerts you. Alerts are sent at 50, 80, 90 and 100 per cent.</EmptyState>
             )
           }
         />

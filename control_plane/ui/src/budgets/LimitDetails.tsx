@@ -59,7 +59,7 @@ export function LimitDetails({ limit, onClose }: { limit: Limit; onClose: () => 
           <Crossings limit={limit} status={status} />
           <Facts
             facts={[
-              ["At the limit", limit.blocks ? "Calls are refused" : "It only tells"],
+              ["At the limit", limit.blocks ? "Calls are blocked" : "Alerts only"],
               ["Tells at", limit.thresholds.length ? limit.thresholds.map((one) => `${one}%`).join(", ") : "Never"],
               ["Only of", scopeWords(limit.scope).join(", ") || "Everything"],
               ["Calendar", limit.timeZone],

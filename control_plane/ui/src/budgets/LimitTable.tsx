@@ -39,7 +39,7 @@ function columns(withProject: boolean, among: number): Column<Limit>[] {
     },
     { key: "unit", head: "Unit", from: "never", text: (limit) => limit.unit, cell: () => null },
     { key: "window", head: "Window", from: "never", text: (limit) => limit.window, cell: () => null },
-    { key: "action", head: "At the limit", from: "lg", text: (limit) => (limit.blocks ? "refuses" : "tells"), cell: (limit) => (limit.blocks ? <Badge>Refuses</Badge> : <Badge tone="accent">Only tells</Badge>) },
+    { key: "action", head: "At the limit", from: "lg", text: (limit) => (limit.blocks ? "blocks" : "alerts"), cell: (limit) => (limit.blocks ? <Badge>Blocks calls</Badge> : <Badge tone="accent">Alerts only</Badge>) },
   ];
 }
 
