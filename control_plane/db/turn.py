@@ -37,13 +37,16 @@ class Turn:
         except BaseException:
             if mine.done() and not mine.cancelled():
                 self._pass_on()  # it came at the same moment as the end of the wait
-            else:
+            elif mine in waiting:
                 waiting.remove(mine)
             raise
 
     def _pass_on(self) -> None:
-        """To the next who still waits; whoever gave up is not in line any more."""
-        waiting = self._urgent or self._others
-        self._taken = bool(waiting)
-        if waiting:
-            waiting.popleft().set_result(None)
+        """To the next who still waits: whoever was cancelled a moment ago may still be in line."""
+        for waiting in (self._urgent, self._others):
+            while waiting:
+                following = waiting.popleft()
+                if not following.done():
+                    following.set_result(None)
+                    return
+        self._taken = False

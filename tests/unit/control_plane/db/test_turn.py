@@ -55,6 +55,19 @@ async def test_who_gives_up_as_the_turn_comes_passes_it_on():
     assert line.had == ["b"]
 
 
+async def test_who_gave_up_a_moment_before_the_turn_came_does_not_take_it_along():
+    line = Line()
+    async with line.turn.taken(urgent=False):
+        tasks = await line.begin("a", "B", "c")
+        tasks[0].cancel()
+        tasks[1].cancel()
+    line.held.set()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    assert line.had == ["c"]
+    await asyncio.gather(*await line.begin("d"))
+    assert line.had == ["c", "d"]
+
+
 async def test_a_turn_that_failed_is_over():
     turn = Turn(5)
     for _ in range(2):
