@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 import time
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -244,6 +245,10 @@ class Pipeline:
                 exchange.refuse(Refusal("journal_unavailable", "The journal cannot be written: free its disk", 5))
             else:
                 self._upstreams.pool(exchange.route.destination.origin).send(exchange)
+
+    def inflight_by_project(self) -> Counter[str]:
+        """How many calls are under way."""
+        return Counter(exchange.caller.project.id for exchange in self.live if exchange.caller is not None)
 
     # -- judging
 

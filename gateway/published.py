@@ -236,6 +236,9 @@ class Published:
     def has_key(self, id: str) -> bool:
         return id in self._keys
 
+    def has_project(self, id: str) -> bool:
+        return id in self._projects and id not in self._file_projects
+
     @property
     def unserved(self) -> int:
         """How many items are good, or were once, and wait for something else."""

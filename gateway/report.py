@@ -6,6 +6,7 @@ next report, and all of it is bounded, however long nobody listens. No call wait
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from functools import lru_cache
 from itertools import islice
@@ -54,7 +55,7 @@ class Sources(NamedTuple):
     touched: Callable[[], set[str]]
     keys_used: Callable[[], Mapping[str, int]]
     crossings: Crossings
-    inflight: Callable[[], int]
+    inflight: Callable[[], Mapping[str, int]]  # calls under way, by project
 
 
 class Reporter:
@@ -108,12 +109,14 @@ class Reporter:
         counters = list(islice(self._counters, self._lot))
         keys = dict(islice(self._keys.items(), self._lot))
         untold, crossings = self._untold()
+        inflight = self._sources.inflight()
         report = Report(
             self._node,
             self._now_ms(),
             self._sources.policy.published_version,
             self._shared,
-            self._sources.inflight(),
+            sum(inflight.values()),
+            self._published_only(inflight),
             tuple(state for name in counters if (state := self._state(name)) is not None),
             crossings,
             keys,
@@ -158,6 +161,14 @@ class Reporter:
                     self._keys[id] = at_s
                 else:
                     self.dropped += 1
+
+    def _published_only(self, inflight: Mapping[str, int]) -> dict[str, int]:
+        """Those of the control plane's projects, the busiest if there are too many for one report."""
+        published = self._sources.policy.published
+        if published is None:
+            return {}
+        theirs = Counter({project: calls for project, calls in inflight.items() if published.has_project(project)})
+        return dict(theirs.most_common(ROWS_MAX))
 
     def _untold(self) -> tuple[list[Untold], tuple[Crossing, ...]]:
         """The next thresholds to tell; those of quotas that are not the control plane's (any more) are let go of."""

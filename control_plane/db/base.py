@@ -29,6 +29,7 @@ class Base(DeclarativeBase):
         str: String,
         dict[str, Any]: JSON,
         dict[str, str]: JSON,
+        dict[str, int]: JSON,
         list[str]: JSON,
         list[int]: JSON,
         # Text in the database: a further value is no migration there.

@@ -7,7 +7,13 @@ from litestar.params import FromQuery, JSONBody
 from control_plane.api.paging import LIMIT_DEFAULT, Page, page
 from control_plane.api.parameters import Cursor, InWork, Limit
 from control_plane.kill_switch import service
-from control_plane.kill_switch.schema import KillSwitchOut, KillSwitchRelease, KillSwitchTrigger, Released
+from control_plane.kill_switch.schema import (
+    CallsUnderWay,
+    KillSwitchOut,
+    KillSwitchRelease,
+    KillSwitchTrigger,
+    Released,
+)
 from control_plane.kill_switch.tables import KillSwitch
 
 
@@ -20,6 +26,11 @@ class KillSwitches(Controller):
         self, work: InWork, all: FromQuery[bool] = False, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
     ) -> Page[KillSwitchOut]:
         return await page(work.session, service.listed(all=all), KillSwitch.id, cursor, limit, service.render)
+
+    @get("/calls", needs="kill_switch:read", summary="Calls under way, by project: what a kill switch would end now")
+    async def calls_under_way(self, work: InWork) -> CallsUnderWay:
+        """As gateways said within the last seconds; streams and sessions are calls until they end."""
+        return await service.under_way(work)
 
     @post(
         "/trigger",

@@ -46,6 +46,13 @@ class KillSwitchTrigger(msgspec.Struct, frozen=True, forbid_unknown_fields=True)
     allow: Allow = []
 
 
+class CallsUnderWay(msgspec.Struct, frozen=True):
+    """The organization's calls under way, by project; what a kill switch would end now."""
+
+    calls: int
+    by_project: dict[str, int]
+
+
 class KillSwitchRelease(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One switch by `id`, or all of a project by `project_id`; null: those of the whole organization."""
 

@@ -1,5 +1,6 @@
 """Owns kill switches: thrown and released. The flush publishes them (publish/outbox.py), and gateways cut at once."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from msgspec import UNSET
@@ -10,13 +11,17 @@ from control_plane.audit.service import record
 from control_plane.auth.tables import Organization
 from control_plane.db.ids import new_id
 from control_plane.keys.tables import ApiKey
-from control_plane.kill_switch.schema import KillSwitchOut, KillSwitchRelease, KillSwitchTrigger
+from control_plane.kill_switch.schema import CallsUnderWay, KillSwitchOut, KillSwitchRelease, KillSwitchTrigger
 from control_plane.kill_switch.tables import KillSwitch
 from control_plane.projects.tables import Project
 from control_plane.publish.acceptable import accept
 from control_plane.publish.compile import compile_row
+from control_plane.publish.tables import GatewayNode
 from control_plane.work import Work
 from gateway.contract import policy
+
+# Workers report each second, or say that they are there each five; what did not for so long is not there.
+SILENT_MS = 15_000
 
 
 def listed(*, all: bool) -> Select[KillSwitch]:
@@ -65,6 +70,17 @@ async def release(work: Work, wanted: KillSwitchRelease) -> list[KillSwitch]:
         switch.active, switch.released_by, switch.released_at_ms = False, work.principal.actor, work.now_ms
         await record(work, "kill_switch:release", f"kill_switch:{switch.id}", before=before, after=render(switch))
     return list(switches)
+
+
+async def under_way(work: Work) -> CallsUnderWay:
+    """Of the organization's projects alone; a worker that is silent has none."""
+    own = set((await work.session.execute(select(Project.id))).scalars())
+    silent_ms = work.now_ms - SILENT_MS
+    said = await work.session.execute(select(GatewayNode.inflight_by_project).where(GatewayNode.seen_at_ms > silent_ms))
+    by_project: Counter[str] = Counter()
+    for inflight in said.scalars():
+        by_project.update({id: calls for id, calls in inflight.items() if id in own})
+    return CallsUnderWay(by_project.total(), dict(by_project))
 
 
 def render(switch: KillSwitch) -> KillSwitchOut:

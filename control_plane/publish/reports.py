@@ -102,7 +102,7 @@ def _check(report: Report) -> None:
 
 
 def _numbers(report: Report) -> Iterator[int]:
-    yield from (report.policy_version, report.inflight)
+    yield from (report.policy_version, report.inflight, *report.inflight_by_project.values())
     for row in report.counters:
         yield from (row.starts_at_s, row.ends_at_s, row.settled, row.held, row.limit or 0)
     for row in report.crossings:
@@ -110,23 +110,31 @@ def _numbers(report: Report) -> Iterator[int]:
 
 
 def _says_nothing(report: Report, known: GatewayNode, token_id: str, now_ms: int) -> bool:
-    same = (known.token_id, known.policy_version, known.inflight, known.shared) == (
-        token_id, report.policy_version, report.inflight, report.shared,
-    )  # fmt: skip
+    same = all(getattr(known, name) == value for name, value in _state(report, token_id).items())
     told = report.counters or report.crossings or report.keys_used
     return same and not told and 0 <= now_ms - known.seen_at_ms < SEEN_EVERY_MS
 
 
 async def _node(connection: AsyncConnection, report: Report, token_id: str, now_ms: int) -> None:
     insert = _insert(connection, GatewayNode)
-    names = ("token_id", "policy_version", "inflight", "shared", "seen_at_ms")
+    row = {**_state(report, token_id), "seen_at_ms": now_ms}
     upsert = insert.on_conflict_do_update(
         index_elements=["node"],
-        set_={name: insert.excluded[name] for name in names},
+        set_={name: insert.excluded[name] for name in row},
         where=GatewayNode.seen_at_ms <= insert.excluded.seen_at_ms,
     )
-    row = (token_id, report.policy_version, report.inflight, report.shared, now_ms)
-    await connection.execute(upsert, {"node": _text(report.node), **dict(zip(names, row, strict=True))})
+    await connection.execute(upsert, {"node": _text(report.node), **row})
+
+
+def _state(report: Report, token_id: str) -> dict[str, Any]:
+    """What a worker is, as its row says it."""
+    return {
+        "token_id": token_id,
+        "policy_version": report.policy_version,
+        "inflight": report.inflight,
+        "inflight_by_project": {_text(id): calls for id, calls in report.inflight_by_project.items()},
+        "shared": report.shared,
+    }
 
 
 async def _owners(session: AsyncSession, ids: set[str]) -> dict[str, str]:

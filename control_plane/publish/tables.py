@@ -37,5 +37,6 @@ class GatewayNode(Base):
     token_id: Mapped[str]
     policy_version: Mapped[int]
     inflight: Mapped[int]
+    inflight_by_project: Mapped[dict[str, int]]
     shared: Mapped[bool]
     seen_at_ms: Mapped[int]

@@ -106,6 +106,7 @@ class Report(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     policy_version: int
     shared: bool  # counters are those of all nodes together
     inflight: int = 0
+    inflight_by_project: dict[str, int] = {}  # of those the control plane has published
     counters: tuple[CounterState, ...] = ()  # all that changed since the report before
     crossings: tuple[Crossing, ...] = ()
     keys_used: dict[str, int] = {}  # key id -> when it was last used, seconds since the epoch

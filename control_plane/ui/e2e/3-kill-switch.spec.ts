@@ -16,7 +16,7 @@ test("the kill switch cuts a stream that is under way, and lets calls through ag
   const stream = await call(secret, { stream: true, max_tokens: 16_000 }, { "x-sandbox-tokens": "16000", "x-sandbox-chunk-delay-ms": "20" });
   const read = stream.text();
   await page.goto("/kill-switch");
-  await expect(page.getByText("1 call is under way")).toBeVisible();
+  await expect(page.getByText("1 call under way would end now")).toBeVisible();
   await page.getByLabel("Whose calls end").selectOption({ label: "Checkout" });
   await page.getByLabel("Reason").fill("An agent runs in circles");
   await page.getByLabel("What stays open").fill("models.list");

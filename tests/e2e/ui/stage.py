@@ -46,7 +46,7 @@ class Stage(NamedTuple):
 
 @contextlib.contextmanager
 def stage(seed_rows: int = 0) -> Iterator[Stage]:
-    """Everything is ready when this is entered. The database holds an owner and a viewer; without demo data, only these."""
+    """Everything is ready when this is entered. The database holds an owner and a viewer, and demo data if any."""
     with contextlib.ExitStack() as running:
         directory = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="lensai-ui-")))
         sandbox = running.enter_context(running_sandbox())

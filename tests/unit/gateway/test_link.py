@@ -16,7 +16,7 @@ from tests.support.policy_server import Plane, control_plane, key, project, sett
 
 def link(data_dir: Path, plane: Plane) -> Link:
     policy = PolicyHolder(data_dir / "lensai.toml", data_dir, {}, poll_ms=1, published=PublishedFile(data_dir, 0))
-    sources = Sources(policy, EmbeddedLedger(), set, lambda: {"a": 7}, Crossings(lambda: 1), lambda: 0)
+    sources = Sources(policy, EmbeddedLedger(), set, lambda: {"a": 7}, Crossings(lambda: 1), dict)
     settings = Settings(**settings_of(plane.port))
     return Link(settings, "node", sources, lambda: None, shared=True, now_ms=lambda: 1)
 

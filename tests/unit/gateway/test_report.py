@@ -40,7 +40,8 @@ class Worker:
         self.crossings = Crossings(lambda: 1_800_000_000)
         self.answers: Callable[[Report], int] = lambda _report: 202
         self.reports: list[Report] = []
-        sources = Sources(self.policy, self.ledger, self._touched, self._used, self.crossings, lambda: 3)
+        self.inflight = {"web": 2, "prj_a": 1}
+        sources = Sources(self.policy, self.ledger, self._touched, self._used, self.crossings, lambda: self.inflight)
         self.reporter = Reporter("node", sources, self._post, shared=False, now_ms=lambda: NOW_MS, sleep=self._sleep)
         self.slept: list[float] = []
 
@@ -85,7 +86,7 @@ def worker(tmp_path: Path) -> Worker:
 
 async def test_a_report_says_who_speaks_when_and_under_which_policy(worker: Worker):
     said = await worker.tell()
-    assert said == Report("node", NOW_MS, 5, False, inflight=3)
+    assert said == Report("node", NOW_MS, 5, False, inflight=3, inflight_by_project={"prj_a": 1})
 
 
 async def test_a_counter_that_changed_is_told_once_as_it_stands(worker: Worker):

@@ -35,6 +35,7 @@ def upgrade() -> None:
         sa.Column("token_id", sa.String(), nullable=False),
         sa.Column("policy_version", sa.BigInteger(), nullable=False),
         sa.Column("inflight", sa.BigInteger(), nullable=False),
+        sa.Column("inflight_by_project", sa.JSON(), nullable=False),
         sa.Column("shared", sa.Boolean(), nullable=False),
         sa.Column("seen_at_ms", sa.BigInteger(), nullable=False),
         sa.PrimaryKeyConstraint("node", name=op.f("pk_gateway_nodes")),

@@ -1033,6 +1033,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/kill-switch/calls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Calls under way, by project: what a kill switch would end now
+         * @description As gateways said within the last seconds; streams and sessions are calls until they end.
+         */
+        get: operations["V1KillSwitchCallsCallsUnderWay"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/kill-switch/release": {
         parameters: {
             query?: never;
@@ -2598,6 +2618,13 @@ export interface components {
             items: components["schemas"]["Call"][];
             next_cursor?: string | null;
         };
+        /** CallsUnderWay */
+        CallsUnderWay: {
+            by_project: {
+                [key: string]: number;
+            };
+            calls: number;
+        };
         /** Change */
         Change: {
             calls: number;
@@ -3684,6 +3711,9 @@ export interface components {
             crossings?: components["schemas"]["Crossing"][];
             /** @default 0 */
             inflight?: number;
+            inflight_by_project?: {
+                [key: string]: number;
+            };
             keys_used?: {
                 [key: string]: number;
             };
@@ -4120,6 +4150,7 @@ export type CachingOut = components['schemas']['CachingOut'];
 export type Call = components['schemas']['Call'];
 export type CallDetail = components['schemas']['CallDetail'];
 export type Calls = components['schemas']['Calls'];
+export type CallsUnderWay = components['schemas']['CallsUnderWay'];
 export type Change = components['schemas']['Change'];
 export type CostRow = components['schemas']['CostRow'];
 export type Costs = components['schemas']['Costs'];
@@ -11210,6 +11241,71 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Page_control_plane.kill_switch.schema.KillSwitchOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1KillSwitchCallsCallsUnderWay: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CallsUnderWay"];
                 };
             };
             /** @description The request is not as described */

@@ -15,10 +15,10 @@ import { KILL_SWITCH } from "./switches";
 
 const LIVE_MS = 3_000;
 
-/** Calls under way at all gateways together, whosever they are. */
-function useInflight(): number | undefined {
-  const { data } = $api.useQuery("get", "/v1/gateways", {}, { refetchInterval: LIVE_MS });
-  return data?.items.reduce((sum, worker) => sum + worker.inflight, 0);
+/** Calls under way of a project, or of the whole organization. */
+function useInflight(project: string): number | undefined {
+  const { data } = $api.useQuery("get", "/v1/kill-switch/calls", {}, { refetchInterval: LIVE_MS });
+  return data && (project ? (data.by_project[project] ?? 0) : data.calls);
 }
 
 export function TriggerPanel({ projectId }: { projectId?: string }) {
@@ -27,7 +27,7 @@ export function TriggerPanel({ projectId }: { projectId?: string }) {
   const [scope, setScope] = useState<ScopeRow[]>([]);
   const [allow, setAllow] = useState("");
   const [asking, setAsking] = useState(false);
-  const inflight = useInflight();
+  const inflight = useInflight(project);
   const names = useProjectNames();
   const organization = useSession().organization;
   const target = project ? (names.get(project) ?? project) : organization.name;
@@ -53,7 +53,7 @@ export function TriggerPanel({ projectId }: { projectId?: string }) {
             <OctagonX size={26} aria-hidden />
             Cut calls
           </button>
-          <p className="text-xs text-ink-2" role="status">{inflight === undefined ? "…" : inflight === 1 ? "1 call is" : `${count(inflight)} calls are`} under way at all gateways</p>
+          <p className="text-xs text-ink-2" role="status">{inflight === undefined ? "…" : inflight === 1 ? "1 call" : `${count(inflight)} calls`} under way would end now{Object.keys(toScope(scope)).length > 0 && ", at most"}</p>
         </div>
       </div>
       {asking && (

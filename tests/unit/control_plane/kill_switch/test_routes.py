@@ -2,7 +2,8 @@ import asyncio
 
 import pytest
 
-from tests.support.budgets import published, refusals
+from control_plane.kill_switch.service import SILENT_MS
+from tests.support.budgets import published, refusals, report
 
 
 async def project(plane, headers, name="Checkout"):
@@ -103,3 +104,23 @@ async def test_a_developer_may_stop_and_a_viewer_may_look(plane):
     assert refused.status_code == 403
     thrown = await plane.client.post("/v1/kill-switch/trigger", json={"reason": "x"}, headers=developer)
     assert thrown.status_code == 201
+
+
+async def test_calls_under_way_are_counted_by_project_and_only_ones_own(either_plane):
+    plane = either_plane
+    headers, others = await plane.token(await plane.organization()), await plane.token(await plane.organization())
+    mine = (await plane.client.post("/v1/projects", json={"name": "Mine"}, headers=headers)).json()["id"]
+    theirs = (await plane.client.post("/v1/projects", json={"name": "Theirs"}, headers=others)).json()["id"]
+    gateway = await plane.gateway()
+
+    async def under_way(who):
+        return (await plane.client.get("/v1/kill-switch/calls", headers=who)).json()
+
+    assert await under_way(headers) == {"calls": 0, "by_project": {}}
+    for node, inflight in (("node-1", {mine: 2, theirs: 5}), ("node-2", {mine: 1, "nobodys": 9})):
+        await report(plane, gateway, node, inflight=9, inflight_by_project=inflight)
+    assert await under_way(headers) == {"calls": 3, "by_project": {mine: 3}}
+    assert await under_way(others) == {"calls": 5, "by_project": {theirs: 5}}
+    plane.clock.advance(SILENT_MS // 1000 + 1)
+    await report(plane, gateway, inflight=9, inflight_by_project={mine: 4})
+    assert await under_way(headers) == {"calls": 4, "by_project": {mine: 4}}
