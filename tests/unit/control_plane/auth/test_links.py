@@ -1,6 +1,6 @@
 import asyncio
 
-from sqlalchemy import event, select
+from sqlalchemy import Engine, event, select
 
 from control_plane.app import Parts
 from control_plane.auth.links import PER_ADDRESS_MAX, PER_CLIENT_MAX, request
@@ -34,12 +34,11 @@ async def work_for(parts: Parts, clock: Clock, email: str) -> list[str]:
     def note(_connection, _cursor, statement, *_):
         statements.append(statement)
 
-    engine = parts.database.engine.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
+    event.listen(Engine, "before_cursor_execute", note)
     async with parts.database.writing(EVERY_ORG) as session:
         nobody = Principal("system", "test", "test", EVERY_ORG, "viewer")
         await request(Work(session, nobody, clock(), parts.keyring, parts.settings), email, "127.0.0.1")
-    event.remove(engine, "before_cursor_execute", note)
+    event.remove(Engine, "before_cursor_execute", note)
     return statements
 
 
