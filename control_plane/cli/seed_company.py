@@ -217,7 +217,7 @@ async def _kill_switch(operator: Operator, session: AsyncSession, places: Places
     ):
         return
     project_id = places.projects["research"]
-    switch, _ = await kill_switch.trigger(thrown, KillSwitchTrigger(KILL_REASON, project_id, allow=["models"]))
+    switch, _ = await kill_switch.trigger(thrown, KillSwitchTrigger(KILL_REASON, project_id, allow=["models.list"]))
     released = _work(operator, session, places.org_id, story.killed.to_s)
     await kill_switch.release(released, KillSwitchRelease(id=switch.id))
 

@@ -32,7 +32,7 @@ Allow = Annotated[
     Meta(
         max_length=ALLOW_MAX,
         description="Names of endpoints, or of x-lensai-route, that stay open",
-        examples=[["models"]],
+        examples=[["models.list"]],
     ),
 ]
 

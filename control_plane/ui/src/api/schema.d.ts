@@ -3105,7 +3105,7 @@ export interface components {
             /**
              * @description Names of endpoints, or of x-lensai-route, that stay open
              * @example [
-             *       "models"
+             *       "models.list"
              *     ]
              */
             allow?: string[];
