@@ -61,7 +61,8 @@ async def tenant(plane: ControlPlane, name: str) -> Tenant:
 async def _make_what_can_be(plane: ControlPlane, made: Tenant) -> bool:
     """Whether something came to be: what others refer to is made before them."""
     before = len(made.ids)
-    for endpoint in _with_ids(plane):
+    # By name: an erasure before the hold that would forbid it.
+    for endpoint in sorted(_with_ids(plane), key=lambda one: one.path):
         parameter = endpoint.parameters[0]
         collection = endpoint.path.partition("/{")[0]
         if parameter not in made.ids and (id := await _one_of(plane, made, collection)):

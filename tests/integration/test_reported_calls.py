@@ -45,7 +45,7 @@ async def test_a_reported_batch_is_curated_and_counted_once_also_when_it_is_sent
         await until_landed(lake, 2)
         assert await totals(plane, owner) == once
         (done,) = curate(tables, plane.clock())
-        assert done.absorbed == (1, 2, 0, 0, 0)
+        assert done.absorbed == (1, 2, 0, 0, 0, 0)
         assert await totals(plane, owner) == once
 
     # A process that does not remember the first accepts it again: it stands in a second file.
@@ -55,6 +55,6 @@ async def test_a_reported_batch_is_curated_and_counted_once_also_when_it_is_sent
         await until_landed(lake, 4)
         assert await totals(plane, owner) == once
         (done,) = curate(tables, plane.clock())
-        assert done.absorbed == (1, 0, 2, 0, 0)
+        assert done.absorbed == (1, 0, 2, 0, 0, 0)
         assert await totals(plane, owner) == once
     assert verify(tables).differences == []
