@@ -38,11 +38,21 @@ class QuotaNumbers:
 
     def probes(
         self, policy: Callable[[], Policy], counters: Callable[[], Mapping[str, Balance]], now_s: Callable[[], int]
-    ) -> dict[str, Callable[[], _Numbers]]:
-        """By metric. Called from the thread that is scraped, so `counters` must be safe there."""
+    ) -> dict[str, Callable[[], _Numbers | None]]:
+        """By metric. Called from the thread that is scraped: `counters` is safe there, and may raise TimeoutError."""
 
-        def shown(read: Callable[[Quota, Balance], int | None]) -> Callable[[], _Numbers]:
-            return lambda: _shown(policy(), counters(), now_s(), read)
+        def shown(read: Callable[[Quota, Balance], int | None]) -> Callable[[], _Numbers | None]:
+            def numbers() -> _Numbers | None:
+                now = policy()
+                if not now.quotas:
+                    return {}
+                try:
+                    standing = counters()
+                except TimeoutError:
+                    return None  # what is not known now is not shown, and all else is
+                return _shown(now, standing, now_s(), read)
+
+            return numbers
 
         return {
             "lensai_quota_limit": lambda: _limits(policy(), now_s()),

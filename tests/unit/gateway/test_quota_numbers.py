@@ -56,3 +56,13 @@ def test_what_happened_is_counted_from_the_start():
     assert shown(numbers, "denials_total") == {("month", "budget_exceeded"): 1}
     assert shown(numbers, "thresholds_total") == {("each", "80"): 1}
     assert shown(numbers, "soft_failures_total") == {("month", "over_alert"): 2}
+
+
+def test_counters_that_cannot_be_told_in_time_are_left_out_and_the_rest_is_told():
+    def too_late() -> dict[str, Balance]:
+        raise TimeoutError
+
+    probes = QuotaNumbers().probes(lambda: POLICY, too_late, lambda: NOW_S)
+    assert probes["lensai_quota_settled"]() is None
+    assert probes["lensai_quota_limit"]()
+    assert QuotaNumbers().probes(Policy, too_late, lambda: NOW_S)["lensai_quota_settled"]() == {}
