@@ -27,6 +27,8 @@ _KNOWN_LINE_BYTES_MAX = 256
 KNOWN_FORMS_MAX = 4
 # Of so many heads that fitted none, the last is learnt from: to compile its form takes as long as to read 100.
 UNFITTED_HEADS_MAX = 32
+# Providers' heads are of one or two kilobytes; to compile the form of the longest that is taken would take seconds.
+FORM_BYTES_MAX = 8 * 1024
 
 # The grammar: RFC 9110 §5.5, §5.6.2 and RFC 9112 §3, §4, §7.1, with no optional white space but around values.
 _TOKEN = rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+"
@@ -142,7 +144,7 @@ class ResponseReader:
             values[lowered] = b"%b, %b" % (values[lowered], value) if lowered in values else value
         ending = frozenset(name for name in values if name in self._ending or name.startswith(self._special_prefix))
         self._unfitted += 1
-        if self._unfitted >= UNFITTED_HEADS_MAX and len(values) == len(found):
+        if self._unfitted >= UNFITTED_HEADS_MAX and len(values) == len(found) and len(head) <= FORM_BYTES_MAX:
             self._unfitted = 0
             self._forms.insert(0, _form(head, values, ending))
             del self._forms[KNOWN_FORMS_MAX:]

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from gateway.wire.headers import request_reader, response_reader
 from gateway.wire.http1 import (
     CHUNK_LINE_BYTES_MAX,
+    FORM_BYTES_MAX,
     KNOWN_FORMS_MAX,
     KNOWN_LINES_MAX,
     TRAILER_BYTES_MAX,
@@ -121,6 +122,11 @@ def test_a_form_with_a_line_that_is_looked_at_twice_is_not_learnt():
     reader = taught(twice)
     assert reader.response(twice).values == {b"x-request-id": b"1, 2"}
     assert reader.response(answer(b"x-request-id: 3", b"x-request-id: 4")).values == {b"x-request-id": b"3, 4"}
+
+
+def test_a_form_that_takes_long_to_compile_is_not_learnt():
+    lines = [b"x-%d: 1" % number for number in range(FORM_BYTES_MAX // 8)]
+    assert taught(answer(*lines))._forms == []
 
 
 def test_forms_that_are_no_longer_sent_make_room():
