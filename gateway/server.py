@@ -360,9 +360,6 @@ class Server:
             self._kill_switches = view.policy.kill_switches
             self._pipeline.policy_swapped()
 
-    def _pipeline_inflight(self) -> Mapping[str, int]:
-        return self._pipeline.inflight_by_project()
-
     def _linked(self) -> "Link":
         """The control plane, and what this worker tells it."""
         from gateway.link import Link  # with an HTTP client that nobody else needs
@@ -375,7 +372,7 @@ class Server:
             self._touched,
             self._keys_used,
             self._crossings,
-            self._pipeline_inflight,
+            lambda: self._pipeline.inflight_by_project(),
         )
         return Link(
             self.settings,
