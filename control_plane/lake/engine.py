@@ -102,6 +102,11 @@ def engine(memory: str = MEMORY) -> Generator[Engine]:
             connection.close()
 
 
+def quoted(value: str) -> str:
+    """A text as SQL writes it."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 def literal(at_us: int) -> str:
     """A moment as SQL writes it, which filters of files understand."""
     moment = _EPOCH + timedelta(microseconds=min(max(at_us, _FIRST_US), _LAST_US))

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 from control_plane.lake.absorbed import SINCE
 from control_plane.lake.curate import Beaten, Step, names_of, no_step, put
 from control_plane.lake.curated import ROLLUPS, Lake
-from control_plane.lake.engine import engine, literal
+from control_plane.lake.engine import engine, literal, quoted
 from control_plane.lake.landed import ASIDE, Cut, Unreadable, decode, raw_files, read_raw
 from control_plane.lake.rollups import Days, commit_rollups, is_behind, pointer, roll_up
 from control_plane.lake.sampled import SAMPLED, carry_dropped, is_sampled
@@ -130,7 +130,7 @@ def _rename_settled(lake: Lake, erasures: Sequence[Erasure], now_ms: int, step: 
             ]
             if theirs:
                 step("erase users")
-                select = _RENAMED.format(theirs=" OR ".join(theirs), erased=_text(ERASED))
+                select = _RENAMED.format(theirs=" OR ".join(theirs), erased=quoted(ERASED))
                 days.put(database, "hourly_users", file.dt, select, file)
         for dt in {file.dt for file in days.removes["hourly_users"]}:
             days.day(database, "daily_users", dt)
@@ -141,11 +141,7 @@ def _rename_settled(lake: Lake, erasures: Sequence[Erasure], now_ms: int, step: 
 
 def _theirs(one: Erasure, user: str) -> str:
     before = "" if one.until_us is None else f" AND hour < {literal(one.until_us)}"
-    return f"(coalesce(org_id, '') = {_text(one.org_id)} AND user_id = {_text(user)}{before})"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return f"(coalesce(org_id, '') = {quoted(one.org_id)} AND user_id = {quoted(user)}{before})"
 
 
 def left(lake: Lake, since_ms: int, rewritten_ms: int) -> Left:

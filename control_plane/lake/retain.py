@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from control_plane.lake.absorbed import SINCE
 from control_plane.lake.curate import PAST, Beaten, Step, no_step, store_file
 from control_plane.lake.curated import ROLLUPS, Lake, statement
-from control_plane.lake.engine import Engine, engine
+from control_plane.lake.engine import Engine, engine, quoted
 from control_plane.lake.rollups import Days, commit_rollups, is_behind, pointer, roll_up
 from control_plane.lake.sampled import FOLDER, SAMPLED, carry_dropped, dropped_key, is_sampled
 from control_plane.lake.settled import Owner, settles
@@ -310,12 +310,8 @@ def _forget(
 
 def _are(owners: Sequence[Owner]) -> str:
     """The condition that a row is one of these owners'."""
-    pairs = ", ".join(f"({_text(org)}, {_text(project)})" for org, project in owners)
+    pairs = ", ".join(f"({quoted(org)}, {quoted(project)})" for org, project in owners)
     return f"(coalesce(org_id, ''), coalesce(project_id, '')) IN ({pairs})"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
 
 
 def _forget_dropped(lake: Lake, now_ms: int, step: Step) -> None:
