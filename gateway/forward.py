@@ -166,7 +166,7 @@ class Exchange:
         values = head.values
         self._events, self._lines, self._frames = _kind(values.get(b"content-type", b""))
         encoding = values.get(b"content-encoding", b"")
-        self._encoded = encoding not in (b"", b"identity")
+        encoded = encoding not in (b"", b"identity")
         self.upstream_request_id = _request_id(values)
         if b"x-ms-deployment-name" in values:
             self.served_by = values[b"x-ms-deployment-name"].decode("latin-1")
@@ -176,13 +176,14 @@ class Exchange:
             self.flags.append(route.endpoint.flag)
         if route.endpoint.reader and status < 300 and not self.websocket:
             streams = self._events or self._lines or self._frames or route.endpoint.streams is True
-            self.tap = self._tapped(route, head, streams, encoding if self._encoded else b"")
+            self.tap = self._tapped(route, head, streams, encoding if encoded else b"")
         strips = self.tap is not None and self.tap.strips
-        decodes = self.tap is not None and self.tap.decodes
-        self._encoded = self._encoded and not decodes
+        decodes = strips and encoded
+        self._encoded = encoded and not decodes
         keeps_length = framing.length is not None and not strips
-        self._chunked = has_body and not keeps_length and not request.http10
-        self._close = (has_body and not keeps_length and request.http10) or not self._client_stays()
+        anew = has_body and not keeps_length
+        self._chunked = anew and not request.http10
+        self._close = (anew and request.http10) or not self._client_stays()
         ours = b"x-lensai-request-id: %b\r\n" % self.id.encode()
         if self._chunked:
             ours += b"transfer-encoding: chunked\r\n"

@@ -37,7 +37,7 @@ from gateway.route import Plan, RouteTable
 from gateway.session_tap import Measured
 from gateway.settings import Settings
 from gateway.settle import CHARGED_BEFORE, FREE, UNKNOWN, Charge, settle
-from gateway.summarize import summarize, summarize_intent, summarize_response, summarize_stranger
+from gateway.summarize import draft, summarize, summarize_intent, summarize_response, summarize_stranger
 from gateway.telemetry import Telemetry
 from gateway.upstream import Upstreams
 from pricing.catalog import Catalog
@@ -267,7 +267,7 @@ class Pipeline:
         route = routes.route(request, caller)
         if isinstance(route, Refusal):
             return route
-        exchange.follow(Plan(view, exchange.dialect, caller, route, {}))
+        exchange.follow(Plan(view, exchange.dialect, caller, route, {}, draft(caller, route)))
         return None
 
     def _judge_body(self, exchange: Exchange) -> Refusal | None:

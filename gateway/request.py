@@ -1,21 +1,18 @@
 """Owns Request: one HTTP request, whole, as the stages read it. Knows no caller and no route."""
 
+import msgspec
+from msgspec.structs import replace
+
 from gateway.wire import upgrade
 from gateway.wire.headers import keeps_alive
 from gateway.wire.http1 import Framing, Head, HttpFault, check_host, check_target, framing
 
 
-class Request:
+class Request(msgspec.Struct, eq=False, gc=False):
     """What arrived: its head in order and case, its body as sent (still content-encoded).
 
-    Slots and not a frozen struct, because the body is filled in when it has arrived; from
-    `Pipeline.begin` on nobody changes it.
+    Not frozen, because the body is filled in when it has arrived; from `Pipeline.begin` on nobody changes it.
     """
-
-    __slots__ = (
-        "arrived_ns", "body", "framing", "head", "http10", "keep_alive", "method", "started_ns", "target",
-        "websocket",
-    )  # fmt: skip
 
     head: Head
     method: str
@@ -26,38 +23,26 @@ class Request:
     websocket: bool  # it asks to become one
     arrived_ns: int  # UTC, nanoseconds since the epoch
     started_ns: int  # the same instant on the monotonic clock
-    body: bytes
-
-    def __init__(self, *, arrived_ns: int, started_ns: int) -> None:
-        self.arrived_ns = arrived_ns
-        self.started_ns = started_ns
-        self.body = b""
+    body: bytes = b""
 
     @classmethod
     def read(cls, head: Head, *, arrived_ns: int, started_ns: int) -> "Request":
         """The request of a head. Raises HttpFault for what two servers might read differently."""
-        self = cls(arrived_ns=arrived_ns, started_ns=started_ns)
-        method, self.target, minor = head.first.groups()
-        self.head = head
-        self.method = method.decode("ascii")
-        self.http10 = minor == b"0"
-        check_target(self.target)
-        check_host(head, http10=self.http10)
-        self.framing = framing(head)
-        if self.framing.chunked and self.http10:
+        method, target, minor = head.first.groups()
+        http10 = minor == b"0"
+        check_target(target)
+        check_host(head, http10=http10)
+        framed = framing(head)
+        if framed.chunked and http10:
             raise HttpFault("HTTP/1.0 has no transfer-encoding")
-        self.keep_alive = keeps_alive(head, http10=self.http10)
-        self.websocket = upgrade.asks(head, self.framing, http10=self.http10)
-        return self
+        keep_alive = keeps_alive(head, http10=http10)
+        websocket = upgrade.asks(head, framed, http10=http10)
+        return cls(head, method.decode("ascii"), target, http10, keep_alive, framed, websocket, arrived_ns, started_ns)
 
     def again(self, length: int, *, arrived_ns: int, started_ns: int) -> "Request":
-        """A request whose head is this one's but for its content-length (which `head` then does not tell)."""
-        same = Request(arrived_ns=arrived_ns, started_ns=started_ns)
-        same.head, same.method, same.target = self.head, self.method, self.target
-        same.http10, same.keep_alive = self.http10, self.keep_alive
-        same.framing = Framing(length, False)
-        same.websocket = self.websocket
-        return same
+        """A request without a body yet; its head is this one's but for the length, which `head` then does not tell."""
+        framed = Framing(length, False)
+        return replace(self, framing=framed, arrived_ns=arrived_ns, started_ns=started_ns, body=b"")
 
     def value(self, lowered: bytes) -> bytes | None:
         """The value of a marked header (see wire.headers.request_reader); None: it was not sent."""

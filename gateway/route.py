@@ -9,6 +9,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from gateway.contract.policy import Upstream
+from gateway.contract.record import Record
 from gateway.endpoints import WEBSOCKET, Dialect, Endpoint
 from gateway.faults import Refusal
 from gateway.identify import QUERY_KEY, Caller
@@ -91,6 +92,7 @@ class Plan(msgspec.Struct, frozen=True, gc=False):
     route: Route
     # The outgoing head around its content-length, by whether only identity encoding is asked for.
     heads: dict[bool, tuple[bytes, bytes]]
+    draft: Record  # what the records of all such calls say
 
     def holds(self, view: PolicyView, now_s: int) -> bool:
         """Whether it still does."""

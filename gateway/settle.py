@@ -10,7 +10,7 @@ from gateway.contract.record import PriceMatch, Provenance
 from gateway.examine import Call
 from gateway.metering.reading import Reading
 from gateway.route import Destination, Route
-from pricing.catalog import Catalog, Context, Price, Unpriced
+from pricing.catalog import Catalog, Unpriced
 from pricing.cost import Cost, cost
 from pricing.usage import Usage
 
@@ -47,7 +47,7 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     context = reading.context
     if reading.service_tier:
         context = (("service_tier", reading.service_tier), *context)
-    work_id = _work_id(reading.work_id, destination)
+    work_id = _work_id(reading.work_id, destination) if reading.work_id else ""
     if not reading.lines:
         provenance = "deferred" if reading.provenance == "deferred" else "unknown"
         tier = reading.service_tier or ""
@@ -56,10 +56,13 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     amount: Cost | None = None
     match: PriceMatch = "none"
     flags = reading.flags
+    provider, scope = destination.provider.catalog, destination.upstream.name
     for line in reading.lines:
         usage = line.usage if usage is None else usage + line.usage
-        name, is_mapped = (model, mapped) if line.model is None else _priced_model(line.model, "", destination)
-        price = _find(catalog, destination, name, at_s, context if line.model is None else reading.context, is_mapped)
+        name, is_mapped, priced_in = model, mapped, context
+        if line.model is not None:
+            (name, is_mapped), priced_in = _priced_model(line.model, "", destination), reading.context
+        price = catalog.find(provider, name, at_s, priced_in, scope=scope, mapped=is_mapped)
         if isinstance(price, Unpriced):
             match, flags = "unpriced", (*flags, price.reason)
             continue
@@ -82,20 +85,10 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     )
 
 
-def _work_id(id: str | None, destination: Destination) -> str:
+def _work_id(id: str, destination: Destination) -> str:
     """Providers' ids are unique among their own; but an organization's upstream may be anybody and tell anything."""
-    if not id:
-        return ""
     org_id = destination.upstream.org_id
     return f"{org_id}/{destination.provider.name}:{id}" if org_id else f"{destination.provider.name}:{id}"
-
-
-def _find(
-    catalog: Catalog, destination: Destination, model: str, at_s: int, context: Context, mapped: bool
-) -> Price | Unpriced:
-    return catalog.find(
-        destination.provider.catalog, model, at_s, context, scope=destination.upstream.name, mapped=mapped
-    )
 
 
 def _priced_model(answered: str | None, requested: str, destination: Destination) -> tuple[str, bool]:

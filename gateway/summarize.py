@@ -5,24 +5,23 @@ import msgspec
 from gateway.contract.record import Record, encode_record
 from gateway.faults import Refusal
 from gateway.forward import Exchange
+from gateway.identify import Caller
+from gateway.route import Route
 from gateway.session_tap import Measured
 from gateway.settle import Charge
 
 
-def summarize_intent(exchange: Exchange, held: dict[str, int] | None = None) -> Record:
-    """The record of a call that passed `identify`, as far as it is known before it is dispatched; `held` by counter."""
-    caller, route, call, request = exchange.caller, exchange.route, exchange.call, exchange.request
-    assert caller is not None, "a call without a caller leaves no record"
+def draft(caller: Caller, route: Route | None) -> Record:
+    """What the records of all calls say that come from a caller and go one way; None: none was found."""
     destination = route.destination if route is not None else None
     endpoint = route.endpoint.name if route is not None else ""
-    model = call.model if call is not None else ""
     return Record(
-        request_id=exchange.id,
-        ts_ns=request.arrived_ns,
+        request_id="",
+        ts_ns=0,
         org_id=caller.project.org_id,
         project_id=caller.project.id,
         key_id=caller.key.id,
-        user_id=call.user_id if call is not None else caller.user_id,
+        user_id=caller.user_id,
         team=caller.team,
         route=caller.route or endpoint,
         tags=caller.tags,
@@ -30,9 +29,26 @@ def summarize_intent(exchange: Exchange, held: dict[str, int] | None = None) -> 
         upstream=destination.upstream.name if destination is not None else "",
         provider=destination.provider.name if destination is not None else "",
         endpoint=endpoint,
+        mode=caller.key.mode,
+    )
+
+
+def summarize_intent(exchange: Exchange, held: dict[str, int] | None = None) -> Record:
+    """The record of a call that passed `identify`, as far as it is known before it is dispatched; `held` by counter.
+
+    Replacing costs half of building it anew.
+    """
+    caller, plan, call, request = exchange.caller, exchange.plan, exchange.call, exchange.request
+    assert caller is not None, "a call without a caller leaves no record"
+    drafted = plan.draft if plan is not None else draft(caller, None)
+    model = call.model if call is not None else ""
+    return msgspec.structs.replace(
+        drafted,
+        request_id=exchange.id,
+        ts_ns=request.arrived_ns,
+        user_id=call.user_id if call is not None else caller.user_id,
         model_requested=model,
         model=model,
-        mode=caller.key.mode,
         stream=call.stream if call is not None else False,
         bytes_in=len(request.body),
         counters=held,
@@ -40,7 +56,7 @@ def summarize_intent(exchange: Exchange, held: dict[str, int] | None = None) -> 
 
 
 def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
-    """The final record: the intent, and how the call ended. Replacing costs half of building it anew."""
+    """The final record: the intent, and how the call ended."""
     intent = exchange.intent or summarize_intent(exchange)
     usage = charge.usage
     return msgspec.structs.replace(

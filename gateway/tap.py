@@ -14,6 +14,12 @@ from gateway.wire.encoding import DecodeFault, Decoder, decoder
 class Tap:
     """Meters one answer. A stream is read as it passes, any other body when it is whole."""
 
+    strips = False  # the client gets what `strip` leaves of it
+    copied_bytes = 0  # how much `reading` has to read at once
+    _decoder: Decoder | None = None
+    _meter: StreamMeter | None = None
+    _blind = False  # its bytes mean nothing to us
+
     def __init__(
         self,
         reader: str,
@@ -30,16 +36,11 @@ class Tap:
 
         `flow` is shown what passes, decoded.
         """
-        self.strips = False
         self.flow = flow
-        self.copied_bytes = 0  # how much `reading` has to read at once
         self._reader, self._about = reader, about
         self._copy_bytes_max = settings.response_copy_bytes_max
         self._copy: list[bytes] = []
-        self._decoder: Decoder | None = None
-        self._meter: StreamMeter | None = None
         self._flags = flags
-        self._blind = False  # its bytes mean nothing to us
         if encoding:
             self._decoder = decoder(encoding, settings.response_copy_bytes_max)
             if self._decoder is None:
@@ -55,13 +56,8 @@ class Tap:
                 text_bytes_max=settings.estimate_copy_bytes_max,
             )
 
-    @property
-    def decodes(self) -> bool:
-        """Whether the client is given decoded bytes: what is stripped cannot stay encoded."""
-        return self.strips and self._decoder is not None
-
     def strip(self, data: bytes, *, complete: bool) -> bytes:
-        """What of the data the client gets. Raises DecodeFault: it was promised decoded bytes."""
+        """What of the data the client gets, decoded: what is stripped cannot stay encoded. Raises DecodeFault."""
         assert self._meter is not None, "what is stripped is metered"
         if self._decoder is not None:
             data = self._decoder.feed(data)

@@ -75,12 +75,9 @@ class Telemetry(Collector):
         )  # fmt: skip
         cell = self._cells.get(cell_id) or self._admit(cell_id)
         cell.calls += 1
-        if record.tokens_in is not None:
-            cell.tokens_in += record.tokens_in
-        if record.tokens_out is not None:
-            cell.tokens_out += record.tokens_out
-        if record.cost_nanousd is not None:
-            cell.cost_nanousd += record.cost_nanousd
+        cell.tokens_in += record.tokens_in or 0
+        cell.tokens_out += record.tokens_out or 0
+        cell.cost_nanousd += record.cost_nanousd or 0
         latency_us = record.latency_us
         if latency_us is not None:
             cell.latency_us += latency_us

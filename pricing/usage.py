@@ -59,20 +59,12 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def tokens_in(self) -> int:
         """All input tokens: uncached, read from cache and written to cache."""
-        return (
-            self.input_text + self.input_audio + self.input_image + self.input_video
-            + self.cache_read_text + self.cache_read_audio + self.cache_read_image + self.cache_read_video
-            + self.cache_write + self.cache_write_5m + self.cache_write_30m
-            + self.cache_write_1h + self.cache_write_12h
-        )  # fmt: skip
+        return sum(astuple(self)[_INPUT])
 
     @property
     def tokens_out(self) -> int:
         """All output tokens, reasoning included."""
-        return (
-            self.output_text + self.output_reasoning + self.output_audio
-            + self.output_image + self.output_video + self.output_citation
-        )  # fmt: skip
+        return sum(astuple(self)[_OUTPUT])
 
     def buckets(self) -> Iterator[tuple[str, int]]:
         """The non-zero buckets, in the order of the fields."""
@@ -81,3 +73,8 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     def __add__(self, other: "Usage") -> "Usage":
         return Usage(*map(add, astuple(self), astuple(other)))
+
+
+# Where the tokens stand among the fields.
+_INPUT = slice(0, Usage.__struct_fields__.index("output_text"))
+_OUTPUT = slice(_INPUT.stop, Usage.__struct_fields__.index("web_searches"))

@@ -114,7 +114,8 @@ def read(payload: bytes, provider: str) -> Reading:
 
 def _is_final(answer: _Answer) -> bool:
     """A running total stands on a chunk whose choices are still being written."""
-    return not answer.choices or any(choice.finish_reason is not None for choice in answer.choices)
+    choices = answer.choices
+    return not choices or choices[0].finish_reason is not None or any(one.finish_reason is not None for one in choices)
 
 
 def _usage(answer: _Answer, quirk: Quirk) -> tuple[Usage | None, tuple[str, ...]]:

@@ -11,6 +11,8 @@ from collections.abc import Collection
 from typing import NamedTuple
 from urllib.parse import unquote_to_bytes
 
+import msgspec
+
 _NONE: frozenset[bytes] = frozenset()
 
 HEAD_END = b"\r\n\r\n"
@@ -245,7 +247,7 @@ class RepeatedHead:
         return int(digits) if _LENGTH.fullmatch(digits) and len(head) > self._bytes else None
 
 
-class Framing(NamedTuple):
+class Framing(msgspec.Struct, frozen=True, gc=False):
     """How a body is delimited: by `length` bytes, in chunks, or (both unset) as the message kind says."""
 
     length: int | None

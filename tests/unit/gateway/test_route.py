@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from gateway.contract.policy import Credential
+from gateway.contract.record import Record
 from gateway.faults import Refusal
 from gateway.policy import PolicyView
 from gateway.proxy import Proxy
@@ -258,7 +259,7 @@ def test_a_signature_made_for_the_gateway_is_of_no_use_to_the_provider():
 def test_a_plan_holds_under_its_own_policy_until_its_key_expires():
     view = view_of(UPSTREAMS, "expires_at = 2027-01-15T08:00:01Z")
     request = request_of("/v1/models")
-    plan = Plan(view, "openai", caller_of(request, view), route_of(request, view), {})
+    plan = Plan(view, "openai", caller_of(request, view), route_of(request, view), {}, Record(request_id="", ts_ns=0))
     assert plan.holds(view, NOW_S)
     assert not plan.holds(view, NOW_S + 1)
     assert not plan.holds(VIEW, NOW_S)

@@ -67,7 +67,7 @@ def test_what_only_we_asked_for_is_taken_out_again() -> None:
 def test_what_is_stripped_is_passed_on_decoded() -> None:
     tapped = tap(streams=True, encoding=b"gzip", strip=True)
 
-    assert tapped.decodes
+    assert tapped.strips
     assert tapped.strip(gzip.compress(WORD + COUNT + DONE), complete=True) == BARE_WORD + DONE
 
 
