@@ -23,7 +23,7 @@ from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
 from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
-from gateway.quotas import Begun, Consumed, Due, Most, QuotaTable, charged, charged_later
+from gateway.quotas import Begun, Consumed, Due, Dues, Most, QuotaTable, charged, charged_later
 from gateway.route import Route
 from gateway.worst_case import WorstCase, WorstCases, tighten
 from pricing.bound import Unbounded
@@ -51,7 +51,7 @@ class Admission(msgspec.Struct, gc=False):
     """What a call was let through with. `tokens_out` is how much output its holds allow."""
 
     table: QuotaTable
-    dues: tuple[Due, ...]
+    dues: Dues
     worst: WorstCase | None = None
     ceiling_nanousd: int | None = None  # held because the cost has no bound
     tokens_out: int = 0
@@ -189,16 +189,16 @@ class Enforcer:
         if not table:
             return None
         dues = table.due(caller, route, call, at_s)
-        if not dues:
+        if not dues.each:
             return None
-        if not self._alone and any(due.blocks for due in dues):
+        if not self._alone and any(due.blocks for due in dues.each):
             return _NEEDS_STORE
-        unknown = [due for due in dues if due.varies and not self._cardinality.admits(due)]
+        unknown = [due for due in dues.varying if not self._cardinality.admits(due)]
         if unknown:
             blocking = next((due for due in unknown if due.blocks), None)
             if blocking is not None:
                 return quota_words.too_many_values(_counted(table, blocking, at_s))
-            dues = tuple(due for due in dues if due not in unknown)
+            dues = Dues.of(tuple(due for due in dues.each if due not in unknown))
         admission = self._bounded(table, dues, caller, route, call, at_s)
         if isinstance(admission, Refusal):
             return admission
@@ -206,10 +206,9 @@ class Enforcer:
         return admission if short is None else Waiting(admission, short)
 
     def _bounded(
-        self, table: QuotaTable, dues: tuple[Due, ...], caller: Caller, route: Route, call: Call, at_s: int
+        self, table: QuotaTable, dues: Dues, caller: Caller, route: Route, call: Call, at_s: int
     ) -> Admission | Refusal:
-        bounded = [due for due in dues if due.needs_bound]
-        if not bounded:
+        if not dues.bounded:
             return Admission(table, dues)
         worst = self._worst_cases(caller.project.org_id).find(call, route, at_s)
         if not isinstance(worst, Unbounded):
@@ -219,12 +218,12 @@ class Enforcer:
                 admission.pays_as_it_goes = True
                 admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
             return admission
-        without = next((due for due in bounded if due.quota.ceiling is None), None)
+        without = next((due for due in dues.bounded if due.quota.ceiling is None), None)
         if without is not None:
             return quota_words.unbounded(_counted(table, without, at_s), worst.reason)
-        for due in bounded:
+        for due in dues.bounded:
             self.numbers.let_through(due.quota.id, "unbounded")
-        return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in bounded))
+        return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in dues.bounded))
 
     def _worst_cases(self, org_id: str) -> WorstCases:
         catalog = self._catalog(org_id)
@@ -237,11 +236,11 @@ class Enforcer:
         return all(hold.limit is None or hold.amount * AMPLE <= hold.limit for hold in self._holds(admission, at_s))
 
     def _holds(self, admission: Admission, at_s: int) -> tuple[Hold, ...]:
-        return admission.table.holds(admission.dues, admission.most(admission.tokens_out), at_s)
+        return admission.table.holds(admission.dues.each, admission.most(admission.tokens_out), at_s)
 
     def _reserve(self, id: str, admission: Admission, at_s: int) -> Shortage | None:
         if self.touched is not None:
-            self.touched.update(due.counter for due in admission.dues)
+            self.touched.update(due.counter for due in admission.dues.each)
         return self.ledger.reserve(id, self._holds(admission, at_s))
 
     async def admit_waiting(
@@ -283,7 +282,7 @@ class Enforcer:
         """
         if call.text is not call.body and not call.spliced:
             return False  # in an encoding: its bytes are the client's
-        for _ in admission.dues:
+        for _ in admission.dues.each:
             tokens = _affordable(admission, short, at_s)
             lowered = lower_cap(route.endpoint.reader, route.destination.provider.name, call.body, tokens)
             if lowered is None:
@@ -329,14 +328,13 @@ class Enforcer:
     def settle(self, id: str, admission: Admission, consumed: Consumed | None) -> tuple[dict[str, int], int]:
         """What every counter was charged, and the number of it; `consumed` None: the call was never sent."""
         if self.touched is not None:
-            self.touched.update(due.counter for due in admission.dues)
+            self.touched.update(due.counter for due in admission.dues.each)
         if consumed is None:
             return {}, self.ledger.settle(id, {})
-        amounts = charged(admission.dues, self.ledger.held(id), consumed)
+        amounts = charged(admission.dues.each, self.ledger.held(id), consumed)
         seq = self.ledger.settle(id, amounts)
-        for due in admission.dues:
-            limit = due.quota.limit
-            if not due.blocks and limit is not None and self.ledger.balance(due.counter).settled > limit:
+        for due in admission.dues.telling:
+            if self.ledger.balance(due.counter).settled > (due.quota.limit or 0):
                 self.numbers.let_through(due.quota.id, "over_alert")
         return amounts, seq
 
@@ -346,7 +344,7 @@ class Enforcer:
         """The same for a call that tells what work consumed which another call began, and was charged `before` for."""
         if admission is None:
             self.ledger.reserve(id, ())
-        amounts = charged_later(() if admission is None else admission.dues, before, consumed)
+        amounts = charged_later(() if admission is None else admission.dues.each, before, consumed)
         if self.touched is not None:
             self.touched.update(amounts)
         return amounts, self.ledger.settle(id, amounts)
@@ -363,7 +361,7 @@ class Enforcer:
         self, admission: Admission, short: Shortage | Unreachable, at_s: int, *, midstream: bool = False
     ) -> Refusal:
         """What was hit, how much of it is left, and when there is more."""
-        due = next(due for due in admission.dues if due.counter == short.counter)
+        due = next(due for due in admission.dues.each if due.counter == short.counter)
         counted = _counted(admission.table, due, at_s)
         if isinstance(short, Unreachable):
             return quota_words.unreachable(counted)
@@ -401,13 +399,13 @@ def _more(admission: Admission, tokens_out: int, at_s: int) -> list[Hold]:
     """What it needs beside what it holds."""
     before, after = admission.most(admission.tokens_out), admission.most(tokens_out)
     more = Most(after.nanousd - before.nanousd, 0, tokens_out - admission.tokens_out)
-    holds = admission.table.holds(admission.dues, more, at_s)
-    return [hold for due, hold in zip(admission.dues, holds, strict=True) if due.needs_bound]
+    holds = admission.table.holds(admission.dues.each, more, at_s)
+    return [hold for due, hold in zip(admission.dues.each, holds, strict=True) if due.needs_bound]
 
 
 def _affordable(admission: Admission, short: Shortage, at_s: int) -> int:
     """How much output fits into what is left of a counter; the input included, it may be none."""
-    due = next(due for due in admission.dues if due.counter == short.counter)
+    due = next(due for due in admission.dues.each if due.counter == short.counter)
     fewest, most = 0, admission.tokens_out - 1
     while fewest < most:
         tokens = (fewest + most + 1) // 2

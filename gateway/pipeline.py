@@ -376,7 +376,7 @@ class Pipeline:
         if charge.provenance == "deferred":
             if _retrieves(exchange):
                 return FREE
-            before = begun(exchange.admission.dues, held) if exchange.admission is not None else ()
+            before = begun(exchange.admission.dues.each, held) if exchange.admission is not None else ()
             begins = not before or self._claims.begin(charge.work_id, encode_begun(before), now_s)
             return charge if begins else CHARGED_BEFORE
         if not self._claims.claim(charge.work_id, exchange.id, now_s):

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import product
 
 import msgspec
+from msgspec.structs import replace
 
 from gateway.contract.policy import Dimension, Policy, Quota, Unit
 from gateway.examine import Call
@@ -43,19 +44,43 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     counter: str
     period: Period
     scope: tuple[tuple[Dimension, str], ...]  # as it is counted
+    hold: Hold  # whatever the call is; but where a bound is needed, the amount is the most that it may consume
     blocks: bool
-    holds: bool  # the most that the call may consume; else nothing but the call itself
     needs_bound: bool  # what the call may consume must be known before it is let through
     varies: bool  # callers choose some of its counter's name
+
+
+class Dues(msgspec.Struct, frozen=True, gc=False):
+    """The counters that calls touch which are alike, and the time in which they are these."""
+
+    each: tuple[Due, ...]
+    starts_at_s: int = 0
+    ends_at_s: int = NEVER_S
+    # Of these, those that need a bound, those whose names callers choose, and those that only tell of a limit.
+    bounded: tuple[Due, ...] = ()
+    varying: tuple[Due, ...] = ()
+    telling: tuple[Due, ...] = ()
+
+    @classmethod
+    def of(cls, each: tuple[Due, ...]) -> "Dues":
+        """A quota that is not due now is not due later: its scope, not its window, says so."""
+        return cls(
+            each,
+            max((due.period.starts_at_s for due in each), default=0),
+            min((due.period.ends_at_s for due in each), default=NEVER_S),
+            tuple(due for due in each if due.needs_bound),
+            tuple(due for due in each if due.varies),
+            tuple(due for due in each if not due.blocks and due.quota.limit is not None),
+        )
 
 
 class _Ready:
     """A quota and the period it is in."""
 
-    def __init__(self, quota: Quota) -> None:
+    def __init__(self, quota: Quota, version: int) -> None:
         self.quota = quota
+        self.revision = quota.revision or version
         self.blocks = quota.action == "block" and quota.limit is not None
-        self.holds = self.blocks or quota.unit == "concurrent"
         self.needs_bound = self.blocks and quota.unit in BOUNDED_UNITS
         scope = quota.scope
         self.fixed: tuple[tuple[Dimension, str], ...] = tuple(
@@ -70,20 +95,25 @@ class _Ready:
             self._period = period(self.quota.window, self.quota.time_zone, at_s)
         return self._period
 
-
-class _Found(msgspec.Struct, frozen=True):
-    """The counters of calls that are alike, and the time in which they are these."""
-
-    dues: tuple[Due, ...]
-    starts_at_s: int
-    ends_at_s: int
+    def due(self, counter: str, now: Period, scope: tuple[tuple[Dimension, str], ...]) -> Due:
+        """One of its counters. Of a quota that only tells, nothing is held but the call itself, where that counts."""
+        quota = self.quota
+        hold = Hold(
+            counter,
+            1 if not self.needs_bound and (self.blocks or quota.unit == "concurrent") else 0,
+            quota.limit if self.blocks else None,
+            quota.thresholds,
+            quota.limit,
+            now.ends_at_s,
+            self.revision,
+        )
+        return Due(quota, counter, now, scope, hold, self.blocks, self.needs_bound, bool(self.varying))
 
 
 class QuotaTable:
     """The quotas of one policy, made ready."""
 
     def __init__(self, policy: Policy) -> None:
-        self._version = policy.version
         self._overrides = {override.quota_id: override for override in policy.quota_overrides}
         self._everybodys: list[_Ready] = []
         self._by_org: dict[str, list[_Ready]] = {}
@@ -91,18 +121,18 @@ class QuotaTable:
         for quota in policy.quotas:
             org_id, project_id = quota.scope.get("org", "*"), quota.scope.get("project", "*")
             if project_id != "*":
-                self._by_project.setdefault(project_id, []).append(_Ready(quota))
+                self._by_project.setdefault(project_id, []).append(_Ready(quota, policy.version))
             elif org_id != "*":
-                self._by_org.setdefault(org_id, []).append(_Ready(quota))
+                self._by_org.setdefault(org_id, []).append(_Ready(quota, policy.version))
             else:
-                self._everybodys.append(_Ready(quota))
+                self._everybodys.append(_Ready(quota, policy.version))
         self.quotas: Mapping[str, Quota] = {quota.id: quota for quota in policy.quotas}
-        self._found: dict[tuple[object, ...], _Found] = {}
+        self._found: dict[tuple[object, ...], Dues] = {}
 
     def __bool__(self) -> bool:
         return bool(self.quotas)
 
-    def due(self, caller: Caller, route: Route, call: Call, at_s: int) -> tuple[Due, ...]:
+    def due(self, caller: Caller, route: Route, call: Call, at_s: int) -> Dues:
         """The counters of every quota in whose scope the call lies, one for each value that it has of a "*"."""
         alike = (
             caller.key.id, caller.team, caller.route, caller.tags,
@@ -114,13 +144,13 @@ class QuotaTable:
             if len(self._found) >= ALIKE_MAX:
                 self._found.clear()
             self._found[alike] = found
-        return found.dues
+        return found
 
     def forget_alike(self) -> None:
         """Something that a call is has another meaning now: a key, a project or an upstream is not what it was."""
         self._found.clear()
 
-    def _find(self, caller: Caller, route: Route, call: Call, at_s: int) -> _Found:
+    def _find(self, caller: Caller, route: Route, call: Call, at_s: int) -> Dues:
         project = caller.project
         values = _values(caller, route, call)
         own = (*self._by_org.get(project.org_id, ()), *self._by_project.get(project.id, ()))
@@ -128,13 +158,12 @@ class QuotaTable:
         of_everybody = values.copy()
         if route.destination.upstream.org_id:
             of_everybody["upstream"] = ()
-        dues = (
-            *(due for ready in self._everybodys for due in _due(ready, of_everybody, at_s)),
-            *(due for ready in own for due in _due(ready, values, at_s)),
+        return Dues.of(
+            (
+                *(due for ready in self._everybodys for due in _due(ready, of_everybody, at_s)),
+                *(due for ready in own for due in _due(ready, values, at_s)),
+            )
         )
-        # A quota that is not due now is not due later: its scope, not its window, says so.
-        starts_at_s = max((due.period.starts_at_s for due in dues), default=0)
-        return _Found(dues, starts_at_s, min((due.period.ends_at_s for due in dues), default=NEVER_S))
 
     def limit(self, due: Due, at_s: int) -> int | None:
         """What refuses now; None: nothing does."""
@@ -144,22 +173,14 @@ class QuotaTable:
         return due.quota.limit if override is None or at_s >= override.until_s else override.limit
 
     def holds(self, dues: Sequence[Due], most: Most, at_s: int) -> tuple[Hold, ...]:
-        """What is to be held of each; of those that only tell, nothing but the call itself."""
-        amounts, overrides = _most_by_unit(most), self._overrides
-        return tuple(
-            [
-                Hold(
-                    due.counter,
-                    amounts[due.quota.unit] if due.holds else 0,
-                    self.limit(due, at_s) if overrides or not due.blocks else due.quota.limit,
-                    due.quota.thresholds,
-                    due.quota.limit,
-                    due.period.ends_at_s,
-                    due.quota.revision or self._version,
-                )
-                for due in dues
-            ]
+        """What is to be held of each."""
+        amounts = _most_by_unit(most)
+        holds = tuple(
+            [replace(due.hold, amount=amounts[due.quota.unit]) if due.needs_bound else due.hold for due in dues]
         )
+        if not self._overrides:
+            return holds
+        return tuple(replace(hold, limit=self.limit(due, at_s)) for due, hold in zip(dues, holds, strict=True))
 
 
 def _values(caller: Caller, route: Route, call: Call) -> dict[Dimension, tuple[str, ...]]:
@@ -194,13 +215,12 @@ def _due(ready: _Ready, values: Mapping[Dimension, tuple[str, ...]], at_s: int) 
     now = ready.period(at_s)
     stem = f"{ready.quota.id}@{now.name}"
     if not ready.varying:
-        yield Due(ready.quota, stem, now, ready.fixed, ready.blocks, ready.holds, ready.needs_bound, varies=False)
+        yield ready.due(stem, now, ready.fixed)
         return
     for varied in product(*(values[name] for name in ready.varying)):
         scope = tuple(zip(ready.varying, varied, strict=True))
         suffix = "".join(f"|{name}={value}" for name, value in scope)
-        counter, counted = stem + suffix, ready.fixed + scope
-        yield Due(ready.quota, counter, now, counted, ready.blocks, ready.holds, ready.needs_bound, varies=True)
+        yield ready.due(stem + suffix, now, ready.fixed + scope)
 
 
 def _most_by_unit(most: Most) -> dict[Unit, int]:

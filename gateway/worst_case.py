@@ -21,7 +21,7 @@ from gateway.examine import Call
 from gateway.metering import attachments, estimate, tokens
 from gateway.route import Destination, Route
 from gateway.wire import jsontext
-from pricing.bound import NOTHING, Bound, Line, Most, Unbounded, bound_at, lines
+from pricing.bound import NOTHING, Bound, Line, Most, Unbounded, bound_at, dearest_of, lines
 from pricing.catalog import Catalog, Context, Price, Unpriced
 from pricing.limits import Limits, find_limits
 from pricing.rates import BUCKETS
@@ -187,14 +187,23 @@ class WorstCases:
         caching, said = _caching(call.text), said_in(call.text, endpoint.reader)
         if said is None:
             return self._read(call, route, caching, at_s)[0]
-        alike = destination.upstream.name, endpoint.reader, call.model, caching, said.members, said.images, said.opaque
+        parts = said.parts
+        alike = (
+            destination.upstream.name,
+            endpoint.reader,
+            call.model,
+            caching,
+            said.members,
+            parts.images,
+            parts.opaque,
+        )
         terms = self._known(alike, destination.upstream, at_s)
         if terms is None:
             found, terms = self._read(call, route, caching, at_s)
             if terms is not None:
                 self._remember(alike, terms)
             return found
-        return terms.worst_case(len(call.text) - said.image_characters, stream=call.stream)
+        return terms.worst_case(len(call.text) - parts.image_characters, stream=call.stream)
 
     def _read(
         self, call: Call, route: Route, caching: _Caching, at_s: int
@@ -315,7 +324,7 @@ def _terms(
         # Those of the usual price are those of the model: what has no price in a context has none so long.
         starts_at_s=max(price.starts_at_s for price in prices),
         ends_at_s=min(price.ends_at_s for price in prices),
-        lines=tuple(line for most, price in zip(mosts, prices, strict=True) for line in lines(most, price)),
+        lines=dearest_of([line for most, price in zip(mosts, prices, strict=True) for line in lines(most, price)]),
         tokens_in=tokens_in,
         tokens_out=max(most.tokens_out for most in mosts),
         open_ended=uncapped and not asked.reasons and _SHOWS_ALL.match(_family(model)) is not None,

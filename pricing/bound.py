@@ -97,6 +97,28 @@ def bound_at(known: Sequence[Line], tokens_in: int) -> Bound | Unbounded:
     return Bound(fixed_attousd, output_attousd)
 
 
+def dearest_of(known: Sequence[Line]) -> tuple[Line, ...]:
+    """The lines less those that another one is never below."""
+    kept: list[Line] = []
+    for line in known:
+        if not any(_covers(other, line) for other in kept):
+            kept = [other for other in kept if not _covers(line, other)]
+            kept.append(line)
+    return tuple(kept)
+
+
+def _covers(line: Line, other: Line) -> bool:
+    """Whether it holds wherever the other does, and is never below it."""
+    return (
+        line.unbounded is None
+        and other.unbounded is None
+        and line.above <= other.above
+        and line.each_attousd >= other.each_attousd
+        and line.input_attousd_per_token >= other.input_attousd_per_token
+        and line.output_attousd_per_token >= other.output_attousd_per_token
+    )
+
+
 def lines(most: Most, price: Price) -> Iterator[Line]:
     """The lines of a price for calls that use at most so much, whatever their input, unless they have none.
 

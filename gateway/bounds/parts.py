@@ -5,9 +5,11 @@ table here may be anything, so that a new kind of attachment is never taken for 
 """
 
 from collections.abc import Iterator
-from typing import cast
+from typing import Literal, cast
 
 import msgspec
+
+from gateway.wire import jsontext
 
 # Content of these types is what its bytes say, or was written by the model and comes back as it was: openai 3.54.0
 # (types/chat, types/responses), anthropic 2.12.0 (types/beta), cohere 7.3.
@@ -50,12 +52,42 @@ class Parts(msgspec.Struct, frozen=True, gc=False):
         )
 
 
-_NONE = Parts()
+NOTHING_ELSE = Parts()  # than text
+
+
+class _PlainPart(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    text: str
+    type: Literal["text", "input_text", "output_text"] = "text"
+
+
+class _PlainTurn(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=True):
+    """What somebody says in words alone. Members that hold words are named alike by all APIs but Gemini's."""
+
+    role: str = ""
+    name: str = ""
+    content: str | list[_PlainPart] = ""
+    parts: list[_PlainPart] = []
+
+
+_plain = msgspec.json.Decoder(str | list[_PlainTurn] | _PlainTurn)
+_any_json = msgspec.json.Decoder()
+
+
+def parts_in(text: msgspec.Raw) -> Parts:
+    """The same of a JSON text. Conversations in words alone, as most are, are known by their shape, and not walked.
+
+    Raises msgspec.ValidationError for what is no JSON.
+    """
+    try:
+        _plain.decode(text)
+    except ValueError:
+        return parts_of(jsontext.decode_member(_any_json, text))
+    return NOTHING_ELSE
 
 
 def parts_of(value: object) -> Parts:
     """What the messages or the input of a request hold besides text, however deep."""
-    found = _NONE
+    found = NOTHING_ELSE
     pending = [value]
     while pending:
         top = pending.pop()

@@ -6,43 +6,42 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.bounds.chat import Chat, Gemini, Messages, Responses
-from gateway.bounds.parts import parts_of
+from gateway.bounds.parts import NOTHING_ELSE, Parts, parts_in
 from gateway.wire import jsontext
 
-# What a body says beside its content, packed: caps, tiers, a tool or two. One that says more is read instead.
+# What a body says beside its content: caps, tiers, a tool or two. One that says more is read instead.
 SAID_BYTES_MAX = 1024
 
+_ABSENT = msgspec.Raw()
 
-class _Members(NamedTuple):
+
+class _Members:
     """Members of the bodies of an API: those that hold what the model reads, and those that say what is asked of it.
 
-    Of the first, bounds take nothing but their parts; and nothing of any that stands in neither.
+    Of the first, bounds take nothing but their parts; and nothing of any that stands in neither. A body is taken apart
+    into one object that has both, unread.
     """
 
-    content: frozenset[str]
-    saying: frozenset[str]
-
-
-def _members(body: type[msgspec.Struct], *content: str) -> _Members:
-    return _Members(frozenset(content), frozenset(body.__struct_fields__) - {*content})
+    def __init__(self, body: type[msgspec.Struct], *content: str) -> None:
+        self.content = content
+        unread = [(name, msgspec.Raw, _ABSENT) for name in body.__struct_fields__]
+        self.decoder = msgspec.json.Decoder(msgspec.defstruct("Unread", unread, omit_defaults=True))
 
 
 # By the endpoint's reader. The others take more of what the model reads than its parts.
 _MEMBERS: Mapping[str, _Members] = {
-    "openai.chat": _members(Chat, "messages"),
-    "openai.responses": _members(Responses, "input"),
-    "anthropic.messages": _members(Messages, "messages", "system"),
-    "gemini.generate": _members(Gemini, "contents", "systemInstruction", "system_instruction"),
+    "openai.chat": _Members(Chat, "messages"),
+    "openai.responses": _Members(Responses, "input"),
+    "anthropic.messages": _Members(Messages, "messages", "system"),
+    "gemini.generate": _Members(Gemini, "contents", "systemInstruction", "system_instruction"),
 }
 
 
 class Said(NamedTuple):
     """All that a body asks for: bodies that say the same may use the same, but for the length of their text."""
 
-    members: bytes
-    images: int
-    opaque: bool
-    image_characters: int  # of which only that length depends
+    members: bytes  # as the body spells them
+    parts: Parts  # of whose images' characters only that length depends
 
 
 def said_in(text: bytes, reader: str) -> Said | None:
@@ -51,15 +50,18 @@ def said_in(text: bytes, reader: str) -> Said | None:
     if members is None:
         return None
     try:
-        body = jsontext.decode(_bodies, text)
-        said = _packed.encode([(name, value) for name, value in body.items() if name in members.saying])
-    except (jsontext.NotJson, msgspec.ValidationError, OverflowError):  # packed, integers have 64 bits
+        body = jsontext.decode(members.decoder, text)
+        parts = NOTHING_ELSE
+        for name in members.content:
+            content: msgspec.Raw = getattr(body, name)
+            if content is not _ABSENT:
+                found = parts_in(content)
+                parts = found if parts is NOTHING_ELSE else parts + found
+                setattr(body, name, _ABSENT)
+    except (jsontext.NotJson, msgspec.ValidationError):
         return None
-    if len(said) > SAID_BYTES_MAX:
-        return None
-    parts = parts_of([body.get(name) for name in members.content])
-    return Said(said, parts.images, parts.opaque, parts.image_characters)
+    said = _canonical.encode(body)
+    return None if len(said) > SAID_BYTES_MAX else Said(said, parts)
 
 
-_bodies = msgspec.json.Decoder(dict[str, object])
-_packed = msgspec.msgpack.Encoder()
+_canonical = msgspec.json.Encoder()

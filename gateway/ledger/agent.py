@@ -153,12 +153,12 @@ class RedisLedger:
     def watched(self, counter: str) -> Watch | None:
         """The thresholds of a counter, as its last hold here said."""
         one = self._counters.by_name.get(counter)
-        return Watch(one.whole, one.thresholds) if one is not None and one.whole and one.thresholds else None
+        return Watch(one.whole, one.last.thresholds) if one is not None and one.whole and one.last.thresholds else None
 
     def finish_periods(self, now_s: int) -> None:
         """Lets go of counters whose windows ended so long ago that nothing of theirs settles any more."""
         for name, one in self._counters.by_name.items():
-            if one.ends_at_s + LATE_S < now_s:
+            if one.last.ends_at_s + LATE_S < now_s:
                 self._over.add(name)
 
     def over(self, counter: str) -> None:

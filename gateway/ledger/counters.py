@@ -9,7 +9,13 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway.ledger.base import Crossed, Hold, Shortage
-from gateway.ledger.window import NEVER_S
+
+NO_HOLD = Hold("", 0, None)
+
+
+def until(ends_at_s: int) -> Hold:
+    """The last of a counter of which nobody has held anything since the start."""
+    return Hold("", 0, None, ends_at_s=ends_at_s)
 
 
 class Counter(msgspec.Struct):
@@ -18,11 +24,13 @@ class Counter(msgspec.Struct):
     settled: int = 0
     held: int = 0
     lease: int | None = None
-    # As the last hold said.
-    thresholds: tuple[int, ...] = ()
-    whole: int | None = None
-    ends_at_s: int = NEVER_S
+    last: Hold = NO_HOLD  # the last of it: what it says of limit, thresholds and window is so by now
     told: int = 0  # the highest threshold that was told of, in percent
+
+    @property
+    def whole(self) -> int | None:
+        """The limit that thresholds are percent of."""
+        return self.last.limit if self.last.whole is None else self.last.whole
 
 
 class Counters:
@@ -42,8 +50,8 @@ class Counters:
         assert id not in self._held, "an id holds once"
         shortage = self.shortage(holds)
         if shortage is None:
-            self._held[id] = {}
-            self._take(id, holds)
+            self._take(holds)
+            self._held[id] = {hold.counter: hold.amount for hold in holds}
         return shortage
 
     def extend(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
@@ -51,33 +59,34 @@ class Counters:
         assert id in self._held, "only what holds is extended"
         shortage = self.shortage(holds)
         if shortage is None:
-            self._take(id, holds)
+            self._take(holds)
+            mine = self._held[id]
+            for hold in holds:
+                mine[hold.counter] = mine.get(hold.counter, 0) + hold.amount
         return shortage
 
     def shortage(self, holds: Sequence[Hold]) -> Shortage | None:
         """The first of the holds that does not fit; they name each counter once."""
         for hold in holds:
-            counter = self.by_name.get(hold.counter) or self._new(hold.counter)
-            if hold.limit is None or not hold.amount:
+            counter, cap, amount = self.by_name.get(hold.counter) or self._new(hold.counter), hold.limit, hold.amount
+            if cap is None or not amount:
                 continue
-            cap = hold.limit if counter.lease is None else min(counter.lease, hold.limit)
+            if counter.lease is not None and counter.lease < cap:
+                cap = counter.lease
             left = cap - counter.settled - counter.held
-            if hold.amount > left:
-                return Shortage(hold.counter, hold.amount, max(left, 0))
+            if amount > left:
+                return Shortage(hold.counter, amount, max(left, 0))
         return None
 
     def _new(self, name: str) -> Counter:
         counter = self.by_name[name] = Counter(lease=self._lease)
         return counter
 
-    def _take(self, id: str, holds: Sequence[Hold]) -> None:
-        mine = self._held[id]
+    def _take(self, holds: Sequence[Hold]) -> None:
         for hold in holds:
             counter = self.by_name[hold.counter]
             counter.held += hold.amount
-            counter.thresholds, counter.ends_at_s = hold.thresholds, hold.ends_at_s
-            counter.whole = hold.limit if hold.whole is None else hold.whole
-            mine[hold.counter] = mine.get(hold.counter, 0) + hold.amount
+            counter.last = hold
 
     def held(self, id: str) -> Mapping[str, int]:
         return self._held.get(id, {})
@@ -87,10 +96,12 @@ class Counters:
         mine = self._held.pop(id, None)
         if mine is None:
             return 0
-        for name, amount in mine.items():
-            self.by_name[name].held -= amount
-        for name, amount in actual.items():
-            (self.by_name.get(name) or self._new(name)).settled += amount
+        for name, held in mine.items():
+            counter = self.by_name[name]
+            counter.held -= held
+            counter.settled += actual.get(name, 0)
+        for name in actual.keys() - mine.keys():
+            self.add(name, actual[name])
         self.seq += 1
         return self.seq
 
@@ -101,20 +112,19 @@ class Counters:
     def newly_reached(self, name: str) -> Crossed | None:
         """The highest threshold that a counter has reached and not told of yet, which it has told of then."""
         counter = self.by_name[name]
-        if not counter.whole or not counter.thresholds:
+        thresholds = counter.last.thresholds
+        if not thresholds or not (whole := counter.whole) or counter.settled * 100 < whole * thresholds[0]:
             return None
-        reached = counter.settled * 100 // counter.whole
-        if reached <= counter.told or reached < counter.thresholds[0]:
-            return None
-        percent = max((one for one in counter.thresholds if counter.told < one <= reached), default=0)
+        reached = counter.settled * 100 // whole
+        percent = max((one for one in thresholds if counter.told < one <= reached), default=0)
         if not percent:
             return None
         counter.told = percent
-        return Crossed(name, percent, counter.settled, counter.whole)
+        return Crossed(name, percent, counter.settled, whole)
 
     def forget_ended(self, before_s: int) -> None:
         """Drops the counters of windows that ended before then, but for those of which something is held."""
-        for name in [name for name, one in self.by_name.items() if one.ends_at_s < before_s]:
+        for name in [name for name, one in self.by_name.items() if one.last.ends_at_s < before_s]:
             self.forget(name)
 
     def forget(self, name: str) -> None:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway.ledger.base import Balance, Crossed, Hold, Shortage, Unreachable
-from gateway.ledger.counters import Counter, Counters
+from gateway.ledger.counters import Counter, Counters, until
 from gateway.ledger.window import NEVER_S
 
 FORMAT = 1
@@ -41,7 +41,7 @@ class Snapshot:
 
     def __init__(self, seq: int, counters: Mapping[str, Counter]) -> None:
         self.seq = seq
-        self._rows = {name: (one.settled, one.told, one.ends_at_s) for name, one in counters.items()}
+        self._rows = {name: (one.settled, one.told, one.last.ends_at_s) for name, one in counters.items()}
 
     def encode(self) -> bytes:
         return msgspec.msgpack.encode((FORMAT, self.seq, self._rows))
@@ -75,7 +75,7 @@ class EmbeddedLedger:
             raise CheckpointUnusable(f"format {loaded.format}; this version reads {FORMAT}")
         self._counters.seq = self._checkpoint_seq = loaded.seq
         for name, row in loaded.rows.items():
-            self._counters.by_name[name] = Counter(row.settled, told=row.told, ends_at_s=row.ends_at_s)
+            self._counters.by_name[name] = Counter(row.settled, told=row.told, last=until(row.ends_at_s))
 
     def fold(self, seq: int, charged: Mapping[str, int]) -> None:
         """Takes in what a final frame says was charged, unless the checkpoint, or a frame before, has it already."""
@@ -87,7 +87,7 @@ class EmbeddedLedger:
 
     def told(self, counter: str, percent: int) -> None:
         """A signal frame says that a threshold was told of."""
-        one = self._counters.by_name.setdefault(counter, Counter(ends_at_s=self._unknown_end_s))
+        one = self._counters.by_name.setdefault(counter, Counter(last=until(self._unknown_end_s)))
         one.told = max(one.told, percent)
 
     def count_open(self, held: Mapping[str, int]) -> int:
@@ -100,7 +100,7 @@ class EmbeddedLedger:
         for name, amount in charged.items():
             if name not in self._counters.by_name:
                 ends_at_s = NEVER_S if name.partition("|")[0].endswith("@total") else self._unknown_end_s
-                self._counters.by_name[name] = Counter(ends_at_s=ends_at_s)
+                self._counters.by_name[name] = Counter(last=until(ends_at_s))
             self._counters.add(name, amount)
 
     # -- the protocol

@@ -220,7 +220,7 @@ def test_a_quota_that_refuses_with_less_than_a_tenth_left_is_told_as_used_up_onc
     heard: list[Crossed] = []
     stage.enforcer.heard = heard.append
     admission = stage.admit("a")
-    counter = admission.dues[0].counter
+    counter = admission.dues.each[0].counter
 
     stage.enforcer.refusal(admission, Shortage(counter, 10**7, 10**7 - 1), NOW_S)
     assert heard == []
@@ -269,7 +269,7 @@ def test_where_nothing_blocks_further_values_are_not_counted():
 
     admission = stage.admit("b", CHAT % b"Hi", b"x-lensai-user: bob")
 
-    assert admission.dues == ()
+    assert admission.dues.each == ()
 
 
 class Counted:
@@ -283,7 +283,7 @@ class Counted:
 
 
 def dues(table: QuotaTable, stage: Stage, user: bytes, at_s: int = NOW_S) -> Any:
-    return table.due(*stage.made(CHAT % b"Hi", b"x-lensai-user: " + user), at_s)[0]
+    return table.due(*stage.made(CHAT % b"Hi", b"x-lensai-user: " + user), at_s).each[0]
 
 
 def test_values_are_told_from_the_ledger_after_a_restart_and_anew_in_each_window():

@@ -33,7 +33,7 @@ def dues(
     view, request = view_of(UPSTREAMS, KEY), request_of(PATH, BODY, *lines)
     caller = caller_of(request, view)
     call = Call(model, False, caller.user_id if lines else user_id, BODY, False, BODY)
-    return table.due(caller, route_of(request, view), call, at_s)
+    return table.due(caller, route_of(request, view), call, at_s).each
 
 
 def counters(found: tuple[Due, ...]) -> list[str]:
@@ -103,7 +103,7 @@ def test_more_callers_than_are_remembered_have_their_own_counters_all_the_same()
 
     for number in (*range(ALIKE_MAX + 1), 0):
         call = Call("gpt-4o-mini", False, f"user-{number}", BODY, False, BODY)
-        assert table.due(caller, route, call, NOW_S)[0].counter == f"q@{MONTH}|user=user-{number}"
+        assert table.due(caller, route, call, NOW_S).each[0].counter == f"q@{MONTH}|user=user-{number}"
 
 
 def test_calls_at_a_time_have_no_window():
@@ -119,7 +119,7 @@ def test_a_window_begins_a_new_counter():
     call = Call("gpt-4o-mini", False, "zoe", BODY, False, BODY)
 
     def at(at_s: int) -> str:
-        return table.due(caller_of(request, view), route_of(request, view), call, at_s)[0].counter
+        return table.due(caller_of(request, view), route_of(request, view), call, at_s).each[0].counter
 
     assert at(NOW_S) == at(NOW_S + 59) == "q@2027-01-15T08:00+0000"
     assert at(NOW_S + 60) == "q@2027-01-15T08:01+0000"
@@ -228,7 +228,7 @@ def test_an_organizations_own_upstream_is_not_the_one_that_everybodys_quotas_nam
         quota("own", scope={"org": "default", "upstream": "openai"}),
         quota("provider", scope={"provider": "openai"}),
     )
-    found = table.due(caller, route, Call("gpt-4o-mini", False, "zoe", BODY, False, BODY), NOW_S)
+    found = table.due(caller, route, Call("gpt-4o-mini", False, "zoe", BODY, False, BODY), NOW_S).each
     assert counters(found) == [f"provider@{MONTH}", f"own@{MONTH}"]
 
 

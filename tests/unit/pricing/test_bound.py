@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from pricing.bound import Bound, Most, Unbounded, bound, bound_at, lines
+from pricing.bound import Bound, Line, Most, Unbounded, bound, bound_at, dearest_of, lines
 from pricing.catalog import Catalog
 from pricing.cost import cost
 from pricing.rates import BUCKETS, Price
@@ -208,3 +208,19 @@ def test_the_lines_of_a_price_bound_a_call_of_any_input(most, price, tokens_in):
 @given(mosts, st.lists(made_up, min_size=1, max_size=3))
 def test_a_table_with_every_rate_always_has_a_bound(most, prices):
     assert isinstance(bound(most, prices), Bound)
+
+
+_FEW = st.integers(0, 3)
+_LINE = st.builds(Line, st.integers(-1, 2), _FEW, _FEW, _FEW, st.sampled_from([None, None, None, Unbounded("none")]))
+
+
+@given(st.lists(_LINE, max_size=6), st.integers(0, 9))
+def test_lines_that_others_are_never_below_do_not_matter(known: list[Line], tokens_in: int):
+    assert bound_at(dearest_of(known), tokens_in) == bound_at(known, tokens_in)
+
+
+def test_of_two_prices_that_may_hold_the_dearer_one_is_all_there_is():
+    assert dearest_of([Line(-1, 0, 2, 4), Line(-1, 0, 3, 6), Line(5, 0, 4, 5)]) == (
+        Line(-1, 0, 3, 6),
+        Line(5, 0, 4, 5),
+    )

@@ -1,6 +1,11 @@
-import pytest
+import json
 
-from gateway.bounds.parts import Parts, images_of, parts_of
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.bounds.parts import Parts, images_of, parts_in, parts_of
 
 URL = "data:image/png;base64,AAAA"
 OPAQUE = Parts(opaque=True)
@@ -88,3 +93,21 @@ def test_depth_is_no_recursion():
     for _ in range(100_000):
         value = [value]
     assert parts_of(value) == Parts()
+
+
+_NAMES = st.sampled_from(["role", "name", "content", "parts", "type", "text", "image", "document", "source"])
+_WORDS = st.sampled_from(["", "user", "text", "input_text", "image", "file", "hi"])
+CONTENT = st.recursive(
+    _WORDS | st.none(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(_NAMES, inner, max_size=3)
+)
+
+
+@given(CONTENT)
+def test_a_text_holds_what_its_value_does_however_it_is_read(content: object):
+    assert parts_in(msgspec.Raw(json.dumps(content).encode())) == parts_of(content)
+
+
+@pytest.mark.parametrize("text", [b'"\xff"', b"[", b"nul"])
+def test_what_is_no_json_has_no_parts(text: bytes):
+    with pytest.raises(msgspec.ValidationError):
+        parts_in(msgspec.Raw(text))

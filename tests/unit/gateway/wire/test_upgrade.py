@@ -1,5 +1,6 @@
 """Which request asks to become a WebSocket, and which answer agrees to it."""
 
+import msgspec
 import pytest
 
 from gateway.request import Request
