@@ -358,10 +358,14 @@ class Exchange:
             else:
                 client.abort()
                 self.client = None
+        self.hang_up()
+        self._end(close=close)
+
+    def hang_up(self) -> None:
+        """Closes the provider's connection, unless its answer is complete."""
         if self._connection is not None:
             self._connection.close()
             self._connection = None
-        self._end(close=close)
 
     @property
     def _may_be_followed(self) -> bool:
@@ -454,9 +458,7 @@ class Exchange:
 
     def _cut(self) -> None:
         """Gives up on the provider's answer: nobody is left to take it."""
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+        self.hang_up()
         self._end(close=True)
 
     def _end(self, *, close: bool) -> None:

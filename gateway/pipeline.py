@@ -214,11 +214,15 @@ class Pipeline:
             self._background.spawn(self._settle_cut(cut), "settle_cut")
 
     def _obey_kill_switches(self) -> None:
-        for exchange in list(self.live):
-            killed = self._holding.killed(exchange)
-            if killed is not None:
-                exchange.outcome = "cancelled"
-                exchange.stop(killed)
+        """The providers' connections of all are closed first: each is open for as long as anything is done before."""
+        killed = [
+            (exchange, refusal) for exchange in self.live if (refusal := self._holding.killed(exchange)) is not None
+        ]
+        for exchange, _ in killed:
+            exchange.hang_up()
+        for exchange, refusal in killed:
+            exchange.outcome = "cancelled"
+            exchange.stop(refusal)
 
     async def _settle_cut(self, cut: list[tuple[Exchange, int]]) -> None:
         """A few in a turn, the first of them when the connections of all have been closed."""

@@ -6,6 +6,7 @@ serves what was served last, whoever is away.
 
 import hmac
 import logging
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -173,6 +174,8 @@ class PolicyHolder:
         self._next_poll_s = 0.0
         self._seen: _Stamp = None  # at the last poll
         self._loaded: _Stamp = None  # when it was last read
+        self.unkept: Policy | None = None  # the file's, of which the disk does not know yet
+        self._keeping = threading.Lock()
         self._published_file = published
         self.published: Published | None = None
         self._staged: Published | None = None  # parts that are not complete
@@ -183,6 +186,7 @@ class PolicyHolder:
         self.reload()
         if self.problem and kept is None:
             raise PolicyError(self.problem.splitlines())
+        self.keep_file()
         if published is not None:
             self._load(published)
 
@@ -220,7 +224,7 @@ class PolicyHolder:
         if policy != latest:
             policy = msgspec.structs.replace(policy, version=latest.version + 1)
         if policy != kept:
-            self._keep(policy)
+            self.unkept = policy
         if policy.version == self._file_policy.version:
             return False
         self._file_policy = policy
@@ -333,6 +337,13 @@ class PolicyHolder:
             _log.warning("kept_policy_refused", extra={"version": policy.version, "problems": problems})
             return None
         return policy
+
+    def keep_file(self) -> None:
+        """Has the disk remember the policy of the file, on any thread: once it is in force, which waits for no disk."""
+        with self._keeping:
+            policy, self.unkept = self.unkept, None
+            if policy is not None:
+                self._keep(policy)
 
     def _keep(self, policy: Policy) -> None:
         try:

@@ -275,6 +275,7 @@ class Server:
         now = self._loop.time()
         if self._policy.reload_if_changed(now):
             self._policy_swapped()
+        self._keep_policy()
         if not self._unswept:
             self._unswept = list(self._connections)
             self._sweep_connections()
@@ -347,10 +348,15 @@ class Server:
         """Reads the policy and the proxy's files again, changed or not (SIGHUP)."""
         if self._policy.reload():
             self._policy_swapped()
+        self._keep_policy()
         try:
             self._connector.outbound = outbound(self.settings)
         except GatewayFault as fault:
             logger.warning("outbound_proxy_kept", extra={"problem": str(fault)})
+
+    def _keep_policy(self) -> None:
+        if self._policy.unkept is not None:
+            self._loop.run_in_executor(None, self._policy.keep_file)
 
     def _policy_swapped(self) -> None:
         self._policy_loaded_s = time.monotonic()

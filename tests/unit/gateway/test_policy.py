@@ -168,11 +168,29 @@ def test_a_first_start_needs_a_good_file(node: Node):
         node.start()
 
 
+def reloaded(holder: PolicyHolder) -> bool:
+    swapped = holder.reload()
+    holder.keep_file()
+    return swapped
+
+
+def test_a_policy_is_in_force_before_the_disk_knows_it(node: Node):
+    holder = node.start()
+    node.write(DISABLED)
+    assert holder.reload()
+    kept = node.data_dir / KEPT_NAME
+    assert disabled(holder)
+    assert decode_policy(kept.read_bytes()).version == 1
+    holder.keep_file()
+    assert decode_policy(kept.read_bytes()) == holder.current.policy
+    assert holder.unkept is None
+
+
 def test_workers_give_one_content_one_version(node: Node):
     workers = [node.start(), node.start()]
     for text, version in ((DISABLED, 2), (TEXT, 3), (DISABLED, 4)):
         node.write(text)
-        assert [worker.reload() for worker in workers] == [True, True]
+        assert [reloaded(worker) for worker in workers] == [True, True]
         assert [worker.current.policy.version for worker in workers] == [version] * 2
 
 
@@ -180,7 +198,7 @@ def test_a_worker_that_missed_a_change_catches_up(node: Node):
     prompt, late = node.start(), node.start()
     for text in (DISABLED, TEXT):
         node.write(text)
-        prompt.reload()
+        assert reloaded(prompt)
     assert late.reload()
     assert late.current.policy == prompt.current.policy
 
@@ -210,7 +228,7 @@ def test_a_policy_that_cannot_be_kept_is_served_and_kept_later(node: Node, caplo
     assert holder.current.policy.version == 1
     assert "policy_not_kept" in caplog.text
     node.data_dir.unlink()
-    assert not holder.reload()
+    assert not reloaded(holder)
     assert decode_policy((node.data_dir / KEPT_NAME).read_bytes()) == holder.current.policy
 
 
