@@ -121,7 +121,7 @@ const reconciliation = createRoute({
   ...at,
   path: "/reconciliation",
   validateSearch: optional((search) => ({
-    tab: oneOf(search.tab, ["savings", "imports"]),
+    tab: oneOf(search.tab, ["savings", "imports", "names"]),
     span: oneOf(search.span, ["7", "30", "90"]),
     show: oneOf(search.show, ["all"]),
     provider: text(search.provider),
