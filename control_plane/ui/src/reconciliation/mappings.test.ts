@@ -9,7 +9,7 @@ test("a name that no call bears can mean a model of ours", () => {
   expect(unmatched(row({}))).toEqual({ provider: "azure", billed: "Our-Deployment" });
 });
 
-test.each([{ calls: 3 }, { theirs: null }, { billed: [] }, { billed: ["a", "b"] }])("%o can not", (change) => expect(unmatched(row(change))).toBeUndefined());
+test.each([{ calls: 3 }, { theirs: null }, { named: "mapped" as const }, { billed: [] }, { billed: ["a", "b"] }])("%o can not", (change) => expect(unmatched(row(change))).toBeUndefined());
 
 test("what is offered was called, at the same provider", () => {
   const rows = [row({}), row({ model: "gpt-4o", calls: 2 }), row({ model: "gpt-4o", calls: 2, compared: "output" }), row({ model: "*", calls: 2 }), row({ model: "claude", provider: "anthropic", calls: 1 })];

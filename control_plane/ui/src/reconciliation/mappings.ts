@@ -13,7 +13,7 @@ export function useMappings() {
 /** The name on the bill of a row that no call bears: it may mean a model of ours. Several names are one model already. */
 export function unmatched(row: RowOut): Billed | undefined {
   const [billed, ...others] = row.billed;
-  if (row.calls > 0 || row.theirs === null || billed === undefined || others.length > 0) return undefined;
+  if (row.calls > 0 || row.theirs === null || row.named === "mapped" || billed === undefined || others.length > 0) return undefined;
   return { provider: row.provider as Billed["provider"], billed };
 }
 
