@@ -5,7 +5,7 @@ import { ProblemState } from "@/api/ProblemState";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { PageHeader } from "@/design/PageHeader";
-import { askedOf, draftOf, isApart, isAsked, triedFrom, type Draft } from "./backtest";
+import { askedOf, draftOf, isAsked, triedFrom, type Draft } from "./backtest";
 import { Outcome } from "./Outcome";
 import { Running } from "./Running";
 import { TriedForm } from "./TriedForm";
@@ -74,7 +74,7 @@ function Result({ draft, told, before, error, isRunning, seconds, again }: { dra
   return (
     <>
       <Outcome told={told} before={before} timeZone={draft.zone} />
-      {told.windows.length > 0 && <WindowChart told={told} before={before} apart={isApart(draft.scope)} />}
+      {told.windows.length > 0 && <WindowChart told={told} before={before} draft={draft} />}
       {told.refused_calls > 0 && <Worst told={told} counters={counters} />}
       {told.windows.length > 0 && <WindowTable told={told} timeZone={draft.zone} />}
       <details className="text-xs text-ink-3">

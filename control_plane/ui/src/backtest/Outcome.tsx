@@ -34,10 +34,10 @@ export function Outcome({ told, before, timeZone }: Props) {
         </div>
       </section>
       <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
-        <Stat name="Calls" ready value={compact(told.calls)} hint={`${count(told.windows.length + told.windows_more)} windows`} />
+        <Stat name="Calls" ready value={compact(told.calls)} hint={`in ${several(told.windows.length + told.windows_more, "window")}`} />
         <Stat name={told.unit === "usd" ? "Spent" : "Used"} ready value={amount(told.unit, told.spent)} hint={before && told.unit === "usd" ? <Share now={Number(told.spent)} then={Number(before.spent)} /> : "in all, before any refusal"} />
         <Stat name="Calls refused" ready value={count(told.refused_calls)} hint={told.calls ? `${((told.refused_calls / told.calls) * 100).toFixed(1)}% of all` : "of none"} />
-        <Stat name="Not spent" ready value={dollars(told.refused_usd)} hint={`${people(told.users, "user")}, ${people(told.keys, "key")}`} />
+        <Stat name="Not spent" ready value={dollars(told.refused_usd)} hint={`${several(told.users, "user")}, ${several(told.keys, "key")}`} />
       </div>
     </>
   );
@@ -47,7 +47,7 @@ function Share({ now, then }: { now: number; then: number }) {
   return then > 0 ? <><Change share={now / then - 1} worse /> than at the prices in force</> : <>at these prices</>;
 }
 
-function people(number: number, name: string): string {
+function several(number: number, name: string): string {
   return `${count(number)} ${name}${number === 1 ? "" : "s"}`;
 }
 

@@ -16,7 +16,7 @@ export function Worst({ told, counters }: { told: BacktestOut; counters: string 
   ] as const;
   return (
     <div className="grid items-start gap-4 lg:grid-cols-2">
-      {lists.map(([title, dimension, rows]) => (
+      {lists.filter(([, , rows]) => rows.length > 0).map(([title, dimension, rows]) => (
         <Card key={title} title={title} hint="The most calls refused first" flush actions={<ExportButton name={`backtest-${dimension}`} head={[dimension, "refused calls", "refused"]} rows={() => rows.map((one) => [nameOf(dimension, one.name), one.refused_calls, one.refused])} />}>
           <Rows rows={rows} unit={told.unit} name={(one) => nameOf(dimension, one)} />
         </Card>
@@ -26,7 +26,6 @@ export function Worst({ told, counters }: { told: BacktestOut; counters: string 
 }
 
 function Rows({ rows, unit, name }: { rows: readonly Who[]; unit: string; name: (one: string) => string }) {
-  if (rows.length === 0) return <p className="px-4 pb-6 pt-2 text-center text-ink-3">Nobody of these.</p>;
   return (
     <table className="w-full table-fixed text-left">
       <thead>

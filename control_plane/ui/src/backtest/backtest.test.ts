@@ -38,10 +38,10 @@ test.each([
   [{ window: "minute", span: "90" } as const, "span"],
 ])("%o is not asked for %s", (change, field) => expect(Object.keys(faultsOf({ ...draft, ...change }))).toEqual([field]));
 
-test("a limit far above the windows is not drawn", () => {
+test("windows without a call are drawn, and a limit far above is not", () => {
   const window = (starts_at_s: number, let_through: string, refused: string) => ({ starts_at_s, let_through, refused });
-  const told = { limit: "12", windows: [window(0, "3", "1"), window(60, "2", "0")] } as unknown as BacktestOut;
-  expect(columnsOf(told)).toEqual({ timesS: [0, 60], through: [3, 2], refused: [1, 0], limit: 12, isFarAbove: false });
-  expect(columnsOf({ ...told, limit: "100" })).toMatchObject({ limit: null, isFarAbove: true });
-  expect(columnsOf({ ...told, limit: null })).toMatchObject({ limit: null, isFarAbove: false });
+  const told = { limit: "12", from_s: 0, to_s: 200, windows: [window(0, "3", "1"), window(120, "2", "0")] } as unknown as BacktestOut;
+  expect(columnsOf(told, "minute", "UTC")).toEqual({ timesS: [0, 60, 120, 180], through: [3, 0, 2, 0], refused: [1, 0, 0, 0], limit: 12, isFarAbove: false });
+  expect(columnsOf({ ...told, limit: "100" }, "total", "UTC")).toMatchObject({ limit: null, isFarAbove: true });
+  expect(columnsOf({ ...told, limit: null }, "total", "UTC")).toMatchObject({ limit: null, isFarAbove: false });
 });

@@ -1,6 +1,6 @@
 import type { BacktestAsk, BacktestOut } from "@/api/schema";
 import { oneOf, text, texts } from "@/app/search";
-import { OWN_ZONE, zoneFault } from "@/budgets/calendar";
+import { OWN_ZONE, windowEnd, zoneFault } from "@/budgets/calendar";
 import { DIMENSIONS, UNITS, WINDOWS, type Limit, type Unit, type Window } from "@/budgets/limits";
 import { readPrice, writePrice, type TriedPrice } from "./triedPrice";
 
@@ -108,14 +108,31 @@ export function askedOf(draft: Draft, nowS: number, tryPrices = true): BacktestA
   };
 }
 
+/** More are not drawn one by one: the API tells of 400. */
+const DRAWN_MAX = 1000;
+
+/** When each window of the time begins, those without a call too, of which the API says nothing. */
+function beginnings(told: BacktestOut, window: Window, zone: string): number[] {
+  const starts = new Set(told.windows.map((one) => one.starts_at_s));
+  let atMs: number | undefined = Math.min(told.from_s, ...starts) * 1000;
+  for (let number = 0; number < DRAWN_MAX; number++) {
+    atMs = windowEnd(window, zone, atMs);
+    if (atMs === undefined || atMs >= told.to_s * 1000) return [...starts].sort((a, b) => a - b);
+    starts.add(atMs / 1000);
+  }
+  return told.windows.map((one) => one.starts_at_s);
+}
+
 /** What each window came to, refused amounts apart; and the limit, unless it is so far above that the rest were not seen. */
-export function columnsOf(told: BacktestOut): { timesS: number[]; through: number[]; refused: number[]; limit: number | null; isFarAbove: boolean } {
-  const through = told.windows.map((window) => Number(window.let_through));
-  const refused = told.windows.map((window) => Number(window.refused));
+export function columnsOf(told: BacktestOut, window: Window, zone: string): { timesS: number[]; through: number[]; refused: number[]; limit: number | null; isFarAbove: boolean } {
+  const timesS = beginnings(told, window, zone);
+  const found = new Map(told.windows.map((one) => [one.starts_at_s, one]));
+  const through = timesS.map((at) => Number(found.get(at)?.let_through ?? 0));
+  const refused = timesS.map((at) => Number(found.get(at)?.refused ?? 0));
   const most = Math.max(0, ...through.map((value, at) => value + refused[at]!));
   const limit = told.limit === null ? null : Number(told.limit);
   const isFarAbove = limit !== null && limit > most * 4;
-  return { timesS: told.windows.map((window) => window.starts_at_s), through, refused, limit: isFarAbove ? null : limit, isFarAbove };
+  return { timesS, through, refused, limit: isFarAbove ? null : limit, isFarAbove };
 }
 
 /** Whether each user, key or other value has the limit for itself. */

@@ -17,6 +17,8 @@ test.each([
   ["hour", "Asia/Kolkata", "2026-11-26T12:45:30Z", "2026-11-26T13:30:00Z"],
 ] as const)("a %s in %s that holds %s ends at %s", (window, zone, moment, end) => expect(windowEnd(window, zone, at(moment))).toBe(at(end)));
 
+test("a minute ends everywhere at once", () => expect(windowEnd("minute", "Asia/Kolkata", at("2026-11-26T12:45:30Z"))).toBe(at("2026-11-26T12:46:00Z")));
+
 test("what has no calendar ends nowhere", () => {
   expect([hasCalendar("concurrent", "total"), hasCalendar("usd", "total"), hasCalendar("requests", "minute"), hasCalendar("usd", "month")]).toEqual([false, false, false, true]);
   expect(windowEnd("total", "UTC", 0)).toBeUndefined();

@@ -45,8 +45,9 @@ function midnight(zone: string, year: number, month: number, day: number): numbe
   return at;
 }
 
-/** When the window that holds a moment ends and the next one begins; nothing where it has no calendar. */
+/** When the window that holds a moment ends and the next one begins; nothing where it never does. */
 export function windowEnd(window: Window, zone: string, atMs: number): number | undefined {
+  if (window === "minute") return Math.floor(atMs / MINUTE_MS) * MINUTE_MS + MINUTE_MS;
   const { year, month, day, minute } = localOf(zone, atMs);
   if (window === "hour") return Math.floor(atMs / MINUTE_MS) * MINUTE_MS - minute * MINUTE_MS + HOUR_MS;
   if (window === "day") return midnight(zone, year, month, day + 1);
