@@ -18,9 +18,9 @@ const columnsOf = (onMap: ((name: Billed) => void) | undefined): Column<RowOut>[
     key: "model",
     head: "Model",
     cell: (row) => (
-      <div className="max-w-56 py-1.5">
+      <div className="max-w-36 py-1.5 sm:max-w-56">
         <div className="truncate font-medium">{row.model === "*" ? "All models together" : row.model || "(none)"}</div>
-        <div className="truncate text-xs text-ink-3">{providerName(row.provider)}<span className="sm:hidden">, {row.day}</span>{row.named === "none" && row.theirs !== null && row.model !== "*" && ", a name of the bill's own"}{row.named === "mapped" && `, billed as ${row.billed.join(", ")}`}</div>
+        <div className="text-xs text-ink-3 md:truncate"><span className="text-ink-2 md:hidden">{MEASURES[row.compared]}<br /></span>{providerName(row.provider)}<span className="sm:hidden">, {row.day}</span>{row.named === "none" && row.theirs !== null && row.model !== "*" && ", a name of the bill's own"}{row.named === "mapped" && `, billed as ${row.billed.join(", ")}`}</div>
         {onMap && unmatched(row) && <button type="button" className="text-xs font-medium text-accent-ink hover:underline" onClick={() => onMap(unmatched(row)!)}>Which model?</button>}
       </div>
     ),
