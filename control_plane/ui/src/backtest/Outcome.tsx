@@ -44,7 +44,7 @@ export function Outcome({ told, before, timeZone }: Props) {
 }
 
 function Share({ now, then }: { now: number; then: number }) {
-  return then > 0 ? <><Change share={now / then - 1} worse /> than at the prices in force</> : <>at these prices</>;
+  return then > 0 ? <><Change share={now / then - 1} worse /> beside now</> : <>in all</>;
 }
 
 function several(number: number, name: string): string {
