@@ -56,6 +56,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     calls: int
     named: Found  # how the model of the provider's bill was found
+    billed: tuple[str, ...] = ()  # its names there
 
 
 class Total(msgspec.Struct, frozen=True):
@@ -111,6 +112,7 @@ class _Theirs(msgspec.Struct):
     cost: int | None = None
     lines: int = 0
     named: Found = "none"
+    billed: set[str] = msgspec.field(default_factory=set[str])
 
 
 _Key = tuple[date, str, str]
@@ -127,9 +129,13 @@ def compare(
     to_day: date,
     catalog: Catalog,
     mapped: Mapping[str, str] | None = None,
+    stored: Mapping[str, Mapping[str, str]] | None = None,
 ) -> Comparison:
-    """Rows of the days, both included. `ours` may begin a day earlier: its calls across midnight count then."""
-    names = _names(ours, lines, catalog, start_s(to_day), mapped)
+    """Rows of the days, both included. `ours` may begin a day earlier: its calls across midnight count then.
+
+    Names on the bill mean what is `mapped`, at whichever provider, or else what is `stored`, by provider.
+    """
+    names = _names(ours, lines, catalog, start_s(to_day), mapped or {}, stored or {})
     own, theirs = _own(ours, names), _theirs(lines, names)
     said: set[tuple[str, Measure]] = {(line.provider, line.measure) for line in lines if line.quantity is not None}
     keys = sorted(key for key in own.keys() | theirs.keys() if from_day <= key[0] <= to_day and key[1] in CATALOGS)
@@ -147,12 +153,20 @@ def billed_as(provider: str) -> str:
 
 
 def _names(
-    ours: Sequence[Day], lines: Sequence[Line], catalog: Catalog, at_s: int, mapped: Mapping[str, str] | None
+    ours: Sequence[Day],
+    lines: Sequence[Line],
+    catalog: Catalog,
+    at_s: int,
+    mapped: Mapping[str, str],
+    stored: Mapping[str, Mapping[str, str]],
 ) -> Mapping[str, Names]:
     used: dict[str, set[str]] = {line.provider: set() for line in lines}
     for day in ours:
         used.setdefault(billed_as(day.provider), set()).add(day.model)
-    return {provider: Names(provider, sorted(models), catalog, at_s, mapped) for provider, models in used.items()}
+    return {
+        provider: Names(provider, sorted(models), catalog, at_s, {**stored.get(provider, {}), **mapped})
+        for provider, models in used.items()
+    }
 
 
 def _own(ours: Sequence[Day], names: Mapping[str, Names]) -> Mapping[_Key, _Ours]:
@@ -172,6 +186,8 @@ def _theirs(lines: Sequence[Line], names: Mapping[str, Names]) -> Mapping[_Key, 
             known[billed] = names[line.provider].find(line.model)
         one = found[line.day, line.provider, known[billed].model]
         one.named = known[billed].found
+        if line.model:
+            one.billed.add(line.model)
         if line.quantity is not None:
             one.counts[line.measure] = one.counts.get(line.measure, 0) + line.quantity
         if line.cost_nanousd is not None:
@@ -206,7 +222,7 @@ def _usage_rows(
         )
         theirs_or_none = None if cover is None else seen
         assert measure != "other"
-        yield _row(key, measure, count.total, theirs_or_none, error, 0, cover, mine.calls, other.named)
+        yield _row(key, measure, count.total, theirs_or_none, error, 0, cover, mine.calls, other)
 
 
 def _cost_rows(
@@ -247,8 +263,7 @@ def _cost_row(
     error = None if ours is None else _error(ours, unsure, unpriced, calls - unpriced)
     # Each line of theirs and each call of ours was rounded to a nano-dollar once.
     rounding = calls + sum(one.lines for one in other)
-    named = other[0].named if len(other) == 1 else "none"
-    return _row(key, "cost", ours, seen, error, rounding, cover, calls, named)
+    return _row(key, "cost", ours, seen, error, rounding, cover, calls, other[0] if len(other) == 1 else _NONE_THEIRS)
 
 
 def _says_zero(theirs: Iterable[_Theirs]) -> bool:
@@ -274,7 +289,7 @@ def _row(
     rounding: int,
     cover: Covered | None,
     calls: int,
-    named: Found,
+    bill: _Theirs,
 ) -> Row:
     delta = None if ours is None or theirs is None else theirs - ours
     verdict = _verdict(ours, theirs, error, rounding, complete=cover is not None and cover.complete)
@@ -289,7 +304,8 @@ def _row(
         error=error,
         verdict=verdict,
         calls=calls,
-        named=named,
+        named=bill.named,
+        billed=tuple(sorted(bill.billed)),
     )
 
 

@@ -105,6 +105,7 @@ def _row(row: Row) -> RowOut:
         verdict=row.verdict,
         calls=row.calls,
         named=row.named,
+        billed=list(row.billed),
     )
 
 

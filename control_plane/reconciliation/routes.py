@@ -18,15 +18,15 @@ from control_plane.api.problems import Problem, invalid
 from control_plane.api.reference import answers_with
 from control_plane.db.engine import Database
 from control_plane.lake.query import Unanswered
-from control_plane.reconciliation import ours, rendered, service
+from control_plane.reconciliation import mappings, ours, rendered, service
 from control_plane.reconciliation import savings as saved
 from control_plane.reconciliation.compare import compare
 from control_plane.reconciliation.fetch import FetchFailed, fetch
 from control_plane.reconciliation.lines import Account, Unreadable
-from control_plane.reconciliation.schema import Fetch, ImportOut, ReportOut, SavingsOut
+from control_plane.reconciliation.schema import Fetch, ImportOut, MappingCreate, MappingOut, ReportOut, SavingsOut
 from control_plane.reconciliation.service import render
 from control_plane.reconciliation.sources import SOURCES, SourceName
-from control_plane.reconciliation.tables import ProviderImport
+from control_plane.reconciliation.tables import ModelMapping, ProviderImport
 from control_plane.work import Work
 
 # A month of a large account's cost and usage report, packed.
@@ -42,7 +42,8 @@ ExportedAt = Annotated[
     int | None, QueryParameter(ge=0, le=2**53, description="When the provider made it, UTC ms; without, now")
 ]
 Mapped = Annotated[
-    list[str] | None, QueryParameter(description="`name on the bill=model`, where a bill's name is not recognised")
+    list[str] | None,
+    QueryParameter(description="`name on the bill=model`, where a bill's name is not recognised; before those stored"),
 ]
 Form = Annotated[str, QueryParameter(pattern="^(json|csv)$", description="json or csv")]
 
@@ -108,6 +109,21 @@ class Reconciliation(Controller):
     async def delete_import(self, work: InWork, import_id: FromPath[str]) -> None:
         await service.remove(work, import_id)
 
+    @get("/mappings", needs="reconciliation:read", summary="List what names on bills mean")
+    async def list_mappings(
+        self, work: InWork, cursor: Cursor = None, limit: Limit = LIMIT_DEFAULT
+    ) -> Page[MappingOut]:
+        return await page(work.session, mappings.listed(), ModelMapping.id, cursor, limit, mappings.render)
+
+    @post("/mappings", needs="reconciliation:write", summary="Say which model a name on a bill means")
+    async def create_mapping(self, work: InWork, data: JSONBody[MappingCreate]) -> MappingOut:
+        """Reports take it from now on, of past days too. What the same name meant before is replaced."""
+        return mappings.render(await mappings.create(work, data))
+
+    @delete("/mappings/{mapping_id:str}", needs="reconciliation:write", summary="Forget what a name on a bill means")
+    async def delete_mapping(self, work: InWork, mapping_id: FromPath[str]) -> None:
+        await mappings.remove(work, mapping_id)
+
     @get(
         "/report",
         needs="reconciliation:read",
@@ -171,10 +187,11 @@ async def _report(work: Work, from_day: str | None, to_day: str | None, mapped: 
     first, last = service.days(from_day, to_day, work.now_s)
     theirs = await service.theirs(work, first, last)
     catalog = await service.catalog(work)
+    stored = await mappings.stored(work)
     await work.session.close()
     asking = partial(ours.days, work.lake, work.org_id, first - ours.ONE_DAY, last, keyring=work.keyring)
     counted = await in_lake(asking)
-    comparison = compare(counted, theirs.lines, theirs.covered, first, last, catalog, mapped)
+    comparison = compare(counted, theirs.lines, theirs.covered, first, last, catalog, mapped, stored)
     return rendered.report(comparison, first, last, theirs.shown)
 
 

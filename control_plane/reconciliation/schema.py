@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
-from control_plane.api.text import Id
+from control_plane.api.text import Id, ModelName
 from control_plane.reconciliation.compare import Compared, Verdict
 from control_plane.reconciliation.names import Found
 from control_plane.reconciliation.sources import SourceName
@@ -42,10 +42,30 @@ class ImportOut(msgspec.Struct, frozen=True, kw_only=True):
     created_at_ms: int
 
 
+class MappingCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """`billed` is the name on the bill, in whichever case; `model` one that calls went to."""
+
+    provider: Literal["openai", "azure", "anthropic", "bedrock"]
+    billed: ModelName
+    model: ModelName
+
+
+class MappingOut(msgspec.Struct, frozen=True, kw_only=True):
+    """What a name on a provider's bill means."""
+
+    id: str
+    provider: str
+    billed: str
+    model: str
+    created_by: str
+    created_at_ms: int
+
+
 class RowOut(msgspec.Struct, frozen=True, kw_only=True):
     """`delta` is theirs less ours. `error`: how far ours may be off; null where nobody can tell.
 
     `model` is "*" where the provider bills something of no one model: the day's costs are compared as a whole.
+    `billed`: the names on the bill that are in it, each of which a mapping can give another model.
     """
 
     day: str
@@ -59,6 +79,7 @@ class RowOut(msgspec.Struct, frozen=True, kw_only=True):
     verdict: Verdict
     calls: int
     named: Found
+    billed: list[str]
 
 
 class TotalOut(msgspec.Struct, frozen=True):

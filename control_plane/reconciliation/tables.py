@@ -1,10 +1,10 @@
-"""Owns the tables of reconciliation: what was imported, and the lines of it.
+"""Owns the tables of reconciliation: what was imported, the lines of it, and what its names of models mean.
 
 In the database and not in the lake: a month comes to some thousand lines, an import replaces the days of the one before
 in the same transaction as its audit entry, and a session sees its organization's alone.
 """
 
-from sqlalchemy import ForeignKey, Index
+from sqlalchemy import ForeignKey, Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from control_plane.db.base import Base, OrgOwned
@@ -45,3 +45,17 @@ class ProviderLine(Base, OrgOwned):
     quantity: Mapped[int | None]
     cost_nanousd: Mapped[int | None]
     currency: Mapped[str]
+
+
+class ModelMapping(Base, OrgOwned):
+    """A name on a provider's bill and the model of ours that it means, as somebody who knows both wrote it down."""
+
+    __tablename__ = "model_mappings"
+    __table_args__ = (UniqueConstraint("org_id", "provider", "billed"),)
+
+    id: Mapped[str] = mapped_column(primary_key=True)
+    provider: Mapped[str]
+    billed: Mapped[str]  # as it is compared: in lower case
+    model: Mapped[str]
+    created_by: Mapped[str]
+    created_at_ms: Mapped[int]

@@ -19,7 +19,7 @@ UiFiles = NamedDependency[Files]
 
 # The first parts of the pages' addresses; src/app/router.tsx has the same, and a test compares them.
 PAGES: Final = (
-    "alerts", "audit", "budgets", "keys", "kill-switch", "members", "onboarding", "projects", "providers",
+    "alerts", "audit", "backtest", "budgets", "keys", "kill-switch", "members", "onboarding", "projects", "providers",
     "reconciliation", "requests", "settings", "usage",
 )  # fmt: skip
 

@@ -20,7 +20,7 @@ test("a budget that is used up blocks and shows, and an override lets calls thro
   await expect(page.getByText("Budget set")).toBeVisible();
   await expect.poll(async () => (await long(key.secret)).status, { timeout: 30_000, intervals: [50] }).toBe(402);
 
-  await page.getByRole("row", { name: /Nightly batch/ }).click();
+  await page.getByRole("row", { name: /Nightly batch/ }).getByText("Nightly batch").click();
   const details = page.getByRole("dialog");
   await expect(details.getByText("Reached in this window")).toBeVisible();
   await details.getByRole("button", { name: "History" }).click();
@@ -29,7 +29,7 @@ test("a budget that is used up blocks and shows, and an override lets calls thro
   await expect(page.getByText("budget_exceeded").filter({ visible: true }).first()).toBeVisible();
 
   await page.goto("/budgets");
-  await page.getByRole("row", { name: /Nightly batch/ }).click();
+  await page.getByRole("row", { name: /Nightly batch/ }).getByText("Nightly batch").click();
   await page.getByRole("button", { name: "Override" }).click();
   await page.getByRole("dialog").getByLabel("Reason").fill("The run has to end tonight");
   await page.getByRole("dialog").getByRole("button", { name: "Override" }).click();

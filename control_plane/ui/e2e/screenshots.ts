@@ -20,7 +20,7 @@ test("pictures of every page", async ({ browser }) => {
         await page.locator("h1, h2").first().waitFor();
         await page.waitForFunction(() => document.querySelectorAll(".animate-shimmer").length === 0).catch(() => undefined);
         await page.waitForTimeout(500);
-        await page.screenshot({ path: `${OUT}/${name}-${colorScheme}-${size}.png`, fullPage: size === "wide" });
+        await page.screenshot({ path: `${OUT}/${name}-${colorScheme}-${size}.png`, fullPage: true });
       }
       await page.context().close();
     }

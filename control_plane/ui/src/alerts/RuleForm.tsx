@@ -3,7 +3,7 @@ import { $api, refresh } from "@/api/client";
 import { fieldError } from "@/api/problem";
 import { ProblemNote } from "@/api/ProblemNote";
 import type { AlertRuleMade, AlertRuleOut } from "@/api/schema";
-import { percents } from "@/budgets/percents";
+import { percents, percentsFault } from "@/budgets/thresholds";
 import { Button } from "@/design/Button";
 import { Dialog, DialogActions } from "@/design/Dialog";
 import { Check, Field, Input, Select } from "@/design/Field";
@@ -50,7 +50,7 @@ export function RuleForm({ rule, projectId = "", onClose }: Props) {
       <form onSubmit={(event) => { event.preventDefault(); submit(); }}>
         <div className="flex flex-col gap-4">
           <Field label="When"><Select value={trigger} disabled={Boolean(rule)} onChange={(event) => setTrigger(event.target.value as Trigger)}>{Object.entries(TRIGGERS).map(([id, word]) => <option key={id} value={id}>{word}</option>)}</Select></Field>
-          {trigger === "threshold" && <Field label="At per cent" optional hint="Of those that the budget has; empty is all of them." error={fieldError(problem, "thresholds")}><Input value={thresholds} onChange={(event) => setThresholds(event.target.value)} placeholder="90, 100" /></Field>}
+          {trigger === "threshold" && <Field label="At per cent" optional hint="Of those that the budget has; empty is all of them." error={percentsFault(thresholds) ?? fieldError(problem, "thresholds")}><Input value={thresholds} onChange={(event) => setThresholds(event.target.value)} placeholder="90, 100" /></Field>}
           {trigger === "anomaly" && (
             <div className="grid grid-cols-2 gap-3">
               <Field label="Times the usual hour" error={fieldError(problem, "anomaly/factor")}><Input value={factor} inputMode="decimal" onChange={(event) => setFactor(event.target.value)} /></Field>

@@ -1,4 +1,3 @@
-import { useState } from "react";
 import { $api } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
 import { Card } from "@/design/Card";
@@ -10,13 +9,14 @@ import { DIMENSIONS, type Asked, type Dimension } from "./question";
 import { useValueNames } from "./valueNames";
 
 const ROWS_MAX = 12;
+const BY_DEFAULT: Dimension = "model";
 const HEAD = ["calls", "tokens in", "tokens out", "cost usd"];
 
-type Props = { query: Asked; onFilter: (dimension: Dimension, value: string) => void; without?: Dimension };
+type Props = { query: Asked; by?: Dimension; onBy: (dimension: Dimension | undefined) => void; onFilter: (dimension: Dimension, value: string) => void; without?: Dimension };
 
 /** Costs by one dimension, the largest first, beside the period before. */
-export function Breakdown({ query, onFilter, without }: Props) {
-  const [by, setBy] = useState<Dimension>("model");
+export function Breakdown({ query, by: chosen = BY_DEFAULT, onBy, onFilter, without }: Props) {
+  const by = chosen === without ? BY_DEFAULT : chosen;
   const nameOf = useValueNames();
   const { data, error, refetch } = $api.useQuery("get", `/v1/metrics/cost-by-${by}`, { params: { query: { ...query, compare: "previous", limit: ROWS_MAX } } });
   const offered = (Object.keys(DIMENSIONS) as Dimension[]).filter((one) => one !== without);
@@ -27,7 +27,7 @@ export function Breakdown({ query, onFilter, without }: Props) {
       flush
       actions={
         <>
-          <div className="w-28"><Select aria-label="Costs told apart by" value={by} onChange={(event) => setBy(event.target.value as Dimension)}>{offered.map((one) => <option key={one} value={one}>by {one}</option>)}</Select></div>
+          <div className="w-28"><Select aria-label="Costs told apart by" value={by} onChange={(event) => onBy(event.target.value === BY_DEFAULT ? undefined : (event.target.value as Dimension))}>{offered.map((one) => <option key={one} value={one}>by {one}</option>)}</Select></div>
           <ExportButton name={`cost-by-${by}`} head={[by, ...HEAD]} rows={rows} />
         </>
       }

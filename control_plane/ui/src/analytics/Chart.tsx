@@ -34,11 +34,16 @@ function resolved(color: string): string {
   return found;
 }
 
+/** One point makes no line, and would not be seen. */
+function isAlone(series: ChartSeries): boolean {
+  return series.values.filter((value) => value !== null).length === 1;
+}
+
 function drawnSeries(series: ChartSeries[], kind: ChartProps["kind"]): uPlot.Series[] {
   const bars = uPlot.paths.bars!({ size: [0.72, BAR_WIDTH_MAX] });
   return series.map((one) => {
     const color = resolved(one.color);
-    return kind === "bars" ? { fill: color, width: 0, paths: bars, points: { show: false } } : { stroke: color, width: 1.75, points: { show: false }, spanGaps: true };
+    return kind === "bars" ? { fill: color, width: 0, paths: bars, points: { show: false } } : { stroke: color, width: 1.75, points: { show: isAlone(one), size: 6, fill: color }, spanGaps: true };
   });
 }
 

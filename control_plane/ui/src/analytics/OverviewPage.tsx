@@ -1,6 +1,5 @@
-import { Link, useNavigate } from "@tanstack/react-router";
+import { getRouteApi, Link } from "@tanstack/react-router";
 import { Rocket } from "lucide-react";
-import { useState } from "react";
 import { useMay } from "@/auth/session";
 import { BudgetGlance } from "@/budgets/BudgetGlance";
 import { buttonClass } from "@/design/Button";
@@ -9,17 +8,18 @@ import { PageHeader } from "@/design/PageHeader";
 import { useProjects } from "@/projects/projects";
 import { ForecastStats } from "./ForecastStats";
 import { LiveTail } from "./LiveTail";
-import { asked, type ChartView } from "./question";
+import { asked } from "./question";
 import { SpendChart } from "./SpendChart";
 import { TopMovers } from "./TopMovers";
 
+const route = getRouteApi("/shell/");
 const WEEK = asked({ range: "7d" });
 
 /** What is being spent, on what, and whether it is about to hit a limit. */
 export function OverviewPage() {
   const projects = useProjects();
-  const navigate = useNavigate();
-  const [view, setView] = useState<ChartView>({});
+  const view = route.useSearch();
+  const navigate = route.useNavigate();
   const maySeeUsage = useMay("usage:read");
   const maySeeBudgets = useMay("budgets:read");
   const mayConnect = useMay("keys:write");
@@ -29,7 +29,7 @@ export function OverviewPage() {
       <PageHeader title="Overview" description="What is being spent, on what, and what it will come to." actions={mayConnect && <Link to="/onboarding" className={buttonClass("plain")}>Connect an application</Link>} />
       <div className="flex flex-col gap-4">
         {maySeeUsage && <ForecastStats />}
-        {maySeeUsage && <SpendChart query={WEEK} title="Last 7 days" view={view} onView={setView} onOpen={(from, to) => void navigate({ to: "/requests", search: { from, to } })} />}
+        {maySeeUsage && <SpendChart query={WEEK} title="Last 7 days" view={view} onView={(next) => void navigate({ search: next, resetScroll: false })} onOpen={(from, to) => void navigate({ to: "/requests", search: { from, to } })} />}
         <div className="grid gap-4 lg:grid-cols-2">
           {maySeeBudgets && <BudgetGlance />}
           {maySeeUsage && <TopMovers />}

@@ -17,11 +17,26 @@ export type Measure = (typeof MEASURES)[number][0];
 export const BYS = ["model", "project", "key", "team", "route", "provider"] as const;
 export type By = (typeof BYS)[number];
 
-/** How a chart shows it; it narrows nothing. */
-export type ChartView = { measure?: Measure; by?: By; compare?: true };
+/** What is measured of a call's time. */
+export const SPEEDS = [["latency_ms", "Whole call"], ["ttft_ms", "First token"], ["output_tokens_per_s", "Speed"]] as const;
+export type Speed = (typeof SPEEDS)[number][0];
+
+/** How charts show it; it narrows nothing. `split`: what costs are listed by, `speed`: which time is drawn. */
+export type ChartView = { measure?: Measure; by?: By; compare?: true; split?: Dimension; speed?: Speed };
+
+/** What a view narrows to, without how it shows it: for a link to the calls behind it. */
+export function narrowing<T extends ChartView>(question: T): Omit<T, keyof ChartView> {
+  const { measure, by, compare, split, speed, ...rest } = question;
+  return rest;
+}
 
 /** What is looked at: it is all in the address, so that a view can be sent to somebody. */
 export type Question = { range?: Range; from?: string; to?: string; project?: string } & ChartView & { [filter in Filter]?: string[] };
+
+/** How one chart over time shows it. */
+export function chartOf(search: Record<string, unknown>): Pick<ChartView, "measure" | "by" | "compare"> {
+  return { measure: oneOf(search.measure, MEASURES.map(([id]) => id)), by: oneOf(search.by, BYS), compare: flag(search.compare) };
+}
 
 export function questionOf(search: Record<string, unknown>): Question {
   const filters = Object.fromEntries(FILTERS.map((name) => [name, texts(search[name])]));
@@ -30,9 +45,9 @@ export function questionOf(search: Record<string, unknown>): Question {
     from: text(search.from),
     to: text(search.to),
     project: text(search.project),
-    measure: oneOf(search.measure, MEASURES.map(([id]) => id)),
-    by: oneOf(search.by, BYS),
-    compare: flag(search.compare),
+    ...chartOf(search),
+    split: oneOf(search.split, Object.keys(DIMENSIONS) as Dimension[]),
+    speed: oneOf(search.speed, SPEEDS.map(([id]) => id)),
     ...filters,
   };
 }

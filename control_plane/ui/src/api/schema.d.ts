@@ -1796,6 +1796,44 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/reconciliation/mappings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List what names on bills mean */
+        get: operations["V1ReconciliationMappingsListMappings"];
+        put?: never;
+        /**
+         * Say which model a name on a bill means
+         * @description Reports take it from now on, of past days too. What the same name meant before is replaced.
+         */
+        post: operations["V1ReconciliationMappingsCreateMapping"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/reconciliation/mappings/{mapping_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Forget what a name on a bill means */
+        delete: operations["V1ReconciliationMappingsMappingIdDeleteMapping"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/reconciliation/report": {
         parameters: {
             query?: never;
@@ -3175,6 +3213,24 @@ export interface components {
             sha256: string;
             to_ms: number;
         };
+        /** MappingCreate */
+        MappingCreate: {
+            /** @example gpt-4o-mini */
+            billed: string;
+            /** @example gpt-4o-mini */
+            model: string;
+            /** @enum {string} */
+            provider: "openai" | "azure" | "anthropic" | "bedrock";
+        };
+        /** MappingOut */
+        MappingOut: {
+            billed: string;
+            created_at_ms: number;
+            created_by: string;
+            id: string;
+            model: string;
+            provider: string;
+        };
         /** MemberEdit */
         MemberEdit: {
             role?: "owner" | "admin" | "developer" | "viewer" | "billing";
@@ -3334,6 +3390,11 @@ export interface components {
         /** Page[ImportOut] */
         "Page_control_plane.reconciliation.schema.ImportOut_": {
             items: components["schemas"]["ImportOut"][];
+            next_cursor?: string | null;
+        };
+        /** Page[MappingOut] */
+        "Page_control_plane.reconciliation.schema.MappingOut_": {
+            items: components["schemas"]["MappingOut"][];
             next_cursor?: string | null;
         };
         /** Page[ErasureOut] */
@@ -3761,6 +3822,7 @@ export interface components {
         };
         /** RowOut */
         RowOut: {
+            billed: string[];
             calls: number;
             /** @enum {string} */
             compared: "input" | "cache_read" | "cache_write" | "output" | "requests" | "web_searches" | "cost";
@@ -4198,6 +4260,8 @@ export type LatencyRow = components['schemas']['LatencyRow'];
 export type LinkRequest = components['schemas']['LinkRequest'];
 export type LinkRequested = components['schemas']['LinkRequested'];
 export type Manifest = components['schemas']['Manifest'];
+export type MappingCreate = components['schemas']['MappingCreate'];
+export type MappingOut = components['schemas']['MappingOut'];
 export type MemberEdit = components['schemas']['MemberEdit'];
 export type MemberOut = components['schemas']['MemberOut'];
 export type ModelCost = components['schemas']['ModelCost'];
@@ -4227,6 +4291,7 @@ export type PageControlPlaneProvidersSchemaPriceOut = components['schemas']['Pag
 export type PageControlPlaneProvidersSchemaUpstreamOut = components['schemas']['Page_control_plane.providers.schema.UpstreamOut_'];
 export type PageControlPlanePublishSchemaGatewayOut = components['schemas']['Page_control_plane.publish.schema.GatewayOut_'];
 export type PageControlPlaneReconciliationSchemaImportOut = components['schemas']['Page_control_plane.reconciliation.schema.ImportOut_'];
+export type PageControlPlaneReconciliationSchemaMappingOut = components['schemas']['Page_control_plane.reconciliation.schema.MappingOut_'];
 export type PageControlPlaneRetentionSchemaErasureOut = components['schemas']['Page_control_plane.retention.schema.ErasureOut_'];
 export type PageControlPlaneRetentionSchemaHoldOut = components['schemas']['Page_control_plane.retention.schema.HoldOut_'];
 export type PastCrossingOut = components['schemas']['PastCrossingOut'];
@@ -16604,6 +16669,291 @@ export interface operations {
             };
         };
     };
+    V1ReconciliationMappingsListMappings: {
+        parameters: {
+            query?: {
+                /** @description `next_cursor` of the page before */
+                cursor?: string | null;
+                /** @description Items of one page */
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Page_control_plane.reconciliation.schema.MappingOut_"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationMappingsCreateMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MappingCreate"];
+            };
+        };
+        responses: {
+            /** @description Document created, URL follows */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MappingOut"];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1ReconciliationMappingsMappingIdDeleteMapping: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                mapping_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, nothing follows */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It is not there, or belongs to another organization */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It contradicts what is there */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description It was changed since it was read (If-Match) */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The Idempotency-Key was used for another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
     V1ReconciliationReportReport: {
         parameters: {
             query?: {
@@ -16611,7 +16961,7 @@ export interface operations {
                 form?: string;
                 /** @description The first UTC day; without, 30 days before the last */
                 from_day?: string | null;
-                /** @description `name on the bill=model`, where a bill's name is not recognised */
+                /** @description `name on the bill=model`, where a bill's name is not recognised; before those stored */
                 mapped?: string[] | null;
                 provider?: string | null;
                 /** @description The last UTC day, included; without, today */

@@ -1,4 +1,4 @@
-import { Activity, BellRing, Boxes, ChartColumn, FolderKanban, Gauge, KeyRound, ListTree, OctagonX, Scale, ScrollText, Settings, Users, type LucideIcon } from "lucide-react";
+import { Activity, BellRing, Boxes, ChartColumn, FolderKanban, Gauge, History, KeyRound, ListTree, OctagonX, Scale, ScrollText, Settings, Users, type LucideIcon } from "lucide-react";
 import type { Permission } from "@/auth/session";
 
 export type Place = { to: string; name: string; icon: LucideIcon; needs: Permission; go: string; words?: string };
@@ -19,6 +19,7 @@ export const NAVIGATION: Group[] = [
     name: "Control",
     places: [
       { to: "/budgets", name: "Budgets & quotas", icon: Gauge, needs: "budgets:read", go: "b", words: "limits rate" },
+      { to: "/backtest", name: "Backtest", icon: History, needs: "budgets:read", go: "t", words: "what if simulate replay limit price history" },
       { to: "/alerts", name: "Alerts", icon: BellRing, needs: "alerts:read", go: "l", words: "slack webhook mail" },
       { to: "/kill-switch", name: "Kill switch", icon: OctagonX, needs: "kill_switch:read", go: "x", words: "stop emergency" },
     ],

@@ -1,5 +1,6 @@
 import { createRootRoute, createRoute, createRouter, lazyRouteComponent, Outlet, redirect } from "@tanstack/react-router";
-import { questionOf } from "@/analytics/question";
+import { chartOf, questionOf } from "@/analytics/question";
+import { triedOf } from "@/backtest/backtest";
 import { queryClient } from "@/api/client";
 import { isProblem } from "@/api/problem";
 import { ProblemState } from "@/api/ProblemState";
@@ -33,7 +34,7 @@ const shell = createRoute({
 
 const at = { getParentRoute: () => shell } as const;
 
-const home = createRoute({ ...at, path: "/", component: lazyRouteComponent(() => import("@/analytics/OverviewPage"), "OverviewPage") });
+const home = createRoute({ ...at, path: "/", validateSearch: optional(chartOf), component: lazyRouteComponent(() => import("@/analytics/OverviewPage"), "OverviewPage") });
 
 const onboarding = createRoute({
   ...at,
@@ -52,14 +53,14 @@ const projects = createRoute({
 const project = createRoute({
   ...at,
   path: "/projects/$projectId",
-  validateSearch: optional((search) => ({ ...questionOf(search), tab: oneOf(search.tab, ["usage", "keys", "limits", "settings"]) })),
+  validateSearch: optional((search) => ({ ...questionOf(search), tab: oneOf(search.tab, ["usage", "keys", "limits", "settings"]), open: text(search.open), view: oneOf(search.view, ["history"]), new: oneOf(search.new, ["budget", "quota"]) })),
   component: lazyRouteComponent(() => import("@/projects/ProjectPage"), "ProjectPage"),
 });
 
 const keys = createRoute({
   ...at,
   path: "/keys",
-  validateSearch: optional((search) => ({ project: text(search.project), revoked: flag(search.revoked), new: flag(search.new) })),
+  validateSearch: optional((search) => ({ project: text(search.project), revoked: flag(search.revoked), open: text(search.open), new: flag(search.new) })),
   component: lazyRouteComponent(() => import("@/keys/KeysPage"), "KeysPage"),
 });
 
@@ -70,9 +71,17 @@ const budgets = createRoute({
     tab: oneOf(search.tab, ["quotas"]),
     project: text(search.project),
     open: text(search.open),
+    view: oneOf(search.view, ["history"]),
     new: oneOf(search.new, ["budget", "quota"]),
   })),
   component: lazyRouteComponent(() => import("@/budgets/BudgetsPage"), "BudgetsPage"),
+});
+
+const backtest = createRoute({
+  ...at,
+  path: "/backtest",
+  validateSearch: optional(triedOf),
+  component: lazyRouteComponent(() => import("@/backtest/BacktestPage"), "BacktestPage"),
 });
 
 const killSwitch = createRoute({
@@ -121,7 +130,7 @@ const reconciliation = createRoute({
   ...at,
   path: "/reconciliation",
   validateSearch: optional((search) => ({
-    tab: oneOf(search.tab, ["savings", "imports"]),
+    tab: oneOf(search.tab, ["savings", "imports", "names"]),
     span: oneOf(search.span, ["7", "30", "90"]),
     show: oneOf(search.show, ["all"]),
     provider: text(search.provider),
@@ -145,7 +154,7 @@ const usage = createRoute({
   component: lazyRouteComponent(() => import("@/analytics/UsagePage"), "UsagePage"),
 });
 
-const pages = [home, requests, usage, onboarding, projects, project, keys, budgets, killSwitch, alerts, providers, reconciliation, members, audit, settings];
+const pages = [home, requests, usage, onboarding, projects, project, keys, budgets, backtest, killSwitch, alerts, providers, reconciliation, members, audit, settings];
 
 export const router = createRouter({
   routeTree: root.addChildren([signIn, shell.addChildren(pages)]),

@@ -1,7 +1,7 @@
-import { MailPlus } from "lucide-react";
+import { MailPlus, Send, X } from "lucide-react";
 import { api, refresh } from "@/api/client";
 import type { InvitationOut } from "@/api/schema";
-import { Button } from "@/design/Button";
+import { IconButton } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
@@ -28,7 +28,7 @@ function columns(mayWrite: boolean): Column<InvitationOut>[] {
     { key: "email", head: "Invited", text: (invitation) => invitation.email, cell: (invitation) => <span className="font-medium">{invitation.email}</span> },
     { key: "role", head: "As", text: (invitation) => invitation.role, cell: (invitation) => <span className="capitalize">{invitation.role}</span> },
     { key: "until", head: "Link ends", numeric: true, from: "sm", text: (invitation) => written(invitation.expires_at_ms), cell: (invitation) => <span className="text-ink-2"><Time ms={invitation.expires_at_ms} /></span> },
-    ...(mayWrite ? [{ key: "do", head: <span className="sr-only">Actions</span>, numeric: true, cell: (invitation: InvitationOut) => <RowActions><Button small onClick={() => void resend(invitation)}>Send again</Button><Button small look="quiet" onClick={() => void withdraw(invitation)}>Withdraw</Button></RowActions> }] : []),
+    ...(mayWrite ? [{ key: "do", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-20", cell: (invitation: InvitationOut) => <RowActions><IconButton label={`Send the invitation of ${invitation.email} again`} className="size-7" onClick={() => void resend(invitation)}><Send size={14} /></IconButton><IconButton label={`Withdraw the invitation of ${invitation.email}`} className="size-7" onClick={() => void withdraw(invitation)}><X size={15} /></IconButton></RowActions> }] : []),
   ];
 }
 

@@ -7,15 +7,14 @@ import { Dialog, DialogActions } from "@/design/Dialog";
 import { Check, Field, Input, Select } from "@/design/Field";
 import { toast } from "@/design/Toasts";
 import { ProjectSelect } from "@/projects/ProjectSelect";
+import { hasCalendar, zoneFault } from "./calendar";
 import { LimitPreview } from "./LimitPreview";
 import { BUDGETS, WINDOWS, type Limit, type Window } from "./limits";
-import { percents } from "./percents";
 import { ScopeFields, toRows, toScope } from "./ScopeFields";
+import { percents, percentsFault, usualThresholds } from "./thresholds";
+import { WindowFields } from "./WindowFields";
 
 type Props = { limit?: Limit; projectId?: string; onClose: () => void };
-
-const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
-const THRESHOLDS_DEFAULT = [50, 80, 90, 100];
 
 export function BudgetForm({ limit, projectId, onClose }: Props) {
   const [project, setProject] = useState(limit?.projectId ?? projectId ?? "");
@@ -23,16 +22,19 @@ export function BudgetForm({ limit, projectId, onClose }: Props) {
   const [amount, setAmount] = useState(String(limit?.limit ?? ""));
   const [period, setPeriod] = useState<Window>(limit?.window ?? "month");
   const [blocks, setBlocks] = useState(limit?.blocks ?? true);
-  const [thresholds, setThresholds] = useState((limit?.thresholds ?? THRESHOLDS_DEFAULT).join(", "));
+  const [thresholds, setThresholds] = useState(limit?.thresholds.join(", "));
   const [zone, setZone] = useState(limit?.timeZone ?? "UTC");
   const [scope, setScope] = useState(toRows(limit?.scope ?? {}));
   const [ceiling, setCeiling] = useState(limit?.ceilingUsd ?? "");
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
+  // Until somebody says where it tells, that follows the window.
+  const told = thresholds ?? usualThresholds("usd", period);
+  const isUnfit = percentsFault(told) !== undefined || (hasCalendar("usd", period) && zoneFault(zone) !== undefined);
 
   async function save() {
     setBusy(true);
-    const body = { name, limit_usd: amount, period, hard_stop: blocks, thresholds: percents(thresholds), scope: toScope(scope), time_zone: zone, ceiling_usd: ceiling || null };
+    const body = { name, limit_usd: amount, period, hard_stop: blocks, thresholds: percents(told), scope: toScope(scope), time_zone: zone, ceiling_usd: ceiling || null };
     try {
       if (limit) await api.PATCH("/v1/budgets/{budget_id}", { params: { path: { budget_id: limit.id } }, body });
       else await api.POST("/v1/budgets", { body: { ...body, project_id: project || null } });
@@ -57,13 +59,10 @@ export function BudgetForm({ limit, projectId, onClose }: Props) {
           <LimitPreview proposed={{ unit: "usd", limit: amount, window: period, projectId: project, scope: toScope(scope), timeZone: zone, ceilingUsd: ceiling }} blocks={blocks} onSuggest={setAmount} />
           <Check label="Refuse calls at the limit" hint="Otherwise it only counts and tells." checked={blocks} onChange={setBlocks} />
           <Field label="Name" optional error={fieldError(problem, "name")}><Input value={name} onChange={(event) => setName(event.target.value)} maxLength={100} placeholder="Checkout, production" /></Field>
+          <WindowFields unit="usd" window={period} thresholds={told} onThresholds={setThresholds} zone={zone} onZone={setZone} problem={problem} />
           <details>
             <summary className="w-fit font-medium text-ink-2 hover:text-ink">More</summary>
             <div className="mt-3 flex flex-col gap-4">
-              <Field label="Tell at per cent" hint="Alert rules send it on." error={fieldError(problem, "thresholds")}><Input value={thresholds} onChange={(event) => setThresholds(event.target.value)} /></Field>
-              <Field label="Calendar" hint="Where days and months begin." error={fieldError(problem, "time_zone")}>
-                <Select value={zone} onChange={(event) => setZone(event.target.value)}>{[...new Set(["UTC", OWN_ZONE, zone])].map((one) => <option key={one}>{one}</option>)}</Select>
-              </Field>
               <Field label="Ceiling of one call" optional hint="Held for a call whose cost has no bound; without it such calls are refused." error={fieldError(problem, "ceiling_usd")}><Input prefix="$" inputMode="decimal" value={ceiling} onChange={(event) => setCeiling(event.target.value)} /></Field>
               <ScopeFields rows={scope} onChange={setScope} each />
             </div>
@@ -73,7 +72,7 @@ export function BudgetForm({ limit, projectId, onClose }: Props) {
         </div>
         <DialogActions>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="primary" busy={busy}>{limit ? "Save" : "Set budget"}</Button>
+          <Button type="submit" look="primary" busy={busy} disabled={isUnfit}>{limit ? "Save" : "Set budget"}</Button>
         </DialogActions>
       </form>
     </Dialog>

@@ -1,13 +1,13 @@
-import { getRouteApi } from "@tanstack/react-router";
-import { Gauge, Plus, Timer } from "lucide-react";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import { Gauge, History, Plus, Timer } from "lucide-react";
 import { useMay } from "@/auth/session";
-import { Button } from "@/design/Button";
+import { Button, buttonClass } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { PageHeader } from "@/design/PageHeader";
 import { Tabs } from "@/design/Tabs";
 import { ProjectSelect } from "@/projects/ProjectSelect";
 import { BudgetForm } from "./BudgetForm";
-import { LimitDetails } from "./LimitDetails";
+import { LimitDetails, type View } from "./LimitDetails";
 import { LimitTable } from "./LimitTable";
 import { useBudgets, useQuotas, type Kind } from "./limits";
 import { QuotaForm } from "./QuotaForm";
@@ -16,19 +16,19 @@ const route = getRouteApi("/shell/budgets");
 const TABS = [["budgets", "Budgets"], ["quotas", "Quotas"]] as const;
 
 export function BudgetsPage() {
-  const { tab = "budgets", project, open, new: adding } = route.useSearch();
+  const { tab = "budgets", project, open, view, new: adding } = route.useSearch();
   const navigate = route.useNavigate();
   const mayWrite = useMay("budgets:write");
   const budgets = useBudgets(project);
   const quotas = useQuotas(project);
   const list = tab === "quotas" ? quotas : budgets;
   const opened = list.rows?.find((limit) => limit.id === open);
-  const set = (change: { open?: string; new?: Kind; project?: string }) => void navigate({ search: (before) => ({ ...before, open: undefined, new: undefined, ...change }) });
+  const set = (change: { open?: string; view?: View; new?: Kind; project?: string }) => void navigate({ search: (before) => ({ ...before, open: undefined, view: undefined, new: undefined, ...change }) });
   const addKind = tab === "quotas" ? "quota" : "budget";
   const add = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => set({ new: addKind })}>{`Set a ${addKind}`}</Button>;
   return (
     <>
-      <PageHeader title="Budgets & quotas" description="Enforced in the gateway before a call is sent, with what calls under way may still cost held back." actions={add} />
+      <PageHeader title="Budgets & quotas" description="Enforced in the gateway before a call is sent, with what calls under way may still cost held back." actions={<><Link to="/backtest" search={{ project }} className={buttonClass()}><History size={15} aria-hidden />Backtest</Link>{add}</>} />
       <Tabs label="Kinds of limits" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { project, tab: next === "quotas" ? next : undefined } })}>
         <div className="mb-3 w-52"><ProjectSelect label="Project" all="All projects" value={project ?? ""} onChange={(id) => set({ project: id || undefined })} /></div>
         <LimitTable
@@ -45,7 +45,7 @@ export function BudgetsPage() {
           }
         />
       </Tabs>
-      {opened && <LimitDetails limit={opened} onClose={() => set({})} />}
+      {opened && <LimitDetails limit={opened} view={view} onView={(next) => set({ open, view: next })} onClose={() => set({})} />}
       {mayWrite && adding === "budget" && <BudgetForm projectId={project} onClose={() => set({})} />}
       {mayWrite && adding === "quota" && <QuotaForm projectId={project} onClose={() => set({})} />}
     </>

@@ -1,11 +1,13 @@
-import { Pencil, ShieldOff, Trash2 } from "lucide-react";
+import { Link } from "@tanstack/react-router";
+import { History, Pencil, ShieldOff, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api, refresh } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
 import type { StatusOut } from "@/api/schema";
 import { useMay } from "@/auth/session";
+import { triedLike } from "@/backtest/backtest";
 import { Badge } from "@/design/Badge";
-import { Button } from "@/design/Button";
+import { Button, buttonClass } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
 import { Dialog } from "@/design/Dialog";
 import { Facts } from "@/design/Facts";
@@ -24,11 +26,15 @@ import { QuotaForm } from "./QuotaForm";
 
 type Asking = "edit" | "override" | "delete" | null;
 
+export type View = "history" | undefined;
+
+type Props = { limit: Limit; view: View; onView: (view: View) => void; onClose: () => void };
+
 /** One budget or quota: how it stands, what it will come to, what crossed, and what can be done. */
-export function LimitDetails({ limit, onClose }: { limit: Limit; onClose: () => void }) {
+export function LimitDetails({ limit, view, onView, onClose }: Props) {
   const { data: status, error } = useStatus(limit.kind, limit.id);
   const [asking, setAsking] = useState<Asking>(null);
-  const [shown, setShown] = useState<"now" | "history">("now");
+  const shown = view ?? "now";
   const mayWrite = useMay("budgets:write");
   const done = () => setAsking(null);
   async function remove() {
@@ -41,20 +47,19 @@ export function LimitDetails({ limit, onClose }: { limit: Limit; onClose: () => 
   if (asking === "edit") return limit.kind === "budget" ? <BudgetForm limit={limit} onClose={done} /> : <QuotaForm limit={limit} onClose={done} />;
   return (
     <Dialog open onClose={onClose} place="side" title={title(limit)} description={<ProjectName id={limit.projectId} />}>
-      <div className="mb-4"><Segments label="What is shown" value={shown} options={[["now", "Now"], ["history", "History"]]} onChange={setShown} /></div>
+      <div className="mb-4"><Segments label="What is shown" value={shown} options={[["now", "Now"], ["history", "History"]]} onChange={(next) => onView(next === "now" ? undefined : next)} /></div>
       {shown === "history" && <LimitHistory limit={limit} />}
       {error && shown === "now" && <ProblemState problem={error} />}
       {!status && !error && shown === "now" && <Skeleton className="h-64 w-full" />}
       {status && shown === "now" && (
         <div className="flex flex-col gap-5">
           <Standing limit={limit} status={status} />
-          {mayWrite && (
-            <div className="flex flex-wrap gap-2">
-              <Button icon={<Pencil size={14} />} onClick={() => setAsking("edit")}>Change</Button>
-              <OverrideButton limit={limit} status={status} onAsk={() => setAsking("override")} />
-              <Button look="quiet" icon={<Trash2 size={14} />} onClick={() => setAsking("delete")}>Delete</Button>
-            </div>
-          )}
+          <div className="flex flex-wrap gap-2">
+            {mayWrite && <Button icon={<Pencil size={14} />} onClick={() => setAsking("edit")}>Change</Button>}
+            {mayWrite && <OverrideButton limit={limit} status={status} onAsk={() => setAsking("override")} />}
+            {limit.unit !== "concurrent" && <Link to="/backtest" search={triedLike(limit)} className={buttonClass()}><History size={14} aria-hidden />Try another limit</Link>}
+            {mayWrite && <Button look="quiet" icon={<Trash2 size={14} />} onClick={() => setAsking("delete")}>Delete</Button>}
+          </div>
           <Counters limit={limit} status={status} />
           <Crossings limit={limit} status={status} />
           <Facts

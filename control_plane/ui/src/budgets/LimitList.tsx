@@ -1,34 +1,38 @@
 import { Gauge, Plus, Timer } from "lucide-react";
-import { useState } from "react";
 import { useMay } from "@/auth/session";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { BudgetForm } from "./BudgetForm";
-import { LimitDetails } from "./LimitDetails";
+import { LimitDetails, type View } from "./LimitDetails";
 import { LimitTable } from "./LimitTable";
-import { useBudgets, useQuotas, type Kind, type Limit } from "./limits";
+import { useBudgets, useQuotas, type Kind } from "./limits";
 import { QuotaForm } from "./QuotaForm";
 
+/** Which limit is open, and how, or which kind is being made. */
+export type LimitView = { open?: string; view?: View; new?: Kind };
+
+type Props = { projectId: string; shown: LimitView; onShow: (shown: LimitView) => void };
+
 /** The budgets and the quotas of one project, under each other. */
-export function LimitList({ projectId }: { projectId: string }) {
+export function LimitList({ projectId, shown, onShow }: Props) {
   const budgets = useBudgets(projectId);
   const quotas = useQuotas(projectId);
-  const [opened, setOpened] = useState<Limit | null>(null);
-  const [adding, setAdding] = useState<Kind | null>(null);
+  const opened = [...(budgets.rows ?? []), ...(quotas.rows ?? [])].find((limit) => limit.id === shown.open);
+  const close = () => onShow({});
   const mayWrite = useMay("budgets:write");
   return (
     <div className="flex flex-col gap-6">
       <section>
-        <Heading name="Budgets" action={mayWrite && <Button icon={<Plus size={15} />} onClick={() => setAdding("budget")}>Set a budget</Button>} />
-        <LimitTable label="Budgets" list={budgets} withProject={false} onOpen={setOpened} empty={<EmptyState icon={<Gauge size={18} />} title="No budget">Nothing limits what this project spends.</EmptyState>} />
+        <Heading name="Budgets" action={mayWrite && <Button icon={<Plus size={15} />} onClick={() => onShow({ new: "budget" })}>Set a budget</Button>} />
+        <LimitTable label="Budgets" list={budgets} withProject={false} onOpen={(limit) => onShow({ open: limit.id })} empty={<EmptyState icon={<Gauge size={18} />} title="No budget">Nothing limits what this project spends.</EmptyState>} />
       </section>
       <section>
-        <Heading name="Quotas" action={mayWrite && <Button icon={<Plus size={15} />} onClick={() => setAdding("quota")}>Set a quota</Button>} />
-        <LimitTable label="Quotas" list={quotas} withProject={false} onOpen={setOpened} empty={<EmptyState icon={<Timer size={18} />} title="No quota">No limit of requests, tokens or calls at a time.</EmptyState>} />
+        <Heading name="Quotas" action={mayWrite && <Button icon={<Plus size={15} />} onClick={() => onShow({ new: "quota" })}>Set a quota</Button>} />
+        <LimitTable label="Quotas" list={quotas} withProject={false} onOpen={(limit) => onShow({ open: limit.id })} empty={<EmptyState icon={<Timer size={18} />} title="No quota">No limit of requests, tokens or calls at a time.</EmptyState>} />
       </section>
-      {opened && <LimitDetails limit={opened} onClose={() => setOpened(null)} />}
-      {adding === "budget" && <BudgetForm projectId={projectId} onClose={() => setAdding(null)} />}
-      {adding === "quota" && <QuotaForm projectId={projectId} onClose={() => setAdding(null)} />}
+      {opened && <LimitDetails limit={opened} view={shown.view} onView={(view) => onShow({ open: opened.id, view })} onClose={close} />}
+      {mayWrite && shown.new === "budget" && <BudgetForm projectId={projectId} onClose={close} />}
+      {mayWrite && shown.new === "quota" && <QuotaForm projectId={projectId} onClose={close} />}
     </div>
   );
 }

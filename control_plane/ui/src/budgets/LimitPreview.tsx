@@ -7,6 +7,7 @@ import type { BacktestOut } from "@/api/schema";
 import { Button } from "@/design/Button";
 import { amount, count, dollars, moment } from "@/design/format";
 import { Skeleton } from "@/design/Skeleton";
+import { zoneFault } from "./calendar";
 import type { Unit } from "./limits";
 import { PastBars } from "./PastBars";
 import { askOf, barsOf, lookedBack, suggested, type Proposed } from "./preview";
@@ -29,7 +30,9 @@ function useSettled<T>(value: T): T {
 type Props = { proposed: Proposed; blocks: boolean; onSuggest: (limit: string) => void };
 
 /** What windows came to, and what the limit that is being typed would have refused of it. */
-export function LimitPreview({ proposed, blocks, onSuggest }: Props) {
+export function LimitPreview({ proposed: typed, blocks, onSuggest }: Props) {
+  // While the name of a zone is being typed it is none.
+  const proposed = zoneFault(typed.timeZone) ? { ...typed, timeZone: "UTC" } : typed;
   const settled = useSettled(proposed);
   const text = JSON.stringify(settled);
   const asked = useMemo(() => askOf(settled, Date.now() / 1000), [text]);

@@ -13,8 +13,8 @@ export function LimitStanding({ limit, among }: { limit: Limit; among: number })
   const inForce = status.limit_in_force;
   return (
     <div className="w-full min-w-32 max-w-72 py-1.5">
-      <div className="mb-1 flex items-baseline justify-between gap-3 text-xs">
-        <span className="truncate">
+      <div className="mb-1 flex flex-wrap items-baseline justify-between gap-x-3 text-xs">
+        <span className="tabular">
           <span className="font-medium text-ink">{spent === null ? "Nothing yet" : amount(limit.unit, spent)}</span>
           {inForce !== null && <span className="text-ink-3"> of {amount(limit.unit, inForce)}</span>}
         </span>

@@ -7,9 +7,12 @@ import { Dialog, DialogActions } from "@/design/Dialog";
 import { Check, Field, Input, Select } from "@/design/Field";
 import { toast } from "@/design/Toasts";
 import { ProjectSelect } from "@/projects/ProjectSelect";
+import { hasCalendar, zoneFault } from "./calendar";
 import { LimitPreview } from "./LimitPreview";
 import { QUOTAS, UNITS, WINDOWS, type Limit, type Unit, type Window } from "./limits";
 import { ScopeFields, toRows, toScope } from "./ScopeFields";
+import { percents, percentsFault, usualThresholds } from "./thresholds";
+import { WindowFields } from "./WindowFields";
 
 type Props = { limit?: Limit; projectId?: string; onClose: () => void };
 
@@ -20,14 +23,20 @@ export function QuotaForm({ limit, projectId, onClose }: Props) {
   const [amount, setAmount] = useState(String(limit?.limit ?? ""));
   const [window, setWindow] = useState<Window>(limit?.window ?? "minute");
   const [blocks, setBlocks] = useState(limit?.blocks ?? true);
+  const [thresholds, setThresholds] = useState(limit?.thresholds.join(", "));
+  const [zone, setZone] = useState(limit?.timeZone ?? "UTC");
   const [scope, setScope] = useState(toRows(limit?.scope ?? {}));
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
   const atATime = unit === "concurrent";
+  const counted: Window = atATime ? "total" : window;
+  // Until somebody says where it tells, that follows what is counted.
+  const told = thresholds ?? usualThresholds(unit, counted);
+  const isUnfit = percentsFault(told) !== undefined || (hasCalendar(unit, counted) && zoneFault(zone) !== undefined);
 
   async function save() {
     setBusy(true);
-    const body = { name, limit: amount || null, action: blocks ? ("block" as const) : ("alert" as const), scope: toScope(scope), ...(atATime ? {} : { window }) };
+    const body = { name, limit: amount || null, action: blocks ? ("block" as const) : ("alert" as const), thresholds: percents(told), time_zone: zone, scope: toScope(scope), ...(atATime ? {} : { window }) };
     try {
       if (limit) await api.PATCH("/v1/quotas/{quota_id}", { params: { path: { quota_id: limit.id } }, body });
       else await api.POST("/v1/quotas", { body: { ...body, unit, project_id: project || null } });
@@ -50,15 +59,17 @@ export function QuotaForm({ limit, projectId, onClose }: Props) {
             <Field label="Limit" hint="Empty only counts." error={fieldError(problem, "limit")}><Input value={amount} onChange={(event) => setAmount(event.target.value)} inputMode="decimal" autoFocus placeholder={unit === "usd" ? "100.00" : "600"} prefix={unit === "usd" ? "$" : undefined} /></Field>
             {!atATime && <Field label="In a"><Select value={window} onChange={(event) => setWindow(event.target.value as Window)}>{WINDOWS.map(([id, word]) => <option key={id} value={id}>{word}</option>)}</Select></Field>}
           </div>
-          <LimitPreview proposed={{ unit, limit: amount, window, projectId: project, scope: toScope(scope), timeZone: limit?.timeZone ?? "UTC", ceilingUsd: limit?.ceilingUsd ?? "" }} blocks={blocks} onSuggest={setAmount} />
+          <LimitPreview proposed={{ unit, limit: amount, window, projectId: project, scope: toScope(scope), timeZone: zone, ceilingUsd: limit?.ceilingUsd ?? "" }} blocks={blocks} onSuggest={setAmount} />
           <Check label="Refuse calls at the limit" hint="Otherwise it only counts and tells." checked={blocks} onChange={setBlocks} />
+          <WindowFields unit={unit} window={counted} thresholds={told} onThresholds={setThresholds} zone={zone} onZone={setZone} problem={problem} />
           <ScopeFields rows={scope} onChange={setScope} each />
           <Field label="Name" optional error={fieldError(problem, "name")}><Input value={name} onChange={(event) => setName(event.target.value)} maxLength={100} placeholder="Fair use of each user" /></Field>
+          {limit && <p className="text-xs text-ink-3">Another window or other conditions count from zero.</p>}
           <ProblemNote problem={problem} />
         </div>
         <DialogActions>
           <Button onClick={onClose}>Cancel</Button>
-          <Button type="submit" look="primary" busy={busy}>{limit ? "Save" : "Set quota"}</Button>
+          <Button type="submit" look="primary" busy={busy} disabled={isUnfit}>{limit ? "Save" : "Set quota"}</Button>
         </DialogActions>
       </form>
     </Dialog>

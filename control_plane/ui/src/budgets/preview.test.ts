@@ -7,7 +7,7 @@ const proposed: Proposed = { unit: "usd", limit: "100.50", window: "month", proj
 const bar = (through: number, refused = 0): Bar => ({ name: "", startsAtS: 0, through, refused, refusedCalls: 0, isNow: false });
 
 test("what is typed is a question, a limit of nothing shows what was spent", () => {
-  expect(askOf(proposed, 1_000_059)).toMatchObject({ limit: "100.50", project_id: null, to_s: 1_000_020 });
+  expect(askOf(proposed, 1_000_059)).toMatchObject({ limit: "100.50", project_id: null, to_s: 1_000_080 });
   expect(askOf({ ...proposed, limit: "" }, 0)).toMatchObject({ limit: null });
   expect(askOf({ ...proposed, unit: "requests", limit: "600", window: "minute" }, 7200)).toMatchObject({ limit: 600, from_s: 3600 });
 });

@@ -27,8 +27,8 @@ export function askOf(proposed: Proposed, nowS: number): BacktestAsk | undefined
   const isNumber = limit.trim() === "" || (unit === "usd" ? /^\d+(\.\d{1,9})?$/ : /^\d+$/).test(limit.trim());
   if (!isNumber) return undefined;
   const amount = limit.trim() === "" ? null : unit === "usd" ? limit.trim() : Number(limit);
-  // The same question for a minute, so that typing and coming back asks nothing anew.
-  const toS = Math.floor(nowS / 60) * 60;
+  // The same question for a minute, so that typing and coming back asks nothing anew; the API takes no more than until now.
+  const toS = Math.ceil(nowS / 60) * 60;
   return {
     unit,
     limit: amount,

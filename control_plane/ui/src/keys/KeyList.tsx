@@ -43,12 +43,11 @@ function columns(withProject: boolean, mayWrite: boolean): Column<KeyOut>[] {
   ];
 }
 
-type Props = { projectId?: string; revoked?: boolean; creating?: boolean; onCreating?: (creating: boolean) => void };
+type Props = { projectId?: string; revoked?: boolean; open: string | undefined; onOpen: (id: string | undefined) => void; creating?: boolean; onCreating?: (creating: boolean) => void };
 
 /** The keys of one project, or of all; makes new ones. */
-export function KeyList({ projectId, revoked = false, creating, onCreating }: Props) {
+export function KeyList({ projectId, revoked = false, open, onOpen, creating, onCreating }: Props) {
   const [ownCreating, setOwnCreating] = useState(false);
-  const [opened, setOpened] = useState<KeyOut | null>(null);
   const mayWrite = useMay("keys:write");
   const list = useKeyList(projectId, revoked);
   const setCreating = onCreating ?? setOwnCreating;
@@ -61,10 +60,10 @@ export function KeyList({ projectId, revoked = false, creating, onCreating }: Pr
         list={list}
         columns={columns(!projectId, mayWrite)}
         rowKey={(key) => key.id}
-        onOpen={setOpened}
+        onOpen={(key) => onOpen(key.id)}
         empty={<EmptyState icon={<KeyRound size={18} />} title="No keys yet" action={button}>An application sends its key instead of the provider's. What it spends is counted, and can be limited and stopped.</EmptyState>}
       />
-      {opened && <KeyDetails id={opened.id} onClose={() => setOpened(null)} />}
+      {open && <KeyDetails id={open} onClose={() => onOpen(undefined)} />}
       {(creating ?? ownCreating) && mayWrite && <CreateKey projectId={projectId} onClose={() => setCreating(false)} />}
     </>
   );

@@ -21,7 +21,7 @@ export function KeysPage() {
         <div className="w-52"><ProjectSelect label="Project" all="All projects" value={search.project ?? ""} onChange={(id) => void navigate({ search: (before) => ({ ...before, project: id || undefined }) })} /></div>
         <Segments label="Which keys" value={search.revoked ? "revoked" : "live"} options={[["live", "In use"], ["revoked", "Revoked"]]} onChange={(which) => void navigate({ search: (before) => ({ ...before, revoked: which === "revoked" || undefined }) })} />
       </div>
-      <KeyList projectId={search.project} revoked={search.revoked} creating={search.new ?? false} onCreating={creating} />
+      <KeyList projectId={search.project} revoked={search.revoked} open={search.open} onOpen={(open) => void navigate({ search: (before) => ({ ...before, open }) })} creating={search.new ?? false} onCreating={creating} />
     </>
   );
 }

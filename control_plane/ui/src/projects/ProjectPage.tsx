@@ -17,7 +17,7 @@ const route = getRouteApi("/shell/projects/$projectId");
 export function ProjectPage() {
   const { projectId } = route.useParams();
   const maySeeUsage = useMay("usage:read");
-  const { tab = maySeeUsage ? "usage" : "keys", ...question } = route.useSearch();
+  const { tab = maySeeUsage ? "usage" : "keys", open, view, new: adding, ...question } = route.useSearch();
   const navigate = route.useNavigate();
   const mayReadKeys = useMay("keys:read");
   const mayReadLimits = useMay("budgets:read");
@@ -36,8 +36,8 @@ export function ProjectPage() {
       />
       <Tabs label="About this project" value={tab} tabs={tabs.map(([id, name]) => [id, name] as const)} onChange={(next) => void navigate({ search: { tab: next } })}>
         {tab === "usage" && <UsageBoard project={projectId} question={question} onChange={(next) => void navigate({ search: { ...next, tab } })} />}
-        {tab === "keys" && <KeyList projectId={projectId} />}
-        {tab === "limits" && <LimitList projectId={projectId} />}
+        {tab === "keys" && <KeyList projectId={projectId} open={open} onOpen={(id) => void navigate({ search: { tab, open: id } })} />}
+        {tab === "limits" && <LimitList projectId={projectId} shown={{ open, view, new: adding }} onShow={(next) => void navigate({ search: { tab, ...next } })} />}
         {tab === "settings" && <ProjectSettings project={project} />}
       </Tabs>
     </>

@@ -5,7 +5,7 @@ export function ListIntro({ children, action }: { children: ReactNode; action: R
   return (
     <div className="mb-3 flex flex-wrap items-center justify-between gap-3">
       <p className="max-w-xl text-ink-2">{children}</p>
-      {action}
+      <div className="flex flex-wrap gap-2">{action}</div>
     </div>
   );
 }

@@ -10,9 +10,7 @@ import { Segments } from "@/design/Segments";
 import { toast } from "@/design/Toasts";
 import { PairFields } from "./PairFields";
 import { emptyPrice, priceDraft, writtenPrice, type PriceDraft } from "./priceDraft";
-import { PRICES } from "./providers";
-
-const BUCKETS = ["input_text", "output_text", "output_reasoning", "cache_read_text", "cache_write", "cache_write_5m", "cache_write_1h", "input_audio", "output_audio", "input_image", "output_image", "web_searches"];
+import { BUCKETS, PRICES } from "./providers";
 
 type Props = { price?: PriceOut; model?: string; onClose: () => void };
 

@@ -1,9 +1,10 @@
-import { Pencil, Plus, Tag, Trash2 } from "lucide-react";
+import { Link } from "@tanstack/react-router";
+import { History, Pencil, Plus, Tag, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api, refresh } from "@/api/client";
 import type { PriceOut } from "@/api/schema";
 import { useMay } from "@/auth/session";
-import { Button, IconButton } from "@/design/Button";
+import { Button, buttonClass, IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
 import { EmptyState } from "@/design/EmptyState";
 import { day } from "@/design/format";
@@ -38,6 +39,7 @@ export function PriceList() {
   const [editing, setEditing] = useState<PriceOut | null>(null);
   const [removing, setRemoving] = useState<PriceOut | null>(null);
   const mayWrite = useMay("providers:write");
+  const mayTry = useMay("budgets:read");
   const list = usePrices();
   const add = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => setAdding(true)}>State a price</Button>;
   async function remove(price: PriceOut) {
@@ -55,7 +57,7 @@ export function PriceList() {
   return (
     <>
       <UnpricedModels />
-      <ListIntro action={list.rows && list.rows.length > 0 && add}>Negotiated rates and prices of models that you run yourself. They hold for calls from then on.</ListIntro>
+      <ListIntro action={<>{mayTry && <Link to="/backtest" search={{ unit: "usd" }} className={buttonClass()}><History size={15} aria-hidden />Try prices</Link>}{list.rows && list.rows.length > 0 && add}</>}>Negotiated rates and prices of models that you run yourself. They hold for calls from then on.</ListIntro>
       <ListView label="Price overrides" list={list} columns={columns} rowKey={(price) => price.id} empty={<EmptyState icon={<Tag size={18} />} title="List prices hold" action={add}>State what you really pay, by bucket or as a share of the list price.</EmptyState>} />
       {adding && <PriceForm onClose={() => setAdding(false)} />}
       {editing && <PriceForm price={editing} onClose={() => setEditing(null)} />}

@@ -33,6 +33,9 @@ export const PROVIDERS: Record<string, string> = {
   "openai-compatible": "Any that speaks OpenAI's API",
 };
 
+/** What prices are stated of, as a rule; the API knows more of them. */
+export const BUCKETS = ["input_text", "output_text", "output_reasoning", "cache_read_text", "cache_write", "cache_write_5m", "cache_write_1h", "input_audio", "output_audio", "input_image", "output_image", "web_searches"];
+
 export function providerName(name: string): string {
   return PROVIDERS[name] ?? name;
 }

@@ -8,11 +8,12 @@ import { Tabs } from "@/design/Tabs";
 import { FetchForm } from "./FetchForm";
 import { ImportForm } from "./ImportForm";
 import { ImportList } from "./ImportList";
+import { MappingList } from "./MappingList";
 import { Report } from "./Report";
 import { Savings } from "./Savings";
 
 const route = getRouteApi("/shell/reconciliation");
-const TABS = [["report", "Report"], ["savings", "Savings"], ["imports", "Imports"]] as const;
+const TABS = [["report", "Report"], ["savings", "Savings"], ["imports", "Imports"], ["names", "Names"]] as const;
 const SPANS = [["7", "7 days"], ["30", "30 days"], ["90", "90 days"]] as const;
 const SPAN_DEFAULT = "30";
 const DAY_MS = 86_400_000;
@@ -33,7 +34,7 @@ export function ReconciliationPage() {
     <>
       <PageHeader title="Reconciliation" description="What gateways counted against what providers say themselves, and what was saved." actions={add} />
       <Tabs label="About accounts" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { span: span === SPAN_DEFAULT ? undefined : span, tab: next === "report" ? undefined : next } })}>
-        {tab !== "imports" && (
+        {(tab === "report" || tab === "savings") && (
           <div className="mb-3 w-32">
             <Select aria-label="Days" value={span} onChange={(event) => void navigate({ search: (before) => ({ ...before, day: undefined, span: event.target.value as typeof span }) })}>{SPANS.map(([id, name]) => <option key={id} value={id}>{name}</option>)}</Select>
           </div>
@@ -41,6 +42,7 @@ export function ReconciliationPage() {
         {tab === "report" && <Report view={view} onChange={(next) => void navigate({ search: (before) => ({ ...before, show: undefined, provider: undefined, day: undefined, ...next }), resetScroll: false })} days={days} add={add} />}
         {tab === "savings" && <Savings days={days} />}
         {tab === "imports" && <ImportList add={add} />}
+        {tab === "names" && <MappingList />}
       </Tabs>
       {mayWrite && adding === "file" && <ImportForm onClose={() => open(undefined)} />}
       {mayWrite && adding === "fetch" && <FetchForm onClose={() => open(undefined)} />}

@@ -1,10 +1,13 @@
 import { Scale } from "lucide-react";
-import type { ReactNode } from "react";
+import { useState, type ReactNode } from "react";
 import { ProblemState } from "@/api/ProblemState";
+import { useMay } from "@/auth/session";
 import { EmptyState } from "@/design/EmptyState";
 import { Skeleton } from "@/design/Skeleton";
 import { Conclusion } from "./Conclusion";
 import { DayStrip } from "./DayStrip";
+import { MapName } from "./MapName";
+import { modelsOf, type Billed } from "./mappings";
 import { ReportFilters, type ReportView } from "./ReportFilters";
 import { ReportTable } from "./ReportTable";
 import { TO_LOOK_AT, useReport } from "./sources";
@@ -15,6 +18,8 @@ type Props = { view: ReportView; onChange: (view: ReportView) => void; days: { f
 /** What gateways counted against what providers say, by day, model and measure. */
 export function Report({ view, onChange, days, add }: Props) {
   const { data: report, error, refetch } = useReport(days);
+  const [mapping, setMapping] = useState<Billed | null>(null);
+  const mayWrite = useMay("reconciliation:write");
   if (error && !report) return <ProblemState problem={error} onRetry={() => void refetch()} />;
   if (!report) return <div className="flex flex-col gap-4" aria-busy><Skeleton className="h-20 w-full" /><Skeleton className="h-36 w-full" /><Skeleton className="h-96 w-full" /></div>;
   if (report.rows.length === 0) {
@@ -33,7 +38,7 @@ export function Report({ view, onChange, days, add }: Props) {
       {report.totals.length > 0 && <TotalCards report={report} />}
       <section>
         <ReportFilters report={report} view={view} onChange={onChange} days={days} />
-        <ReportTable key={JSON.stringify(view)} rows={rows} />
+        <ReportTable key={JSON.stringify(view)} rows={rows} onMap={mayWrite ? setMapping : undefined} />
       </section>
       {(report.unsupported.length > 0 || report.currencies.length > 0) && (
         <p className="text-xs text-ink-3">
@@ -41,6 +46,7 @@ export function Report({ view, onChange, days, add }: Props) {
           {report.currencies.length > 0 && `Costs in ${report.currencies.join(", ")} are not compared with ours, which are in dollars.`}
         </p>
       )}
+      {mapping && <MapName name={mapping} models={modelsOf(report, mapping.provider)} onClose={() => setMapping(null)} />}
     </div>
   );
 }

@@ -7,19 +7,21 @@ import { EmptyState } from "@/design/EmptyState";
 import { Table, type Column } from "@/design/Table";
 import { providerName } from "@/providers/providers";
 import { ErrorBar } from "./ErrorBar";
+import { unmatched, type Billed } from "./mappings";
 import { difference, MEASURES, TO_LOOK_AT, told, VERDICTS } from "./sources";
 
 const SHOWN_EACH = 50;
 
-const COLUMNS: Column<RowOut>[] = [
+const columnsOf = (onMap: ((name: Billed) => void) | undefined): Column<RowOut>[] => [
   { key: "day", head: "Day", from: "sm", cell: (row) => <span className="whitespace-nowrap text-ink-2">{row.day}</span> },
   {
     key: "model",
     head: "Model",
     cell: (row) => (
-      <div className="max-w-56 py-1.5">
+      <div className="max-w-36 py-1.5 sm:max-w-56">
         <div className="truncate font-medium">{row.model === "*" ? "All models together" : row.model || "(none)"}</div>
-        <div className="truncate text-xs text-ink-3">{providerName(row.provider)}<span className="sm:hidden">, {row.day}</span>{row.named === "none" && row.theirs !== null && ", a name of the bill's own"}</div>
+        <div className="text-xs text-ink-3 md:truncate"><span className="text-ink-2 md:hidden">{MEASURES[row.compared]}<br /></span>{providerName(row.provider)}<span className="sm:hidden">, {row.day}</span>{row.named === "none" && row.theirs !== null && row.model !== "*" && ", a name of the bill's own"}{row.named === "mapped" && `, billed as ${row.billed.join(", ")}`}</div>
+        {onMap && unmatched(row) && <button type="button" className="text-xs font-medium text-accent-ink hover:underline" onClick={() => onMap(unmatched(row)!)}>Which model?</button>}
       </div>
     ),
   },
@@ -47,13 +49,13 @@ const COLUMNS: Column<RowOut>[] = [
 ];
 
 /** Row after row, some at a time: a quarter of a large account is some ten thousand. */
-export function ReportTable({ rows }: { rows: RowOut[] }) {
+export function ReportTable({ rows, onMap }: { rows: RowOut[]; onMap?: (name: Billed) => void }) {
   const [shown, setShown] = useState(SHOWN_EACH);
   return (
     <>
       <Table
         label="Differences"
-        columns={COLUMNS}
+        columns={columnsOf(onMap)}
         rows={rows.slice(0, shown)}
         rowKey={(row) => `${row.day} ${row.provider} ${row.model} ${row.compared}`}
         empty={<EmptyState icon={<CircleCheck size={18} />} title="Nothing to look at here">No row of these days is of this kind.</EmptyState>}

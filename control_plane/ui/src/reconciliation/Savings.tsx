@@ -21,7 +21,7 @@ export function Savings({ days }: { days: { from_day?: string; to_day?: string }
   return (
     <div className="flex flex-col gap-4">
       <div className="grid grid-cols-2 gap-3 lg:grid-cols-4">
-        <Stat name="Spent" ready={ready} value={dollars(data?.spent_usd)} hint={data && `${data.from_day} to ${data.to_day}`} />
+        <Stat name="Spent" ready={ready} value={dollars(data?.spent_usd)} hint={data && `since ${data.from_day}`} />
         <Stat name="Saved by caches" ready={ready} value={dollars(data?.caching_usd)} hint="less what writes cost" />
         <Stat name="Saved by routing" ready={ready} value={dollars(data?.routing_usd)} hint="another model answered" />
         <Stat name="Saved by refusals" ready={ready} value={dollars(data?.blocked_usd)} hint="at the average of its like" />

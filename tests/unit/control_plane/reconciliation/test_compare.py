@@ -166,3 +166,18 @@ def test_each_row_is_what_a_plain_computation_says(made, billed):
             assert (row.verdict == "matches") == (differs == 0)
             assert (row.verdict == "bypass_suspected") == (theirs - total > unsure)
             assert (row.verdict == "overcounted") == (total - theirs > unsure)
+
+
+def test_what_a_bills_name_means_is_stored_for_one_provider_and_what_is_asked_for_goes_before():
+    lines = [said(1000, model="our-private-name")]
+    covered = {("openai", "usage", DAY): COMPLETE}
+
+    def named(stored: dict[str, dict[str, str]], mapped: dict[str, str] | None = None) -> set[tuple[str, str, Any]]:
+        found = compare([counted()], lines, covered, DAY, DAY, CATALOG, mapped, stored)  # type: ignore[arg-type]
+        return {(row.model, row.named, row.billed) for row in found.rows if row.theirs}
+
+    assert named({"openai": {"our-private-name": "gpt-4o"}}) == {("gpt-4o", "mapped", ("our-private-name",))}
+    assert named({"azure": {"our-private-name": "gpt-4o"}}) == {("our-private-name", "none", ("our-private-name",))}
+    assert named({"openai": {"our-private-name": "gpt-5"}}, {"Our-Private-Name": "gpt-4o"}) == {
+        ("gpt-4o", "mapped", ("our-private-name",))
+    }
