@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import Any
@@ -52,6 +53,9 @@ from control_plane.lake.jobs import curating, retaining
 from control_plane.lake.query import Lake
 from control_plane.lake.snapshot import take_snapshot
 from control_plane.mail import mailer
+from control_plane.operating.read import Reader
+from control_plane.operating.routes import metrics
+from control_plane.operating.telemetry import Telemetry, watched
 from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
 from control_plane.publish.feed import Feed
@@ -119,7 +123,9 @@ class Parts:
         self.transaction = TransactionMiddleware(self.database, keyring, wakes, settings.body_bytes_max)
         self.spool = Spool(spool_root(settings))
         self.receiver = Receiver(KnownKeys(self.database, keyring), self.spool, clock)
-        self.runner = Runner(self.database, secrets.token_hex(8), clock)
+        self.telemetry = Telemetry(clock)
+        self.readings = Reader(self.database, settings.lake, clock)
+        self.runner = Runner(self.database, secrets.token_hex(8), clock, self.telemetry.ran)
         self.jobs: tuple[Job, ...] = (
             forget_the_ended(self.database),
             forgetting(self.database),
@@ -159,6 +165,7 @@ def create_app(parts: Parts) -> Litestar:
             sign_in_script,
             healthz,
             readyz,
+            metrics,
         ],
         middleware=[_Part(lambda: now().throttle), _Part(lambda: now().access), _Part(lambda: now().transaction)],
         dependencies={
@@ -168,6 +175,9 @@ def create_app(parts: Parts) -> Litestar:
             "lake": Provide(lambda: now().lake, sync_to_thread=False),
             "receiver": Provide(lambda: now().receiver, sync_to_thread=False),
             "live": Provide(lambda: now().live, sync_to_thread=False),
+            "settings": Provide(lambda: now().settings, sync_to_thread=False),
+            "telemetry": Provide(lambda: now().telemetry, sync_to_thread=False),
+            "readings": Provide(lambda: now().readings, sync_to_thread=False),
         },
         request_class=ApiRequest,
         exception_handlers={Exception: problems.answer},
@@ -179,10 +189,15 @@ def create_app(parts: Parts) -> Litestar:
         debug=False,
     )
     describe_errors(app)
-    app.asgi_handler = before(app.asgi_handler, lambda: now().receiver)
+    answering = before(app.asgi_handler, lambda: now().receiver)
+    app.asgi_handler = watched(answering, lambda: now().telemetry, _elapsed_ms)
     app.state.parts = parts
     assert not unguarded(app), f"routes that do not say who may use them: {unguarded(app)}"
     return app
+
+
+def _elapsed_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
 
 
 class _Api(Router):
