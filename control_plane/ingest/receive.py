@@ -186,6 +186,7 @@ def before(app: ASGIApp, receiver: Callable[[], Receiver]) -> ASGIApp:
 
     async def first(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
+            scope["path_template"] = PATH  # as the framework says which route it is
             await receiver()(cast(HTTPScope, scope), receive, send)
         else:
             await app(scope, receive, send)

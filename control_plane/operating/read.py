@@ -4,6 +4,7 @@ import asyncio
 import functools
 import logging
 from collections.abc import Callable
+from typing import cast
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import SQLAlchemyError
@@ -71,7 +72,7 @@ class Reader:
 
 async def _published(session: AsyncSession, now_ms: int) -> dict[str, dict[tuple[str, ...], float]]:
     version = (await session.execute(select(PolicyVersion.version))).scalar_one_or_none() or 0
-    changed_ms = (await session.execute(select(func.max(PolicyItem.changed_at_ms)))).scalar_one()
+    changed_ms = cast(int | None, (await session.execute(select(func.max(PolicyItem.changed_at_ms)))).scalar_one())
     current = GatewayNode.policy_version >= version
     query = select(current, func.count()).where(GatewayNode.seen_at_ms > now_ms - REPORTING_MS).group_by(current)
     nodes: dict[bool, int] = {bool(one[0]): one[1] for one in await session.execute(query)}
@@ -86,6 +87,7 @@ async def _published(session: AsyncSession, now_ms: int) -> dict[str, dict[tuple
 
 async def _alerts(session: AsyncSession, now_ms: int) -> dict[str, dict[tuple[str, ...], float]]:
     due = Alert.state.in_(("due", "sending")), Alert.due_at_ms <= now_ms
-    count, oldest_ms = (await session.execute(select(func.count(), func.min(Alert.due_at_ms)).where(*due))).one()
+    row = (await session.execute(select(func.count(), func.min(Alert.due_at_ms)).where(*due))).one()
+    count, oldest_ms = row[0], cast(int | None, row[1])
     age_s = 0.0 if oldest_ms is None else (now_ms - oldest_ms) / 1000
     return {"alerts_waiting": {_NO_LABELS: count}, "alerts_oldest_seconds": {_NO_LABELS: age_s}}

@@ -6,7 +6,7 @@ Labels are names of ours, never what somebody sent.
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
@@ -103,7 +103,7 @@ def watched(app: ASGIApp, telemetry: Callable[[], Telemetry], now_ms: Callable[[
 
         async def told(message: Any) -> None:
             if message["type"] == "http.response.start":
-                route: Any = scope.get("path_template") or OTHER
+                route: str = cast(dict[str, Any], scope).get("path_template") or OTHER
                 seen.answered(route, message["status"], now_ms() - began_ms)
             await send(message)
 
