@@ -3,13 +3,16 @@
 import asyncio
 import contextlib
 import secrets
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from functools import partial
 from typing import Any
 
 from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
-from litestar.types import ControllerRouterHandler
+from litestar.enums import ScopeType
+from litestar.middleware import ASGIMiddleware
+from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -39,7 +42,7 @@ from control_plane.db.engine import Database
 from control_plane.db.ids import new_id
 from control_plane.ingest.jobs import ingesting, spool_root
 from control_plane.ingest.known import KnownKeys
-from control_plane.ingest.receive import Receiver
+from control_plane.ingest.receive import Receiver, before
 from control_plane.ingest.routes import Events, IngestKeys, Redactions
 from control_plane.ingest.spool import Spool
 from control_plane.jobs.runner import Job, Runner
@@ -50,6 +53,9 @@ from control_plane.lake.jobs import curating, retaining
 from control_plane.lake.query import Lake
 from control_plane.lake.snapshot import take_snapshot
 from control_plane.mail import mailer
+from control_plane.operating.read import Reader
+from control_plane.operating.routes import metrics
+from control_plane.operating.telemetry import Telemetry, watched
 from control_plane.projects.routes import Projects
 from control_plane.providers.routes import Credentials, PriceOverrides, Upstreams
 from control_plane.publish.feed import Feed
@@ -110,10 +116,16 @@ class Parts:
         self.feed = Feed(self.database, keyring, signer, clock)
         self.lake = Lake(settings.lake, take=partial(take_snapshot, keyring=keyring), clock=clock)
         self.live = Live(lambda: self.lake, clock)
+        self.throttle = ThrottleMiddleware(settings.requests_per_minute, clock)
+        self.access = AccessMiddleware(self.database, keyring, settings, clock, lambda: new_id("req", clock()))
         self.postman = Postman(self.database, keyring, mailer(settings), clock)
+        wakes = {PUBLISHED: self.feed.wake, POSTED: self.postman.wake}
+        self.transaction = TransactionMiddleware(self.database, keyring, wakes, settings.body_bytes_max)
         self.spool = Spool(spool_root(settings))
         self.receiver = Receiver(KnownKeys(self.database, keyring), self.spool, clock)
-        self.runner = Runner(self.database, secrets.token_hex(8), clock)
+        self.telemetry = Telemetry(clock)
+        self.readings = Reader(self.database, settings.lake, clock)
+        self.runner = Runner(self.database, secrets.token_hex(8), clock, self.telemetry.ran)
         self.jobs: tuple[Job, ...] = (
             forget_the_ended(self.database),
             forgetting(self.database),
@@ -137,50 +149,74 @@ class Parts:
 
 
 def create_app(parts: Parts) -> Litestar:
-    """The application over a database that is migrated. Raises AssertionError if a route says not who may use it."""
-    settings = parts.settings
+    """The application over a database that is migrated. Raises AssertionError if a route says not who may use it.
+
+    What is asked for is read from `state.parts` with each request: an application that serves nobody may be given
+    other parts, of the same limit of bodies.
+    """
+
+    def now() -> Parts:
+        return app.state.parts
+
     app = Litestar(
         route_handlers=[
-            Router("/v1", route_handlers=list(FEATURES)),
+            _Api("/v1", route_handlers=list(FEATURES)),
             ui(parts.ui_files),
             sign_in_script,
             healthz,
             readyz,
+            metrics,
         ],
-        middleware=[
-            ThrottleMiddleware(settings.requests_per_minute, parts.clock),
-            AccessMiddleware(
-                parts.database, parts.keyring, settings, parts.clock, lambda: new_id("req", parts.clock())
-            ),
-            TransactionMiddleware(
-                parts.database,
-                parts.keyring,
-                {PUBLISHED: parts.feed.wake, POSTED: parts.postman.wake},
-                settings.body_bytes_max,
-            ),
-        ],
+        middleware=[_Part(lambda: now().throttle), _Part(lambda: now().access), _Part(lambda: now().transaction)],
         dependencies={
-            "work": Provide(_work(parts), sync_to_thread=False),
-            "feed": Provide(lambda: parts.feed, sync_to_thread=False),
-            "database": Provide(lambda: parts.database, sync_to_thread=False),
-            "lake": Provide(lambda: parts.lake, sync_to_thread=False),
-            "receiver": Provide(lambda: parts.receiver, sync_to_thread=False),
-            "live": Provide(lambda: parts.live, sync_to_thread=False),
+            "work": Provide(_work(now), sync_to_thread=False),
+            "feed": Provide(lambda: now().feed, sync_to_thread=False),
+            "database": Provide(lambda: now().database, sync_to_thread=False),
+            "lake": Provide(lambda: now().lake, sync_to_thread=False),
+            "receiver": Provide(lambda: now().receiver, sync_to_thread=False),
+            "live": Provide(lambda: now().live, sync_to_thread=False),
+            "settings": Provide(lambda: now().settings, sync_to_thread=False),
+            "telemetry": Provide(lambda: now().telemetry, sync_to_thread=False),
+            "readings": Provide(lambda: now().readings, sync_to_thread=False),
         },
         request_class=ApiRequest,
         exception_handlers={Exception: problems.answer},
-        request_max_body_size=settings.body_bytes_max,
+        request_max_body_size=parts.settings.body_bytes_max,
         openapi_config=openapi_config(),
-        lifespan=[_serving(parts)],
+        lifespan=[lambda _app: running(now())],
         # Where lines go is the process's to say.
         logging_config=None,
         debug=False,
     )
     describe_errors(app)
-    app.asgi_handler = parts.receiver.before(app.asgi_handler)
+    answering = before(app.asgi_handler, lambda: now().receiver)
+    app.asgi_handler = watched(answering, lambda: now().telemetry, _elapsed_ms)
     app.state.parts = parts
     assert not unguarded(app), f"routes that do not say who may use them: {unguarded(app)}"
     return app
+
+
+def _elapsed_ms() -> int:
+    return time.monotonic_ns() // 1_000_000
+
+
+class _Api(Router):
+    """All routes of the API. Litestar copies a router in depth before it takes it in: a third of its start."""
+
+    def __deepcopy__(self, _memo: object) -> "_Api":
+        return self
+
+
+class _Part(ASGIMiddleware):
+    """The middleware that is among the parts now."""
+
+    scopes = (ScopeType.HTTP,)
+
+    def __init__(self, part: Callable[[], ASGIMiddleware]) -> None:
+        self._part = part
+
+    async def handle(self, scope: Scope, receive: Receive, send: Send, next_app: ASGIApp) -> None:
+        await self._part().handle(scope, receive, send, next_app)
 
 
 def _told(settings: Settings) -> dict[str, str]:
@@ -193,9 +229,9 @@ def _told(settings: Settings) -> dict[str, str]:
     }
 
 
-def _work(parts: Parts) -> Callable[[Request[Any, Any, Any]], Work]:
+def _work(now: Callable[[], Parts]) -> Callable[[Request[Any, Any, Any]], Work]:
     def work(request: Request[Any, Any, Any]) -> Work:
-        state = request.scope["state"]
+        state, parts = request.scope["state"], now()
         session: AsyncSession = state["session"]
         return Work(
             session=session,
@@ -222,10 +258,6 @@ async def running(parts: Parts, jobs: Sequence[Job] | None = None) -> AsyncGener
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await parts.close()
-
-
-def _serving(parts: Parts) -> Callable[[Litestar], contextlib.AbstractAsyncContextManager[None]]:
-    return lambda _app: running(parts)
 
 
 @get("/healthz", public=True, include_in_schema=False)

@@ -6,6 +6,7 @@ said without the URL, which may be a secret.
 """
 
 import asyncio
+import functools
 import re
 import socket
 import ssl
@@ -125,8 +126,7 @@ class Outgoing:
         total_s: float = TOTAL_S,
     ) -> None:
         self.private: PrivateTargets = private
-        self._resolve, self._total_s = resolve, total_s
-        self._tls = tls or httpx.create_ssl_context()
+        self._resolve, self._total_s, self._tls = resolve, total_s, tls
 
     async def post(self, url: str, body: bytes, headers: Mapping[str, str]) -> Answer:
         """The answer, whatever its status. Raises TargetRefused, TargetFailed."""
@@ -141,7 +141,8 @@ class Outgoing:
 
     async def _post(self, url: httpx.URL, body: bytes, headers: Mapping[str, str]) -> Answer:
         # A connection of its own each time: none is reused for another name at the same address.
-        transport = PinnedTransport(self._judged, self._tls, self._total_s / ADDRESSES_TRIED_MAX)
+        tls = self._tls or await asyncio.to_thread(_public_tls)
+        transport = PinnedTransport(self._judged, tls, self._total_s / ADDRESSES_TRIED_MAX)
         # Without httpx's client, which logs URLs.
         async with transport:
             response = await transport.handle_async_request(httpx.Request("POST", url, content=body, headers=headers))
@@ -160,6 +161,12 @@ class Outgoing:
         if self.private == "refuse" and any(refused_address(address) for address in addresses):
             raise TargetRefused("its name stands for an address that is not of the public internet")
         return addresses[:ADDRESSES_TRIED_MAX]
+
+
+@functools.cache
+def _public_tls() -> ssl.SSLContext:
+    """Of this process: to load the authorities takes 50 ms."""
+    return httpx.create_ssl_context()
 
 
 class PinnedTransport(httpx.AsyncBaseTransport):

@@ -9,7 +9,8 @@ import contextlib
 from collections.abc import AsyncGenerator
 from typing import Any, Final
 
-from sqlalchemy import Connection, event
+from sqlalchemy import Connection, ExceptionContext, event
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import ORMExecuteState, Session, UOWTransaction, with_loader_criteria
 
@@ -38,6 +39,9 @@ class Database:
         self.sqlite = url.startswith("sqlite")
         self.engine = _sqlite(url, begin="BEGIN") if self.sqlite else _postgresql(url)
         self._writer = _sqlite(url, begin="BEGIN IMMEDIATE", connections=1) if self.sqlite else self.engine
+        self.errors = 0  # at the database, since this was made
+        for engine in {self.engine, self._writer}:
+            event.listen(engine.sync_engine, "handle_error", self._count)
         self._turn = Turn(BUSY_TIMEOUT_MS / 1000)
         self._sessions = async_sessionmaker(expire_on_commit=False, sync_session_class=OrgSession)
 
@@ -61,6 +65,10 @@ class Database:
     def _in_turn(self, *, urgent: bool) -> contextlib.AbstractAsyncContextManager[None]:
         """SQLite lets one write, and its lock is nobody's turn: under load one who waits would wait too long."""
         return self._turn.taken(urgent=urgent) if self.sqlite else contextlib.nullcontext()
+
+    def _count(self, failed: ExceptionContext) -> None:
+        # A row that is there already is an answer, and often an expected one.
+        self.errors += not isinstance(failed.sqlalchemy_exception, IntegrityError)
 
     async def close(self) -> None:
         await self.engine.dispose()

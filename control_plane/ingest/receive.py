@@ -59,17 +59,6 @@ class Receiver:
         self._allowances = Allowances()
         self._seen = Seen()
 
-    def before(self, app: ASGIApp) -> ASGIApp:
-        """The application, with this one for the requests that are its own."""
-
-        async def first(scope: Scope, receive: Receive, send: Send) -> None:
-            if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
-                await self(cast(HTTPScope, scope), receive, send)
-            else:
-                await app(scope, receive, send)
-
-        return first
-
     async def __call__(self, scope: HTTPScope, receive: Receive, send: Send) -> None:
         try:
             taken = await self.take(scope["headers"], receive)
@@ -190,6 +179,19 @@ async def _whole(headers: Mapping[bytes, bytes], receive: Receive) -> bytes:
             raise batch.too_large()
         if not message.get("more_body"):
             return body
+
+
+def before(app: ASGIApp, receiver: Callable[[], Receiver]) -> ASGIApp:
+    """The application, with a receiver before it for the requests that are the receiver's own."""
+
+    async def first(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == PATH and scope["method"] == "POST":
+            scope["path_template"] = PATH  # as the framework says which route it is
+            await receiver()(cast(HTTPScope, scope), receive, send)
+        else:
+            await app(scope, receive, send)
+
+    return first
 
 
 async def _send(send: Send, status: int, kind: str, body: bytes, headers: Mapping[str, str]) -> None:

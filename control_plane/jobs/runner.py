@@ -6,7 +6,7 @@ A lease in the database says who runs a job and until when; a process that died 
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import or_, update
 from sqlalchemy.exc import SQLAlchemyError
@@ -29,11 +29,21 @@ class Job(NamedTuple):
     run: Callable[[int], Awaitable[None]]
 
 
-class Runner:
-    """Runs jobs; `holder` names this process."""
+class Ran(Protocol):
+    """Is told of each run."""
 
-    def __init__(self, database: Database, holder: str, now_ms: Callable[[], int]) -> None:
-        self._database, self._holder, self._now_ms = database, holder, now_ms
+    def __call__(self, job: str, took_ms: int, *, well: bool) -> None: ...
+
+
+def untold(job: str, took_ms: int, *, well: bool) -> None:
+    """Where nobody counts."""
+
+
+class Runner:
+    """Runs jobs; `holder` names this process, `ran` is told of runs that ended, not of turns that were another's."""
+
+    def __init__(self, database: Database, holder: str, now_ms: Callable[[], int], ran: Ran = untold) -> None:
+        self._database, self._holder, self._now_ms, self._ran = database, holder, now_ms, ran
         self._held_until_ms: dict[str, int] = {}
 
     async def keep_running(self, job: Job) -> None:
@@ -44,13 +54,16 @@ class Runner:
 
     async def run_once(self, job: Job) -> bool:
         """Whether it was this process's turn, and it went well."""
+        began_ms = self._now_ms()
         try:
             if not await self._claim(job):
                 return False
             await job.run(self._now_ms())
         except Exception as error:
             _log.exception("job_failed", exc_info=error, extra={"job": job.name})
+            self._ran(job.name, self._now_ms() - began_ms, well=False)
             return False
+        self._ran(job.name, self._now_ms() - began_ms, well=True)
         return True
 
     async def _claim(self, job: Job) -> bool:

@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from litestar import Litestar
+from litestar.datastructures import State
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from control_plane.app import Parts, create_app, running
@@ -250,14 +251,32 @@ async def _is_empty(url: str) -> bool:
 async def control_plane(url: str, directory: Path, **settings: object) -> AsyncIterator[ControlPlane]:
     """A migrated application; `settings` are further fields of Settings."""
     async with still_parts(url, directory, **settings) as (parts, clock):
-        app = create_app(parts)
-        # In the test's own loop, as its database connections are; a test runs the jobs it is about.
-        transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
-        async with (
-            running(parts, jobs=()),
-            httpx.AsyncClient(transport=transport, base_url="http://control.test") as client,
-        ):
-            yield ControlPlane(parts, client, clock, app)
+        with _application(parts) as app:
+            # In the test's own loop, as its database connections are; a test runs the jobs it is about.
+            transport = httpx.ASGITransport(app, raise_app_exceptions=False)  # type: ignore[arg-type]
+            async with (
+                running(parts, jobs=()),
+                httpx.AsyncClient(transport=transport, base_url="http://control.test") as client,
+            ):
+                yield ControlPlane(parts, client, clock, app)
+
+
+# Applications that serve nobody, by their limit of bodies, which the framework is told when it is made.
+_IDLE: dict[int, list[Litestar]] = {}
+
+
+@contextlib.contextmanager
+def _application(parts: Parts) -> Iterator[Litestar]:
+    """One over these parts. To make routes takes longer than most tests do: a test is lent some, with nothing in them.
+
+    All that an application knows is in its state, which is new for each test.
+    """
+    idle = _IDLE.setdefault(parts.settings.body_bytes_max, [])
+    app = idle.pop() if idle else create_app(parts)
+    app.state = State({"parts": parts})
+    yield app
+    app.state = State()
+    idle.append(app)
 
 
 @contextlib.asynccontextmanager

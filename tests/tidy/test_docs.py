@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from control_plane.operating.metrics import metrics_page as control_plane_metrics
 from control_plane.settings import reference as control_plane_settings
 from gateway.contract.record import Record
 from gateway.lake.schema import COLUMNS
@@ -43,6 +44,13 @@ def test_the_control_planes_settings_are_documented_as_they_are():
 
 def test_every_metric_is_documented():
     assert missing_from("metrics.md", iter(METRICS)) == []
+
+
+def test_the_control_planes_metrics_are_documented_as_they_are():
+    page = PAGES[REFERENCE + "control-plane-metrics.md"]
+    assert page == control_plane_metrics(), (
+        "run `python -m control_plane.operating.metrics > docs/reference/control-plane-metrics.md`"
+    )
 
 
 def test_every_field_of_an_event_is_documented():

@@ -171,6 +171,10 @@ MAY_IMPORT |= {
     "control_plane.reconciliation": (
         *BASE, *TABLES, "control_plane.reconciliation", "control_plane.lake.calls", "control_plane.lake.query",
     ),
+    "control_plane.operating": (
+        *BASE, *TABLES, "control_plane.operating", "control_plane.lake.curated", "control_plane.lake.waiting",
+        "control_plane.publish.tables", "gateway.lake.store", "gateway.metrics",
+    ),
     "control_plane.retention": (*BASE, *TABLES, "control_plane.retention", "control_plane.lake"),
     "control_plane.declared": ("control_plane.declared",),
     "control_plane.ingest": (

@@ -4,7 +4,7 @@ from litestar import get
 from control_plane import app as composition
 from control_plane.app import Parts, create_app
 from control_plane.settings import Settings
-from tests.support.control_plane import control_plane, ring
+from tests.support.control_plane import control_plane, ring, still_parts
 
 
 async def test_it_answers_whether_it_lives_and_reaches_its_database(either_plane):
@@ -36,3 +36,22 @@ async def test_who_asks_too_often_is_told_when_to_come_again(tmp_path):
         # Another is not held up, and nobody's health check is.
         assert (await plane.client.get("/v1/projects", headers={"authorization": "Bearer lst_x"})).status_code != 429
         assert (await plane.client.get("/healthz")).status_code == 200
+
+
+async def test_parts_are_those_an_application_has_now(plane, tmp_path):
+    headers = await plane.token(await plane.organization())
+    url = f"sqlite+aiosqlite:///{tmp_path}/other.sqlite"
+    async with still_parts(url, tmp_path / "other", requests_per_minute=1) as (others, _clock):
+        plane.app.state.parts = others
+        answers = [(await plane.client.get("/v1/projects", headers=headers)).status_code for _ in range(2)]
+        # The token is of the first database, and the count of the second limit.
+        assert answers == [401, 429]
+        plane.app.state.parts = plane.parts
+    assert (await plane.client.get("/v1/projects", headers=headers)).status_code == 200
+
+
+async def test_two_at_once_are_two_applications(plane, tmp_path):
+    async with control_plane(f"sqlite+aiosqlite:///{tmp_path}/other.sqlite", tmp_path / "other") as other:
+        headers = await other.token(await other.organization())
+        assert (await other.client.get("/v1/projects", headers=headers)).status_code == 200
+        assert (await plane.client.get("/v1/projects", headers=headers)).status_code == 401

@@ -19,7 +19,7 @@ async def plane(tmp_path: Path) -> AsyncIterator[ControlPlane]:
 
 
 def throttled(plane: ControlPlane) -> ThrottleMiddleware:
-    return next(one for one in plane.app.middleware if isinstance(one, ThrottleMiddleware))
+    return plane.parts.throttle
 
 
 async def statuses(plane: ControlPlane, *secrets: str, path: str = "/v1/projects", **headers: str) -> list[int]:
