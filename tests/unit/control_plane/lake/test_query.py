@@ -61,7 +61,7 @@ def lake(directory: str) -> Iterator[Lake]:
 
 async def test_an_answer_is_rows_by_name_with_the_state_they_are_of(directory):
     with contextlib.closing(Lake(directory, clock=lambda: 1234)) as lake:
-        assert await lake.ask(COUNT) == ([{"calls": 8}], 1234, -1)  # nothing is curated
+        assert await lake.ask(COUNT) == ([{"calls": 8}], 1234, -1, False)  # nothing is curated
 
 
 async def test_rolled_up_calls_and_fresh_ones_are_counted_once_each(tmp_path):
