@@ -4,12 +4,12 @@ Whose calls it is about, its filters and its time are decided in control_plane/l
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 
 from control_plane.lake.clickhouse.server import Server, Value
 from control_plane.lake.clickhouse.words import SETTINGS, in_clickhouse
 from control_plane.lake.query import Question, following
-from control_plane.lake.scope import Scope, only, rollup_sql
+from control_plane.lake.scope import only, rollup_sql
 
 
 def ask(server: Server, question: Question) -> Any:
@@ -18,8 +18,8 @@ def ask(server: Server, question: Question) -> Any:
     What is no whole hour, or narrowed by what a rollup has no column for, is summed from the calls.
     """
     statement = f"WITH {', '.join(_relations(question))} {following(question.sql)}"
-    given = {**question.parameters, **_variables(question.scope)}
-    return server.ask(f"{in_clickhouse(statement)}\n{SETTINGS}", given)
+    given = {**question.parameters, **question.scope.variables()}
+    return server.ask(f"{in_clickhouse(statement)}\n{SETTINGS}", cast("Mapping[str, Value]", given))
 
 
 def _relations(question: Question) -> Iterator[str]:
@@ -31,7 +31,3 @@ def _relations(question: Question) -> Iterator[str]:
     yield f"events AS (SELECT *, CAST(1 AS BIGINT) AS weight FROM event_rows WHERE {only(scope, 'ts')})"  # noqa: S608
     if relation != "events":
         yield f"{relation} AS ({rollup_sql(relation, grain_s)})"
-
-
-def _variables(scope: Scope) -> Mapping[str, Value]:
-    return {name: value for name, value in scope.variables().items() if value is not None}
