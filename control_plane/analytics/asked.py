@@ -68,7 +68,8 @@ class Asked:
     def during(self, other: Period) -> "Asked":
         return replace(self, period=other, scope=replace(self.scope, from_s=other.from_s, to_s=other.to_s))
 
-    def about(self, answer: Answer) -> About:
+    def about(self, answer: Answer, *others: Answer) -> About:
+        """Of an answer, and of others that are told beside it."""
         zone, as_of_ms = self.period.zone, answer.as_of_ms
         return About(
             from_=rfc3339(self.period.from_s, zone),
@@ -80,6 +81,7 @@ class Asked:
             as_of=rfc3339(as_of_ms // 1000, ZoneInfo("UTC")),
             as_of_ms=as_of_ms,
             lake_version=answer.version,
+            estimated=any(one.estimated for one in (answer, *others)),
         )
 
 

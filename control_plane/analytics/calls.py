@@ -77,6 +77,7 @@ _SHOWN = (
     "request_id", "project_id", "key_id", "user_id", "team", "tags", "route", "provider", "upstream", "endpoint",
     "model", "model_requested", "stream", "outcome", "status", "refusal_code", "provenance", "price_match",
     "tokens_in", "tokens_out", "cache_read_tokens", "latency_ms", "ttft_ms", "flags",
+    "weight",
 )  # fmt: skip
 _DETAILED = (
     "price_version", "service_tier", "mode", "upstream_status", "upstream_request_id", "bytes_in", "bytes_out",

@@ -152,22 +152,34 @@ class _File:
     def _begin(self, schema: Any) -> _Writer:
         into = pa.PythonFile(self._sink, mode="w")
         if self._format == "csv":
-            return csv.CSVWriter(into, schema)
+            return csv.CSVWriter(into, _in_cells(schema.empty_table()).schema)
         return pq.ParquetWriter(into, schema, compression="zstd")
 
     def _write(self) -> None:
         if self._writer is not None and self._held:
             table = pa.Table.from_batches(self._held)
-            self._writer.write_table(_without_formulas(table) if self._format == "csv" else table)
+            self._writer.write_table(_in_cells(table) if self._format == "csv" else table)
             self._held.clear()
 
 
-def _without_formulas(table: Any) -> Any:
-    """The same, with every text that a spreadsheet would compute marked as text."""
+def _in_cells(table: Any) -> Any:
+    """The same as CSV has it: moments in RFC 3339, and every text that a spreadsheet would compute marked as text."""
     for place, field in enumerate(table.schema):
-        if pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
-            column = table.column(place)
-            computed = pc.and_not(pc.match_substring_regex(column, FORMULA), pc.match_substring_regex(column, NUMBER))
-            marked = pc.binary_join_element_wise(pa.scalar(MARK, field.type), column, pa.scalar("", field.type))
-            table = table.set_column(place, field, pc.if_else(computed, marked, column))
+        column = table.column(place)
+        if pa.types.is_timestamp(field.type):
+            table = table.set_column(place, field.name, _rfc3339(column))
+        elif pa.types.is_string(field.type) or pa.types.is_large_string(field.type):
+            table = table.set_column(place, field, _without_formulas(column, field.type))
     return table
+
+
+def _rfc3339(column: Any) -> Any:
+    """In UTC with `Z`; without fractions of a second where there are none."""
+    text = column.cast(pa.timestamp("us")).cast(pa.string())
+    return pc.replace_substring_regex(text, r"^(\S+) ([^.]+)(\.0+)?(\.\d+)?$", r"\1T\2\4Z")
+
+
+def _without_formulas(column: Any, type_: Any) -> Any:
+    computed = pc.and_not(pc.match_substring_regex(column, FORMULA), pc.match_substring_regex(column, NUMBER))
+    marked = pc.binary_join_element_wise(pa.scalar(MARK, type_), column, pa.scalar("", type_))
+    return pc.if_else(computed, marked, column)

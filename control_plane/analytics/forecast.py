@@ -54,7 +54,7 @@ async def forecast(lake: Lake, asked: Asked) -> Forecast:
     expected = expect(costs, now_s, month.to_s, zone)
     total = None if expected is None else spent + expected.rest
     return Forecast(
-        about=asked.during(Period(month.from_s, next_hour_s, zone)).about(hours),
+        about=asked.during(Period(month.from_s, next_hour_s, zone)).about(hours, last_hour, last_month),
         month=datetime.fromtimestamp(month.from_s, zone).strftime("%Y-%m"),
         ends_at=rfc3339(month.to_s, zone),
         spent_usd=usd(spent),

@@ -14,7 +14,11 @@ Moment = Annotated[str, Meta(description="RFC 3339", examples=["2026-09-01T00:00
 
 
 class About(Struct, frozen=True, kw_only=True):
-    """What an answer is about: calls that arrived in [from, to), as the lake was at `as_of`."""
+    """What an answer is about: calls that arrived in [from, to), as the lake was at `as_of`.
+
+    `estimated`: of some of them only a sample is kept, and this was answered from it. Sums are then close and not
+    exact, and a list has the calls of the sample, each of which stands for `weight` calls.
+    """
 
     from_: Moment = field(name="from")
     to: Moment
@@ -25,6 +29,7 @@ class About(Struct, frozen=True, kw_only=True):
     as_of: Moment
     as_of_ms: int
     lake_version: int
+    estimated: bool = False
 
 
 class Totals(Struct, frozen=True, kw_only=True):
@@ -252,7 +257,10 @@ class Bucket(Struct, frozen=True, kw_only=True):
 
 
 class Call(Struct, frozen=True, kw_only=True):
-    """One call, as its record says. No prompt and no answer is in it, nor anywhere in the lake."""
+    """One call, as its record says. No prompt and no answer is in it, nor anywhere in the lake.
+
+    `weight` is for how many calls it stands: 1, but on days of which a sample is kept.
+    """
 
     request_id: str
     at: Moment
@@ -282,6 +290,7 @@ class Call(Struct, frozen=True, kw_only=True):
     ttft_ms: float | None
     output_tokens_per_s: float | None
     flags: list[str]
+    weight: int = 1
 
 
 class Calls(Struct, frozen=True, kw_only=True):

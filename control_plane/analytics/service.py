@@ -25,8 +25,10 @@ from control_plane.api.money import usd
 from control_plane.api.problems import invalid
 from control_plane.lake.query import Answer, Lake, Question, Row, named
 from control_plane.lake.scope import Relation, grain_of
+from gateway.lake.schema import BUCKETS
 
-SQL = named(Path(__file__).parent / "sql")
+_BUCKETS = ",\n    ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in BUCKETS)
+SQL = named(Path(__file__).parent / "sql", buckets=_BUCKETS)
 # Values of which a comparison knows both periods; a dimension rarely has more.
 ROWS_MAX = 10_000
 CHANGE = "change"
@@ -61,7 +63,7 @@ async def summary(lake: Lake, asked: Asked, *, compared: bool) -> Summary:
     total = totals(row)
     reached = total.calls - total.refused
     return Summary(
-        about=asked.about(now),
+        about=asked.about(now, *([] if before is None else [before])),
         total=total,
         cost_per_call_usd=usd(nanousd(row["cost_usd"]) // row["priced_calls"]) if row["priced_calls"] else None,
         error_share=share(total.errors, reached),
@@ -81,7 +83,7 @@ async def costs(lake: Lake, asked: Asked, by: str, sort: str, limit: int, *, com
         rows = _most_changed(rows, earlier)
     shown = rows[:limit]
     return Costs(
-        about=asked.about(now),
+        about=asked.about(now, *([] if before is None else [before])),
         by=by,
         rows=[_cost_row(row, total, None if before is None else earlier.get(row["value"], NOTHING)) for row in shown],
         others=None if by == "tag" else _others(total, shown),
@@ -98,7 +100,7 @@ async def timeseries(
     both = (asked, asked.before) if compared else (asked,)
     answers = await asyncio.gather(*(_by_time(lake, one, by, bucket, limit) for one in both))
     return Timeseries(
-        about=asked.about(answers[0][0]),
+        about=asked.about(*(answer for answer, _ in answers)),
         bucket=bucket,
         by=by,
         series=_series(*answers[0], asked),

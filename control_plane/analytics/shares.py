@@ -29,7 +29,7 @@ async def errors(lake: Lake, asked: Asked, limit: int) -> Errors:
     )
     total = totals(whole.rows[0])
     return Errors(
-        about=asked.about(whole),
+        about=asked.about(whole, found),
         total=total,
         rows=[ErrorRow(**row, share=row["calls"] / max(total.calls, 1)) for row in found.rows],
     )

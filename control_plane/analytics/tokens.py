@@ -22,7 +22,7 @@ async def tokens(lake: Lake, asked: Asked, catalog: Catalog) -> Tokens:
     total = totals(whole.rows[0])
     lines = [line for name in BUCKETS if (line := _line(name, by_model.rows, catalog)) is not None]
     return Tokens(
-        about=asked.about(whole),
+        about=asked.about(whole, by_model),
         total=total,
         rows=[line.row() for line in lines],
         cache_read_share=share(total.cache_read_tokens or 0, total.tokens_in or 0),

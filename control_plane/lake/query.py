@@ -14,7 +14,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -25,7 +25,7 @@ import pyarrow as pa
 from control_plane.clock import now_ms
 from control_plane.lake.curated import WEIGHT
 from control_plane.lake.remote import Remote
-from control_plane.lake.scope import DAILY, DAY_S, Relation, Scope, Sources, views
+from control_plane.lake.scope import DAILY, DAY_S, Relation, Scope, Sources, only, views
 from control_plane.lake.snapshot import Backlog, Snapshot, take_snapshot
 from gateway.lake.schema import SCHEMA
 from gateway.lake.store import StoreFault
@@ -53,6 +53,7 @@ _INTERRUPT_EVERY_S = 0.05
 _EVER_US = (-(2**62), 2**62)
 # Lines at the beginning of a file of SQL.
 _SAID = re.compile(r"\A(?:--[^\n]*\n|\s)*")
+_PART = re.compile(r"\{(\w+)\}")
 
 T = TypeVar("T")
 Row = dict[str, Any]
@@ -102,11 +103,15 @@ class Question:
 
 
 class Answer(NamedTuple):
-    """Rows in the statement's order, and which state of the lake they are of."""
+    """Rows in the statement's order, and which state of the lake they are of.
+
+    `estimated`: of some of these calls the lake has a sample alone, and no rollup answered instead.
+    """
 
     rows: list[Row]
     as_of_ms: int
     version: int
+    estimated: bool = False
 
 
 class Lake:
@@ -213,7 +218,9 @@ class _Asked:
     def answer(self, question: Question) -> Answer:
         taken = self._snapshots.of(question.scope)
         self._execute(self._prepared(question, taken.snapshot), question.parameters)
-        return Answer(self._named(self._connection.fetchall()), taken.as_of_ms, taken.snapshot.version)
+        rows = self._named(self._connection.fetchall())
+        estimated = self._is_estimated(question, taken.snapshot)
+        return Answer(rows, taken.as_of_ms, taken.snapshot.version, estimated)
 
     def reader(self, question: Question) -> Any:
         """A pyarrow RecordBatchReader, whose rows are computed as they are read."""
@@ -249,12 +256,24 @@ class _Asked:
             f"{name} AS NOT MATERIALIZED ({select})"
             for name, select in views(scope, question.relation, question.grain_s, sources)
         )
-        return f"WITH {', '.join(made)} {_following(question.sql)}"
+        return f"WITH {', '.join(made)} {following(question.sql)}"
+
+    def _is_estimated(self, question: Question, snapshot: Snapshot) -> bool:
+        """Whatever the filters are: calls that have what they ask for may be among those that a sample left out."""
+        scope = replace(question.scope, filters={})
+        if not snapshot.sampled or question.scope.is_rolled_up(question.relation, question.grain_s):
+            return False
+        sampled = self._sampled(snapshot)
+        self._execute(f"SELECT 1 FROM {sampled} WHERE {only(scope, 'ts')} AND weight > 1 LIMIT 1")  # noqa: S608
+        return self._connection.fetchone() is not None
+
+    def _sampled(self, snapshot: Snapshot) -> str | None:
+        return self._files("sampled_files", snapshot.sampled, SCHEMA.append(WEIGHT))
 
     def _sources(self, question: Question, snapshot: Snapshot) -> Sources:
         relation, scope = question.relation, question.scope
-        if relation == "events" or not scope.is_rolled_up(relation, question.grain_s):
-            sampled = self._files("sampled_files", snapshot.sampled, SCHEMA.append(WEIGHT))
+        if not scope.is_rolled_up(relation, question.grain_s):
+            sampled = self._sampled(snapshot)
             if relation != "events":  # a list of calls has each row once
                 sampled = weighted(sampled)
             return Sources(self._files("event_files", snapshot.events, SCHEMA), sampled)
@@ -332,8 +351,10 @@ def rows_of(
 
 
 def weighted(sampled: str | None) -> str | None:
-    """The rows of a sample, each as often as it stands for a call."""
-    return None if sampled is None else f"{sampled}, range(weight)"
+    """The rows of a sample, each as often as it stands for a call, and then for one."""
+    if sampled is None:
+        return None
+    return f"(SELECT * REPLACE (CAST(1 AS BIGINT) AS weight) FROM {sampled}, range(weight))"  # noqa: S608
 
 
 def _in(snapshot: Snapshot, files: Sequence[str], spans_s: Sequence[tuple[int, int]]) -> list[str]:
@@ -346,7 +367,7 @@ def _in(snapshot: Snapshot, files: Sequence[str], spans_s: Sequence[tuple[int, i
     return [file for file in files if meets(file)]
 
 
-def _following(statement: str) -> str:
+def following(statement: str) -> str:
     """A statement behind relations that stand before its own, without what is said of it first."""
     text = _SAID.sub("", statement).strip()
     return f", {text.removeprefix('WITH ')}" if text.startswith("WITH ") else text
@@ -366,9 +387,16 @@ def _translated(work: Callable[[], T]) -> T:
         raise Unanswered(f"the lake cannot be read ({type(error).__name__})") from error
 
 
-def named(directory: Path) -> Mapping[str, str]:
-    """The statements of a directory's .sql files, by the files' names without their ending."""
-    return {path.stem: path.read_text() for path in sorted(directory.glob("*.sql"))}
+def named(directory: Path, **parts: str) -> Mapping[str, str]:
+    """The statements of a directory's .sql files, by the files' names without their ending.
+
+    `{name}` in one stands for a file of its directory `parts`, or for one of those that are given: what several
+    statements say is said once. Nothing that anybody asks for is among them.
+    """
+    for path in (directory / "parts").glob("*.sql"):
+        parts[path.stem] = _SAID.sub("", path.read_text()).strip()
+    texts = {path.stem: path.read_text() for path in sorted(directory.glob("*.sql"))}
+    return {name: _PART.sub(lambda found: parts[found[1]], text) for name, text in texts.items()}
 
 
 _QUESTIONS = named(Path(__file__).parent / "sql" / "questions")

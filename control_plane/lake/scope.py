@@ -17,6 +17,7 @@ HOUR_S, DAY_S = 3600, 86_400
 _SQL = Path(__file__).parent / "sql"
 
 Relation = Literal["events", "hourly", "hourly_users", "hourly_latency"]
+Variable = str | int | list[str] | None
 # What a rollup is narrowed by: it has no other columns. A question that is narrowed by more reads events.
 NARROWED_BY: Mapping[Relation, frozenset[str]] = {
     "events": frozenset(),
@@ -48,6 +49,8 @@ _GRAINS: Mapping[int, str] = {
     1: "1 SECOND",
 }
 _HOUR_OF_SQL = "INTERVAL 1 HOUR"
+# For how many calls a row stands that is no sample.
+_ONE = "CAST(1 AS BIGINT) AS weight"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,9 +84,9 @@ class Scope:
         first_s, end_s = -(-self.from_s // DAY_S) * DAY_S, self.to_s // DAY_S * DAY_S
         return (first_s, end_s) if grain_s >= DAY_S and first_s < end_s else (self.to_s, self.to_s)
 
-    def variables(self) -> dict[str, object]:
+    def variables(self) -> dict[str, Variable]:
         """What the views read by getvariable."""
-        given: dict[str, object] = {name: list(values) for name, values in self.filters.items()}
+        given: dict[str, Variable] = {name: list(values) for name, values in self.filters.items()}
         return given | {
             "org_id": self.org_id,
             "project_id": self.project_id,
@@ -95,7 +98,7 @@ class Scope:
 class Sources(NamedTuple):
     """What the views read: relations, or expressions that stand for one. None: there are no such rows.
 
-    `sampled` has rows that stand for several calls each, as often as they are to be there. `hours` has rows of the
+    `sampled` has rows that stand for `weight` calls each, as often as they are to be there. `hours` has rows of the
     rollup that is asked for, `days` has those of its whole days [from, to), in seconds.
     """
 
@@ -121,24 +124,28 @@ def grain_of(edges_s: tuple[int, ...]) -> int:
 def _events_view(scope: Scope, sources: Sources) -> str:
     # Where the partition is the project, the empty one's directory reads as null.
     columns = ", ".join("coalesce(project_id, '') AS project_id" if name == "project_id" else name for name in _NAMES)
-    found = (source for source in (sources.events, sources.sampled, "fresh_rows") if source is not None)
-    return " UNION ALL ".join(f"SELECT {columns} FROM {source} WHERE {_only(scope, 'ts')}" for source in found)  # noqa: S608
+    found = ((sources.events, _ONE), (sources.sampled, "weight"), ("fresh_rows", _ONE))
+    return " UNION ALL ".join(
+        f"SELECT {columns}, {weight} FROM {source} WHERE {only(scope, 'ts')}"  # noqa: S608
+        for source, weight in found
+        if source is not None
+    )
 
 
 def _rollup_view(scope: Scope, relation: Relation, grain_s: int, sources: Sources) -> str:
-    of_events = rollup_sql(relation).replace(_HOUR_OF_SQL, f"INTERVAL {_GRAINS[min(grain_s, HOUR_S)]}")
+    of_events = rollup_sql(relation, grain_s)
     first, end = (f"make_timestamptz({at_s}000000)" for at_s in sources.between_s)
     in_days = f"hour >= {first} AND hour < {end}"
     found = [
-        f"SELECT * FROM {source} WHERE {_only(scope, 'hour')} AND {days}"  # noqa: S608
+        f"SELECT * FROM {source} WHERE {only(scope, 'hour')} AND {days}"  # noqa: S608
         for source, days in ((sources.hours, f"NOT ({in_days})"), (sources.days, in_days))
         if source is not None
     ]
     return " UNION ALL BY NAME ".join(f"({select})" for select in (*found, of_events))
 
 
-def _only(scope: Scope, time_column: str) -> str:
-    """The condition that every view has: the only place where whose calls they are is decided."""
+def only(scope: Scope, time_column: str) -> str:
+    """The condition that every view has, in each engine: the only place where whose calls they are is decided."""
     conditions = [
         "org_id = getvariable('org_id')",
         f"{time_column} >= make_timestamptz(getvariable('from_us'))",
@@ -151,9 +158,10 @@ def _only(scope: Scope, time_column: str) -> str:
 
 
 @cache
-def rollup_sql(relation: Relation) -> str:
-    """The SELECT of a rollup over a relation `events`."""
-    return (_SQL / f"{relation}.sql").read_text()
+def rollup_sql(relation: Relation, grain_s: int = HOUR_S) -> str:
+    """The SELECT of a rollup over a relation `events`, by hour or more finely."""
+    text = (_SQL / f"{relation}.sql").read_text()
+    return text.replace(_HOUR_OF_SQL, f"INTERVAL {_GRAINS[min(grain_s, HOUR_S)]}")
 
 
 _NAMES = tuple(column.name for column in COLUMNS)

@@ -2,6 +2,6 @@
 SELECT outcome, status, refusal_code, provider, CAST(sum(calls) AS BIGINT) AS calls
 FROM hourly
 WHERE outcome <> 'ok'
-GROUP BY ALL
-ORDER BY calls DESC, outcome, status, refusal_code, provider
+GROUP BY outcome, status, refusal_code, provider
+ORDER BY sum(calls) DESC, outcome, status, refusal_code, provider
 LIMIT $limit

@@ -1,35 +1,58 @@
 -- Costs by day in the columns of FOCUS 1.2 (https://focus.finops.org/focus-specification/v1-2/): all mandatory ones, and
--- those conditional ones that apply. Calls without a known cost are in no row's cost, as the specification has no unknown
--- one: x_UnpricedCalls says how many there were beside the priced ones. What a contract changed is in the cost alone, so
--- that list, contracted and effective cost are the billed one. -> rows
+-- those others that apply. Calls without a known cost are in no row's cost, as the specification has no unknown one:
+-- x_UnpricedCalls says how many there were beside the priced ones. What a contract changed is in the cost alone, so that
+-- list, contracted and effective cost are the billed one. A model's tokens have several prices, so there is no unit price.
+-- -> rows
+WITH charged AS (
+    SELECT
+        CAST(date_trunc('month', hour) AS TIMESTAMPTZ) AS month,
+        CAST(date_trunc('day', hour) AS TIMESTAMPTZ) AS day,
+        org_id,
+        nullif(project_id, '') AS project_id,
+        nullif(key_id, '') AS key_id,
+        coalesce(nullif(provider, ''), 'Unknown') AS provider,
+        nullif(model, '') AS model,
+        nullif(route, '') AS route,
+        nullif(team, '') AS team,
+        nullif(array_to_string(tags, ';'), '') AS words,
+        sum(cost_usd) AS cost_usd,
+        CAST(coalesce(sum(tokens_in), 0) + coalesce(sum(tokens_out), 0) AS DECIMAL(38, 0)) AS tokens,
+        CAST(sum(calls) AS BIGINT) AS counted,
+        CAST(sum(calls - priced_calls) AS BIGINT) AS unpriced
+    FROM hourly
+    WHERE outcome <> 'refused'
+    GROUP BY ALL
+    HAVING sum(priced_calls) > 0
+)
 SELECT
-    sum(cost_usd) AS BilledCost,
+    cost_usd AS BilledCost,
     org_id AS BillingAccountId,
     org_id AS BillingAccountName,
     'Organization' AS BillingAccountType,
     'USD' AS BillingCurrency,
-    date_trunc('month', hour) + INTERVAL 1 MONTH AS BillingPeriodEnd,
-    date_trunc('month', hour) AS BillingPeriodStart,
+    month + INTERVAL 1 MONTH AS BillingPeriodEnd,
+    month AS BillingPeriodStart,
     'Usage' AS ChargeCategory,
     CAST(NULL AS VARCHAR) AS ChargeClass,
     concat_ws(' ', provider, model, route) AS ChargeDescription,
     'Usage-Based' AS ChargeFrequency,
-    date_trunc('day', hour) + INTERVAL 1 DAY AS ChargePeriodEnd,
-    date_trunc('day', hour) AS ChargePeriodStart,
-    CAST(coalesce(sum(tokens_in), 0) + coalesce(sum(tokens_out), 0) AS BIGINT) AS ConsumedQuantity,
+    day + INTERVAL 1 DAY AS ChargePeriodEnd,
+    day AS ChargePeriodStart,
+    tokens AS ConsumedQuantity,
     'Tokens' AS ConsumedUnit,
-    sum(cost_usd) AS ContractedCost,
-    sum(cost_usd) AS EffectiveCost,
+    cost_usd AS ContractedCost,
+    cost_usd AS EffectiveCost,
+    CAST(NULL AS VARCHAR) AS InvoiceId,
     provider AS InvoiceIssuerName,
-    sum(cost_usd) AS ListCost,
+    cost_usd AS ListCost,
     'Standard' AS PricingCategory,
     'USD' AS PricingCurrency,
-    CAST(coalesce(sum(tokens_in), 0) + coalesce(sum(tokens_out), 0) AS BIGINT) AS PricingQuantity,
+    tokens AS PricingQuantity,
     'Tokens' AS PricingUnit,
     provider AS ProviderName,
     provider AS PublisherName,
     key_id AS ResourceId,
-    'API key' AS ResourceType,
+    CASE WHEN key_id IS NOT NULL THEN 'API key' END AS ResourceType,
     'AI and Machine Learning' AS ServiceCategory,
     provider AS ServiceName,
     'Generative AI' AS ServiceSubcategory,
@@ -37,13 +60,9 @@ SELECT
     model AS SkuPriceId,
     project_id AS SubAccountId,
     project_id AS SubAccountName,
-    'Project' AS SubAccountType,
-    CAST(to_json({'team': team, 'route': route, 'tags': array_to_string(tags, ';')}) AS VARCHAR) AS Tags,
-    CAST(sum(calls) AS BIGINT) AS x_Calls,
-    CAST(sum(calls - priced_calls) AS BIGINT) AS x_UnpricedCalls
-FROM hourly
-WHERE outcome <> 'refused'
-GROUP BY
-    org_id, project_id, key_id, team, tags, route, provider, model, date_trunc('day', hour), date_trunc('month', hour)
-HAVING sum(priced_calls) > 0
-ORDER BY ChargePeriodStart, SubAccountId, ProviderName, SkuId, ResourceId
+    CASE WHEN project_id IS NOT NULL THEN 'Project' END AS SubAccountType,
+    CAST(to_json(map(['team', 'route', 'tags'], [team, route, words])) AS VARCHAR) AS Tags,
+    counted AS x_Calls,
+    unpriced AS x_UnpricedCalls
+FROM charged
+ORDER BY day, project_id, provider, model, key_id, team, route, words

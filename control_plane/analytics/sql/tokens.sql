@@ -2,39 +2,9 @@
 SELECT
     provider,
     model,
-    epoch_us(date_trunc('day', hour)) // 1000000 AS day_s,
-    CAST(sum(input_text) AS BIGINT) AS input_text,
-    CAST(sum(input_audio) AS BIGINT) AS input_audio,
-    CAST(sum(input_image) AS BIGINT) AS input_image,
-    CAST(sum(input_video) AS BIGINT) AS input_video,
-    CAST(sum(cache_read_text) AS BIGINT) AS cache_read_text,
-    CAST(sum(cache_read_audio) AS BIGINT) AS cache_read_audio,
-    CAST(sum(cache_read_image) AS BIGINT) AS cache_read_image,
-    CAST(sum(cache_read_video) AS BIGINT) AS cache_read_video,
-    CAST(sum(cache_write) AS BIGINT) AS cache_write,
-    CAST(sum(cache_write_5m) AS BIGINT) AS cache_write_5m,
-    CAST(sum(cache_write_30m) AS BIGINT) AS cache_write_30m,
-    CAST(sum(cache_write_1h) AS BIGINT) AS cache_write_1h,
-    CAST(sum(cache_write_12h) AS BIGINT) AS cache_write_12h,
-    CAST(sum(output_text) AS BIGINT) AS output_text,
-    CAST(sum(output_reasoning) AS BIGINT) AS output_reasoning,
-    CAST(sum(output_audio) AS BIGINT) AS output_audio,
-    CAST(sum(output_image) AS BIGINT) AS output_image,
-    CAST(sum(output_video) AS BIGINT) AS output_video,
-    CAST(sum(output_citation) AS BIGINT) AS output_citation,
-    CAST(sum(output_audio_ms) AS BIGINT) AS output_audio_ms,
-    CAST(sum(web_searches) AS BIGINT) AS web_searches,
-    CAST(sum(file_searches) AS BIGINT) AS file_searches,
-    CAST(sum(input_characters) AS BIGINT) AS input_characters,
-    CAST(sum(input_audio_ms) AS BIGINT) AS input_audio_ms,
-    CAST(sum(input_pages) AS BIGINT) AS input_pages,
-    CAST(sum(input_annotated_pages) AS BIGINT) AS input_annotated_pages,
-    CAST(sum(input_messages) AS BIGINT) AS input_messages,
-    CAST(sum(rerank_searches) AS BIGINT) AS rerank_searches,
-    CAST(sum(input_images) AS BIGINT) AS input_images,
-    CAST(sum(input_pixels) AS BIGINT) AS input_pixels,
-    CAST(sum(output_images) AS BIGINT) AS output_images,
-    CAST(sum(trained_tokens) AS BIGINT) AS trained_tokens
+    CAST(epoch(date_trunc('day', hour)) AS BIGINT) AS day_s,
+    {buckets}
 FROM hourly
 WHERE metered_calls > 0
 GROUP BY provider, model, day_s
+ORDER BY provider, model, day_s

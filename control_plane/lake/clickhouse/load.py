@@ -11,7 +11,6 @@ and with the rows that the lake keeps of calls that are gone. Samples of calls a
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,10 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from control_plane.lake.clickhouse.server import Server
+from control_plane.lake.clickhouse.words import SETTINGS, in_clickhouse, without_remarks
+from control_plane.lake.query import following
 from control_plane.lake.remote import Remote
+from control_plane.lake.scope import Relation, rollup_sql
 from control_plane.lake.settled import is_settled_path
 from control_plane.lake.snapshot import Snapshot, take_snapshot
 from gateway.lake.parquet import encode_parquet
@@ -28,15 +30,15 @@ from gateway.lake.schema import SCHEMA
 
 # Of one insert: some 30 MB as Arrow, 5 as Parquet.
 ROWS_MAX = 50_000
-ROLLUPS = ("hourly", "hourly_users", "hourly_latency")
+ROLLUPS: tuple[Relation, ...] = ("hourly", "hourly_users", "hourly_latency")
 _DAY = timedelta(days=1)
-_HERE = Path(__file__).parent
+_TABLES = Path(__file__).parent / "tables.sql"
 _PARTITIONS = ds.partitioning(pa.schema([("dt", pa.string()), ("project_id", pa.string())]), flavor="hive")
 
 
 def create(server: Server) -> None:
     """Makes the tables that are not there. Raises ServerFault."""
-    for statement in text("tables").split(";"):
+    for statement in without_remarks(_TABLES.read_text("utf-8")).split(";"):
         server.execute(statement)
 
 
@@ -51,13 +53,6 @@ def load(server: Server, lake: str, from_day: date, to_day: date, told: Callable
     return rows
 
 
-@cache
-def text(name: str) -> str:
-    """A file of SQL without the remarks at its beginning of a line."""
-    lines = (_HERE / f"{name}.sql").read_text("utf-8").splitlines()
-    return "\n".join(line for line in lines if not line.startswith("--"))
-
-
 def _load_day(server: Server, remote: Remote, snapshot: Snapshot, day: date) -> int:
     partition = f"{day:%Y%m%d}"
     _begin(server, "event_rows")
@@ -69,8 +64,8 @@ def _load_day(server: Server, remote: Remote, snapshot: Snapshot, day: date) -> 
     server.execute("OPTIMIZE TABLE event_rows_loading FINAL")
     for name in ROLLUPS:
         _begin(server, f"{name}_rows")
-        select = text(name).replace("FROM events", "FROM event_rows_loading")
-        server.execute(f"INSERT INTO {name}_rows_loading {select}")
+        select = f"WITH events AS (SELECT * FROM event_rows_loading) {following(rollup_sql(name))}"  # noqa: S608
+        server.execute(f"INSERT INTO {name}_rows_loading {in_clickhouse(select)} {SETTINGS}")
         for file in filter(is_settled_path, getattr(snapshot, name)):
             server.insert(f"{name}_rows_loading", _read(remote, file))
     for name in ("event", *ROLLUPS):

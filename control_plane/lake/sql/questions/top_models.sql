@@ -3,5 +3,5 @@ SELECT model, sum(cost_usd) AS cost_usd
 FROM hourly
 GROUP BY model
 HAVING sum(cost_usd) > 0
-ORDER BY cost_usd DESC, model
+ORDER BY sum(cost_usd) DESC, model
 LIMIT $limit

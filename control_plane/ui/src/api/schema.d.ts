@@ -2139,6 +2139,8 @@ export interface components {
              */
             as_of: string;
             as_of_ms: number;
+            /** @default false */
+            estimated?: boolean;
             /**
              * @description RFC 3339
              * @example 2026-09-01T00:00:00Z
@@ -2624,6 +2626,8 @@ export interface components {
             ttft_ms: number | null;
             upstream: string;
             user_id: string;
+            /** @default 1 */
+            weight?: number;
         };
         /** CallDetail */
         CallDetail: {

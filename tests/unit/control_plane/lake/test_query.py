@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from control_plane.lake import query
+from control_plane.lake.curated import open_tables
 from control_plane.lake.query import Lake, Question, TooBusy, TookTooLong, TooLarge, Unanswered, top_models
+from control_plane.lake.retain import Policy, Tier, retain
 from control_plane.lake.scope import DAILY, Scope
 from control_plane.lake.snapshot import take_snapshot
 from gateway.contract.record import Record
@@ -61,7 +63,7 @@ def lake(directory: str) -> Iterator[Lake]:
 
 async def test_an_answer_is_rows_by_name_with_the_state_they_are_of(directory):
     with contextlib.closing(Lake(directory, clock=lambda: 1234)) as lake:
-        assert await lake.ask(COUNT) == ([{"calls": 8}], 1234, -1)  # nothing is curated
+        assert await lake.ask(COUNT) == ([{"calls": 8}], 1234, -1, False)  # nothing is curated
 
 
 async def test_rolled_up_calls_and_fresh_ones_are_counted_once_each(tmp_path):
@@ -93,6 +95,36 @@ async def test_an_answer_is_the_same_from_days_from_hours_and_from_events(tmp_pa
             answers = [(await lake.ask(replace(sums, scope=scope, grain_s=grain))).rows for grain in (DAY_S, 3600, 60)]
             assert answers[0] == answers[1] == answers[2] != [{"calls": None}]
     assert max(read) > 4
+
+
+async def test_an_answer_from_a_sample_says_that_it_is_an_estimate_and_a_list_what_each_call_stands_for(tmp_path):
+    land(tmp_path, varied("org_a", 200, NOON_S))
+    land(tmp_path, varied("org_b", 20, NOON_S + 5 * DAY_S, seed=2))
+    later_ms = (NOON_S + 6 * DAY_S) * 1000
+    cure(tmp_path, later_ms)
+    retain(open_tables(str(tmp_path)), Policy(Tier(), {"org_a": Tier(one_of=10)}), later_ms)
+    whole = Scope("org_a", NOON_S - 9 * DAY_S, NOON_S + DAY_S)
+    weights = Question("SELECT weight FROM events", "events", whole)
+    with contextlib.closing(Lake(str(tmp_path))) as lake:
+        sums = await lake.ask(replace(COUNT, scope=whole))
+        assert (sums.rows, sums.estimated) == ([{"calls": 200}], False)
+        assert (await lake.ask(replace(COUNT, scope=whole, grain_s=60))).estimated
+        assert (await lake.ask(replace(COUNT, scope=replace(whole, filters={"user_id": ("nobody",)})))).estimated
+        listed = await lake.ask(weights)
+        assert listed.estimated
+        assert len(listed.rows) < 200 == sum(row["weight"] for row in listed.rows)
+        other = await lake.ask(replace(weights, scope=replace(whole, org_id="org_b", to_s=NOON_S + 6 * DAY_S)))
+        assert ({row["weight"] for row in other.rows}, other.estimated) == ({1}, False)
+
+
+def test_what_several_statements_say_is_said_in_a_part(tmp_path):
+    (tmp_path / "parts").mkdir()
+    (tmp_path / "parts" / "sums.sql").write_text("-- A remark.\nsum(calls) AS calls\n")
+    (tmp_path / "one.sql").write_text("SELECT {sums}, {more} FROM hourly")
+    assert query.named(tmp_path, more="1 AS one") == {"one": "SELECT sum(calls) AS calls, 1 AS one FROM hourly"}
+    (tmp_path / "two.sql").write_text("SELECT {unknown}")
+    with pytest.raises(KeyError):
+        query.named(tmp_path)
 
 
 async def test_hours_answer_where_rollups_were_made_before_there_were_days(tmp_path):

@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from control_plane.lake.clickhouse.load import ROLLUPS, load, text
+from control_plane.lake.clickhouse.load import ROLLUPS, load
 from control_plane.lake.scope import rollup_sql
 from control_plane.lake.seed import landing
 from control_plane.lake.seed.generate import Generator, plain_places
@@ -108,7 +108,3 @@ def test_nothing_is_left_beside_the_tables(server, lake):
         for row in server.ask("SELECT name FROM system.tables WHERE database = currentDatabase()", {}).to_pylist()
     }
     assert names == {"event_rows", "hourly_rows", "hourly_users_rows", "hourly_latency_rows"}
-
-
-def test_remarks_are_no_part_of_a_statement():
-    assert text("hourly").lstrip().startswith("SELECT")
