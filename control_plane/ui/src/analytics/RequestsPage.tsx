@@ -10,6 +10,7 @@ import { Button, buttonClass } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { Select } from "@/design/Field";
 import { count } from "@/design/format";
+import { Gradually } from "@/design/Gradually";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
 import { ProjectSelect } from "@/projects/ProjectSelect";
@@ -44,7 +45,7 @@ export function RequestsPage() {
   const pause = usePause(rows, (call) => call.request_id);
   const ask = (next: Question) => void navigate({ search: next });
   return (
-    <>
+    <Gradually>
       <PageHeader
         title="Requests" description="Each call with what it cost, or why it was refused. No prompt and no answer is kept."
         actions={
@@ -74,6 +75,6 @@ export function RequestsPage() {
         empty={<EmptyState icon={<ListTree size={18} />} title="No calls here" action={activeFilters(question).length > 0 && <Button onClick={() => ask({ range: question.range, from: question.from, to: question.to })}>Take away the filters</Button>}>Calls appear within two seconds of their end. Widen the period or take away a filter to see older ones.</EmptyState>}
       />
       {open && <CallDetails id={open} question={question} onClose={() => ask(question)} />}
-    </>
+    </Gradually>
   );
 }
