@@ -3,6 +3,7 @@ import { Menu as MenuIcon, Search } from "lucide-react";
 import { lazy, Suspense, useState } from "react";
 import { useSession } from "@/auth/session";
 import { IconButton } from "@/design/Button";
+import { useSteps } from "@/design/steps";
 import { Toasts } from "@/design/Toasts";
 import { KillSwitchBanner } from "@/kill_switch/KillSwitchBanner";
 import { Mark } from "./Mark";
@@ -22,6 +23,8 @@ export function Shell() {
   const [open, setOpen] = useState<Open>(null);
   const session = useSession();
   const isWide = useWide();
+  // The frame first, then the page.
+  const isUp = useSteps(2) === 2;
   const navigate = useNavigate();
   const path = useRouterState({ select: (state) => state.location.pathname });
   const close = () => setOpen(null);
@@ -44,7 +47,7 @@ export function Shell() {
       {!isWide && <TopBar onMenu={() => setOpen("menu")} onSearch={() => setOpen("palette")} />}
       <KillSwitchBanner />
       <main id="main" tabIndex={-1} key={path} className="mx-auto w-full max-w-6xl px-4 py-6 focus:outline-none sm:px-6 lg:px-8 lg:py-8">
-        <Outlet />
+        {isUp && <Outlet />}
       </main>
       <Suspense>
         {open === "menu" && <Drawer onClose={close} onSearch={() => setOpen("palette")} />}

@@ -1,13 +1,8 @@
-import { Children, startTransition, useEffect, useState, type ReactNode } from "react";
+import { Children, type ReactNode } from "react";
+import { useSteps } from "./steps";
 
-/** Its children under each other, each in a task of its own: the page answers between them, and nothing moves. */
+/** Its children under each other, one more with each step: what is shown is never moved by what comes. */
 export function Gradually({ children }: { children: ReactNode }) {
   const parts = Children.toArray(children);
-  const [shown, setShown] = useState(1);
-  useEffect(() => {
-    if (shown >= parts.length) return;
-    const timer = setTimeout(() => startTransition(() => setShown(shown + 1)));
-    return () => clearTimeout(timer);
-  }, [shown, parts.length]);
-  return parts.slice(0, shown);
+  return parts.slice(0, useSteps(parts.length));
 }
