@@ -5,6 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 NODE_TESTS := tests/e2e/node
 UI := control_plane/ui
+LIGHTHOUSE := tests/e2e/ui/lighthouse
 
 # The first interpreter on PATH that is new enough; override with `make PYTHON=/path/to/python3.12 …`.
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
@@ -14,7 +15,7 @@ PIP_INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help setup dev ui ui-types ui-check screenshots test check lint type tidy format bench seed metering-report crash crash-lake restart fuzz simulate soak slow-clients model lock clean
+.PHONY: help setup dev ui ui-types ui-check screenshots lighthouse interactive test check lint type tidy format bench seed metering-report crash crash-lake restart fuzz simulate soak slow-clients model lock clean
 
 help: ## print this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' Makefile
@@ -37,6 +38,12 @@ ui-check: $(UI)/node_modules/.installed ## types and unit tests of the web UI
 screenshots: $(VENV)/.installed-dev ui ## every page of the web UI, light and dark, wide and narrow: build/screenshots; some for docs/images
 	@$(BIN)/python -m tests.e2e.ui.stage npx playwright test --project=screenshots
 	@$(BIN)/python -m tests.e2e.ui.stage --seed 200000 npx playwright test --project=pictures
+
+lighthouse: $(VENV)/.installed-dev ui $(LIGHTHOUSE)/node_modules/.installed ## scores of every page of the web UI, phone and desktop (ARGS="/ /usage")
+	@$(BIN)/python -m tests.e2e.ui.stage --seed 20000 node $(CURDIR)/$(LIGHTHOUSE)/lighthouse.mjs $(ARGS)
+
+interactive: $(VENV)/.installed-dev ui ## how soon every page of the web UI stands, with much demo data (ROWS=10000000)
+	@$(BIN)/python -m tests.e2e.ui.stage --seed $(or $(ROWS),1000000) npx playwright test --project=interactive
 
 # What needs no server has a process for every core. Servers, browsers and what kills them are two at a time, the longest
 # first; what loads the machine by itself comes last and alone.
@@ -113,7 +120,7 @@ lock: $(VENV)/.installed-dev ## pin the dependencies of pyproject.toml again (AR
 	@$(LOCK) $(ARGS) --no-deps --group fuzz -o requirements-fuzz.txt
 
 clean: ## remove what the targets above created, except gateway data
-	@rm -rf $(VENV) $(NODE_TESTS)/node_modules $(UI)/node_modules $(UI)/dist tests/fuzz/crashes build *.egg-info .ruff_cache .hypothesis
+	@rm -rf $(VENV) $(NODE_TESTS)/node_modules $(LIGHTHOUSE)/node_modules $(UI)/node_modules $(UI)/dist tests/fuzz/crashes build *.egg-info .ruff_cache .hypothesis
 	@find gateway control_plane pricing tests bench -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # Stamp files: a second run finds nothing to do.
@@ -151,6 +158,10 @@ node-modules-ui:
 $(UI)/node_modules/.installed: $(UI)/package-lock.json
 	@echo 'Installing what the web UI is built of …'
 	@npm ci --silent --no-fund --no-audit --prefix $(UI)
+	@touch $@
+
+$(LIGHTHOUSE)/node_modules/.installed: $(LIGHTHOUSE)/package-lock.json
+	@npm ci --silent --no-fund --no-audit --prefix $(LIGHTHOUSE)
 	@touch $@
 
 $(UI)/dist/.built: $(UI)/node_modules/.installed $(UI)/index.html $(UI)/vite.config.ts $(shell find $(UI)/src $(UI)/public -type f)

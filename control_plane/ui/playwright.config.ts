@@ -19,5 +19,6 @@ export default defineConfig({
     { name: "stories", testMatch: "*.spec.ts" },
     { name: "screenshots", testMatch: "screenshots.ts" },
     { name: "pictures", testMatch: "pictures.ts" },
+    { name: "interactive", testMatch: "interactive.ts" },
   ],
 });

@@ -8,11 +8,20 @@ const plane = process.env.LENSAI_CONTROL_URL ?? "http://127.0.0.1:8000";
 // A page of another origin may change nothing: what the development server asks for is asked as the plane's own page would.
 const asItself = { target: plane, changeOrigin: true, headers: { origin: plane } };
 
+/** What is fetched together: what every page stands on, what pages share, and what opens over them. */
+const FILES = [
+  { name: "base", test: /node_modules\/(react|react-dom|scheduler|use-sync-external-store|@tanstack|openapi-fetch|openapi-react-query|clsx)\// },
+  { name: "over", test: /node_modules\/(@radix-ui|@floating-ui|react-remove-scroll|aria-hidden)\/|src\/design\/(Dialog|Confirm|Menu|Tabs)/ },
+  { name: "shared", test: /src\/(api|design|projects\/(projects|Project(Select|Name)))|src\/auth\/session|lucide-react/, minShareCount: 3 },
+  { name: "numbers", test: /src\/(analytics|budgets\/(limits|LimitStanding))/, minShareCount: 2 },
+].map((group, at) => ({ ...group, priority: 9 - at, includeDependenciesRecursively: false }));
+
 export default defineConfig({
   plugins: [react(), tailwindcss()],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
+  // Few files: each costs a round trip, and a look through the page for whether it is there already.
   // Nothing is inlined: the content security policy allows files alone.
-  build: { target: "es2023", assetsInlineLimit: 0, cssTarget: "chrome123", modulePreload: { polyfill: false } },
+  build: { target: "es2023", assetsInlineLimit: 0, cssTarget: "chrome123", modulePreload: { polyfill: false }, rolldownOptions: { output: { codeSplitting: { groups: FILES } } } },
   server: { proxy: { "/v1": asItself, "/docs": asItself } },
   test: { include: ["src/**/*.test.{ts,tsx}"], restoreMocks: true },
 });

@@ -2,6 +2,7 @@ import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import { useShownTheme } from "@/app/theme";
+import { times } from "@/design/format";
 import { stacked, type ChartSeries } from "./series";
 import { Readout } from "./Readout";
 
@@ -24,13 +25,16 @@ export const HEIGHT = 240;
 const BAR_WIDTH_MAX = 36;
 const DRAGGED_PX_MIN = 4;
 
-/** Whatever a variable of the theme comes to now, as a canvas takes it. */
-function resolved(color: string): string {
-  const probe = document.createElement("span");
-  probe.style.color = color;
-  document.body.append(probe);
-  const found = getComputedStyle(probe).color;
-  probe.remove();
+/** What variables of the theme come to now, as a canvas takes them: all in one look at the page, since each makes it lay out. */
+function resolved(colors: readonly string[]): string[] {
+  const probes = colors.map((color) => {
+    const probe = document.createElement("span");
+    probe.style.color = color;
+    return probe;
+  });
+  document.body.append(...probes);
+  const found = probes.map((probe) => getComputedStyle(probe).color);
+  for (const probe of probes) probe.remove();
   return found;
 }
 
@@ -39,16 +43,16 @@ function isAlone(series: ChartSeries): boolean {
   return series.values.filter((value) => value !== null).length === 1;
 }
 
-function drawnSeries(series: ChartSeries[], kind: ChartProps["kind"]): uPlot.Series[] {
+function drawnSeries(shown: ChartSeries[], kind: ChartProps["kind"], colors: readonly string[]): uPlot.Series[] {
   const bars = uPlot.paths.bars!({ size: [0.72, BAR_WIDTH_MAX] });
-  return series.map((one) => {
-    const color = resolved(one.color);
+  return shown.map((one, place) => {
+    const color = colors[place]!;
     return kind === "bars" ? { fill: color, width: 0, paths: bars, points: { show: false } } : { stroke: color, width: 1.75, points: { show: isAlone(one), size: 6, fill: color }, spanGaps: true };
   });
 }
 
-function dashed(past: ChartSeries): uPlot.Series {
-  return { stroke: resolved(past.color), width: 1.5, dash: [4, 4], points: { show: false }, spanGaps: true };
+function dashed(color: string): uPlot.Series {
+  return { stroke: color, width: 1.5, dash: [4, 4], points: { show: false }, spanGaps: true };
 }
 
 const DAY_S = 86_400;
@@ -60,8 +64,8 @@ function stepOf(timesS: number[]): number {
 /** A day where points are days or longer, else the time, and the day where one begins. */
 function timeLabels(timesS: number[]): (plot: uPlot, splits: number[]) => string[] {
   const step = stepOf(timesS);
-  const date = new Intl.DateTimeFormat("en-US", { month: "short", day: "numeric" });
-  const time = new Intl.DateTimeFormat("en-US", { hour: "2-digit", minute: "2-digit", hour12: false });
+  const date = times({ month: "short", day: "numeric" });
+  const time = times({ hour: "2-digit", minute: "2-digit", hour12: false });
   return (_, splits) =>
     splits.map((seconds) => {
       const at = new Date(seconds * 1000);
@@ -69,17 +73,19 @@ function timeLabels(timesS: number[]): (plot: uPlot, splits: number[]) => string
     });
 }
 
-function axes(timesS: number[], format: (value: number) => string): uPlot.Axis[] {
-  const look = { stroke: resolved("var(--color-ink-3)"), font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
+function axes(timesS: number[], format: (value: number) => string, ink: string, line: string): uPlot.Axis[] {
+  const look = { stroke: ink, font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
   return [
     { ...look, grid: { show: false }, size: 28, space: 70, values: timeLabels(timesS) },
-    { ...look, grid: { stroke: resolved("var(--color-line)"), width: 1 }, size: 60, space: 40, values: (_, splits) => splits.map(format) },
+    { ...look, grid: { stroke: line, width: 1 }, size: 60, space: 40, values: (_, splits) => splits.map(format) },
   ];
 }
 
 function options(props: ChartProps, width: number, onHover: (index: number | null, left: number) => void): uPlot.Options {
   const { timesS, kind, onPick } = props;
   const margin = kind === "bars" ? (timesS.length > 1 ? timesS[1]! - timesS[0]! : 3600) / 2 : 0;
+  const shown = kind === "bars" ? [...props.series].reverse() : props.series;
+  const [ink, line, past, ...colors] = resolved(["var(--color-ink-3)", "var(--color-line)", props.past?.color ?? "", ...shown.map((one) => one.color)]) as [string, string, string, ...string[]];
   function select(plot: uPlot) {
     const { left, width: dragged } = plot.select;
     if (onPick && dragged >= DRAGGED_PX_MIN) onPick(plot.posToVal(left, "x"), plot.posToVal(left + dragged, "x"));
@@ -96,8 +102,8 @@ function options(props: ChartProps, width: number, onHover: (index: number | nul
     legend: { show: false },
     cursor: { y: false, points: { show: kind === "lines" }, drag: { x: Boolean(onPick), y: false, setScale: false } },
     scales: { x: { range: (_, min, max) => [min - margin, max + margin] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
-    axes: axes(timesS, props.format),
-    series: [{}, ...drawnSeries(kind === "bars" ? [...props.series].reverse() : props.series, kind), ...(props.past ? [dashed(props.past)] : [])],
+    axes: axes(timesS, props.format, ink, line),
+    series: [{}, ...drawnSeries(shown, kind, colors), ...(props.past ? [dashed(past)] : [])],
     hooks: {
       setCursor: [(plot) => onHover(plot.cursor.idx ?? null, plot.cursor.left ?? -1)],
       setSelect: [select],

@@ -1,4 +1,4 @@
-import { lazy, Suspense } from "react";
+import { lazy, Suspense, useEffect, useRef, useState, type RefObject } from "react";
 import { Skeleton } from "@/design/Skeleton";
 import type { ChartProps } from "./Chart";
 
@@ -6,14 +6,33 @@ import type { ChartProps } from "./Chart";
 const Chart = lazy(async () => ({ default: (await import("./Chart")).Chart }));
 const HEIGHT = 240;
 
+/** How far below the window it is drawn already. */
+const NEAR = "200px";
+
+/** It is drawn once it is in sight, or nearly: what nobody looks at costs nothing. */
 export function LazyChart({ ready, ...props }: ChartProps & { ready: boolean }) {
-  const placeholder = <div style={{ height: props.height ?? HEIGHT }}><Skeleton className="h-full w-full" /></div>;
+  const place = useRef<HTMLDivElement>(null);
+  const isSeen = useSeen(place);
+  const height = props.height ?? HEIGHT;
+  const placeholder = <div style={{ height }}>{isSeen && <Skeleton className="h-full w-full" />}</div>;
   return (
     <>
-      {ready ? <Suspense fallback={placeholder}><Chart {...props} /></Suspense> : placeholder}
+      <div ref={place} style={{ minHeight: height }}>{ready && isSeen ? <Suspense fallback={placeholder}><Chart {...props} /></Suspense> : placeholder}</div>
       <Legend series={props.past ? [...props.series, props.past] : props.series} />
     </>
   );
+}
+
+/** Whether it was in sight once. */
+function useSeen(place: RefObject<HTMLElement | null>): boolean {
+  const [isSeen, setSeen] = useState(false);
+  useEffect(() => {
+    if (isSeen) return;
+    const watch = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && setSeen(true), { rootMargin: NEAR });
+    watch.observe(place.current!);
+    return () => watch.disconnect();
+  }, [isSeen, place]);
+  return isSeen;
 }
 
 function Legend({ series }: Pick<ChartProps, "series">) {

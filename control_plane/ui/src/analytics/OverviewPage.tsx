@@ -4,6 +4,7 @@ import { useMay } from "@/auth/session";
 import { BudgetGlance } from "@/budgets/BudgetGlance";
 import { buttonClass } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { Gradually } from "@/design/Gradually";
 import { PageHeader } from "@/design/PageHeader";
 import { useProjects } from "@/projects/projects";
 import { ForecastStats } from "./ForecastStats";
@@ -25,18 +26,22 @@ export function OverviewPage() {
   const mayConnect = useMay("keys:write");
   if (projects?.length === 0) return <NothingYet mayConnect={mayConnect} />;
   return (
-    <>
+    <Gradually>
       <PageHeader title="Overview" description="What is being spent, on what, and what it will come to." actions={mayConnect && <Link to="/onboarding" className={buttonClass("plain")}>Connect an application</Link>} />
       <div className="flex flex-col gap-4">
-        {maySeeUsage && <ForecastStats />}
-        {maySeeUsage && <SpendChart query={WEEK} title="Last 7 days" view={view} onView={(next) => void navigate({ search: next, resetScroll: false })} onOpen={(from, to) => void navigate({ to: "/requests", search: { from, to } })} />}
-        <div className="grid gap-4 lg:grid-cols-2">
-          {maySeeBudgets && <BudgetGlance />}
-          {maySeeUsage && <TopMovers />}
-        </div>
-        {maySeeUsage && <LiveTail />}
+        <Gradually>
+          {maySeeUsage && <ForecastStats />}
+          {maySeeUsage && <SpendChart query={WEEK} title="Last 7 days" view={view} onView={(next) => void navigate({ search: next, resetScroll: false })} onOpen={(from, to) => void navigate({ to: "/requests", search: { from, to } })} />}
+          <div className="grid gap-4 lg:grid-cols-2">
+            <Gradually>
+              {maySeeBudgets && <BudgetGlance />}
+              {maySeeUsage && <TopMovers />}
+            </Gradually>
+          </div>
+          {maySeeUsage && <LiveTail />}
+        </Gradually>
       </div>
-    </>
+    </Gradually>
   );
 }
 

@@ -1,6 +1,6 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { Download, ListTree, Pause, Play } from "lucide-react";
-import { useMemo } from "react";
+import { useCallback, useMemo } from "react";
 import { api } from "@/api/client";
 import { usePages } from "@/api/pages";
 import type { Call } from "@/api/schema";
@@ -10,6 +10,7 @@ import { Button, buttonClass } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { Select } from "@/design/Field";
 import { count } from "@/design/format";
+import { Gradually } from "@/design/Gradually";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
 import { ProjectSelect } from "@/projects/ProjectSelect";
@@ -42,9 +43,11 @@ export function RequestsPage() {
     return listed.rows || fresh.length > 0 ? [...fresh, ...(listed.rows ?? [])] : undefined;
   }, [listed.rows, live.calls]);
   const pause = usePause(rows, (call) => call.request_id);
+  const columns = useMemo(() => callColumns(nameOf), [nameOf]);
+  const show = useCallback((call: Call) => void navigate({ search: (before) => ({ ...before, open: call.request_id }) }), [navigate]);
   const ask = (next: Question) => void navigate({ search: next });
   return (
-    <>
+    <Gradually>
       <PageHeader
         title="Requests" description="Each call with what it cost, or why it was refused. No prompt and no answer is kept."
         actions={
@@ -68,12 +71,12 @@ export function RequestsPage() {
       <ListView
         label="Requests"
         list={{ ...listed, rows: pause.rows, error: pause.rows ? null : listed.error }}
-        columns={callColumns(nameOf)}
+        columns={columns}
         rowKey={(call) => call.request_id}
-        onOpen={(call) => void navigate({ search: { ...question, open: call.request_id } })}
+        onOpen={show}
         empty={<EmptyState icon={<ListTree size={18} />} title="No calls here" action={activeFilters(question).length > 0 && <Button onClick={() => ask({ range: question.range, from: question.from, to: question.to })}>Take away the filters</Button>}>Calls appear within two seconds of their end. Widen the period or take away a filter to see older ones.</EmptyState>}
       />
       {open && <CallDetails id={open} question={question} onClose={() => ask(question)} />}
-    </>
+    </Gradually>
   );
 }

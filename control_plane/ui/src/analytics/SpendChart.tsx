@@ -1,4 +1,5 @@
-import { useMemo } from "react";
+import { replaceEqualDeep } from "@tanstack/react-query";
+import { useMemo, useRef } from "react";
 import { $api } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
 import { Card } from "@/design/Card";
@@ -14,6 +15,13 @@ import { useValueNames } from "./valueNames";
 
 const LIVE_MS = 15_000;
 const iso = (seconds: number) => new Date(seconds * 1000).toISOString();
+
+/** The former value for as long as it says the same: names that come later are no reason to draw anew. */
+function useUnlessEqual<T>(value: T): T {
+  const kept = useRef(value);
+  kept.current = replaceEqualDeep(kept.current, value) as T;
+  return kept.current;
+}
 
 type Props = {
   query: Asked;
@@ -32,7 +40,7 @@ export function SpendChart({ query, title = "Over time", view, onView, onPick, o
   const nameOf = useValueNames();
   const asking = { ...query, by, ...(compare ? { compare: "previous" as const } : {}) };
   const { data, error, refetch } = $api.useQuery("get", "/v1/metrics/timeseries", { params: { query: asking } }, { refetchInterval: LIVE_MS, placeholderData: (before) => before });
-  const { timesS, series } = useMemo(() => drawn(data, measure, nameOf), [data, measure, nameOf]);
+  const { timesS, series } = useUnlessEqual(useMemo(() => drawn(data, measure, nameOf), [data, measure, nameOf]));
   const past = useMemo(() => (compare ? pastOf(data, measure) : undefined), [data, measure, compare]);
   if (error && !data) return <ProblemState problem={error} onRetry={() => void refetch()} />;
   const columns = [...series, ...(past ? [past] : [])];

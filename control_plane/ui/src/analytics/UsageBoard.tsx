@@ -1,5 +1,6 @@
 import { Link, useNavigate } from "@tanstack/react-router";
 import { buttonClass } from "@/design/Button";
+import { Gradually } from "@/design/Gradually";
 import { Breakdown } from "./Breakdown";
 import { ErrorsCard } from "./ErrorsCard";
 import { LatencyChart } from "./LatencyChart";
@@ -22,19 +23,27 @@ export function UsageBoard({ question, onChange, project }: Props) {
   const open = (from: string, to: string) => void navigate({ to: "/requests", search: { ...narrow, from, to, range: undefined } });
   return (
     <div className="flex flex-col gap-4">
-      <div className="-mb-4"><PeriodBar question={question} onChange={onChange} after={<Link to="/requests" search={narrow} className={buttonClass("plain")}>See these calls</Link>} /></div>
-      <SummaryStats query={query} />
-      <SpendChart query={query} view={{ measure, by, compare }} onView={(view) => onChange({ ...question, ...view })} onOpen={open} onPick={(from, to) => onChange({ ...question, range: undefined, from, to })} />
-      <div className="grid items-start gap-4 lg:grid-cols-2">
-        <div className="flex min-w-0 flex-col gap-4">
-          <Breakdown query={query} by={split} onBy={(next) => onChange({ ...question, split: next })} onFilter={filter} without={project ? "project" : undefined} />
-          <TokensCard query={query} />
+      <Gradually>
+        <div className="-mb-4"><PeriodBar question={question} onChange={onChange} after={<Link to="/requests" search={narrow} className={buttonClass("plain")}>See these calls</Link>} /></div>
+        <SummaryStats query={query} />
+        <SpendChart query={query} view={{ measure, by, compare }} onView={(view) => onChange({ ...question, ...view })} onOpen={open} onPick={(from, to) => onChange({ ...question, range: undefined, from, to })} />
+        <div className="grid items-start gap-4 lg:grid-cols-2">
+          <Gradually>
+            <div className="flex min-w-0 flex-col gap-4">
+              <Gradually>
+                <Breakdown query={query} by={split} onBy={(next) => onChange({ ...question, split: next })} onFilter={filter} without={project ? "project" : undefined} />
+                <TokensCard query={query} />
+              </Gradually>
+            </div>
+            <div className="flex min-w-0 flex-col gap-4">
+              <Gradually>
+                <LatencyChart query={query} speed={speed} onSpeed={(next) => onChange({ ...question, speed: next })} onOpen={open} />
+                <ErrorsCard query={query} onFilter={(outcome) => onChange(toggled(question, "outcome", outcome))} />
+              </Gradually>
+            </div>
+          </Gradually>
         </div>
-        <div className="flex min-w-0 flex-col gap-4">
-          <LatencyChart query={query} speed={speed} onSpeed={(next) => onChange({ ...question, speed: next })} onOpen={open} />
-          <ErrorsCard query={query} onFilter={(outcome) => onChange(toggled(question, "outcome", outcome))} />
-        </div>
-      </div>
+      </Gradually>
     </div>
   );
 }

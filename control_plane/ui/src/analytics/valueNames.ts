@@ -11,9 +11,11 @@ export function useValueNames(): NameOf {
   const projects = useProjectNames();
   const mayReadKeys = useMay("keys:read");
   const options = { staleTime: 30_000, enabled: mayReadKeys };
-  const current = $api.useQuery("get", "/v1/keys", { params: { query: { limit: NAMED_MAX } } }, options).data?.items;
-  const revoked = $api.useQuery("get", "/v1/keys", { params: { query: { limit: NAMED_MAX, revoked: true } } }, options).data?.items;
-  const keys = useMemo(() => new Map([...(revoked ?? []), ...(current ?? [])].map((key) => [key.id, key.name])), [current, revoked]);
+  const current = $api.useQuery("get", "/v1/keys", { params: { query: { limit: NAMED_MAX } } }, options);
+  const revoked = $api.useQuery("get", "/v1/keys", { params: { query: { limit: NAMED_MAX, revoked: true } } }, options);
+  // All at once: whatever shows names is drawn anew with them.
+  const [now, before] = current.isLoading || revoked.isLoading ? [] : [current.data?.items, revoked.data?.items];
+  const keys = useMemo(() => new Map([...(before ?? []), ...(now ?? [])].map((key) => [key.id, key.name])), [now, before]);
   return useCallback(
     (dimension, value) => {
       if (value === "") return "(none)";

@@ -1,17 +1,20 @@
 import { Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { Menu as MenuIcon, Search } from "lucide-react";
-import { Dialog as Primitive } from "radix-ui";
 import { lazy, Suspense, useState } from "react";
 import { useSession } from "@/auth/session";
 import { IconButton } from "@/design/Button";
+import { useSteps } from "@/design/steps";
 import { Toasts } from "@/design/Toasts";
 import { KillSwitchBanner } from "@/kill_switch/KillSwitchBanner";
 import { Mark } from "./Mark";
 import { placesFor } from "./navigation";
-import { ShortcutList } from "./ShortcutList";
 import { useShortcuts } from "./shortcuts";
 import { Sidebar } from "./Sidebar";
+import { useWide } from "./wide";
 
+// What opens over the page is fetched when it is first opened.
+const Drawer = lazy(async () => ({ default: (await import("./Drawer")).Drawer }));
+const ShortcutList = lazy(async () => ({ default: (await import("./ShortcutList")).ShortcutList }));
 const Palette = lazy(async () => ({ default: (await import("./Palette")).Palette }));
 
 type Open = "palette" | "shortcuts" | "menu" | null;
@@ -19,6 +22,9 @@ type Open = "palette" | "shortcuts" | "menu" | null;
 export function Shell() {
   const [open, setOpen] = useState<Open>(null);
   const session = useSession();
+  const isWide = useWide();
+  // The frame first, then the page.
+  const isUp = useSteps(2) === 2;
   const navigate = useNavigate();
   const path = useRouterState({ select: (state) => state.location.pathname });
   const close = () => setOpen(null);
@@ -33,17 +39,21 @@ export function Shell() {
   return (
     <div className="min-h-dvh lg:pl-60">
       <a href="#main" className="sr-only z-50 rounded-md bg-accent px-3 py-1.5 text-on-accent focus:not-sr-only focus:fixed focus:left-3 focus:top-3">Skip to the page</a>
-      <aside className="fixed inset-y-0 left-0 hidden w-60 border-r border-line bg-canvas lg:block">
-        <Sidebar onSearch={() => setOpen("palette")} />
-      </aside>
-      <TopBar onMenu={() => setOpen("menu")} onSearch={() => setOpen("palette")} />
+      {isWide && (
+        <aside className="fixed inset-y-0 left-0 w-60 border-r border-line bg-canvas">
+          <Sidebar onSearch={() => setOpen("palette")} />
+        </aside>
+      )}
+      {!isWide && <TopBar onMenu={() => setOpen("menu")} onSearch={() => setOpen("palette")} />}
       <KillSwitchBanner />
       <main id="main" tabIndex={-1} key={path} className="mx-auto w-full max-w-6xl px-4 py-6 focus:outline-none sm:px-6 lg:px-8 lg:py-8">
-        <Outlet />
+        {isUp && <Outlet />}
       </main>
-      <Drawer open={open === "menu"} onClose={close} onSearch={() => setOpen("palette")} />
-      {open === "shortcuts" && <ShortcutList onClose={close} />}
-      <Suspense>{open === "palette" && <Palette onClose={close} />}</Suspense>
+      <Suspense>
+        {open === "menu" && <Drawer onClose={close} onSearch={() => setOpen("palette")} />}
+        {open === "shortcuts" && <ShortcutList onClose={close} />}
+        {open === "palette" && <Palette onClose={close} />}
+      </Suspense>
       <Toasts />
     </div>
   );
@@ -51,24 +61,10 @@ export function Shell() {
 
 function TopBar({ onMenu, onSearch }: { onMenu: () => void; onSearch: () => void }) {
   return (
-    <header className="sticky top-0 z-30 flex h-12 items-center justify-between border-b border-line bg-canvas/90 px-2 backdrop-blur lg:hidden">
+    <header className="sticky top-0 z-30 flex h-12 items-center justify-between border-b border-line bg-canvas/90 px-2 backdrop-blur">
       <IconButton label="Open the menu" onClick={onMenu}><MenuIcon size={18} /></IconButton>
       <Mark className="size-6" />
       <IconButton label="Search" onClick={onSearch}><Search size={18} /></IconButton>
     </header>
-  );
-}
-
-function Drawer({ open, onClose, onSearch }: { open: boolean; onClose: () => void; onSearch: () => void }) {
-  return (
-    <Primitive.Root open={open} onOpenChange={(next) => !next && onClose()}>
-      <Primitive.Portal>
-        <div aria-hidden className="fixed inset-0 z-40 bg-black/35 dark:bg-black/60" />
-        <Primitive.Content aria-describedby={undefined} className="fixed inset-y-0 left-0 z-50 w-72 max-w-[85vw] border-r border-line bg-canvas shadow-float">
-          <Primitive.Title className="sr-only">Menu</Primitive.Title>
-          <Sidebar onSearch={onSearch} onGo={onClose} />
-        </Primitive.Content>
-      </Primitive.Portal>
-    </Primitive.Root>
   );
 }

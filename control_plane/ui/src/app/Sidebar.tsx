@@ -1,10 +1,14 @@
 import { Link } from "@tanstack/react-router";
 import { clsx } from "clsx";
 import { Search } from "lucide-react";
+import { lazy, Suspense } from "react";
 import { useSession } from "@/auth/session";
-import { AccountMenu } from "./AccountMenu";
+import { AccountButton } from "./AccountButton";
 import { Mark } from "./Mark";
 import { placesFor, type Place } from "./navigation";
+
+// The page comes first, then what opens over it.
+const AccountMenu = lazy(async () => ({ default: (await import("./AccountMenu")).AccountMenu }));
 
 type Props = { onSearch: () => void; onGo?: () => void };
 
@@ -27,7 +31,7 @@ export function Sidebar({ onSearch, onGo }: Props) {
           </div>
         ))}
       </nav>
-      <AccountMenu />
+      <Suspense fallback={<AccountButton aria-busy />}><AccountMenu /></Suspense>
     </div>
   );
 }

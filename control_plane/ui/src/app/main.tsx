@@ -6,6 +6,9 @@ import { createRoot } from "react-dom/client";
 import { queryClient } from "@/api/client";
 import { router } from "./router";
 
+// The code of a page and who is signed in are asked for at the same time.
+for (const route of router.getMatchedRoutes(location.pathname)[0]) void router.loadRouteChunk(route);
+
 createRoot(document.getElementById("root")!).render(
   <StrictMode>
     <QueryClientProvider client={queryClient}>

@@ -5,23 +5,23 @@ import { queryClient } from "@/api/client";
 import { isProblem } from "@/api/problem";
 import { ProblemState } from "@/api/ProblemState";
 import { sessionQuery } from "@/auth/session";
+import { SignInPage } from "@/auth/SignInPage";
 import { NotFound } from "./NotFound";
 import { PageLoading } from "./PageLoading";
 import { flag, oneOf, optional, parseSearch, stringifySearch, text } from "./search";
-import { Shell } from "./Shell";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 
 const signIn = createRoute({
   getParentRoute: () => root,
   path: "/sign-in",
-  component: lazyRouteComponent(() => import("@/auth/SignInPage"), "SignInPage"),
+  component: SignInPage,
 });
 
 const shell = createRoute({
   getParentRoute: () => root,
   id: "shell",
-  component: Shell,
+  component: lazyRouteComponent(() => import("./Shell"), "Shell"),
   beforeLoad: async ({ location }) => {
     try {
       await queryClient.ensureQueryData(sessionQuery);

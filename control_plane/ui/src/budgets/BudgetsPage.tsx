@@ -3,6 +3,7 @@ import { Gauge, History, Plus, Timer } from "lucide-react";
 import { useMay } from "@/auth/session";
 import { Button, buttonClass } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { Gradually } from "@/design/Gradually";
 import { PageHeader } from "@/design/PageHeader";
 import { Tabs } from "@/design/Tabs";
 import { ProjectSelect } from "@/projects/ProjectSelect";
@@ -27,7 +28,7 @@ export function BudgetsPage() {
   const addKind = tab === "quotas" ? "quota" : "budget";
   const add = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => set({ new: addKind })}>{`Set a ${addKind}`}</Button>;
   return (
-    <>
+    <Gradually>
       <PageHeader title="Budgets & quotas" description="Enforced in the gateway before a call is sent, with what calls under way may still cost held back." actions={<><Link to="/backtest" search={{ project }} className={buttonClass()}><History size={15} aria-hidden />Backtest</Link>{add}</>} />
       <Tabs label="Kinds of limits" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { project, tab: next === "quotas" ? next : undefined } })}>
         <div className="mb-3 w-52"><ProjectSelect label="Project" all="All projects" value={project ?? ""} onChange={(id) => set({ project: id || undefined })} /></div>
@@ -48,6 +49,6 @@ export function BudgetsPage() {
       {opened && <LimitDetails limit={opened} view={view} onView={(next) => set({ open, view: next })} onClose={() => set({})} />}
       {mayWrite && adding === "budget" && <BudgetForm projectId={project} onClose={() => set({})} />}
       {mayWrite && adding === "quota" && <QuotaForm projectId={project} onClose={() => set({})} />}
-    </>
+    </Gradually>
   );
 }

@@ -1,7 +1,8 @@
 import { clsx } from "clsx";
-import type { KeyboardEvent, ReactNode } from "react";
+import { memo, type KeyboardEvent, type ReactNode } from "react";
 import type { Cell } from "./csv";
 import { Skeleton } from "./Skeleton";
+import { useSteps } from "./steps";
 
 export type Column<T> = {
   key: string;
@@ -32,8 +33,12 @@ function cellClass<T>(column: Column<T>): string {
   return clsx("px-3 first:pl-4 last:pr-4", column.numeric && "text-right", column.from && FROM[column.from], column.width);
 }
 
+/** As many as a high window shows; the others come after them. */
+const FIRST = 18;
+
 /** Dense rows in a frame. While `rows` is undefined it has the height it will have. */
 export function Table<T>({ label, columns, rows, rowKey, onOpen, skeletonRows = 6, empty }: Props<T>) {
+  const isWhole = useSteps(rows ? 2 : 1) === 2;
   if (rows?.length === 0) return <div className="rounded-lg border border-line bg-surface">{empty}</div>;
   return (
     <div className="overflow-x-auto rounded-lg border border-line bg-surface" role="region" aria-label={label} tabIndex={0}>
@@ -49,7 +54,7 @@ export function Table<T>({ label, columns, rows, rowKey, onOpen, skeletonRows = 
         </thead>
         <tbody>
           {rows
-            ? rows.map((row) => <Row key={rowKey(row)} row={row} columns={columns} onOpen={onOpen} />)
+            ? (isWhole ? rows : rows.slice(0, FIRST)).map((row) => <Row key={rowKey(row)} row={row} columns={columns} onOpen={onOpen} />)
             : Array.from({ length: skeletonRows }, (_, index) => <SkeletonRow key={index} columns={columns} />)}
         </tbody>
       </table>
@@ -59,7 +64,7 @@ export function Table<T>({ label, columns, rows, rowKey, onOpen, skeletonRows = 
 
 const ROW = "h-11 border-b border-line last:border-0";
 
-function Row<T>({ row, columns, onOpen }: { row: T; columns: Column<T>[]; onOpen?: (row: T) => void }) {
+const Row = memo(function Row<T>({ row, columns, onOpen }: { row: T; columns: Column<T>[]; onOpen?: (row: T) => void }) {
   const opens = onOpen && {
     onClick: () => onOpen(row),
     onKeyDown: (event: KeyboardEvent) => event.key === "Enter" && event.target === event.currentTarget && onOpen(row),
@@ -70,7 +75,7 @@ function Row<T>({ row, columns, onOpen }: { row: T; columns: Column<T>[]; onOpen
       {columns.map((column) => <td key={column.key} className={cellClass(column)}>{column.cell(row)}</td>)}
     </tr>
   );
-}
+}) as <T>(props: { row: T; columns: Column<T>[]; onOpen?: (row: T) => void }) => ReactNode;
 
 function SkeletonRow<T>({ columns }: { columns: Column<T>[] }) {
   return (

@@ -2,12 +2,27 @@
 
 const LOCALE = "en-US";
 
+/** Each formatter once: one is dearer to make than a thousand numbers are to write. */
+function kept<Options, Formatter>(make: (options: Options) => Formatter): (options: Options) => Formatter {
+  const made = new Map<string, Formatter>();
+  return (options) => {
+    const key = JSON.stringify(options);
+    const formatter = made.get(key) ?? make(options);
+    made.set(key, formatter);
+    return formatter;
+  };
+}
+
+const numbers = kept((options: Intl.NumberFormatOptions) => new Intl.NumberFormat(LOCALE, options));
+const distances = kept((options: Intl.RelativeTimeFormatOptions) => new Intl.RelativeTimeFormat(LOCALE, options));
+export const times = kept((options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(LOCALE, options));
+
 /** `1234.5` → `$1,234.50`; below ten cents as many digits as it takes to see two of them: `$0.034`, `$0.00062`. */
 export function dollars(amount: string | number | null | undefined): string {
   if (amount === null || amount === undefined) return "–";
   const value = Number(amount);
   const digits = value !== 0 && Math.abs(value) < 0.1 ? Math.min(9, 1 - Math.floor(Math.log10(Math.abs(value)))) : 2;
-  return new Intl.NumberFormat(LOCALE, {
+  return numbers({
     style: "currency",
     currency: "USD",
     minimumFractionDigits: 2,
@@ -22,13 +37,13 @@ export function dollarsShort(value: number): string {
 }
 
 export function count(value: number | string | null | undefined): string {
-  return value === null || value === undefined ? "–" : new Intl.NumberFormat(LOCALE).format(Number(value));
+  return value === null || value === undefined ? "–" : numbers({}).format(Number(value));
 }
 
 /** `1_234_567` → `1.2M`. */
 export function compact(value: number | null | undefined): string {
   if (value === null || value === undefined) return "–";
-  return new Intl.NumberFormat(LOCALE, { notation: "compact", maximumFractionDigits: 1 }).format(value);
+  return numbers({ notation: "compact", maximumFractionDigits: 1 }).format(value);
 }
 
 export function percent(value: number | null | undefined, digits = 0): string {
@@ -60,12 +75,12 @@ export function relative(atMs: number, nowMs: number): string {
   const away = atMs - nowMs;
   if (Math.abs(away) < NOW_MS) return "just now";
   const step = STEPS.find(([, size]) => Math.abs(away) >= size)!;
-  return new Intl.RelativeTimeFormat(LOCALE, { numeric: "auto" }).format(Math.trunc(away / step[1]), step[0]);
+  return distances({ numeric: "auto" }).format(Math.trunc(away / step[1]), step[0]);
 }
 
 /** `Nov 26, 2026, 05:49:21 UTC+1`, in the reader's time zone unless another is named. */
 export function moment(atMs: number, timeZone?: string): string {
-  return new Intl.DateTimeFormat(LOCALE, {
+  return times({
     year: "numeric",
     month: "short",
     day: "numeric",
@@ -80,12 +95,12 @@ export function moment(atMs: number, timeZone?: string): string {
 
 /** `Nov 26, 2026`. */
 export function day(atMs: number, timeZone?: string): string {
-  return new Intl.DateTimeFormat(LOCALE, { dateStyle: "medium", timeZone }).format(atMs);
+  return times({ dateStyle: "medium", timeZone }).format(atMs);
 }
 
 /** Where a window begins, in little room: `Nov`, `Nov 23`, `14:00`. */
 export function beginning(atMs: number, timeZone?: string): string {
-  const part = (options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(LOCALE, { ...options, timeZone }).format(atMs);
+  const part = (options: Intl.DateTimeFormatOptions) => times({ ...options, timeZone }).format(atMs);
   const time = part({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   if (time !== "00:00") return time;
   return part({ day: "numeric" }) === "1" ? part({ month: "short" }) : part({ month: "short", day: "numeric" });

@@ -6,6 +6,7 @@ import { scopeWords } from "@/budgets/limits";
 import { Badge } from "@/design/Badge";
 import { EmptyState } from "@/design/EmptyState";
 import { written } from "@/design/format";
+import { Gradually } from "@/design/Gradually";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
 import type { Column } from "@/design/Table";
@@ -41,7 +42,7 @@ export function KillSwitchPage() {
   const active = useActiveSwitches();
   const history = useSwitchHistory();
   return (
-    <>
+    <Gradually>
       <PageHeader title="Kill switch" description="Ends the calls of a project at every gateway, those under way too, and admits no new ones until it is released." />
       <div className="flex flex-col gap-6">
         {active?.map((one) => <ActiveSwitch key={one.id} of={one} mayRelease={mayThrow} />)}
@@ -51,6 +52,6 @@ export function KillSwitchPage() {
           <ListView label="Kill switches" list={history} columns={COLUMNS} rowKey={(one) => one.id} empty={<EmptyState icon={<History size={18} />} title="It was never used">Who threw a switch, why and for how long is kept here.</EmptyState>} />
         </section>
       </div>
-    </>
+    </Gradually>
   );
 }

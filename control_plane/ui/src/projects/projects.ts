@@ -18,6 +18,8 @@ export function useProjects(): ProjectOut[] | undefined {
 /** Names by id, archived projects' too. */
 export function useProjectNames(): ReadonlyMap<string, string> {
   const current = useProjects();
-  const archived = $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX, archived: true } } }, { staleTime: 30_000 }).data?.items;
-  return useMemo(() => new Map([...(archived ?? []), ...(current ?? [])].map((project) => [project.id, project.name])), [archived, current]);
+  const archived = $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX, archived: true } } }, { staleTime: 30_000 });
+  // All at once: whatever shows names is drawn anew with them.
+  const [now, before] = archived.isLoading ? [] : [current, archived.data?.items];
+  return useMemo(() => new Map([...(before ?? []), ...(now ?? [])].map((project) => [project.id, project.name])), [before, now]);
 }
