@@ -58,6 +58,7 @@ async def test_every_endpoint_but_the_public_ones_wants_to_know_who_asks(plane):
         "GET /assets/{name}",
         "GET /favicon.svg",
         "GET /healthz",
+        "GET /metrics",  # to whoever shows the token of the settings; tests/unit/control_plane/operating/test_routes.py
         "GET /readyz",
         "GET /sign-in",
         "GET /sign-in.js",
