@@ -17,7 +17,7 @@ from gateway.request import Request
 from gateway.wire import eventstream, jsontext, multipart, splice, sse
 from gateway.wire.encoding import DecodeFault, decode_request, decoder
 from gateway.wire.headers import request_head, request_reader, response_head, response_reader
-from gateway.wire.http1 import HEAD_END, ChunkedReader, Head, HttpFault, RepeatedHead, framing
+from gateway.wire.http1 import HEAD_END, ChunkedReader, Framing, Head, HttpFault, RepeatedHead, framing
 from gateway.wire.peek import Malformed, Peek, peek
 from gateway.wire.strictjson import check
 from gateway.wire.websocket import FrameReader, Inflater, Message, WebSocketFault
@@ -64,7 +64,7 @@ def _forwarded(head: Head, request: Request) -> None:
     before, after = request_head(line, head, credential=(b"x-api-key", b"ours"), identity_only=True, **options)
     sent = _read(before + b"7" + after, request_reader())
     assert sent is not None
-    assert framing(sent) == (7, False)
+    assert framing(sent) == Framing(7, False)
     assert not sent.repeated & {b"host", b"content-length", b"x-api-key"}
     values = {header.lowered: header.value for header in sent.headers}
     assert (values[b"host"], values[b"x-api-key"]) == (b"there", b"ours")
@@ -79,7 +79,7 @@ def http1_responses(data: bytes) -> None:
         ours = b"x-lensai-request-id: 1\r\n"
         sent = response_head(b"HTTP/1.1 200 OK\r\n", head, content_length=False, decoded=True, ours=ours)
         again = response_reader().response(sent)
-        assert framing(again) == (None, False)
+        assert framing(again) == Framing(None, False)
         assert again.values[b"x-lensai-request-id"] == b"1"
         assert b"content-encoding" not in again.values
 
