@@ -4,91 +4,133 @@ import io
 import json
 import re
 import zipfile
+from collections.abc import Set
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pytest
+from msgspec.structs import replace
 
 from control_plane.analytics.export import MEDIA_TYPES
 from control_plane.analytics.export_routes import EXPORTED
 from control_plane.auth.roles import ROLES, may
-from tests.support.lake_calls import by, sums
+from gateway.contract.record import Record
+from tests.support.lake_calls import by, land, sums, varied
+from tests.unit.control_plane.analytics.conftest import NOW_S, Told
 
-# All columns of FOCUS 1.2 but those of commitments, reservations and places, which no call has: how the specification
-# wants each (mandatory, conditional, recommended), its type, and whether it may be null.
-# https://focus.finops.org/focus-specification/v1-2/
+# The columns of FOCUS 1.2 as the specification wants them: whether they must be there, their type, whether they may be
+# null in a row of usage, and what they may say where it has a list. Its text: specification/columns/*.md and
+# specification/requirements_model/model_rules/ of https://github.com/FinOps-Open-Cost-and-Usage-Spec/FOCUS_Spec
+# ("MUST NOT be null when ChargeCategory is Usage" is False here, whatever else a column's table allows).
 M, C, R = "Mandatory", "Conditional", "Recommended"
-TEXT, MONEY, NUMBER, TIME = pa.string(), pa.decimal128(38, 9), pa.decimal128(38, 0), pa.timestamp("us", "UTC")
-FOCUS = {
-    "BilledCost": (M, MONEY, False),
-    "BillingAccountId": (M, TEXT, False),
-    "BillingAccountName": (M, TEXT, True),
-    "BillingAccountType": (C, TEXT, True),
-    "BillingCurrency": (M, TEXT, False),
-    "BillingPeriodEnd": (M, TIME, False),
-    "BillingPeriodStart": (M, TIME, False),
-    "ChargeCategory": (M, TEXT, False),
-    "ChargeClass": (M, TEXT, True),
-    "ChargeDescription": (M, TEXT, True),
-    "ChargeFrequency": (R, TEXT, False),
-    "ChargePeriodEnd": (M, TIME, False),
-    "ChargePeriodStart": (M, TIME, False),
-    "ConsumedQuantity": (C, NUMBER, True),
-    "ConsumedUnit": (C, TEXT, True),
-    "ContractedCost": (M, MONEY, False),
-    "EffectiveCost": (M, MONEY, False),
-    "InvoiceId": (R, TEXT, True),
-    "InvoiceIssuerName": (M, TEXT, False),
-    "ListCost": (M, MONEY, False),
-    "PricingCategory": (C, TEXT, True),
-    "PricingCurrency": (C, TEXT, False),
-    "PricingQuantity": (M, NUMBER, True),
-    "PricingUnit": (M, TEXT, True),
-    "ProviderName": (M, TEXT, False),
-    "PublisherName": (M, TEXT, False),
-    "ResourceId": (C, TEXT, True),
-    "ResourceType": (C, TEXT, True),
-    "ServiceCategory": (M, TEXT, False),
-    "ServiceName": (M, TEXT, False),
-    "ServiceSubcategory": (R, TEXT, False),
-    "SkuId": (C, TEXT, True),
-    "SkuPriceId": (C, TEXT, True),
-    "SubAccountId": (C, TEXT, True),
-    "SubAccountName": (C, TEXT, True),
-    "SubAccountType": (C, TEXT, True),
-    "Tags": (C, TEXT, True),
-}
-# Conditional ones that an export of calls does without, and why.
-WITHOUT = {
-    "ContractedUnitPrice": "a model's tokens have several prices",
-    "ListUnitPrice": "a model's tokens have several prices",
-    "SkuMeter": "a model's tokens have several prices",
-    "SkuPriceDetails": "a model's tokens have several prices",
-    "PricingCurrencyContractedUnitPrice": "prices are in the billing currency",
-    "PricingCurrencyEffectiveCost": "prices are in the billing currency",
-    "PricingCurrencyListUnitPrice": "prices are in the billing currency",
-    "ResourceName": "the lake has no names of keys",
-    "RegionId": "a call does not say where it was answered",
-    "RegionName": "a call does not say where it was answered",
-}
-# What the specification allows where it has a list.
-ALLOWED = {
-    "ChargeCategory": {"Usage", "Purchase", "Tax", "Credit", "Adjustment"},
-    "ChargeClass": {"Correction", None},
-    "ChargeFrequency": {"One-Time", "Recurring", "Usage-Based"},
-    "PricingCategory": {"Standard", "Dynamic", "Committed", "Other", None},
-    "ServiceCategory": {"AI and Machine Learning"},
-    "ServiceSubcategory": {
-        "AI Platforms", "Bots", "Generative AI", "Machine Learning", "Natural Language Processing",
-        "Other (AI and Machine Learning)",
-    },
-    "BillingCurrency": {"USD"},
-    "PricingCurrency": {"USD"},
+TEXT, MONEY, TIME = pa.string(), pa.decimal128(38, 9), pa.timestamp("us", "UTC")
+COUNT, MILLIONS = pa.decimal128(38, 0), pa.decimal128(38, 6)
+USD = {"USD"}
+AI_SUBCATEGORIES = {
+    "AI Platforms", "Bots", "Generative AI", "Machine Learning", "Natural Language Processing",
+    "Other (AI and Machine Learning)",
 }  # fmt: skip
-# An id and what is null along with it.
-TOGETHER = {"ResourceId": ("ResourceType",), "SubAccountId": ("SubAccountName", "SubAccountType")}
+SERVICE_CATEGORIES = {
+    "AI and Machine Learning", "Analytics", "Business Applications", "Compute", "Databases", "Developer Tools",
+    "Identity", "Integration", "Internet of Things", "Management and Governance", "Media", "Migration", "Mobile",
+    "Multicloud", "Networking", "Security", "Storage", "Web", "Other",
+}  # fmt: skip
+
+
+class Column(NamedTuple):
+    level: str
+    type: pa.DataType
+    nulls: bool
+    allowed: Set[str] | None = None
+
+
+FOCUS = {
+    "BilledCost": Column(M, MONEY, False),
+    "BillingAccountId": Column(M, TEXT, False),
+    "BillingAccountName": Column(M, TEXT, True),
+    "BillingAccountType": Column(C, TEXT, False),
+    "BillingCurrency": Column(M, TEXT, False, USD),
+    "BillingPeriodEnd": Column(M, TIME, False),
+    "BillingPeriodStart": Column(M, TIME, False),
+    "ChargeCategory": Column(M, TEXT, False, {"Usage", "Purchase", "Tax", "Credit", "Adjustment"}),
+    "ChargeClass": Column(M, TEXT, True, {"Correction"}),
+    "ChargeDescription": Column(M, TEXT, True),
+    "ChargeFrequency": Column(R, TEXT, False, {"One-Time", "Recurring", "Usage-Based"}),
+    "ChargePeriodEnd": Column(M, TIME, False),
+    "ChargePeriodStart": Column(M, TIME, False),
+    "ConsumedQuantity": Column(C, COUNT, False),
+    "ConsumedUnit": Column(C, TEXT, False),
+    "ContractedCost": Column(M, MONEY, False),
+    "EffectiveCost": Column(M, MONEY, False),
+    "InvoiceId": Column(R, TEXT, True),
+    "InvoiceIssuerName": Column(M, TEXT, False),
+    "ListCost": Column(M, MONEY, False),
+    "PricingCategory": Column(C, TEXT, False, {"Standard", "Dynamic", "Committed", "Other"}),
+    "PricingCurrency": Column(C, TEXT, False, USD),
+    "PricingQuantity": Column(M, MILLIONS, False),
+    "PricingUnit": Column(M, TEXT, False),
+    "ProviderName": Column(M, TEXT, False),
+    "PublisherName": Column(M, TEXT, False),
+    "RegionId": Column(C, TEXT, True),
+    "RegionName": Column(C, TEXT, True),
+    "ResourceId": Column(C, TEXT, True),
+    "ResourceName": Column(C, TEXT, True),
+    "ResourceType": Column(C, TEXT, True),
+    "ServiceCategory": Column(M, TEXT, False, SERVICE_CATEGORIES),
+    "ServiceName": Column(M, TEXT, False),
+    "ServiceSubcategory": Column(R, TEXT, False, AI_SUBCATEGORIES),
+    "SkuId": Column(C, TEXT, False),
+    "SkuMeter": Column(C, TEXT, True),
+    "SkuPriceDetails": Column(C, TEXT, True),
+    "SkuPriceId": Column(C, TEXT, False),
+    "SubAccountId": Column(C, TEXT, True),
+    "SubAccountName": Column(C, TEXT, True),
+    "SubAccountType": Column(C, TEXT, True),
+    "Tags": Column(C, TEXT, True),
+}
+# The specification's other columns, and why an export of calls does without.
+WITHOUT = {
+    **dict.fromkeys(("ContractedUnitPrice", "ListUnitPrice"), "a model's tokens have several prices"),
+    **dict.fromkeys(
+        ("PricingCurrencyContractedUnitPrice", "PricingCurrencyEffectiveCost", "PricingCurrencyListUnitPrice"),
+        "required of prices in a virtual currency; ours are in the billing currency",
+    ),
+    **dict.fromkeys(
+        (f"CommitmentDiscount{of}" for of in ("Category", "Id", "Name", "Quantity", "Status", "Type", "Unit")),
+        "required where commitments are supported; a call does not say which it was covered by",
+    ),
+    **dict.fromkeys(
+        ("CapacityReservationId", "CapacityReservationStatus"),
+        "required where reservations are supported; a call does not say which it was covered by",
+    ),
+    "AvailabilityZone": "recommended where there are zones to deploy into",
+}
+COLUMNS_OF_FOCUS, MANDATORY_OF_FOCUS = 57, 21
+# Units of prices, and how many of the consumed unit one is.
+PRICED_BY = {"1000000 Tokens": 10**6, "Requests": 1}
+# A column, and what is null if and only if it is.
+TOGETHER = {
+    "ConsumedQuantity": ("ConsumedUnit",),
+    "PricingQuantity": ("PricingUnit",),
+    "RegionId": ("RegionName",),
+    "ResourceId": ("ResourceType",),
+    "SkuId": ("SkuMeter", "SkuPriceId"),
+    "SubAccountId": ("SubAccountName", "SubAccountType"),
+}
 FOCUS_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ")
+
+
+def _unusual(org_id: str) -> list[Record]:
+    """Two calls without tokens, a reported one that names nothing, a list of models."""
+    call = replace(varied(org_id, 1, NOW_S)[0], outcome="ok", tokens_in=None, tokens_out=None, buckets=None)
+    speech = replace(call, provider="openai", model="tts-1", cost_nanousd=250_000_000, tags=("c", 'a"b', "c"))
+    nameless = replace(call, provider="", model="", cost_nanousd=250_000_000, tags=())
+    listed = replace(nameless, provider="openai", cost_nanousd=0)
+    return [replace(one, request_id=f"req_{at}") for at, one in enumerate((speech, speech, nameless, listed))]
 
 
 async def exported(told, name, **parameters):
@@ -128,24 +170,55 @@ async def test_focus_has_the_columns_that_the_specification_has_and_its_own_behi
     table = pq.read_table(io.BytesIO((await exported(told, "focus", format="parquet")).content))
     own = [name for name in table.column_names if name.startswith("x_")]
     assert table.column_names == [*sorted(FOCUS), *own]
-    assert not WITHOUT.keys() & FOCUS.keys()
-    for name, (_, type_, may_be_null) in FOCUS.items():
+    assert own == ["x_Calls", "x_Route", "x_Team", "x_UnpricedCalls"]
+    for name, wanted in FOCUS.items():
         column = table.column(name)
-        assert column.type == type_, name
-        assert may_be_null or not column.null_count, name
-        assert "" not in column.to_pylist(), name
-        assert set(column.to_pylist()) <= ALLOWED.get(name, set(column.to_pylist())), name
+        values = set(column.to_pylist())
+        assert column.type == wanted.type, name
+        assert wanted.nulls or not column.null_count, name
+        assert "" not in values, name
+        assert wanted.allowed is None or values <= wanted.allowed | {None}, name
     for id_, others in TOGETHER.items():
         for name in others:
             assert table.column(name).is_null().equals(table.column(id_).is_null())
 
 
+def test_a_column_of_focus_is_there_or_is_known_not_to_be():
+    assert not WITHOUT.keys() & FOCUS.keys()
+    assert len(WITHOUT) + len(FOCUS) == COLUMNS_OF_FOCUS
+    assert sum(column.level == M for column in FOCUS.values()) == MANDATORY_OF_FOCUS
+
+
+async def test_focus_has_the_values_that_rows_of_usage_must_have(told):
+    for row in await rows(told, "focus"):
+        assert (row["ChargeCategory"], row["ChargeClass"], row["InvoiceId"]) == ("Usage", None, None)
+        # Without unit prices, both have to be what is billed.
+        assert row["ListCost"] == row["ContractedCost"] == row["EffectiveCost"] == row["BilledCost"]
+        assert row["PricingQuantity"] * PRICED_BY[row["PricingUnit"]] == row["ConsumedQuantity"] > 0
+        assert row["PricingUnit"].endswith(row["ConsumedUnit"])
+
+
 async def test_focus_as_csv_has_times_and_tags_as_the_specification_writes_them(told):
     rows = list(csv.DictReader(io.StringIO((await exported(told, "focus", format="csv")).text)))
     for row in rows:
-        assert all(FOCUS_TIME.fullmatch(row[name]) for name, (_, type_, _) in FOCUS.items() if type_ == TIME)
-        assert json.loads(row["Tags"]).keys() == {"team", "route", "tags"}
-        assert "" not in json.loads(row["Tags"]).values()
+        assert all(FOCUS_TIME.fullmatch(row[name]) for name, column in FOCUS.items() if column.type == TIME)
+    tags = {tuple(one.tags) for one in told.records if one.cost_nanousd is not None}
+    assert {row["Tags"] for row in rows} == {
+        json.dumps(dict.fromkeys(sorted(some), True), separators=(",", ":")) if some else "" for some in tags
+    }
+
+
+async def test_focus_counts_requests_where_there_are_no_tokens_and_no_charge_where_there_is_no_sku(plane):
+    org_id = await plane.organization()
+    records = _unusual(org_id)
+    land(Path(plane.parts.settings.lake), records)
+    told = Told(plane, org_id, await plane.token(org_id), records)
+    found = await rows(told, "focus")
+    named = ("ProviderName", "SkuId", "SkuMeter", "BilledCost", "ConsumedQuantity", "PricingUnit", "Tags")
+    assert [tuple(row[name] for name in named) for row in found] == [
+        ("Unknown", None, None, Decimal("0.25"), 1, "Requests", None),
+        ("openai", "tts-1", "Model Usage", Decimal("0.5"), 2, "Requests", r'{"a\"b":true,"c":true}'),
+    ]
 
 
 async def test_focus_comes_to_the_known_cost(told):
@@ -159,7 +232,6 @@ async def test_focus_comes_to_the_known_cost(told):
         assert (row["ChargePeriodEnd"] - row["ChargePeriodStart"]).days == 1
         assert row["BillingPeriodStart"].isoformat() == "2026-09-01T00:00:00+00:00"
         assert row["BillingPeriodEnd"].isoformat() == "2026-10-01T00:00:00+00:00"
-        assert row["PricingQuantity"] == row["ConsumedQuantity"]
 
 
 async def test_a_signed_export_can_be_verified_and_is_in_the_audit_log(told):

@@ -12,6 +12,8 @@ STATEMENTS = [
     "SELECT CAST(epoch(CAST('2026-11-26 10:30:00' AS TIMESTAMPTZ)) AS BIGINT) AS a",
     "SELECT epoch_us(make_timestamptz(1790000000123456)) AS a",
     "SELECT list_contains(['x', 'y'], 'y') AS a, list_has_any(['x'], ['y', 'z']) AS b",
+    "SELECT list_sort(list_distinct(['y', 'x', 'y'])) AS a",
+    """SELECT CAST(to_json(map(a, list_resize([true], len(a), true))) AS VARCHAR) AS b FROM (SELECT ['x', '"'] AS a)""",
     """SELECT CAST(to_json(map(['a/b', 'c"d'], ['x/y', NULL])) AS VARCHAR) AS a""",
     "SELECT CAST(to_json(map(['n'], [CAST(9007199254740993 AS BIGINT)])) AS VARCHAR) AS a",
     "SELECT unnest(['x', 'y']) AS a",
