@@ -17,7 +17,7 @@ from gateway.contract.policy import Policy
 from gateway.examine import Call
 from gateway.faults import Refusal
 from gateway.identify import Caller
-from gateway.kill_switch import KillSwitches, refusal_of
+from gateway.kill_switch import KillSwitches
 from gateway.ledger.base import Crossed, Hold, Ledger, Shortage, Unreachable
 from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
@@ -176,8 +176,7 @@ class Enforcer:
         self._follow(view)
         if not self._kill_switches:
             return None
-        switch = self._kill_switches.find(caller, route, call.model)
-        return None if switch is None else refusal_of(switch)
+        return self._kill_switches.find(caller, route, call.model)
 
     # -- before a call is sent
 

@@ -38,7 +38,7 @@ _VALUES: Mapping[Dimension, _Values] = {
 class _Switch(msgspec.Struct, frozen=True):
     """A kill switch, ready to be asked."""
 
-    row: KillSwitch
+    refusal: Refusal  # of the calls that it ends
     allowed: frozenset[str]
     scope: tuple[tuple[_Values, str], ...]
     everybodys: bool  # it names an upstream and no organization: not what an organization calls by the same name
@@ -59,7 +59,7 @@ class KillSwitches:
     def __init__(self, policy: Policy) -> None:
         self._switches = tuple(
             _Switch(
-                row,
+                refusal_of(row),
                 frozenset(row.allow),
                 tuple((_VALUES[name], value) for name, value in row.scope.items()),
                 "upstream" in row.scope and "org" not in row.scope,
@@ -70,11 +70,11 @@ class KillSwitches:
     def __bool__(self) -> bool:
         return bool(self._switches)
 
-    def find(self, caller: Caller, route: Route, model: str) -> KillSwitch | None:
-        """The first switch that ends such a call; `model` is as requested, "" while it is not known."""
+    def find(self, caller: Caller, route: Route, model: str) -> Refusal | None:
+        """What the first switch that ends such a call answers; `model` is as requested, "" while it is not known."""
         for switch in self._switches:
             if switch.ends(caller, route, model):
-                return switch.row
+                return switch.refusal
         return None
 
 

@@ -1,6 +1,7 @@
 import pytest
 
 from gateway.contract.policy import KillSwitch, Policy
+from gateway.faults import Refusal
 from gateway.identify import Caller
 from gateway.kill_switch import KillSwitches, refusal_of
 from gateway.route import Route
@@ -19,7 +20,7 @@ def ends(scope: dict[str, str], *lines: bytes, model: str = "prod", allow: tuple
     caller, route = call(*lines)
     switch = KillSwitch("stop", scope, allow=allow)  # type: ignore[arg-type]
     found = KillSwitches(Policy(kill_switches=(switch,))).find(caller, route, model)
-    assert found in (None, switch)
+    assert found in (None, refusal_of(switch))
     return found is not None
 
 
@@ -75,7 +76,7 @@ def test_endpoints_and_routes_may_stay_open():
 
 def test_the_first_switch_that_ends_a_call_is_told():
     rows = (KillSwitch("a", {"team": "blue"}), KillSwitch("b", {"team": "red"}), KillSwitch("c"))
-    assert KillSwitches(Policy(kill_switches=rows)).find(*call(), "prod") is rows[1]
+    assert KillSwitches(Policy(kill_switches=rows)).find(*call(), "prod") == refusal_of(rows[1])
 
 
 def test_its_refusal_says_why_and_is_not_retried():
@@ -93,7 +94,7 @@ def test_an_upstream_named_without_an_organization_is_the_one_that_everybody_sha
     request = request_of("/v1/chat/completions", b"{}")
     caller, route = caller_of(request, own), route_of(request, own)
 
-    def find(**scope: str) -> KillSwitch | None:
+    def find(**scope: str) -> Refusal | None:
         row = KillSwitch("stop", scope)  # type: ignore[arg-type]
         return KillSwitches(Policy(kill_switches=(row,))).find(caller, route, "prod")
 
