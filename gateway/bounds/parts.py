@@ -74,7 +74,7 @@ _any_json = msgspec.json.Decoder()
 
 
 def parts_in(text: msgspec.Raw) -> Parts:
-    """The same of a JSON text. Conversations in words alone, as most are, are known by their shape, and not walked.
+    """What `parts_of` finds in a JSON text. Conversations in words alone, as most are, are known by their shape.
 
     Raises msgspec.ValidationError for what is no JSON.
     """

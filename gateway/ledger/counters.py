@@ -9,8 +9,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from gateway.ledger.base import Crossed, Hold, Shortage
-
-NO_HOLD = Hold("", 0, None)
+from gateway.ledger.window import NEVER_S
 
 
 def until(ends_at_s: int) -> Hold:
@@ -24,7 +23,7 @@ class Counter(msgspec.Struct):
     settled: int = 0
     held: int = 0
     lease: int | None = None
-    last: Hold = NO_HOLD  # the last of it: what it says of limit, thresholds and window is so by now
+    last: Hold = until(NEVER_S)  # the last of it: what it says of limit, thresholds and window is so by now
     told: int = 0  # the highest threshold that was told of, in percent
 
     @property
