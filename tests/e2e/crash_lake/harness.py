@@ -33,7 +33,7 @@ NEVER = 10**9
 DEATH_TIMEOUT_S = 30.0
 # File operations of one segment's landing, and of one that finds its own file there.
 LAND_STEPS = 12
-# A segment, of some ten calls, on a machine that does other things.
+# A segment of some ten calls, to land or to curate, on a machine that does other things.
 LANDED_S = 0.2
 
 Say = Callable[[str], None]
@@ -136,13 +136,13 @@ def _end_well(gateway: Gateway, clients: list[Client]) -> None:
         assert client.fault is None, client.fault
     gateway.stop()
     gateway.start_lake()
-    # Landing died again and again while calls went on: what it has before it by now takes its time.
+    # Both died again and again while calls went on: what they have before them by now takes its time.
     timeout_s = LANDING_TIMEOUT_S + len(gateway.segments()) * LANDED_S
     wait_until(lambda: not gateway.segments(), lambda: f"not landed: {len(gateway.segments())} segments", timeout_s)
     gateway.kill_lake()
     curate = Child((sys.executable, "-m", "control_plane.cli.lake", "curate", "--lake", str(gateway.lake)))
     try:
-        wait_until(lambda: curate.returncode is not None, curate.output, LANDING_TIMEOUT_S)
+        wait_until(lambda: curate.returncode is not None, curate.output, timeout_s)
         assert curate.returncode == 0, curate.output()
     finally:
         curate.close()
