@@ -7,6 +7,7 @@ serves what was served last, whoever is away.
 import hmac
 import logging
 import threading
+from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Literal
@@ -174,7 +175,8 @@ class PolicyHolder:
         self._next_poll_s = 0.0
         self._seen: _Stamp = None  # at the last poll
         self._loaded: _Stamp = None  # when it was last read
-        self.unkept: Policy | None = None  # the file's, of which the disk does not know yet
+        # The file's, of which the disk does not know yet: the newest, put here and taken by different threads.
+        self.unkept: deque[Policy] = deque(maxlen=1)
         self._keeping = threading.Lock()
         self._published_file = published
         self.published: Published | None = None
@@ -224,7 +226,7 @@ class PolicyHolder:
         if policy != latest:
             policy = msgspec.structs.replace(policy, version=latest.version + 1)
         if policy != kept:
-            self.unkept = policy
+            self.unkept.append(policy)
         if policy.version == self._file_policy.version:
             return False
         self._file_policy = policy
@@ -341,9 +343,8 @@ class PolicyHolder:
     def keep_file(self) -> None:
         """Has the disk remember the policy of the file, on any thread: once it is in force, which waits for no disk."""
         with self._keeping:
-            policy, self.unkept = self.unkept, None
-            if policy is not None:
-                self._keep(policy)
+            if self.unkept:
+                self._keep(self.unkept.pop())
 
     def _keep(self, policy: Policy) -> None:
         try:

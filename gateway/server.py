@@ -355,7 +355,7 @@ class Server:
             logger.warning("outbound_proxy_kept", extra={"problem": str(fault)})
 
     def _keep_policy(self) -> None:
-        if self._policy.unkept is not None:
+        if self._policy.unkept:
             self._loop.run_in_executor(None, self._policy.keep_file)
 
     def _policy_swapped(self) -> None:

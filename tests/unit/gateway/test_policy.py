@@ -183,7 +183,7 @@ def test_a_policy_is_in_force_before_the_disk_knows_it(node: Node):
     assert decode_policy(kept.read_bytes()).version == 1
     holder.keep_file()
     assert decode_policy(kept.read_bytes()) == holder.current.policy
-    assert holder.unkept is None
+    assert not holder.unkept
 
 
 def test_workers_give_one_content_one_version(node: Node):
