@@ -8,10 +8,9 @@ from msgspec.structs import astuple
 
 from pricing.money import AttoUSD, round_attousd
 from pricing.rates import BUCKETS, Price
-from pricing.usage import Usage
+from pricing.usage import INPUT_TOKENS, Usage
 
 _INPUT_AUDIO_MS = BUCKETS.index("input_audio_ms")
-_INPUT_TOKENS = slice(BUCKETS.index("output_text"))  # Usage.tokens_in, of a usage already taken apart
 
 
 class Cost(msgspec.Struct, frozen=True, gc=False):
@@ -36,7 +35,7 @@ class Cost(msgspec.Struct, frozen=True, gc=False):
 def cost(usage: Usage, price: Price) -> Cost:
     """What the usage costs at that price: the call's fee, if any, and the sum over its buckets."""
     counts = astuple(usage)
-    rates = price.rates_at(sum(counts[_INPUT_TOKENS])) if price.cliffs else price.rates
+    rates = price.rates_at(sum(counts[INPUT_TOKENS])) if price.cliffs else price.rates
     if price.input_audio_ms_min and counts[_INPUT_AUDIO_MS]:
         counts = _at_least(counts, price.input_audio_ms_min)
     total = price.per_call_attousd

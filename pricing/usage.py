@@ -59,12 +59,12 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     @property
     def tokens_in(self) -> int:
         """All input tokens: uncached, read from cache and written to cache."""
-        return sum(astuple(self)[_INPUT])
+        return sum(astuple(self)[INPUT_TOKENS])
 
     @property
     def tokens_out(self) -> int:
         """All output tokens, reasoning included."""
-        return sum(astuple(self)[_OUTPUT])
+        return sum(astuple(self)[OUTPUT_TOKENS])
 
     def buckets(self) -> Iterator[tuple[str, int]]:
         """The non-zero buckets, in the order of the fields."""
@@ -75,6 +75,6 @@ class Usage(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         return Usage(*map(add, astuple(self), astuple(other)))
 
 
-# Where the tokens stand among the fields.
-_INPUT = slice(0, Usage.__struct_fields__.index("output_text"))
-_OUTPUT = slice(_INPUT.stop, Usage.__struct_fields__.index("web_searches"))
+# Where the tokens stand among the fields, for whoever has taken a usage apart.
+INPUT_TOKENS = slice(0, Usage.__struct_fields__.index("output_text"))
+OUTPUT_TOKENS = slice(INPUT_TOKENS.stop, Usage.__struct_fields__.index("web_searches"))

@@ -60,8 +60,8 @@ def said_in(text: bytes, reader: str) -> Said | None:
                 setattr(body, name, _ABSENT)
     except (jsontext.NotJson, msgspec.ValidationError):
         return None
-    said = _canonical.encode(body)
+    said = _encoder.encode(body)
     return None if len(said) > SAID_BYTES_MAX else Said(said, parts)
 
 
-_canonical = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder()

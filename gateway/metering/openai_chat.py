@@ -114,8 +114,7 @@ def read(payload: bytes, provider: str) -> Reading:
 
 def _is_final(answer: _Answer) -> bool:
     """A running total stands on a chunk whose choices are still being written."""
-    choices = answer.choices
-    return not choices or choices[0].finish_reason is not None or any(one.finish_reason is not None for one in choices)
+    return not answer.choices or any(choice.finish_reason is not None for choice in answer.choices)
 
 
 def _usage(answer: _Answer, quirk: Quirk) -> tuple[Usage | None, tuple[str, ...]]:
