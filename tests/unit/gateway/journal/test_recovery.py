@@ -31,7 +31,10 @@ KILLS = int(os.environ.get("TESTS_JOURNAL_KILLS", "30"))
 
 
 class Account:
-    """What was acknowledged, in a file of its own, so that it outlives the process that writes it."""
+    """What was acknowledged, in a file of its own, so that it outlives the process that writes it.
+
+    A process can die amid a write here too, at the border of two pages: a note counts if it has its full stop.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -39,11 +42,11 @@ class Account:
 
     def note(self, word: str, ids: list[bytes]) -> None:
         if ids:
-            os.write(self._file, "".join(f"{word} {id.decode()}\n" for id in ids).encode())
+            os.write(self._file, "".join(f"\n{word} {id.decode()} ." for id in ids).encode())
 
     def ids(self, word: str) -> set[bytes]:
-        rows = (line.split() for line in self.path.read_text().splitlines())
-        return {id.encode() for said, id in rows if said == word}
+        whole = (line.split() for line in self.path.read_text().splitlines() if line.endswith(" ."))
+        return {id.encode() for said, id, _ in whole if said == word}
 
     def check(self, finals: Counter[tuple[bytes, bytes]]) -> None:
         ends = dict(finals.keys())
