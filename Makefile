@@ -147,7 +147,7 @@ node-modules:
 	@if command -v npm >/dev/null && [ -f $(NODE_TESTS)/package-lock.json ]; then $(MAKE) -s --no-print-directory $(NODE_TESTS)/node_modules/.installed; fi
 
 $(NODE_TESTS)/node_modules/.installed: $(NODE_TESTS)/package-lock.json
-	@npm ci --silent --no-fund --no-audit --prefix $(NODE_TESTS)
+	@npm ci --loglevel error --no-fund --no-audit --prefix $(NODE_TESTS)
 	@touch $@
 
 .PHONY: node-modules-ui
@@ -157,11 +157,11 @@ node-modules-ui:
 
 $(UI)/node_modules/.installed: $(UI)/package-lock.json
 	@echo 'Installing what the web UI is built of …'
-	@npm ci --silent --no-fund --no-audit --prefix $(UI)
+	@npm ci --loglevel error --no-fund --no-audit --prefix $(UI)
 	@touch $@
 
 $(LIGHTHOUSE)/node_modules/.installed: $(LIGHTHOUSE)/package-lock.json
-	@npm ci --silent --no-fund --no-audit --prefix $(LIGHTHOUSE)
+	@npm ci --loglevel error --no-fund --no-audit --prefix $(LIGHTHOUSE)
 	@touch $@
 
 $(UI)/dist/.built: $(UI)/node_modules/.installed $(UI)/index.html $(UI)/vite.config.ts $(shell find $(UI)/src $(UI)/public -type f)

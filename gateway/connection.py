@@ -231,12 +231,13 @@ class ClientConnection(asyncio.Protocol):
             if data in (b"", b"\r"):
                 self._held = data
                 return b""
-            self._state = _State.HEAD
-            self._deadline = self._owner.loop_time() + self._settings.header_timeout_ms / 1000
         end = data.find(http1.HEAD_END) + len(http1.HEAD_END)
         if end < len(http1.HEAD_END):
             self._held = data
             end = len(data)
+            if self._state is _State.IDLE:
+                self._state = _State.HEAD
+                self._deadline = self._owner.loop_time() + self._settings.header_timeout_ms / 1000
         if end > self._settings.header_bytes_max:
             self._refuse(Refusal("header_too_large", "The head is larger than header_bytes_max"))
         elif not self._held:
@@ -278,10 +279,11 @@ class ClientConnection(asyncio.Protocol):
         return Request.read(self._owner.request_reader.request(data), arrived_ns=now_ns, started_ns=monotonic_ns)
 
     def _judge(self, request: Request) -> Refusal | None:
-        if len(request.head.headers) > self._settings.header_count_max:
-            return Refusal("header_too_large", "The request has more headers than header_count_max")
-        if request.method not in METHODS:
-            return Refusal("method_not_allowed", f"{request.method} is not served here")
+        if self._earlier is None:  # a repeated head was judged
+            if len(request.head.headers) > self._settings.header_count_max:
+                return Refusal("header_too_large", "The request has more headers than header_count_max")
+            if request.method not in METHODS:
+                return Refusal("method_not_allowed", f"{request.method} is not served here")
         return self._judge_body(self._body_left)
 
     def _judge_body(self, more_bytes: int) -> Refusal | None:
@@ -302,11 +304,12 @@ class ClientConnection(asyncio.Protocol):
         if chunks is not None:
             complete = self._take_chunks(chunks, data) and chunks.done
         else:
-            if self._body_left:
-                self._body.append(data[: self._body_left])
-            data, self._body_left = data[self._body_left :], max(0, self._body_left - len(data))
-            complete = not self._body_left
-            self._held = data
+            left = self._body_left - len(data)
+            if left < 0:
+                data, self._held = data[:left], data[left:]
+            self._body.append(data)
+            self._body_left = left
+            complete = left <= 0
         if complete:
             self._state = _State.BUSY
             body, self._body = self._body, []

@@ -9,6 +9,7 @@ import msgspec
 from gateway.endpoints import Endpoint
 from gateway.faults import Refusal
 from gateway.identify import LABEL_CHARS_MAX, Caller
+from gateway.providers import Provider
 from gateway.request import Request
 from gateway.route import Route
 from gateway.wire import multipart, strictjson
@@ -45,13 +46,12 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     stream = _streams(endpoint, seen)
     user_id = caller.user_id or _label(seen.end_user)
     provider = route.destination.provider
-    asked = seen.include_usage or (provider.bare_asks and seen.has_stream_options and seen.include_usage is None)
     spliced = (
         stream
         and caller.key.mode != "transparent"
         and endpoint.splice
         and provider.splice
-        and not asked
+        and not _asks_for_usage(seen, provider)
         and text is request.body
     )
     body = ask_for_usage(request.body, seen) if spliced else request.body
@@ -63,13 +63,21 @@ def _seen(endpoint: Endpoint, content_type: bytes | None, text: bytes) -> Peek |
     if endpoint.body == "form":
         form = multipart.read(content_type or b"", text)
         return form if isinstance(form, Malformed) else peek_form(form.value)
-    return strictjson.check_type(content_type) or strictjson.check(text) or peek(endpoint.body, text)
+    wrong = strictjson.check_type(content_type)
+    if wrong is not None:
+        return wrong
+    body = strictjson.read(text)
+    return body if isinstance(body, Malformed) else peek(endpoint.body, body)
 
 
 def _streams(endpoint: Endpoint, seen: Peek) -> bool:
     if endpoint.streams is not None:
         return endpoint.streams
     return endpoint.streams_unasked if seen.stream is None else seen.stream
+
+
+def _asks_for_usage(seen: Peek, provider: Provider) -> bool:
+    return bool(seen.include_usage) or (provider.bare_asks and seen.has_stream_options and seen.include_usage is None)
 
 
 def _decoded(request: Request, body_bytes_max: int) -> bytes | Refusal:

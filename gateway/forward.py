@@ -157,14 +157,15 @@ class Exchange:
 
     def response_head(self, status: int, head: ResponseHead, framing: Framing, *, has_body: bool) -> None:
         """The provider's head is complete; it is written with the first bytes of the body, or alone."""
-        route, request = self.route, self.request
+        route, request, client = self.route, self.request, self.client
         assert route is not None, "dispatched without a route"
+        endpoint = route.endpoint
         self.upstream_status = status
         head = _without_secrets(head, route)
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
-        self._events, self._lines, self._frames = _kind(values.get(b"content-type", b""))
+        kind = self._events, self._lines, self._frames = _kind(values.get(b"content-type", b""))
         encoding = values.get(b"content-encoding", b"")
         encoded = encoding not in (b"", b"identity")
         self.upstream_request_id = _request_id(values)
@@ -172,18 +173,19 @@ class Exchange:
             self.served_by = values[b"x-ms-deployment-name"].decode("latin-1")
         if b"x-ms-spillover-from-deployment" in values:
             self.flags.append("spillover")
-        if route.endpoint.flag:
-            self.flags.append(route.endpoint.flag)
-        if route.endpoint.reader and status < 300 and not self.websocket:
-            streams = self._events or self._lines or self._frames or route.endpoint.streams is True
-            self.tap = self._tapped(route, head, streams, encoding if encoded else b"")
-        strips = self.tap is not None and self.tap.strips
+        if endpoint.flag:
+            self.flags.append(endpoint.flag)
+        tap = None
+        if endpoint.reader and status < 300 and not self.websocket:
+            streams = True in kind or endpoint.streams is True
+            tap = self.tap = self._tapped(route, head, streams, encoding if encoded else b"")
+        strips = tap is not None and tap.strips
         decodes = strips and encoded
         self._encoded = encoded and not decodes
         keeps_length = framing.length is not None and not strips
         anew = has_body and not keeps_length
         self._chunked = anew and not request.http10
-        self._close = (anew and request.http10) or not self._client_stays()
+        self._close = (anew and request.http10) or client is None or not client.keep_alive
         ours = b"x-lensai-request-id: %b\r\n" % self.id.encode()
         if self._chunked:
             ours += b"transfer-encoding: chunked\r\n"

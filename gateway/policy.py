@@ -115,7 +115,10 @@ class PolicyView:
 
     def prices_apart(self, org_id: str) -> bool:
         """Whether other price overrides hold for an organization than for everybody."""
-        return bool(org_id) and (org_id in self._overrides or (org_id in self._by_org and "" in self._overrides))
+        overrides = self._overrides
+        if not overrides or not org_id:
+            return False
+        return org_id in overrides or (org_id in self._by_org and "" in overrides)
 
     def price_overrides(self, org_id: str) -> tuple[PriceOverride, ...]:
         """Those for the calls of an organization, its own last. What is everybody's is not for upstreams of its own."""

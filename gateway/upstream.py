@@ -224,12 +224,14 @@ class UpstreamConnection(asyncio.Protocol):
 
     def _head_end(self, data: bytes) -> int:
         """Where the head ends in what is held and the data, which is then held too; 0 while it does not."""
-        held = self._held
-        searched = max(len(held) - len(http1.HEAD_END), 0)  # not from its start for every byte that comes
+        held, searched = self._held, 0
+        text: bytes | bytearray = data
         if held:
+            searched = max(len(held) - len(http1.HEAD_END), 0)  # not from its start for every byte that comes
             held += data
-        end = (held or data).find(http1.HEAD_END, searched)
-        if (len(held or data) if end < 0 else end) > RESPONSE_HEAD_BYTES_MAX:
+            text = held
+        end = text.find(http1.HEAD_END, searched)
+        if (end if end >= 0 else len(text)) > RESPONSE_HEAD_BYTES_MAX:
             raise http1.HttpFault("its head is too large")
         if end >= 0:
             return end + len(http1.HEAD_END)

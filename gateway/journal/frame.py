@@ -82,9 +82,10 @@ def header() -> bytes:
 
 def encode(kind: int, id: bytes, payload: bytes) -> bytes:
     """One frame. Raises ValueError for an id or a payload over its limit."""
-    if len(payload) > PAYLOAD_BYTES_MAX or len(id) > ID_BYTES_MAX:
-        raise ValueError(f"frame over its limit: id of {len(id)} bytes, payload of {len(payload)}")
-    body = _BODY.pack(len(payload), kind, len(id)) + id + payload
+    payload_bytes, id_bytes = len(payload), len(id)
+    if payload_bytes > PAYLOAD_BYTES_MAX or id_bytes > ID_BYTES_MAX:
+        raise ValueError(f"frame over its limit: id of {id_bytes} bytes, payload of {payload_bytes}")
+    body = _BODY.pack(payload_bytes, kind, id_bytes) + id + payload
     return _LEAD.pack(SYNC, crc32c(body)) + body
 
 

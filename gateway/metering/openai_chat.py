@@ -151,14 +151,13 @@ def _disjoint(usage: _Usage, quirk: Quirk) -> tuple[Usage | None, tuple[str, ...
     details_in = usage.prompt_tokens_details or _NO_INPUT_DETAILS
     details_out = usage.completion_tokens_details or _NO_OUTPUT_DETAILS
     cached = _cached(usage, details_in)
-    buckets = Usage(
-        **input_buckets(prompt, details_in, cached),
-        **output_buckets(completion, details_out, 0 if beside else _reasoning(usage), beside),
-        output_citation=usage.citation_tokens or 0,
-        web_searches=usage.num_search_queries or 0,
-        input_audio_ms=round((usage.prompt_audio_seconds or 0) * 1000),
-    )
-    return buckets, (INCONSISTENT,) if overdrawn(prompt, details_in, cached) else ()
+    buckets = input_buckets(prompt, details_in, cached)
+    buckets |= output_buckets(completion, details_out, 0 if beside else _reasoning(usage), beside)
+    if usage.citation_tokens or usage.num_search_queries or usage.prompt_audio_seconds:
+        buckets["output_citation"] = usage.citation_tokens or 0
+        buckets["web_searches"] = usage.num_search_queries or 0
+        buckets["input_audio_ms"] = round((usage.prompt_audio_seconds or 0) * 1000)
+    return Usage(**buckets), (INCONSISTENT,) if overdrawn(prompt, details_in, cached) else ()
 
 
 def _cached(usage: _Usage, details: InputDetails) -> int:

@@ -19,7 +19,7 @@ from gateway.wire.encoding import DecodeFault, decode_request, decoder
 from gateway.wire.headers import request_head, request_reader, response_head, response_reader
 from gateway.wire.http1 import HEAD_END, ChunkedReader, Framing, Head, HttpFault, RepeatedHead, framing
 from gateway.wire.peek import Malformed, Peek, peek
-from gateway.wire.strictjson import check
+from gateway.wire.strictjson import read
 from gateway.wire.websocket import FrameReader, Inflater, Message, WebSocketFault
 from tests.support.plain_json import reads_alike
 
@@ -137,8 +137,11 @@ def jsontext_members(data: bytes) -> None:
 
 def splice_ask(data: bytes) -> None:
     """A body that asks for its usage says the same as before, and asks."""
-    seen = peek("json", data)
-    if check(data) is not None or isinstance(seen, Malformed):
+    body = read(data)
+    if isinstance(body, Malformed):
+        return
+    seen = peek("json", body)
+    if isinstance(seen, Malformed):
         return
     before, after = json.loads(data), json.loads(splice.ask_for_usage(data, seen))
     options = before.get("stream_options")
@@ -169,15 +172,19 @@ def splice_strip(data: bytes) -> None:
 
 def strictjson_check(data: bytes) -> None:
     """A body passes exactly if the plain reading takes it."""
-    assert (check(data) is None) == reads_alike(data)
+    found = read(data)
+    assert isinstance(found, Malformed) != reads_alike(data)
+    assert isinstance(found, Malformed) or found == json.loads(data)
 
 
 def peek_body(data: bytes) -> None:
-    """A glance at any bytes is a glance or says why not, and agrees with a parser where that has but one reading."""
+    """A glance at any object is a glance or says why not, and agrees with what it looked at."""
+    document = read(data)
+    if isinstance(document, Malformed):
+        return
     for kind in get_args(Body):
-        seen = peek(kind, data)
-        if isinstance(seen, Peek) and kind == "json" and reads_alike(data):
-            document = json.loads(data)
+        seen = peek(kind, document)
+        if isinstance(seen, Peek) and kind == "json":
             assert (seen.model or None) == (document.get("model") or None)
             assert (seen.stream or False) == (document.get("stream") or False)
 

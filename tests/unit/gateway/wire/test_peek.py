@@ -1,12 +1,14 @@
 """A glance at a request body: what the gateway needs, or why the body is of no use."""
 
+import json
+
 import pytest
 
 from gateway.wire.peek import Malformed, Peek, peek, peek_form
 
 
 def looked(body: bytes, dialect: str = "openai") -> Peek:
-    found = peek(dialect, body)
+    found = peek(dialect, json.loads(body))
     assert isinstance(found, Peek)
     return found
 
@@ -65,12 +67,6 @@ def test_nulls_are_as_good_as_absent():
 @pytest.mark.parametrize(
     ("body", "reason"),
     [
-        (b"", "not valid JSON"),
-        (b'{"model":"m"', "not valid JSON"),
-        (b'{"model":"m"}}', "not valid JSON"),
-        (b'{"model":"\xff"}', "not valid JSON"),
-        (b'{"messages":' + b"[" * 100_000 + b"]" * 100_000 + b"}", "not valid JSON"),
-        (b'["gpt-4o"]', "Expected `object`"),
         (b'{"model":4}', "$.model"),
         (b'{"model":"m","stream":"true"}', "$.stream"),
         (b'{"model":"m","stream_options":"usage"}', "$.stream_options"),
@@ -79,18 +75,14 @@ def test_nulls_are_as_good_as_absent():
     ],
 )
 def test_a_useless_body_is_refused_in_words(body: bytes, reason: str):
-    found = peek("openai", body)
+    found = peek("openai", json.loads(body))
     assert isinstance(found, Malformed)
     assert reason in found.message
 
 
-@pytest.mark.parametrize("number", [b"9" * 5000, b"1e999999", b"-1", b"2.5"])
-def test_absurd_numbers_crash_nothing(number: bytes):
-    assert isinstance(peek("openai", b'{"model":"m","max_tokens":' + number + b"}"), Peek | Malformed)
-
-
-def test_half_a_surrogate_pair_is_no_reason_to_refuse():
-    assert looked(rb'{"messages":[{"content":"\ud83d"}],"model":"m"}').model == "m"
+@pytest.mark.parametrize("number", [2**64 - 1, -(2**63), float("inf"), -1, 2.5])
+def test_absurd_numbers_crash_nothing(number: float):
+    assert isinstance(peek("openai", {"model": "m", "max_tokens": number}), Peek | Malformed)
 
 
 def test_a_form_is_read_by_its_fields():

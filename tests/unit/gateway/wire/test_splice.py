@@ -13,7 +13,7 @@ ASK = b'"stream_options":{"include_usage":true}'
 
 
 def asked(body: bytes) -> bytes:
-    seen = peek("openai", body)
+    seen = peek("openai", json.loads(body))
     assert isinstance(seen, Peek)
     return ask_for_usage(body, seen)
 
