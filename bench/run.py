@@ -81,10 +81,7 @@ def _options(arguments: Sequence[str]) -> argparse.Namespace:
 
 def _plan(options: argparse.Namespace) -> Plan:
     plan = _QUICK if options.quick else _FULL
-    texts: list[str] = options.only or [""]
-    chosen = tuple(scenario for scenario in plan.scenarios if any(text in scenario.name for text in texts))
-    if not chosen:
-        raise SystemExit(f"no scenario has {' or '.join(map(repr, texts))} in its name")
+    chosen = scenarios.chosen(plan.scenarios, options.only)
     return msgspec.structs.replace(plan, scenarios=chosen, rounds=options.rounds or plan.rounds)
 
 

@@ -1,6 +1,7 @@
 """Owns the table of what is run, and the measurement of one scenario on one target."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Literal
 
 import msgspec
@@ -89,6 +90,14 @@ LATENCY = (
     Scenario(name="JSON, 300 calls/s", connections=64, rate=300),
     Scenario(name="SSE, 20 streams/s of 40 events, 10 ms", connections=64, rate=20, events=40, interval_us=10_000),
 )
+
+
+def chosen(table: Sequence[Scenario], texts: Sequence[str] | None) -> tuple[Scenario, ...]:
+    """Those with one of the texts in their names; None: all. Raises SystemExit if there is none."""
+    found = tuple(scenario for scenario in table if any(text in scenario.name for text in texts or [""]))
+    if not found:
+        raise SystemExit(f"no scenario has {' or '.join(map(repr, texts or []))} in its name")
+    return found
 
 
 class Spreads(msgspec.Struct, frozen=True):

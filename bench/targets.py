@@ -87,15 +87,22 @@ def gateway(
 
 @contextmanager
 def gateway_of(
-    policy: str, directory: Path, name: str, *, environ: Mapping[str, str], source: Path | None = None
+    policy: str,
+    directory: Path,
+    name: str,
+    *,
+    environ: Mapping[str, str],
+    source: Path | None = None,
+    under: Sequence[str] = (),
+    start_timeout_s: float = _START_TIMEOUT_S,
 ) -> Generator[Target]:
-    """A gateway with that policy file, and what `environ` says beside its places."""
+    """A gateway with that policy file, what `environ` says beside its places, run by the command `under`, if any."""
     port, home = free_port(), directory / name
     home.mkdir()
     (home / POLICY_FILE).write_text(policy)
     places = {"LENSAI_DATA_DIR": str(home), "LENSAI_LISTEN_PORT": str(port), "LENSAI_ADMIN_PORT": "0"}
-    command = [sys.executable, "-m", "gateway", "gateway"]
-    with running(command, port, home / "log", places | dict(environ), source) as pid:
+    command = [*under, sys.executable, "-m", "gateway", "gateway"]
+    with running(command, port, home / "log", places | dict(environ), source, start_timeout_s) as pid:
         yield Target(name, port, "/openai/v1/chat/completions", "/openai/v1/chat/completions", pid)
 
 
