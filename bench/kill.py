@@ -69,9 +69,15 @@ class Client(asyncio.Protocol):
         self.tail = (self.tail + data)[-_TAIL_BYTES:]
         if not self.live.done():
             self.live.set_result(None)
+        if self.tail.endswith(_LAST_CHUNK):  # the connection itself is kept: the answer was whole
+            self._end()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone.set_result(None)
+        self._end()
+
+    def _end(self) -> None:
+        if not self.gone.done():
+            self.gone.set_result(None)
 
     @property
     def was_killed(self) -> bool:

@@ -357,6 +357,7 @@ class Exchange:
                 assert self.route is not None
                 event = render_stream_error(refusal, self.dialect, self.route.endpoint.name, self.id, lines=self._lines)
                 client.write(b"%x\r\n%b\r\n" % (len(event), event) + LAST_CHUNK)
+                close = self._close  # a whole answer: the connection may bear the next
             else:
                 client.abort()
                 self.client = None

@@ -311,6 +311,9 @@ class ChunkedReader:
                 pieces.append(piece)
                 at += len(piece)
                 self._left = self._left - len(piece) or _CRLF_NEXT
+                if self._left == _CRLF_NEXT and data.startswith(b"\r\n", at):  # nearly always
+                    self._left = _SIZE_NEXT
+                    at += 2
                 continue
             end = data.find(b"\r\n", at)
             if end < 0:

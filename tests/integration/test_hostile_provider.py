@@ -244,8 +244,7 @@ async def test_a_chunk_that_can_be_read_in_two_ways_ends_the_stream_with_an_erro
         client = await gateway.client()
         wire = await started(client, there)
         wire.send(said)
-        rest = await client.rest()
-        assert b'"code":"upstream_broken"' in rest
+        assert b'"code":"upstream_broken"' in await client.rest_of_body()
         with contextlib.suppress(ConnectionError):
             await wire.rest()
         record = await recorded(gateway)
@@ -277,15 +276,15 @@ async def test_a_stream_that_is_cut_is_never_taken_for_a_whole_one(tmp_path, cut
         cut(wire)
         wire.close()
         rest = await rest_or_cut(client)
-        assert b'"code":"upstream_broken"' in rest or not rest.endswith(b"0\r\n\r\n")
+        assert not rest or b'"code":"upstream_broken"' in rest
         assert (await recorded(gateway)).outcome == "upstream_error"
 
 
 async def rest_or_cut(client: Wire) -> bytes:
-    """What a client still gets; b"" where its connection is reset."""
+    """What a client still gets of a stream; b"" where its connection is reset."""
     try:
-        return await client.rest()
-    except ConnectionError:
+        return await client.rest_of_body()
+    except (ConnectionError, asyncio.IncompleteReadError):
         return b""
 
 

@@ -119,6 +119,10 @@ class Wire:
         assert data.endswith(b"\r\n")
         return line + data, data[:-2]
 
+    async def rest_of_body(self) -> bytes:
+        """What is in the chunks that are left, up to the last."""
+        return (await self._chunks())[1]
+
     async def _chunks(self) -> tuple[bytes, bytes]:
         raw, body = b"", b""
         while True:

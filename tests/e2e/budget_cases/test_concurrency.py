@@ -120,7 +120,7 @@ async def test_46_a_kill_switch_ends_a_stream_whose_hold_stays(tmp_path, sandbox
         client = await stage.send(CHAT, chat(stream=True, max_tokens=400), tokens=300, chunk_delay_ms=5)
         await client.until(b"data: ")
         stage.limit(quota(limit_usd=9), '[[kill_switches]]\nid = "stop"\nscope = { project = "web" }\n')
-        assert b'"code":"kill_switch"' in await client.rest()
+        assert b'"code":"kill_switch"' in await client.until(b"\r\n0\r\n\r\n")
         await stage.quiet()
         assert stage.balance().settled == stage.held_at_most() >= await stage.billed() > 0
         assert (await stage.ask(CHAT, chat(max_tokens=20))).status == 403

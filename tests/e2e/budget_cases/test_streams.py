@@ -155,4 +155,4 @@ async def test_02_what_a_provider_writes_while_a_slow_client_keeps_it_unread_is_
         await stage.quiet()
         assert stage.balance().settled <= limit
         client.resume()
-        await client.rest()
+        await client.message()

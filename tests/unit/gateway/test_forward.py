@@ -196,9 +196,23 @@ async def test_a_stream_that_breaks_behind_an_event_ends_with_the_provider_s_kin
         assert (await client.chunk())[1] == event
         wire.close()
         assert (await client.chunk())[1].startswith(error)
-        assert await client.rest() == b"0\r\n\r\n"
+        assert await client.exactly(5) == b"0\r\n\r\n"
         [record] = await gateway.stop()
         assert (record.outcome, record.status, record.refusal_code) == ("upstream_error", 200, "upstream_broken")
+
+
+async def test_after_an_error_event_the_connection_bears_the_next_call(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        for _ in range(2):
+            client.send(call("/v1/chat/completions", b'{"model":"g","stream":true}'))
+            wire, _ = await there.called()
+            wire.send(stream_head(), chunk(b"data: {}\n\n"))
+            await client.until(b"\r\n\r\n")
+            await client.chunk()
+            wire.close()
+            assert b"upstream_broken" in (await client.chunk())[1]
+            assert await client.exactly(5) == b"0\r\n\r\n"
 
 
 async def test_a_stream_that_breaks_within_an_event_is_cut(tmp_path):
@@ -463,7 +477,7 @@ async def test_streams_in_other_framings_end_with_an_error_of_their_own(tmp_path
                         await client.chunk()
                 else:
                     assert (await client.chunk())[1].startswith(error)
-                    assert await client.rest() == b"0\r\n\r\n"
+                    assert await client.exactly(5) == b"0\r\n\r\n"
 
 
 async def test_no_event_is_put_into_a_json_array(tmp_path):
