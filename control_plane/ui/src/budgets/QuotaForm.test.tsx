@@ -61,6 +61,27 @@ test("what a quota had is shown and kept, and can be taken away", async () => {
   expect(sent[0]).toMatchObject({ method: "PATCH", body: { thresholds: [], time_zone: "Asia/Tokyo" } });
 });
 
+test("a quota of each value says how many it counts, and one of dollars how it refuses", async () => {
+  const sent = shown({ ...quota, unit: "usd", scope: { user: "*" }, ceilingUsd: "0.50", valuesMax: 500, answers429: true });
+  expect([field("Ceiling of one call").value, field("Values counted apart").value, field("Refuse with 429").checked]).toEqual(["0.50", "500", true]);
+  retype("Values counted apart", "0");
+  expect(button("Save").disabled).toBe(true);
+  retype("Values counted apart", "800");
+  retype("Ceiling of one call", "");
+  fireEvent.click(field("Refuse with 429"));
+  fireEvent.click(button("Save"));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  expect(sent[0]!.body).toMatchObject({ ceiling_usd: null, values_max: 800, answers_429: false });
+});
+
+test("a quota of tokens is not asked about dollars", async () => {
+  const sent = shown(quota);
+  expect(screen.queryByLabelText(/^Ceiling|^Refuse with|^Values/)).toBeNull();
+  fireEvent.click(button("Save"));
+  await waitFor(() => expect(sent).toHaveLength(1));
+  expect(Object.keys(sent[0]!.body)).not.toContain("values_max");
+});
+
 test("what is wrong is told while it is typed, and not sent", () => {
   shown(quota);
   retype("Tell at per cent", "80, 50");

@@ -9,7 +9,8 @@ import { toast } from "@/design/Toasts";
 import { ProjectSelect } from "@/projects/ProjectSelect";
 import { hasCalendar, zoneFault } from "./calendar";
 import { LimitPreview } from "./LimitPreview";
-import { QUOTAS, UNITS, WINDOWS, type Limit, type Unit, type Window } from "./limits";
+import { QUOTAS, UNITS, VALUES_DEFAULT, WINDOWS, type Limit, type Unit, type Window } from "./limits";
+import { RefusalFields, refusalBody, valuesFault } from "./RefusalFields";
 import { ScopeFields, toRows, toScope } from "./ScopeFields";
 import { percents, percentsFault, usualThresholds } from "./thresholds";
 import { WindowFields } from "./WindowFields";
@@ -26,17 +27,18 @@ export function QuotaForm({ limit, projectId, onClose }: Props) {
   const [thresholds, setThresholds] = useState(limit?.thresholds.join(", "));
   const [zone, setZone] = useState(limit?.timeZone ?? "UTC");
   const [scope, setScope] = useState(toRows(limit?.scope ?? {}));
+  const [refusal, setRefusal] = useState({ ceiling: limit?.ceilingUsd ?? "", valuesMax: String(limit?.valuesMax ?? VALUES_DEFAULT), answers429: limit?.answers429 ?? false });
   const [busy, setBusy] = useState(false);
   const [problem, setProblem] = useState<unknown>(null);
   const atATime = unit === "concurrent";
   const counted: Window = atATime ? "total" : window;
   // Until somebody says where it tells, that follows what is counted.
   const told = thresholds ?? usualThresholds(unit, counted);
-  const isUnfit = percentsFault(told) !== undefined || (hasCalendar(unit, counted) && zoneFault(zone) !== undefined);
+  const isUnfit = percentsFault(told) !== undefined || valuesFault(refusal, toScope(scope)) !== undefined || (hasCalendar(unit, counted) && zoneFault(zone) !== undefined);
 
   async function save() {
     setBusy(true);
-    const body = { name, limit: amount || null, action: blocks ? ("block" as const) : ("alert" as const), thresholds: percents(told), time_zone: zone, scope: toScope(scope), ...(atATime ? {} : { window }) };
+    const body = { name, limit: amount || null, action: blocks ? ("block" as const) : ("alert" as const), thresholds: percents(told), time_zone: zone, scope: toScope(scope), ...(atATime ? {} : { window }), ...refusalBody(refusal, unit, blocks, toScope(scope)) };
     try {
       if (limit) await api.PATCH("/v1/quotas/{quota_id}", { params: { path: { quota_id: limit.id } }, body });
       else await api.POST("/v1/quotas", { body: { ...body, unit, project_id: project || null } });
@@ -59,10 +61,11 @@ export function QuotaForm({ limit, projectId, onClose }: Props) {
             <Field label="Limit" hint="Empty only counts." error={fieldError(problem, "limit")}><Input value={amount} onChange={(event) => setAmount(event.target.value)} inputMode="decimal" autoFocus placeholder={unit === "usd" ? "100.00" : "600"} prefix={unit === "usd" ? "$" : undefined} /></Field>
             {!atATime && <Field label="In a"><Select value={window} onChange={(event) => setWindow(event.target.value as Window)}>{WINDOWS.map(([id, word]) => <option key={id} value={id}>{word}</option>)}</Select></Field>}
           </div>
-          <LimitPreview proposed={{ unit, limit: amount, window, projectId: project, scope: toScope(scope), timeZone: zone, ceilingUsd: limit?.ceilingUsd ?? "" }} blocks={blocks} onSuggest={setAmount} />
+          <LimitPreview proposed={{ unit, limit: amount, window, projectId: project, scope: toScope(scope), timeZone: zone, ceilingUsd: refusal.ceiling }} blocks={blocks} onSuggest={setAmount} />
           <Check label="Refuse calls at the limit" hint="Otherwise it only counts and tells." checked={blocks} onChange={setBlocks} />
           <WindowFields unit={unit} window={counted} thresholds={told} onThresholds={setThresholds} zone={zone} onZone={setZone} problem={problem} />
           <ScopeFields rows={scope} onChange={setScope} each />
+          <RefusalFields draft={refusal} onChange={setRefusal} unit={unit} blocks={blocks} scope={toScope(scope)} problem={problem} />
           <Field label="Name" optional error={fieldError(problem, "name")}><Input value={name} onChange={(event) => setName(event.target.value)} maxLength={100} placeholder="Fair use of each user" /></Field>
           {limit && <p className="text-xs text-ink-3">Another window or other conditions count from zero.</p>}
           <ProblemNote problem={problem} />

@@ -24,6 +24,9 @@ export type Limit = {
   scope: Record<string, string>;
   timeZone: string;
   ceilingUsd: string | null;
+  /** What a quota alone says: how many values it counts apart in a window, and with which status it refuses. */
+  valuesMax?: number;
+  answers429?: boolean;
   createdAtMs: number;
 };
 
@@ -45,6 +48,8 @@ export const WINDOWS: readonly (readonly [Window, string])[] = [
 ];
 export const DIMENSIONS: readonly Dimension[] = ["model", "key", "user", "team", "provider", "upstream", "route", "tag"];
 const EACH = "*";
+/** As many values of `*` as the API counts apart where nobody says otherwise. */
+export const VALUES_DEFAULT = 10_000;
 /** So that a page of limits stays far below the number of requests that one person may make. */
 const LIVE_MS_MIN = 2_000;
 const LIVE_MS_EACH = 250;
@@ -81,6 +86,8 @@ export function fromQuota(quota: QuotaOut): Limit {
     scope: quota.scope,
     timeZone: quota.time_zone,
     ceilingUsd: quota.ceiling_usd,
+    valuesMax: quota.values_max,
+    answers429: quota.answers_429,
     createdAtMs: quota.created_at_ms,
   };
 }
@@ -92,6 +99,11 @@ export function title(limit: Pick<Limit, "name" | "unit" | "window" | "scope">):
   const each = Object.entries(limit.scope).find(([, value]) => value === EACH)?.[0];
   const when = limit.unit === "concurrent" ? "" : limit.window === "total" ? " in all" : ` a ${limit.window}`;
   return `${limit.unit === "usd" ? "Spend" : what}${when}${each ? ` of each ${each}` : ""}`;
+}
+
+/** Whether each value of something has a counter of its own. */
+export function countsEach(scope: Record<string, string>): boolean {
+  return Object.values(scope).includes(EACH);
 }
 
 /** What a scope says beside the project, in words. */
