@@ -69,7 +69,12 @@ def test_a_call_recorded_twice_is_a_duplicate():
 def test_reported_numbers_must_be_the_bills_of_a_complete_call():
     assert judge([line("a")], [row("a", tokens_out=4)]).different
     assert judge([line("a")], [row("a", cost_usd=Decimal("0.000004101"))]).different
-    assert judge([line("a", state="cut")], [row("a")]).different
+    assert judge([line("a", state="client_left")], [row("a")]).different
+    assert judge([line("a", state="cut")], [row("a", tokens_out=4)]).different
+
+
+def test_a_stream_that_was_cut_behind_its_last_number_is_complete():
+    assert judge([line("a", state="cut")], [row("a")]).faultless
 
 
 def test_a_call_that_was_not_seen_to_end_must_not_claim_numbers():

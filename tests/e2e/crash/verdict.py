@@ -11,6 +11,9 @@ from tests.support.gateways import Row
 # What a record may say of a call whose end the gateway did not see, or that had none.
 UNSEEN = frozenset(("held", "unknown", "partial", "estimated"))
 
+# How a call may have ended whose last number reached the gateway: a stream can be cut behind that.
+_ENDED = frozenset(("completed", "cut"))
+
 
 @dataclass
 class Verdict:
@@ -66,9 +69,10 @@ def _differences(mark: str, row: Row, line: dict[str, Any]) -> list[str]:
     tokens = line["tokens"]
     if row["provenance"] == "reported":
         tokens_in = tokens["input"] + tokens["cache_read"] + tokens["cache_write"] + tokens["cache_write_1h"]
-        theirs = (line["state"], tokens_in, tokens["output"] + tokens["reasoning"], line["amount_nanousd"])
-        ours = ("completed", row["tokens_in"], row["tokens_out"], row.cost_nanousd)
-        return [] if ours == theirs else [f"{mark}: recorded {ours}, billed {theirs}"]
+        theirs = (tokens_in, tokens["output"] + tokens["reasoning"], line["amount_nanousd"])
+        ours = (row["tokens_in"], row["tokens_out"], row.cost_nanousd)
+        ended = line["state"] in _ENDED
+        return [] if ours == theirs and ended else [f"{mark}: recorded {ours}, billed {theirs}, {line['state']}"]
     if row["provenance"] not in UNSEEN:
         return [f"{mark}: billed, and recorded as {row['outcome']} with provenance {row['provenance']}"]
     if row["provenance"] in ("held", "unknown") and (row["tokens_in"], row.cost_nanousd) != (None, None):
