@@ -1,7 +1,8 @@
-"""Owns the exact comparison of two checkouts: the instructions that a gateway takes for a call, counted by valgrind.
+"""Owns the exact comparison of gateways: the instructions that each takes for a call, counted by valgrind.
 
 CPU time of the same code moves by a tenth on a machine that others use; the number of its instructions does not. What
-the kernel does for a call is not in it. `python -m bench.instructions --against ../other`.
+the kernel does for a call is not in it. `python -m bench.instructions --against ../other`, or `--quotas` for what those
+cost.
 """
 
 import argparse
@@ -52,17 +53,25 @@ class Count(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """One scenario on both gateways."""
+    """One scenario on every gateway, by its name; the others are compared with the first."""
 
     scenario: str
     per: Literal["call", "event"]
-    now: Count
-    before: Count
+    counts: dict[str, Count]
 
-    @property
-    def percent(self) -> float:
-        """How many more instructions than before."""
-        return (self.now.each / self.before.each - 1) * 100
+    def percent(self, name: str) -> float:
+        """How many more instructions it takes than the first."""
+        first = next(iter(self.counts.values()))
+        return (self.counts[name].each / first.each - 1) * 100
+
+
+class Variant(msgspec.Struct, frozen=True):
+    """A gateway to count: of which checkout, under which quotas in TOML, and whether their ledger is a Redis."""
+
+    name: str
+    source: Path | None = None
+    quotas: str = ""
+    leases: bool = False
 
 
 class Run(msgspec.Struct, frozen=True):
@@ -80,12 +89,15 @@ def total_of(dump: str) -> int:
 
 def markdown(run: Run) -> str:
     """The table of a run."""
-    lines = ["| scenario | per | before | now | more |", "| --- | --- | ---: | ---: | ---: |"]
-    lines += [
-        f"| {row.scenario} | {row.per} | {row.before.each:,.0f} | {row.now.each:,.0f} | **{row.percent:+.1f} %** |"
-        for row in run.rows
-    ]
-    return "\n".join(lines)
+    first, *others = run.rows[0].counts
+    lines = [["scenario", "per", first, *(column for name in others for column in (name, "more"))]]
+    lines.append(["---", "---", *["---:"] * (len(lines[0]) - 2)])
+    for row in run.rows:
+        compared = [
+            cell for name in others for cell in (f"{row.counts[name].each:,.0f}", f"**{row.percent(name):+.1f} %**")
+        ]
+        lines.append([row.scenario, row.per, f"{row.counts[first].each:,.0f}", *compared])
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 async def _count(target: Target, scenario: Scenario, directory: Path) -> Count:
@@ -120,21 +132,36 @@ async def _counts(target: Target, chosen: Sequence[Scenario], directory: Path) -
     return counts
 
 
-def _counted(name: str, source: Path | None, chosen: Sequence[Scenario]) -> list[Count]:
+def _counted(variant: Variant, chosen: Sequence[Scenario]) -> list[Count]:
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="lensai-bench-")))
-        policy = targets.policy_text(stack.enter_context(targets.provider()).port)
-        under = ("valgrind", "--tool=callgrind", f"--callgrind-out-file={directory / _COUNT}")
+        policy = targets.policy_text(stack.enter_context(targets.provider()).port) + variant.quotas
+        ledger = {"LENSAI_LEDGER_URL": stack.enter_context(targets.redis(directory))} if variant.leases else {}
         counted = targets.gateway_of(
-            policy, directory, name, environ={}, source=source, under=under, start_timeout_s=_START_TIMEOUT_S
+            policy,
+            directory,
+            variant.name,
+            environ=ledger,
+            source=variant.source,
+            under=("valgrind", "--tool=callgrind", f"--callgrind-out-file={directory / _COUNT}"),
+            start_timeout_s=_START_TIMEOUT_S,
         )
         return uvloop.run(_counts(stack.enter_context(counted), chosen, directory))
+
+
+def _variants(options: argparse.Namespace) -> list[Variant]:
+    now = Variant("gateway")
+    if options.against is not None:
+        return [Variant("before", options.against.resolve()), now]
+    return [now, Variant("quotas", quotas=targets.QUOTAS), Variant("leases", quotas=targets.QUOTAS, leases=True)]
 
 
 def main(arguments: Sequence[str]) -> int:
     """The exit status; the table is on standard output."""
     options = argparse.ArgumentParser(prog="python -m bench.instructions", description="Instructions a call takes.")
-    options.add_argument("--against", type=Path, required=True, help="the root of another checkout")
+    compared = options.add_mutually_exclusive_group(required=True)
+    compared.add_argument("--against", type=Path, help="the root of another checkout, which is counted as `before`")
+    compared.add_argument("--quotas", action="store_true", help="without quotas, with three, and with these in a Redis")
     options.add_argument("--only", action="append", help="scenarios whose name contains this text; may be repeated")
     given = options.parse_args(arguments)
     if not targets.is_installed("callgrind_control"):
@@ -143,13 +170,14 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     chosen = scenarios.chosen(_SCENARIOS, given.only)
     started = results.now()
-    before = _counted("before", given.against.resolve(), chosen)
-    now = _counted("gateway", None, chosen)
-    rows = tuple(
-        Row(scenario.name, scenario.per, after, earlier)
-        for scenario, after, earlier in zip(chosen, now, before, strict=True)
+    counts = {variant.name: _counted(variant, chosen) for variant in _variants(given)}
+    run = Run(
+        started,
+        tuple(
+            Row(scenario.name, scenario.per, {name: each[number] for name, each in counts.items()})
+            for number, scenario in enumerate(chosen)
+        ),
     )
-    run = Run(started, rows)
     print(markdown(run))
     print(f"Written to {results.save(run, started, prefix='instructions-')}", file=sys.stderr)
     return 0
