@@ -159,7 +159,7 @@ def test_every_other_statement_over_the_lake_is_here_with_its_reason():
 async def test_both_engines_answer_the_same(filled, duck, name, scope):
     for parameters, grain_s in ASKED[name]:
         question = Question(statements()[name], RELATIONS[name], SCOPES[scope], parameters, grain_s)
-        batches = [batch async for batch in duck.batches(question)]
+        batches = [part.rows async for part in duck.parts(question)]
         answer = ask(filled, question)
         assert answer.column_names == batches[0].schema.names
         rows = [row for batch in batches for row in batch.to_pylist()]
