@@ -88,13 +88,23 @@ async def test_a_file_of_no_rows_has_its_columns(lake, format):
     assert (table.num_rows, table.column_names[0], table.column_names[-1]) == (0, "request_id", "estimated")
 
 
+@pytest.fixture(scope="module")
+def sampled(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A lake whose days are rolled up, and of whose calls one of ten is left."""
+    root = tmp_path_factory.mktemp("sampled")
+    land(root, varied("org_a", 200, NOON_S))
+    later_ms = (NOON_S + 6 * 86_400) * 1000
+    cure(root, later_ms)
+    retain(open_tables(str(root)), Policy(Tier(one_of=10)), later_ms)
+    return str(root)
+
+
 @pytest.mark.parametrize("format", ["csv", "parquet"])
 @pytest.mark.parametrize(("filters", "estimated"), [({}, False), ({"user_id": ("ada",)}, True)])
-async def test_a_sum_of_sampled_days_says_whether_it_is_an_estimate(tmp_path, format, filters, estimated):
-    sampled(tmp_path)
+async def test_a_sum_of_sampled_days_says_whether_it_is_an_estimate(sampled, format, filters, estimated):
     scope = Scope("org_a", SCOPE.from_s, SCOPE.to_s, filters=filters)
     question = Question("SELECT model, sum(calls) AS calls FROM hourly GROUP BY model", "hourly", scope)
-    with contextlib.closing(Lake(str(tmp_path))) as lake:
+    with contextlib.closing(Lake(sampled)) as lake:
         exported = Exported(question, format, "estimated")
         packed = zipfile.ZipFile(io.BytesIO(await whole(archive(lake, exported, MANIFEST, ring("a")))))
     table = READ[format](io.BytesIO(packed.read("a.csv")))
@@ -103,14 +113,6 @@ async def test_a_sum_of_sampled_days_says_whether_it_is_an_estimate(tmp_path, fo
     sealed = msgspec.json.decode(packed.read("manifest.json"), type=Sealed)
     assert sealed.manifest.estimated is estimated
     assert is_sealed(sealed, ring("a"))
-
-
-def sampled(root: Path) -> None:
-    """A lake whose days are rolled up, and of whose calls one of ten is left."""
-    land(root, varied("org_a", 200, NOON_S))
-    later_ms = (NOON_S + 6 * 86_400) * 1000
-    cure(root, later_ms)
-    retain(open_tables(str(root)), Policy(Tier(one_of=10)), later_ms)
 
 
 def of_nobody(question: Question) -> Question:

@@ -15,11 +15,13 @@ from tests.support.lakes import NOW_MS, calls, cure, land
 WHEN = ["--org", "org_a", "--from", "2025-11-25", "--to", "2025-11-27"]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> str:
-    land(tmp_path, "a", calls(range(20)))
-    cure(tmp_path)
-    return str(tmp_path)
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Made once: tests read it."""
+    made = tmp_path_factory.mktemp("lake")
+    land(made, "a", calls(range(20)))
+    cure(made)
+    return str(made)
 
 
 def test_every_statement_can_be_asked_but_the_live_feed() -> None:
