@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 import uvicorn
 import uvloop
+from litestar import Litestar
 from msgspec.structs import replace
 from sqlalchemy.exc import DBAPIError
 
@@ -127,11 +128,11 @@ class Server(uvicorn.Server):
         await super().shutdown(sockets)
 
 
-def server(parts: Parts) -> Server:
-    """A server of the application, which has still to be given its sockets."""
+def server(app: Litestar, parts: Parts) -> Server:
+    """A server of an application over these parts, which has still to be given its sockets."""
     proxies = parts.settings.trusted_proxies
     config = uvicorn.Config(
-        create_app(parts),  # pyright: ignore[reportArgumentType]
+        app,  # pyright: ignore[reportArgumentType]
         http="httptools",
         ws="none",
         lifespan="on",
@@ -150,7 +151,8 @@ async def _serve(ready: Ready, listener: socket.socket) -> None:
     # uvicorn handles these, and then gives them to whoever did before: to nobody, so that the exit code is 0.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda _number, _frame: None)
-    running = server(Parts(ready.settings, ready.rings.secrets, ready.rings.policy))
+    parts = Parts(ready.settings, ready.rings.secrets, ready.rings.policy)
+    running = server(create_app(parts), parts)
     await running.serve([listener])
     if not running.started:
         raise CannotStart("the application did not start; the log says why")

@@ -23,8 +23,9 @@ from control_plane.alerts.schema import (
 from control_plane.alerts.tables import Alert, AlertRule, State, Trigger
 from control_plane.alerts.target import Stored, StoredWebhook
 from control_plane.api.etag import edit
+from control_plane.api.find import find_one
 from control_plane.api.money import nanousd, usd
-from control_plane.api.problems import conflict, invalid, not_found
+from control_plane.api.problems import conflict, invalid
 from control_plane.audit.service import record
 from control_plane.db.ids import new_id
 from control_plane.outgoing import TargetRefused, check_url
@@ -42,10 +43,7 @@ def listed(project_id: str | None) -> Select[AlertRule]:
 
 async def find(work: Work, rule_id: str) -> AlertRule:
     """Raises Problem 404."""
-    rule = (await work.session.execute(select(AlertRule).where(AlertRule.id == rule_id))).scalar_one_or_none()
-    if rule is None:
-        raise not_found("alert rule")
-    return rule
+    return await find_one(work.session, select(AlertRule).where(AlertRule.id == rule_id), "alert rule")
 
 
 async def create(work: Work, wanted: AlertRuleCreate) -> AlertRuleMade:
@@ -117,10 +115,7 @@ def alerts(state: State | None, rule_id: str | None, project_id: str | None) -> 
 
 async def find_alert(work: Work, alert_id: str) -> Alert:
     """Raises Problem 404."""
-    alert = (await work.session.execute(select(Alert).where(Alert.id == alert_id))).scalar_one_or_none()
-    if alert is None:
-        raise not_found("alert")
-    return alert
+    return await find_one(work.session, select(Alert).where(Alert.id == alert_id), "alert")
 
 
 async def send_again(work: Work, alert_id: str) -> Alert:

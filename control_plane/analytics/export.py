@@ -1,7 +1,8 @@
 """Owns files of what the lake holds: CSV and Parquet, written as rows come, and a signed manifest beside them.
 
 A signed export is a ZIP of the file and `manifest.json`, which names the file's digest, its rows and what was asked.
-The manifest comes last, since nobody knows a digest before the end; a file without it was cut off.
+The manifest comes last, since nobody knows a digest before the end; a file without it was cut off. Both say whether
+the figures are an estimate: the manifest once, the file in each row.
 """
 
 # pyarrow ships no types.
@@ -12,7 +13,7 @@ The manifest comes last, since nobody knows a digest before the end; a file with
 import hashlib
 import zipfile
 from collections.abc import AsyncIterator, Iterator, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 
 import msgspec
 import pyarrow as pa
@@ -22,7 +23,7 @@ import pyarrow.parquet as pq
 
 from control_plane.api.cells import FORMULA, MARK, NUMBER
 from control_plane.keyring import Keyring
-from control_plane.lake.query import Lake, Question
+from control_plane.lake.query import Lake, Part, Question
 
 Format = Literal["csv", "parquet"]
 MEDIA_TYPES: Mapping[Format, str] = {"csv": "text/csv", "parquet": "application/vnd.apache.parquet"}
@@ -32,8 +33,11 @@ GROUP_ROWS = 20_000
 _PURPOSE = "usage-export"
 
 
-class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a file holds. `parameters` is the query as it was asked."""
+class Manifest(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a file holds. `parameters` is the query as it was asked.
+
+    `estimated`: of some of the calls only a sample was left to answer from. Not there: an older program wrote it.
+    """
 
     org_id: str
     file: str
@@ -44,6 +48,15 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     from_ms: int
     to_ms: int
     exported_at_ms: int
+    estimated: bool | None = None
+
+
+class Exported(NamedTuple):
+    """A question as a file: its rows, and in the last column whether they are an estimate, if there is to be one."""
+
+    question: Question
+    format: Format
+    estimate_column: str | None = None
 
 
 class Sealed(msgspec.Struct, frozen=True):
@@ -62,35 +75,34 @@ def is_sealed(sealed: Sealed, keyring: Keyring) -> bool:
     return keyring.is_signed(msgspec.json.encode(sealed.manifest), sealed.signature, _PURPOSE)
 
 
-async def file(lake: Lake, question: Question, format: Format) -> AsyncIterator[bytes]:
+async def file(lake: Lake, exported: Exported) -> AsyncIterator[bytes]:
     """The file as it comes to be. Raises Unanswered, before the first bytes if the question cannot be asked."""
-    written = _File(format)
-    async for piece in _pieces(lake, question, written):
+    async for piece in _pieces(lake, exported.question, _File(exported)):
         yield piece
 
 
-async def archive(
-    lake: Lake, question: Question, format: Format, manifest: Manifest, keyring: Keyring
-) -> AsyncIterator[bytes]:
+async def archive(lake: Lake, exported: Exported, manifest: Manifest, keyring: Keyring) -> AsyncIterator[bytes]:
     """A ZIP of the file, named by the manifest, and of the manifest with what is known at its end."""
-    sink, digest, size, written = _Sink(), hashlib.sha256(), 0, _File(format)
+    sink, digest, size, written = _Sink(), hashlib.sha256(), 0, _File(exported)
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as whole:
         with whole.open(manifest.file, "w", force_zip64=True) as member:
-            async for piece in _pieces(lake, question, written):
+            async for piece in _pieces(lake, exported.question, written):
                 digest.update(piece)
                 size += len(piece)
                 member.write(piece)
                 for some in sink.take():
                     yield some
-        known = msgspec.structs.replace(manifest, sha256=digest.hexdigest(), bytes=size, rows=written.rows)
+        known = msgspec.structs.replace(
+            manifest, sha256=digest.hexdigest(), bytes=size, rows=written.rows, estimated=written.estimated
+        )
         whole.writestr("manifest.json", seal(known, keyring))
     for some in sink.take():
         yield some
 
 
 async def _pieces(lake: Lake, question: Question, written: "_File") -> AsyncIterator[bytes]:
-    async for batch in lake.batches(question):
-        for piece in written.add(batch):
+    async for part in lake.parts(question):
+        for piece in written.add(part):
             yield piece
     for piece in written.end():
         yield piece
@@ -125,17 +137,20 @@ class _Sink:
 
 
 class _File:
-    """One file of record batches that come one after the other; the first, which may be empty, tells the columns."""
+    """One file of parts that come one after the other; the first, which may be empty, tells the columns."""
 
-    def __init__(self, format: Format) -> None:
+    def __init__(self, exported: Exported) -> None:
         self.rows = 0
-        self._format = format
+        self.estimated = False
+        self._format, self._estimate_column = exported.format, exported.estimate_column
         self._sink = _Sink()
         self._writer: _Writer | None = None
         self._held: list[Any] = []
 
-    def add(self, batch: Any) -> Iterator[bytes]:
-        self.rows += batch.num_rows
+    def add(self, part: Part) -> Iterator[bytes]:
+        self.rows += part.rows.num_rows
+        self.estimated = part.estimated
+        batch = _saying(part, self._estimate_column)
         if self._writer is None:
             self._writer = self._begin(batch.schema)
         self._held.append(batch)
@@ -160,6 +175,12 @@ class _File:
             table = pa.Table.from_batches(self._held)
             self._writer.write_table(_in_cells(table) if self._format == "csv" else table)
             self._held.clear()
+
+
+def _saying(part: Part, column: str | None) -> Any:
+    if column is None:
+        return part.rows
+    return part.rows.append_column(column, pa.array([part.estimated] * part.rows.num_rows, pa.bool_()))
 
 
 def _in_cells(table: Any) -> Any:

@@ -11,7 +11,17 @@ from litestar.response import Stream
 from msgspec import Struct
 
 from control_plane.analytics.asked import Asked, asked
-from control_plane.analytics.export import MEDIA_TYPES, ZIP, Format, Manifest, Sealed, archive, file, is_sealed
+from control_plane.analytics.export import (
+    MEDIA_TYPES,
+    ZIP,
+    Exported,
+    Format,
+    Manifest,
+    Sealed,
+    archive,
+    file,
+    is_sealed,
+)
 from control_plane.analytics.period import bucket_for, edges, rfc3339
 from control_plane.analytics.routes import (
     DIMENSIONS,
@@ -90,6 +100,12 @@ EXPORTED: Mapping[str, _Asks] = {
     "errors": _hourly("errors", limit=ROWS_MAX),
     **{f"cost-by-{dimension}": _costs(dimension) for dimension in DIMENSIONS},
 }
+# In which column a file says that its figures are an estimate. A list of calls has a weight in each row instead.
+_ESTIMATE_COLUMN: Mapping[str, str | None] = {
+    **dict.fromkeys(EXPORTED, "estimated"),
+    "calls": None,
+    "focus": "x_Estimated",
+}
 
 
 class Exports(Controller):
@@ -124,12 +140,13 @@ class Exports(Controller):
         name = request.url.path.rpartition("/")[2]
         chosen: Format = format or ("parquet" if accept and MEDIA_TYPES["parquet"] in accept else "csv")
         asking = EXPORTED[name](question, Details(by, bucket, measure, percents(p)))
+        exported = Exported(asking, chosen, _ESTIMATE_COLUMN[name])
         await _note(work, database, name)
         file_name = f"lensai-{name}-{rfc3339(question.period.from_s)[:10]}.{chosen}"
         if not signed:
-            return await _sent(file(lake, asking, chosen), file_name, MEDIA_TYPES[chosen])
+            return await _sent(file(lake, exported), file_name, MEDIA_TYPES[chosen])
         manifest = _manifest(work, question, file_name, request.url.query)
-        return await _sent(archive(lake, asking, chosen, manifest, work.keyring), f"{file_name}.zip", ZIP)
+        return await _sent(archive(lake, exported, manifest, work.keyring), f"{file_name}.zip", ZIP)
 
     @post("/verify", needs="usage:export", status_code=200, summary="Whether a manifest.json is ours and unchanged")
     async def verify(self, work: InWork, data: JSONBody[Sealed]) -> Checked:

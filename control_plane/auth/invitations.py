@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from sqlalchemy import Select, select
 
-from control_plane.api.problems import conflict, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import conflict
 from control_plane.audit.service import record
 from control_plane.auth import letters, links, organizations
 from control_plane.auth.members import may_hand_out
@@ -26,11 +27,8 @@ def listed() -> Select[Invitation]:
 
 async def find(work: Work, invitation_id: str) -> Invitation:
     """Raises Problem 404, also for one that was accepted."""
-    found = await work.session.execute(listed().where(Invitation.id == invitation_id).with_for_update())
-    invitation = found.scalar_one_or_none()
-    if invitation is None:
-        raise not_found("invitation")
-    return invitation
+    query = listed().where(Invitation.id == invitation_id)
+    return await find_one(work.session, query, "invitation", to_change=True)
 
 
 async def create(work: Work, wanted: InvitationCreate) -> Invitation:

@@ -5,7 +5,8 @@ from sqlalchemy import Select, delete, select
 from sqlalchemy.orm import joinedload
 
 from control_plane.api.etag import edit
-from control_plane.api.problems import conflict, forbidden, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import conflict, forbidden
 from control_plane.audit.service import record
 from control_plane.auth.roles import Role, may_grant
 from control_plane.auth.schema import MemberEdit, MemberOut
@@ -19,10 +20,7 @@ def listed() -> Select[Membership]:
 
 async def find(work: Work, member_id: str) -> Membership:
     """Raises Problem 404."""
-    member = (await work.session.execute(listed().where(Membership.id == member_id))).scalar_one_or_none()
-    if member is None:
-        raise not_found("member")
-    return member
+    return await find_one(work.session, listed().where(Membership.id == member_id), "member")
 
 
 async def change(work: Work, member_id: str, wanted: MemberEdit, if_match: str | None) -> Membership:

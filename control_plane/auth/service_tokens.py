@@ -3,7 +3,8 @@
 import msgspec
 from sqlalchemy import Select, select
 
-from control_plane.api.problems import invalid, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import invalid
 from control_plane.audit.service import record
 from control_plane.auth.members import may_hand_out
 from control_plane.auth.schema import TokenCreate, TokenMade, TokenOut
@@ -46,9 +47,7 @@ async def create(work: Work, wanted: TokenCreate) -> TokenMade:
 
 async def revoke(work: Work, token_id: str) -> None:
     """It works no more, from the next request on; a revoked one stays so. Raises Problem 404."""
-    row = (await work.session.execute(select(ServiceToken).where(ServiceToken.id == token_id))).scalar_one_or_none()
-    if row is None:
-        raise not_found("token")
+    row = await find_one(work.session, select(ServiceToken).where(ServiceToken.id == token_id), "token")
     if row.revoked_at_ms is not None:
         return
     before = render(row)

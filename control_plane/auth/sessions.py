@@ -6,7 +6,8 @@ from typing import NamedTuple
 from sqlalchemy import ColumnElement, Select, delete, select, update
 
 from control_plane.api.access import csrf_token
-from control_plane.api.problems import conflict, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import conflict
 from control_plane.audit.service import record
 from control_plane.auth import invitations, links
 from control_plane.auth.principal import Principal
@@ -75,9 +76,7 @@ async def switch(work: Work, database: Database, org_id: str) -> SessionOut:
     async with database.writing(org_id) as session:
         session.info["now_ms"] = work.now_ms
         query = select(Membership.role).where(Membership.org_id == org_id, Membership.user_id == who.id)
-        role = (await session.execute(query)).scalar_one_or_none()
-        if role is None:
-            raise not_found("organization")
+        role = await find_one(session, query, "organization")
         chosen = update(BrowserSession).where(BrowserSession.id == who.session_id).values(org_id=org_id)
         await session.execute(chosen)
         principal = Principal(who.kind, who.id, who.name, org_id, role, who.session_id)
@@ -102,9 +101,7 @@ def listed(work: Work) -> Select[BrowserSession]:
 
 async def revoke(work: Work, session_id: str) -> None:
     """Signs another browser out, or this one. Raises Problem 404."""
-    found = await work.session.execute(listed(work).where(BrowserSession.id == session_id))
-    if found.scalar_one_or_none() is None:
-        raise not_found("session")
+    await find_one(work.session, listed(work).where(BrowserSession.id == session_id), "session")
     await _end(work, BrowserSession.id == session_id)
     await record(work, "session:delete", f"session:{session_id}")
 

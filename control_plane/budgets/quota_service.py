@@ -6,7 +6,7 @@ import msgspec
 from sqlalchemy import Select, select
 
 from control_plane.api.etag import edit
-from control_plane.api.problems import not_found
+from control_plane.api.find import find_one
 from control_plane.audit.service import record
 from control_plane.budgets import overrides
 from control_plane.budgets.amounts import dollars_or_none, dollars_shown, read, shown_or_none
@@ -30,11 +30,7 @@ def listed(project_id: str | None) -> Select[Quota]:
 async def find(work: Work, quota_id: str, *, to_change: bool = False) -> Quota:
     """Raises Problem 404. One that is to be changed is nobody else's to change until the transaction ends."""
     query = select(Quota).where(Quota.id == quota_id)
-    found = await work.session.execute(query.with_for_update() if to_change else query)
-    quota = found.scalar_one_or_none()
-    if quota is None:
-        raise not_found("quota")
-    return quota
+    return await find_one(work.session, query, "quota", to_change=to_change)
 
 
 async def create(work: Work, wanted: QuotaCreate) -> Quota:

@@ -6,8 +6,8 @@ import msgspec
 from sqlalchemy import Select, select
 
 from control_plane.api.etag import edit
+from control_plane.api.find import find_one
 from control_plane.api.money import nanousd, usd
-from control_plane.api.problems import not_found
 from control_plane.audit.service import record
 from control_plane.budgets import overrides
 from control_plane.budgets.amounts import dollars_or_none, dollars_shown
@@ -30,11 +30,7 @@ def listed(project_id: str | None) -> Select[Budget]:
 async def find(work: Work, budget_id: str, *, to_change: bool = False) -> Budget:
     """Raises Problem 404. One that is to be changed is nobody else's to change until the transaction ends."""
     query = select(Budget).where(Budget.id == budget_id)
-    found = await work.session.execute(query.with_for_update() if to_change else query)
-    budget = found.scalar_one_or_none()
-    if budget is None:
-        raise not_found("budget")
-    return budget
+    return await find_one(work.session, query, "budget", to_change=to_change)
 
 
 async def create(work: Work, wanted: BudgetCreate) -> Budget:

@@ -25,6 +25,8 @@ from control_plane.lake.snapshot import take_snapshot
 
 # The lake did not answer.
 UNANSWERED = 1
+# Beside the answer, which a program may read.
+_ESTIMATED = "an estimate: of some of these days a sample of the calls is kept"
 
 
 class Named(NamedTuple):
@@ -85,11 +87,13 @@ def run(lake: Lake, arguments: argparse.Namespace) -> int:
     except (Problem, ValueError) as fault:
         return told("lake query", fault)
     try:
-        rows = asyncio.run(_ask(lake, question))
+        rows, estimated = asyncio.run(_ask(lake, question))
     except Unanswered as fault:
         print(f"lensai lake query: {fault}", file=sys.stderr)
         return UNANSWERED
     sys.stdout.write(_FORMS[arguments.form](rows))
+    if estimated:
+        print(f"lensai lake query: {_ESTIMATED}", file=sys.stderr)
     return 0
 
 
@@ -122,11 +126,13 @@ def _read(value: str, was: object) -> object:
     return value or None
 
 
-async def _ask(lake: Lake, question: Question) -> Sequence[Row]:
+async def _ask(lake: Lake, question: Question) -> tuple[Sequence[Row], bool]:
+    """All rows, and whether they are an estimate. Raises Unanswered."""
     asked = query.Lake(lake.url, take=partial(take_snapshot, keyring=lake.keyring))
     try:
         # By way of Arrow: DuckDB itself makes times with a library that is not installed.
-        return [row async for batch in asked.batches(question) for row in batch.to_pylist()]
+        parts = [part async for part in asked.parts(question)]
+        return [row for part in parts for row in part.rows.to_pylist()], any(part.estimated for part in parts)
     finally:
         await asyncio.to_thread(asked.close)
 

@@ -10,7 +10,8 @@ import msgspec
 from sqlalchemy import Select, select
 
 from control_plane.api.etag import edit
-from control_plane.api.problems import FieldProblem, Problem, conflict, invalid, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import FieldProblem, Problem, conflict, invalid
 from control_plane.audit.service import record
 from control_plane.auth.tokens import new_token
 from control_plane.db.ids import new_id
@@ -47,10 +48,7 @@ def listed(*, revoked: bool) -> Select[IngestKey]:
 async def find(work: Work, key_id: str, *, to_change: bool = False) -> IngestKey:
     """`to_change`: nobody else changes it meanwhile. Raises Problem 404."""
     query = select(IngestKey).where(IngestKey.id == key_id)
-    key = (await work.session.execute(query.with_for_update() if to_change else query)).scalar_one_or_none()
-    if key is None:
-        raise not_found("ingest key")
-    return key
+    return await find_one(work.session, query, "ingest key", to_change=to_change)
 
 
 async def create(work: Work, wanted: IngestKeyCreate) -> Made:

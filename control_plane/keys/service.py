@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import Select, select
 
 from control_plane.api.etag import edit
-from control_plane.api.problems import conflict, invalid, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import conflict, invalid
 from control_plane.audit.service import record
 from control_plane.auth.tokens import Token, new_token
 from control_plane.db.ids import new_id
@@ -44,10 +45,7 @@ def listed(*, project_id: str | None, revoked: bool) -> Select[ApiKey]:
 async def find(work: Work, key_id: str, *, to_change: bool = False) -> ApiKey:
     """`to_change`: nobody else changes it meanwhile. Raises Problem 404."""
     query = select(ApiKey).where(ApiKey.id == key_id)
-    key = (await work.session.execute(query.with_for_update() if to_change else query)).scalar_one_or_none()
-    if key is None:
-        raise not_found("key")
-    return key
+    return await find_one(work.session, query, "key", to_change=to_change)
 
 
 async def create(work: Work, wanted: KeyCreate) -> Made:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from msgspec import UNSET
 from sqlalchemy import Select, select
 
-from control_plane.api.problems import invalid, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import invalid
 from control_plane.audit.service import record
 from control_plane.auth.tables import Organization
 from control_plane.db.ids import new_id
@@ -107,19 +108,12 @@ async def _alone(work: Work) -> None:
 async def _named(work: Work, wanted: KillSwitchRelease) -> Sequence[KillSwitch]:
     """The active ones of those that are to be released."""
     if wanted.id is not UNSET and wanted.project_id is UNSET:
-        switch = await _find(work, wanted.id)
+        switch = await find_one(work.session, select(KillSwitch).where(KillSwitch.id == wanted.id), "kill switch")
         return [switch] if switch.active else []
     if wanted.project_id is not UNSET and wanted.id is UNSET:
         await _check_project(work, wanted.project_id)
         return await _active(work, wanted.project_id)
     raise invalid("body", "name one: id of a kill switch, or project_id (null: the whole organization)")
-
-
-async def _find(work: Work, id: str) -> KillSwitch:
-    switch = (await work.session.execute(select(KillSwitch).where(KillSwitch.id == id))).scalar_one_or_none()
-    if switch is None:
-        raise not_found("kill switch")
-    return switch
 
 
 async def _active(work: Work, project_id: str | None) -> Sequence[KillSwitch]:
@@ -131,8 +125,7 @@ async def _check_project(work: Work, project_id: str | None) -> None:
     """An archived one too: calls of it may be under way."""
     if project_id is None:
         return
-    if (await work.session.execute(select(Project.id).where(Project.id == project_id))).first() is None:
-        raise not_found("project")
+    await find_one(work.session, select(Project.id).where(Project.id == project_id), "project")
 
 
 def _check_dimensions(scope: Mapping[policy.Dimension, str]) -> None:

@@ -114,6 +114,13 @@ class Answer(NamedTuple):
     estimated: bool = False
 
 
+class Part(NamedTuple):
+    """Some rows of a long answer, a pyarrow RecordBatch; `estimated` is the whole answer's, as an Answer's."""
+
+    rows: Any
+    estimated: bool
+
+
 class Lake:
     """Questions to one lake: a directory or a store's URL. Made once; `close` ends what is still asked."""
 
@@ -152,8 +159,8 @@ class Lake:
         """All rows. Raises Unanswered."""
         return await self._run(lambda asked: asked.answer(question), within_s)
 
-    async def batches(self, question: Question) -> AsyncIterator[Any]:
-        """The rows as they come, as pyarrow RecordBatches of a bounded size; the first has none, but the columns.
+    async def parts(self, question: Question) -> AsyncIterator[Part]:
+        """The rows as they come, in parts of a bounded size; the first has none, but the columns.
 
         The time limit is for each. Raises Unanswered.
         """
@@ -162,10 +169,10 @@ class Lake:
         self._streams += 1
         asked = _Asked(self._database, self._snapshots, self._remote)
         try:
-            reader = await self._step(asked, lambda: asked.reader(question), self._question_s)
-            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
-            while (batch := await self._step(asked, lambda: next(reader, None), self._question_s)) is not None:
-                yield batch
+            reader, estimated = await self._step(asked, lambda: asked.reader(question), self._question_s)
+            yield Part(pa.RecordBatch.from_pylist([], schema=reader.schema), estimated)
+            while (rows := await self._step(asked, lambda: next(reader, None), self._question_s)) is not None:
+                yield Part(rows, estimated)
         finally:
             self._streams -= 1
             asked.close()
@@ -222,10 +229,14 @@ class _Asked:
         estimated = self._is_estimated(question, taken.snapshot)
         return Answer(rows, taken.as_of_ms, taken.snapshot.version, estimated)
 
-    def reader(self, question: Question) -> Any:
-        """A pyarrow RecordBatchReader, whose rows are computed as they are read."""
-        sql = self._prepared(question, self._snapshots.of(question.scope).snapshot)
-        return self._connection.sql(sql, params=dict(question.parameters) or None).to_arrow_reader(BATCH_ROWS)
+    def reader(self, question: Question) -> tuple[Any, bool]:
+        """A pyarrow RecordBatchReader, whose rows are computed as they are read, and whether they are an estimate."""
+        snapshot = self._snapshots.of(question.scope).snapshot
+        sql = self._prepared(question, snapshot)
+        # Before the rows: a connection that is asked something else forgets what it was about to read.
+        estimated = self._is_estimated(question, snapshot)
+        asked = self._connection.sql(sql, params=dict(question.parameters) or None)
+        return asked.to_arrow_reader(BATCH_ROWS), estimated
 
     def stop(self, running: Future[Any]) -> None:
         """Ends what the thread does, if it has not ended, and then closes; does not wait for it."""
@@ -265,7 +276,7 @@ class _Asked:
             return False
         sampled = self._sampled(snapshot)
         self._execute(f"SELECT 1 FROM {sampled} WHERE {only(scope, 'ts')} AND weight > 1 LIMIT 1")  # noqa: S608
-        return self._connection.fetchone() is not None
+        return bool(self._connection.fetchall())
 
     def _sampled(self, snapshot: Snapshot) -> str | None:
         return self._files("sampled_files", snapshot.sampled, SCHEMA.append(WEIGHT))

@@ -4,7 +4,8 @@ import msgspec
 from sqlalchemy import Select, select
 
 from control_plane.api.etag import edit
-from control_plane.api.problems import conflict, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import conflict
 from control_plane.audit.service import record
 from control_plane.db.ids import new_id
 from control_plane.projects.schema import ProjectCreate, ProjectEdit, ProjectOut
@@ -20,10 +21,7 @@ def listed(*, archived: bool) -> Select[Project]:
 async def find(work: Work, project_id: str, *, to_change: bool = False) -> Project:
     """`to_change`: nobody else changes it meanwhile. Raises Problem 404."""
     query = select(Project).where(Project.id == project_id)
-    project = (await work.session.execute(query.with_for_update() if to_change else query)).scalar_one_or_none()
-    if project is None:
-        raise not_found("project")
-    return project
+    return await find_one(work.session, query, "project", to_change=to_change)
 
 
 async def create(work: Work, wanted: ProjectCreate) -> Project:

@@ -9,7 +9,8 @@ import msgspec
 from sqlalchemy import select
 
 from control_plane.api.etag import edit
-from control_plane.api.problems import conflict, invalid, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import conflict, invalid
 from control_plane.audit.service import record
 from control_plane.db.base import Base
 from control_plane.db.ids import new_id
@@ -36,7 +37,6 @@ from gateway import proxy as proxies
 from gateway.contract import policy
 from gateway.providers import PROVIDERS
 
-_Row = TypeVar("_Row", ProviderCredential, Upstream, PriceOverride)
 _Published = TypeVar("_Published", policy.Upstream, policy.PriceOverride)
 
 # Of a secret that is shorter, four characters are too much of it.
@@ -58,7 +58,8 @@ def sealed_for(credential_id: str) -> str:
 
 async def find_credential(work: Work, credential_id: str, *, to_change: bool = False) -> ProviderCredential:
     """`to_change`: nobody else changes it meanwhile. Raises Problem 404."""
-    return await _find(work, ProviderCredential, credential_id, "credential", to_change=to_change)
+    query = select(ProviderCredential).where(ProviderCredential.id == credential_id)
+    return await find_one(work.session, query, "credential", to_change=to_change)
 
 
 async def create_credential(work: Work, wanted: CredentialCreate) -> ProviderCredential:
@@ -154,7 +155,8 @@ async def _credential_name_is_free(work: Work, name: str) -> None:
 
 async def find_upstream(work: Work, upstream_id: str, *, to_change: bool = False) -> Upstream:
     """`to_change`: nobody else changes it meanwhile. Raises Problem 404."""
-    return await _find(work, Upstream, upstream_id, "upstream", to_change=to_change)
+    query = select(Upstream).where(Upstream.id == upstream_id)
+    return await find_one(work.session, query, "upstream", to_change=to_change)
 
 
 async def create_upstream(work: Work, wanted: UpstreamCreate) -> Upstream:
@@ -286,7 +288,8 @@ def _check_addresses(published: policy.Upstream) -> None:
 
 async def find_price(work: Work, price_id: str, *, to_change: bool = False) -> PriceOverride:
     """`to_change`: nobody else changes it meanwhile. Raises Problem 404."""
-    return await _find(work, PriceOverride, price_id, "price override", to_change=to_change)
+    query = select(PriceOverride).where(PriceOverride.id == price_id)
+    return await find_one(work.session, query, "price override", to_change=to_change)
 
 
 async def create_price(work: Work, wanted: PriceCreate) -> PriceOverride:
@@ -336,15 +339,7 @@ def _check_price(price: PriceOverride) -> None:
     accept(policy.Policy(upstreams=named, price_overrides=(published,)), "price_overrides", {})
 
 
-# -- of all three
-
-
-async def _find(work: Work, table: type[_Row], id: str, called: str, *, to_change: bool) -> _Row:
-    query = select(table).where(table.id == id)
-    row = (await work.session.execute(query.with_for_update() if to_change else query)).scalar_one_or_none()
-    if row is None:
-        raise not_found(called)
-    return row
+# -- of upstreams and prices
 
 
 def _compiled(row: Upstream | PriceOverride, kind: type[_Published]) -> _Published:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from sqlalchemy import Select, func, select
 
-from control_plane.api.problems import conflict, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import conflict
 from control_plane.audit.service import record
 from control_plane.db.ids import new_id
 from control_plane.reconciliation.schema import MappingCreate, MappingOut
@@ -53,10 +54,7 @@ async def create(work: Work, wanted: MappingCreate) -> ModelMapping:
 async def remove(work: Work, mapping_id: str) -> None:
     """The name is looked for again. Raises Problem 404."""
     query = listed().where(ModelMapping.id == mapping_id)
-    mapping = (await work.session.execute(query)).scalar_one_or_none()
-    if mapping is None:
-        raise not_found("mapping")
-    await _delete(work, mapping)
+    await _delete(work, await find_one(work.session, query, "mapping"))
 
 
 def render(mapping: ModelMapping) -> MappingOut:

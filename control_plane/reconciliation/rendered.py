@@ -11,7 +11,17 @@ from control_plane.api.money import usd
 from control_plane.reconciliation.compare import Compared, Comparison, Row
 from control_plane.reconciliation.lines import Line
 from control_plane.reconciliation.ours import start_s
-from control_plane.reconciliation.savings import ASSUMPTIONS, Blocked, Used, caching, refusals, routing
+from control_plane.reconciliation.savings import (
+    ASSUMPTIONS,
+    Blocked,
+    Caching,
+    Refusals,
+    Routing,
+    Used,
+    caching,
+    refusals,
+    routing,
+)
 from control_plane.reconciliation.schema import (
     Amount,
     BlockedOut,
@@ -119,54 +129,68 @@ def savings(
     """What was saved in the days, with the providers' own figures beside ours."""
     at_s = start_s(days[1])
     cached, routed, refused = caching(used, catalog, at_s), routing(used, catalog, at_s), refusals(blocked, used)
-    read: Counter[str] = Counter()
-    spent: Counter[str] = Counter()
-    for line in theirs:
-        if line.measure == "cache_read" and line.quantity is not None:
-            read[line.provider] += line.quantity
-        if line.cost_nanousd is not None:
-            spent[line.provider] += line.cost_nanousd
     return SavingsOut(
         from_day=days[0].isoformat(),
         to_day=days[1].isoformat(),
         spent_usd=usd(sum(one.cost_nanousd for one in used)),
-        provider_spent_usd={provider: usd(cost) for provider, cost in sorted(spent.items())},
-        provider_cache_read_tokens=dict(sorted(read.items())),
+        provider_spent_usd=_spent(theirs),
+        provider_cache_read_tokens=_read_from_caches(theirs),
         caching_usd=usd(sum(one.saved_nanousd or 0 for one in cached)),
         routing_usd=usd(sum(one.saved_nanousd or 0 for one in routed)),
-        blocked_usd=usd(sum((one.average_nanousd or 0) * one.blocked.calls for one in refused)),
-        caching=[
-            CachingOut(
-                provider=one.provider,
-                model=one.model,
-                cache_read_tokens=one.read_tokens,
-                cache_write_tokens=one.written_tokens,
-                saved_usd=_usd(one.saved_nanousd),
-            )
-            for one in cached
-        ],
-        routing=[
-            RoutingOut(
-                provider=one.provider,
-                model_requested=one.model_requested,
-                model=one.model,
-                calls=one.calls,
-                saved_usd=_usd(one.saved_nanousd),
-            )
-            for one in routed
-        ],
-        blocked=[
-            BlockedOut(
-                refusal_code=one.blocked.refusal_code,
-                provider=one.blocked.provider,
-                model_requested=one.blocked.model_requested,
-                calls=one.blocked.calls,
-                average_usd=_usd(one.average_nanousd),
-                saved_usd=_usd(None if one.average_nanousd is None else one.average_nanousd * one.blocked.calls),
-            )
-            for one in refused
-        ],
+        blocked_usd=usd(sum(one.saved_nanousd or 0 for one in refused)),
+        caching=[_caching(one) for one in cached],
+        routing=[_routing(one) for one in routed],
+        blocked=[_blocked(one) for one in refused],
         assumptions=list(ASSUMPTIONS),
+    )
+
+
+def _spent(theirs: Sequence[Line]) -> dict[str, str]:
+    """By provider, as it says itself; one that says no cost is not there."""
+    spent: Counter[str] = Counter()
+    for line in theirs:
+        if line.cost_nanousd is not None:
+            spent[line.provider] += line.cost_nanousd
+    return {provider: usd(cost) for provider, cost in sorted(spent.items())}
+
+
+def _read_from_caches(theirs: Sequence[Line]) -> dict[str, int]:
+    """Tokens by provider, as it says itself."""
+    read: Counter[str] = Counter()
+    for line in theirs:
+        if line.measure == "cache_read" and line.quantity is not None:
+            read[line.provider] += line.quantity
+    return dict(sorted(read.items()))
+
+
+def _caching(saved: Caching) -> CachingOut:
+    return CachingOut(
+        provider=saved.provider,
+        model=saved.model,
+        cache_read_tokens=saved.read_tokens,
+        cache_write_tokens=saved.written_tokens,
+        saved_usd=_usd(saved.saved_nanousd),
+    )
+
+
+def _routing(saved: Routing) -> RoutingOut:
+    return RoutingOut(
+        provider=saved.provider,
+        model_requested=saved.model_requested,
+        model=saved.model,
+        calls=saved.calls,
+        saved_usd=_usd(saved.saved_nanousd),
+    )
+
+
+def _blocked(saved: Refusals) -> BlockedOut:
+    return BlockedOut(
+        refusal_code=saved.blocked.refusal_code,
+        provider=saved.blocked.provider,
+        model_requested=saved.blocked.model_requested,
+        calls=saved.blocked.calls,
+        average_usd=_usd(saved.average_nanousd),
+        saved_usd=_usd(saved.saved_nanousd),
     )
 
 

@@ -81,6 +81,10 @@ class Refusals(msgspec.Struct, frozen=True):
     blocked: Blocked
     average_nanousd: int | None
 
+    @property
+    def saved_nanousd(self) -> int | None:
+        return None if self.average_nanousd is None else self.average_nanousd * self.blocked.calls
+
 
 def history(
     lake: str, org_id: str, from_day: date, to_day: date, *, keyring: Keyring | None = None

@@ -8,8 +8,9 @@ from typing import cast
 import msgspec
 from sqlalchemy import Select, delete, select
 
+from control_plane.api.find import find_one
 from control_plane.api.money import usd
-from control_plane.api.problems import Problem, invalid, not_found
+from control_plane.api.problems import Problem, invalid
 from control_plane.audit.service import record
 from control_plane.db.ids import new_id
 from control_plane.providers.tables import PriceOverride, ProviderCredential
@@ -51,11 +52,7 @@ def listed() -> Select[ProviderImport]:
 
 async def find(work: Work, import_id: str) -> ProviderImport:
     """Raises Problem 404."""
-    query = select(ProviderImport).where(ProviderImport.id == import_id)
-    found = (await work.session.execute(query)).scalar_one_or_none()
-    if found is None:
-        raise not_found("import")
-    return found
+    return await find_one(work.session, listed().where(ProviderImport.id == import_id), "import")
 
 
 async def store(

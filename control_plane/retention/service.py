@@ -6,7 +6,8 @@ import msgspec
 from sqlalchemy import Select, select
 
 from control_plane.api.etag import edit
-from control_plane.api.problems import conflict, invalid, not_found
+from control_plane.api.find import find_one
+from control_plane.api.problems import conflict, invalid
 from control_plane.audit.service import record
 from control_plane.db.ids import new_id
 from control_plane.lake.retain import Tier
@@ -86,10 +87,7 @@ def holds(*, released: bool) -> Select[LegalHold]:
 async def find_hold(work: Work, hold_id: str, *, to_change: bool = False) -> LegalHold:
     """Raises Problem 404."""
     query = select(LegalHold).where(LegalHold.id == hold_id)
-    found = (await work.session.execute(query.with_for_update() if to_change else query)).scalar_one_or_none()
-    if found is None:
-        raise not_found("hold")
-    return found
+    return await find_one(work.session, query, "hold", to_change=to_change)
 
 
 async def hold(work: Work, wanted: HoldCreate) -> LegalHold:
@@ -141,11 +139,7 @@ def erasures() -> Select[ErasureRequest]:
 
 async def find_erasure(work: Work, erasure_id: str) -> ErasureRequest:
     """Raises Problem 404."""
-    query = select(ErasureRequest).where(ErasureRequest.id == erasure_id)
-    found = (await work.session.execute(query)).scalar_one_or_none()
-    if found is None:
-        raise not_found("erasure")
-    return found
+    return await find_one(work.session, erasures().where(ErasureRequest.id == erasure_id), "erasure")
 
 
 async def erase(work: Work, wanted: ErasureCreate) -> ErasureRequest:

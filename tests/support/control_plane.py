@@ -93,9 +93,9 @@ class ControlPlane:
     def __init__(self, parts: Parts, client: httpx.AsyncClient, clock: Clock, app: Litestar) -> None:
         self.parts, self.client, self.clock, self.app = parts, client, clock, app
 
-    async def organization(self, name: str = "Acme") -> str:
+    async def organization(self, name: str = "Acme", org_id: str = "") -> str:
         """A new organization's id."""
-        org_id = new_id("org", self.clock())
+        org_id = org_id or new_id("org", self.clock())
         async with self.parts.database.writing(EVERY_ORG) as session:
             session.info["now_ms"] = self.clock()
             session.add(Organization(id=org_id, name=name, created_at_ms=self.clock()))
@@ -307,13 +307,13 @@ async def served_plane(url: str, directory: Path, **settings: object) -> AsyncIt
     chosen = Settings(database_url=url, data_dir=str(directory), listen_port=0, **settings)  # type: ignore[arg-type]
     parts = Parts(chosen, ring("seal1"), ring("sign1"), clock)
     await migrated(url)
-    with listen(chosen) as listener:
+    with _application(parts) as app, listen(chosen) as listener:
         address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        serving = server(parts)
+        serving = server(app, parts)
         task = asyncio.create_task(serving.serve([listener]))
         async with httpx.AsyncClient(base_url=address, timeout=30) as client:
             try:
-                yield ControlPlane(parts, client, clock, serving.config.app)
+                yield ControlPlane(parts, client, clock, app)
             finally:
                 serving.should_exit = True
                 await task

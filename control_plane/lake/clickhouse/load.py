@@ -2,14 +2,14 @@
 
 A day is put together beside the tables and takes its partition's place when it is complete: who asks meanwhile sees the
 day as it was, and what the lake has no more (erased, aged out) is gone. Its rollups follow at once: made of its calls,
-and with the rows that the lake keeps of calls that are gone. Samples of calls are not loaded.
+and with the rows that the lake keeps of calls that are gone. Those stand for a sample too, which comes after them.
 """
 
 # pyarrow ships no types.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,15 +17,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from control_plane.lake.clickhouse.server import Server
 from control_plane.lake.clickhouse.words import SETTINGS, in_clickhouse, without_remarks
+from control_plane.lake.curated import WEIGHT
 from control_plane.lake.query import following
 from control_plane.lake.remote import Remote
 from control_plane.lake.scope import Relation, rollup_sql
 from control_plane.lake.settled import is_settled_path
 from control_plane.lake.snapshot import Snapshot, take_snapshot
-from gateway.lake.parquet import encode_parquet
 from gateway.lake.schema import SCHEMA
 
 # Of one insert: some 30 MB as Arrow, 5 as Parquet.
@@ -33,6 +34,7 @@ ROWS_MAX = 50_000
 ROLLUPS: tuple[Relation, ...] = ("hourly", "hourly_users", "hourly_latency")
 _DAY = timedelta(days=1)
 _TABLES = Path(__file__).parent / "tables.sql"
+_ROWS = SCHEMA.append(WEIGHT)
 _PARTITIONS = ds.partitioning(pa.schema([("dt", pa.string()), ("project_id", pa.string())]), flavor="hive")
 
 
@@ -56,10 +58,7 @@ def load(server: Server, lake: str, from_day: date, to_day: date, told: Callable
 def _load_day(server: Server, remote: Remote, snapshot: Snapshot, day: date) -> int:
     partition = f"{day:%Y%m%d}"
     _begin(server, "event_rows")
-    rows = 0
-    for table in _rows(remote, snapshot, day):
-        server.insert("event_rows_loading", encode_parquet(table, ""))
-        rows += table.num_rows
+    rows = _insert(server, _rows([ds.dataset(snapshot.fresh), *_dataset(remote, snapshot.events, SCHEMA)], day))
     # Calls that are there twice become one.
     server.execute("OPTIMIZE TABLE event_rows_loading FINAL")
     for name in ROLLUPS:
@@ -68,8 +67,21 @@ def _load_day(server: Server, remote: Remote, snapshot: Snapshot, day: date) -> 
         server.execute(f"INSERT INTO {name}_rows_loading {in_clickhouse(select)} {SETTINGS}")
         for file in filter(is_settled_path, getattr(snapshot, name)):
             server.insert(f"{name}_rows_loading", _read(remote, file))
+    # Only now: the rows of calls that were sampled are in the rollups' files already.
+    rows += _insert(server, _rows(_dataset(remote, snapshot.sampled, _ROWS), day))
     for name in ("event", *ROLLUPS):
         _replace(server, f"{name}_rows", partition)
+    return rows
+
+
+def _insert(server: Server, tables: Iterable[Any]) -> int:
+    """How many rows they are."""
+    rows = 0
+    for table in tables:
+        sink = pa.BufferOutputStream()
+        pq.write_table(table, sink, compression="zstd", store_schema=False)
+        server.insert("event_rows_loading", sink.getvalue().to_pybytes())
+        rows += table.num_rows
     return rows
 
 
@@ -96,28 +108,30 @@ def _replace(server: Server, table: str, partition: str) -> None:
     server.execute(f"DROP TABLE {table}_loading")
 
 
-def _rows(remote: Remote, snapshot: Snapshot, day: date) -> Iterator[Any]:
-    """The calls that arrived on a day, in tables of SCHEMA."""
+def _rows(datasets: Iterable[Any], day: date) -> Iterator[Any]:
+    """The calls that arrived on a day, in tables of _ROWS."""
     begin = datetime.combine(day, time(), UTC)
     of_day = (pc.field("ts") >= pa.scalar(begin)) & (pc.field("ts") < pa.scalar(begin + _DAY))
-    sources = [snapshot.fresh]
-    if snapshot.events:
-        sources.append(_dataset(remote, snapshot.events))
-    for source in sources:
-        dataset = source if isinstance(source, ds.Dataset) else ds.dataset(source)
-        for batch in dataset.to_batches(columns=SCHEMA.names, filter=of_day, batch_size=ROWS_MAX):
+    for dataset in datasets:
+        columns = [name for name in _ROWS.names if name in dataset.schema.names]
+        for batch in dataset.to_batches(columns=columns, filter=of_day, batch_size=ROWS_MAX):
             if batch.num_rows:
                 yield _complete(pa.Table.from_batches([batch]))
 
 
-def _dataset(remote: Remote, files: tuple[str, ...]) -> Any:
-    if "://" in files[0]:
-        return remote.dataset(files, SCHEMA)
-    return ds.dataset(list(files), schema=SCHEMA, partitioning=_PARTITIONS)
+def _dataset(remote: Remote, files: tuple[str, ...], schema: Any) -> Iterator[Any]:
+    """One of the files, if there are any."""
+    if files and "://" in files[0]:
+        yield remote.dataset(files, schema)
+    elif files:
+        yield ds.dataset(list(files), schema=schema, partitioning=_PARTITIONS)
 
 
 def _complete(table: Any) -> Any:
-    """Where the partition is the project, the empty one's directory reads as null."""
+    """With the empty project, whose partition's directory reads as null; and a weight of one where there is none."""
     at = SCHEMA.get_field_index("project_id")
     named = pc.fill_null(table.column("project_id").cast(pa.string()), "")
-    return table.set_column(at, SCHEMA.field(at), named).cast(SCHEMA)
+    table = table.set_column(at, SCHEMA.field(at), named)
+    if WEIGHT.name not in table.column_names:
+        table = table.append_column(WEIGHT, pa.array([1] * table.num_rows, WEIGHT.type))
+    return table.cast(_ROWS)

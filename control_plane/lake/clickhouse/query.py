@@ -27,7 +27,10 @@ def _relations(question: Question) -> Iterator[str]:
     if scope.is_rolled_up(relation, grain_s):
         yield f"{relation} AS (SELECT * FROM {relation}_rows WHERE {only(scope, 'hour')})"  # noqa: S608
         return
-    # Samples of calls are not loaded: each row is one.
-    yield f"events AS (SELECT *, CAST(1 AS BIGINT) AS weight FROM event_rows WHERE {only(scope, 'ts')})"  # noqa: S608
-    if relation != "events":
-        yield f"{relation} AS ({rollup_sql(relation, grain_s)})"
+    if relation == "events":  # a list of calls has each row once
+        yield f"events AS (SELECT * FROM event_rows WHERE {only(scope, 'ts')})"  # noqa: S608
+        return
+    # The rows of a sample as often as they stand for a call, and then for one.
+    each = f"SELECT *, arrayJoin(range(weight)) AS nth FROM event_rows WHERE {only(scope, 'ts')}"  # noqa: S608
+    yield f"events AS (SELECT * EXCEPT (weight, nth), CAST(1 AS BIGINT) AS weight FROM ({each}))"  # noqa: S608
+    yield f"{relation} AS ({rollup_sql(relation, grain_s)})"

@@ -1,6 +1,7 @@
 -- The tables, one statement each, for `lensai clickhouse create`. Columns have the names and meanings of
--- gateway/lake/schema.py; unknown is NULL, never 0. A call that comes twice has the same project, time and id, so that it
--- is one row. Each table is divided by day, because a day is what the loader replaces, in one step.
+-- gateway/lake/schema.py, and weight: how many calls a row stands for, 1 but in a sample; unknown is NULL, never 0. A call
+-- that comes twice has the same project, time and id, so that it is one row. Each table is divided by day, because a day
+-- is what the loader replaces, in one step.
 CREATE TABLE IF NOT EXISTS event_rows
 (
     ts DateTime64(6, 'UTC'),
@@ -73,11 +74,15 @@ CREATE TABLE IF NOT EXISTS event_rows
     trained_tokens Nullable(Int64),
     buckets_more Map(String, Int64),
     counters Map(String, Int64),
-    ledger_seq Nullable(Int64)
+    ledger_seq Nullable(Int64),
+    weight Int64 DEFAULT 1
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMMDD(ts)
 ORDER BY (org_id, project_id, ts, request_id);
+
+-- Where the table was made before samples were loaded.
+ALTER TABLE event_rows ADD COLUMN IF NOT EXISTS weight Int64 DEFAULT 1;
 
 -- Rollups: what control_plane/lake/sql/*.sql say, by hour. Not by materialized views: those see what is inserted, and
 -- would count a call that is sent again a second time.

@@ -3208,6 +3208,7 @@ export interface components {
         /** Manifest */
         Manifest: {
             bytes: number;
+            estimated?: boolean | null;
             exported_at_ms: number;
             file: string;
             from_ms: number;

@@ -1,5 +1,6 @@
 """Owns the fixtures of analytics: an organization with calls, in every state that a call can be in the lake."""
 
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import NamedTuple
@@ -7,11 +8,14 @@ from typing import NamedTuple
 import pytest
 
 from control_plane.lake.query import Lake
+from control_plane.lake.snapshot import Snapshot
 from gateway.contract.record import Record
 from tests.support.control_plane import START_MS, ControlPlane
 from tests.support.lake_calls import curated, land, varied
 
 NOW_S = START_MS // 1000
+# The same in every test, so that its calls are too.
+ORG_ID = "org_" + "0" * 26
 
 
 class Told(NamedTuple):
@@ -28,19 +32,38 @@ class Told(NamedTuple):
         return answer.json()
 
 
+class Lakes(NamedTuple):
+    """The same calls as files that are all landed, and as snapshots by how many of them are curated."""
+
+    records: list[Record]
+    landed: Path
+    snapshots: dict[str, Snapshot]
+
+
+@pytest.fixture(scope="session")
+def lakes(tmp_path_factory: pytest.TempPathFactory) -> Lakes:
+    """Made once: tests read them."""
+    root = tmp_path_factory.mktemp("lakes")
+    records, others = varied(ORG_ID, 400, NOW_S), varied("org_other", 100, NOW_S)
+    land(root / "landed", [*records, *others])
+    snapshots: dict[str, Snapshot] = {}
+    for name, count in (("curated", len(records)), ("both", len(records) // 2)):
+        old, fresh = [*records[:count], *others[:50]], [*records[count:], *others[50:]]
+        snapshots[name] = curated(root / name, old, fresh)
+    return Lakes(records, root / "landed", snapshots)
+
+
 @pytest.fixture(params=["landed", "curated", "both"])
-async def told(request: pytest.FixtureRequest, plane: ControlPlane, tmp_path: Path) -> AsyncIterator[Told]:
+async def told(
+    request: pytest.FixtureRequest, plane: ControlPlane, tmp_path: Path, lakes: Lakes
+) -> AsyncIterator[Told]:
     """Calls that are all fresh, all rolled up, or some of each; and another organization's beside them."""
-    org_id = await plane.organization()
-    records = varied(org_id, 400, NOW_S)
-    others = varied("org_other", 100, NOW_S)
-    half = len(records) // 2
+    await plane.organization(org_id=ORG_ID)
     lake = plane.parts.lake
     if request.param == "landed":
-        land(Path(plane.parts.settings.lake), [*records, *others])
+        shutil.copytree(lakes.landed, plane.parts.settings.lake)
     else:
-        old, fresh = (records, []) if request.param == "curated" else (records[:half], records[half:])
-        snapshot = curated(tmp_path / "lake", [*old, *others[:50]], [*fresh, *others[50:]])
+        snapshot = lakes.snapshots[request.param]
         plane.parts.lake = Lake(str(tmp_path), take=lambda *_: snapshot, clock=plane.clock)
-    yield Told(plane, org_id, await plane.token(org_id), records)
+    yield Told(plane, ORG_ID, await plane.token(ORG_ID), list(lakes.records))
     lake.close()

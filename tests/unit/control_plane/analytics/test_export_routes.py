@@ -156,6 +156,12 @@ async def test_whatever_can_be_asked_can_be_had_as_a_file_of_either_kind(told, n
     assert pq.read_table(io.BytesIO(parquet.content)).num_rows == table.num_rows > 0
 
 
+async def test_every_file_of_sums_says_of_each_row_whether_it_is_an_estimate(told):
+    for name in EXPORTED.keys() - {"calls", "focus"}:
+        assert {row["estimated"] for row in await rows(told, name)} == {False}
+    assert all("estimated" not in row and row["weight"] == 1 for row in await rows(told, "calls"))
+
+
 async def test_calls_are_all_calls_with_all_their_columns(told):
     found = await rows(told, "calls", project_id="prj_a")
     kept = {one.request_id: one for one in told.records if one.project_id == "prj_a"}
@@ -170,7 +176,8 @@ async def test_focus_has_the_columns_that_the_specification_has_and_its_own_behi
     table = pq.read_table(io.BytesIO((await exported(told, "focus", format="parquet")).content))
     own = [name for name in table.column_names if name.startswith("x_")]
     assert table.column_names == [*sorted(FOCUS), *own]
-    assert own == ["x_Calls", "x_Route", "x_Team", "x_UnpricedCalls"]
+    assert own == ["x_Calls", "x_Route", "x_Team", "x_UnpricedCalls", "x_Estimated"]
+    assert set(table.column("x_Estimated").to_pylist()) == {False}
     for name, wanted in FOCUS.items():
         column = table.column(name)
         values = set(column.to_pylist())
@@ -241,6 +248,7 @@ async def test_a_signed_export_can_be_verified_and_is_in_the_audit_log(told):
     data = packed.read(manifest["manifest"]["file"])
     assert manifest["manifest"]["sha256"] == hashlib.sha256(data).hexdigest()
     assert manifest["manifest"]["parameters"] == "signed=true&range=24h"
+    assert manifest["manifest"]["estimated"] is False
     changed = manifest | {"manifest": manifest["manifest"] | {"rows": 0}}
     for body, authentic in ((manifest, True), (changed, False)):
         checked = await told.plane.client.post("/v1/exports/verify", json=body, headers=told.headers)

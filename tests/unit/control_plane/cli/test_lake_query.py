@@ -8,16 +8,20 @@ import pytest
 from control_plane.analytics.service import SQL
 from control_plane.cli.lake import main
 from control_plane.cli.lake_query import QUESTIONS
-from tests.support.lakes import calls, cure, land
+from control_plane.lake.curated import open_tables
+from control_plane.lake.retain import Policy, Tier, retain
+from tests.support.lakes import NOW_MS, calls, cure, land
 
 WHEN = ["--org", "org_a", "--from", "2025-11-25", "--to", "2025-11-27"]
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> str:
-    land(tmp_path, "a", calls(range(20)))
-    cure(tmp_path)
-    return str(tmp_path)
+@pytest.fixture(scope="module")
+def lake(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Made once: tests read it."""
+    made = tmp_path_factory.mktemp("lake")
+    land(made, "a", calls(range(20)))
+    cure(made)
+    return str(made)
 
 
 def test_every_statement_can_be_asked_but_the_live_feed() -> None:
@@ -47,6 +51,19 @@ def test_an_answer_is_a_table_or_csv(lake: str, capsys: pytest.CaptureFixture[st
     assert main(["query", "costs", "model=gpt-4", "--lake", lake, *WHEN, "--form", "csv"]) == 0
     read = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
     assert [row["calls"] for row in read] in ([], [""])
+
+
+def test_an_answer_from_a_sample_says_so_beside_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    land(tmp_path, "a", calls(range(20)))
+    later_ms = NOW_MS + 9 * 86_400_000
+    cure(tmp_path, later_ms)
+    retain(open_tables(str(tmp_path)), Policy(Tier(one_of=10)), later_ms)
+    for narrowed, said in ([], ""), (["user_id="], "lensai lake query: an estimate: of some of these days a sample"):
+        assert main(["query", "summary", *narrowed, "--lake", str(tmp_path), *WHEN, "--form", "csv"]) == 0
+        answered = capsys.readouterr()
+        assert [row["calls"] for row in csv.DictReader(io.StringIO(answered.out))] == ["20"]
+        assert answered.err.startswith(said)
+        assert bool(answered.err) is bool(said)
 
 
 @pytest.mark.parametrize(

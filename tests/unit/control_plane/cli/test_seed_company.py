@@ -1,4 +1,5 @@
 import asyncio
+import shutil
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -32,14 +33,24 @@ from control_plane.settings import load_settings
 from control_plane.work import Work
 from gateway.lake.store import Directory
 
-WORDS = ["--rows", "6000", "--days", "40", "--seed", "3"]
+WORDS = ["--rows", "6000", "--days", "12", "--seed", "3"]
+
+
+@pytest.fixture(scope="module")
+def seeded_installation(installation: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Made once: tests read it."""
+    made = tmp_path_factory.mktemp("seeded")
+    shutil.copytree(installation, made, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("LENSAI_CONTROL_DATA_DIR", str(made))
+        assert main(WORDS) == 0
+    return made
 
 
 @pytest.fixture
-def operator(installed: Path):
+def operator(seeded_installation: Path):
     """Whoever looks at a seeded installation."""
-    assert main(WORDS) == 0
-    settings = load_settings({"LENSAI_CONTROL_DATA_DIR": str(installed)})
+    settings = load_settings({"LENSAI_CONTROL_DATA_DIR": str(seeded_installation)})
     return Operator(settings, load_rings(settings), Database(settings.database))
 
 

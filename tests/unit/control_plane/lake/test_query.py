@@ -115,6 +115,10 @@ async def test_an_answer_from_a_sample_says_that_it_is_an_estimate_and_a_list_wh
         assert len(listed.rows) < 200 == sum(row["weight"] for row in listed.rows)
         other = await lake.ask(replace(weights, scope=replace(whole, org_id="org_b", to_s=NOON_S + 6 * DAY_S)))
         assert ({row["weight"] for row in other.rows}, other.estimated) == ({1}, False)
+        for question, estimated in ((COUNT, False), (replace(COUNT, grain_s=60), True)):
+            parts = [part async for part in lake.parts(replace(question, scope=whole))]
+            assert [row for part in parts for row in part.rows.to_pylist()] == [{"calls": 200}]
+            assert {part.estimated for part in parts} == {estimated}
 
 
 def test_what_several_statements_say_is_said_in_a_part(tmp_path):
@@ -168,7 +172,7 @@ async def test_questions_at_once_do_not_see_each_others_scope(lake):
 async def test_rows_come_a_bounded_number_at_a_time(lake, monkeypatch):
     monkeypatch.setattr(query, "BATCH_ROWS", 2)
     question = Question("SELECT model FROM events ORDER BY model", "events", SCOPE)
-    batches = [batch async for batch in lake.batches(question)]
+    batches = [part.rows async for part in lake.parts(question)]
     assert [batch.num_rows for batch in batches[:2]] == [0, 2]
     assert [row["model"] for batch in batches for row in batch.to_pylist()][:2] == ["beside", "early"]
     assert sum(batch.num_rows for batch in batches) == 8
@@ -176,9 +180,9 @@ async def test_rows_come_a_bounded_number_at_a_time(lake, monkeypatch):
 
 async def test_who_stops_reading_leaves_nothing_behind(lake):
     question = Question("SELECT r.range FROM range(10000000) r, events", "events", SCOPE)
-    async for batch in lake.batches(question):
-        assert batch.num_rows <= query.BATCH_ROWS
-        if batch.num_rows:
+    async for part in lake.parts(question):
+        assert part.rows.num_rows <= query.BATCH_ROWS
+        if part.rows.num_rows:
             break
     assert (await lake.ask(COUNT)).rows == [{"calls": 8}]
 
@@ -204,7 +208,7 @@ async def test_a_question_has_its_time(directory):
         with pytest.raises(TookTooLong):
             await lake.ask(ENDLESS)
         with pytest.raises(TookTooLong):
-            async for _ in lake.batches(ENDLESS):
+            async for _ in lake.parts(ENDLESS):
                 pass
         assert (await lake.ask(COUNT, within_s=20)).rows == [{"calls": 8}]
 

@@ -14,7 +14,7 @@ from control_plane.publish.tables import PolicyItem, PolicyVersion
 from gateway.contract.publishing import Forged, unseal
 
 NONCE = "0123456789abcdef"
-KEYS = 100_000
+KEYS = 10_000
 
 
 class Listener:

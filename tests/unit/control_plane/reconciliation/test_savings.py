@@ -54,6 +54,9 @@ def test_a_snapshot_of_what_was_asked_for_is_no_other_route(tmp_path):
 def test_a_refusal_saves_the_average_of_its_like_where_there_is_one(tmp_path):
     calls, blocked = history(lake(tmp_path), ORG, DAY, DAY)
     found = {one.blocked: one.average_nanousd for one in refusals(blocked, calls)}
+    assert [one.saved_nanousd for one in refusals(blocked, calls)] == [
+        None if average is None else average * one.calls for one, average in found.items()
+    ]
     assert found == {
         Blocked("budget_exceeded", "openai", "large", 1): 3 * 10**9,
         Blocked("kill_switch", "openai", "other", 1): None,

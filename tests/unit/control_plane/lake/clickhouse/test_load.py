@@ -6,7 +6,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from control_plane.lake.clickhouse.load import ROLLUPS, load
+from control_plane.lake.clickhouse.load import ROLLUPS, create, load
 from control_plane.lake.scope import rollup_sql
 from control_plane.lake.seed import landing
 from control_plane.lake.seed.generate import Generator, plain_places
@@ -46,11 +46,18 @@ def test_the_columns_are_those_of_the_schema_and_of_the_rollups(server):
             row["name"] for row in server.ask(f"DESCRIBE TABLE {table}", {}).to_pylist()
         ]
 
-    assert columns("event_rows") == SCHEMA.names
+    assert columns("event_rows") == [*SCHEMA.names, "weight"]
     with duckdb.connect() as duck:
         duck.register("events", SCHEMA.empty_table())
         for name in ROLLUPS:
             assert columns(f"{name}_rows") == duck.sql(rollup_sql(name)).columns  # type: ignore[arg-type]
+
+
+def test_tables_of_before_samples_were_loaded_get_their_column(server, lake):
+    server.execute("ALTER TABLE event_rows DROP COLUMN weight")
+    create(server)
+    loaded(server, lake)
+    assert server.ask("SELECT DISTINCT weight FROM event_rows", {}).to_pylist() == [{"weight": 1}]
 
 
 def test_every_call_is_loaded_with_what_is_unknown_left_unknown(server, lake):

@@ -2,26 +2,34 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
+from msgspec.structs import replace
 
 from control_plane.analytics.service import SQL
 from control_plane.cli.lake_query import QUESTIONS
-from control_plane.lake.clickhouse.load import load
+from control_plane.lake.clickhouse.load import ROLLUPS, load
 from control_plane.lake.clickhouse.query import ask
 from control_plane.lake.clickhouse.server import Server
+from control_plane.lake.curated import open_tables
 from control_plane.lake.query import Lake, Question, named
+from control_plane.lake.retain import Policy, Tier, retain
 from control_plane.lake.scope import DAY_S, HOUR_S, Relation, Scope
 from control_plane.lake.seed import landing
 from control_plane.lake.seed.generate import Generator, plain_places
 from control_plane.lake.seed.landing import Seeded
 from control_plane.lake.seed.story import Plan
+from control_plane.lake.settled import is_settled_path
+from control_plane.lake.snapshot import take_snapshot
+from gateway.contract.record import Record
 from gateway.lake.store import Directory
+from tests.support.lake_calls import land, varied
+from tests.support.lakes import cure
 from tests.tidy.tree import ROOT
 
 NOW_S = int(datetime(2026, 11, 26, 10, 30, tzinfo=UTC).timestamp())
-PLAN = Plan(12_000, 5, 7, NOW_S)
+PLAN = Plan(6_000, 5, 7, NOW_S)
 TO_S = NOW_S // 3600 * 3600
 EVERYTHING = Scope("org_demo", PLAN.from_s, TO_S)
 SCOPES = {
@@ -36,6 +44,8 @@ SCOPES = {
     "nothing": Scope("org_demo", PLAN.from_s, TO_S, None, {"model": ("it's none",)}),
     "another organization": Scope("org_other", PLAN.from_s, TO_S),
 }
+# Of the first day calls are gone, those of a held project aside; of the second one of five is left.
+POLICY = Policy(Tier(events_days=3, one_of=5), held=frozenset({"org_demo/prj_support"}))
 DAYS = [PLAN.from_s + day * 86_400 - 3600 for day in range(6)]
 QUARTERS = [PLAN.from_s + quarter * 900 for quarter in range(300)]
 # Each with its parameters and how finely it looks.
@@ -77,7 +87,7 @@ ASKED: Mapping[str, list[tuple[dict[str, Any], int]]] = {
         ),
         ({"sort": "at", "limit": 30, "before_us": (PLAN.from_s + 200_000) * 10**6, "before_id": "z"}, DAY_S),
     ],
-    "call": [({"request_id": "req_2ff1da80b48b3cc3000804"}, DAY_S)],
+    "call": [({"request_id": "req_today_00000"}, DAY_S)],
     "live": [({"ended_us": (TO_S - 7200) * 10**6, "limit": 20}, DAY_S)],
     "export_calls": [({}, DAY_S)],
     "top_models": [({"limit": 4}, DAY_S)],
@@ -101,25 +111,64 @@ NO_QUESTIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    root = tmp_path_factory.mktemp("lake")
+class Stood(NamedTuple):
+    """A lake, and the server that it is loaded into."""
+
+    lake: Path
+    server: Server
+
+    def load(self) -> int:
+        return load(self.server, str(self.lake), PLAN.first_day, date(2026, 11, 26), lambda day, rows: None)
+
+
+@pytest.fixture(scope="module", params=["landed", "kept"])
+def stood(request: pytest.FixtureRequest, server: Server, tmp_path_factory: pytest.TempPathFactory) -> Stood:
+    """Calls that are fresh, and nothing else; or calls in every state that time brings them into."""
+    stood = Stood(tmp_path_factory.mktemp("lake"), server)
     seeded = Seeded(PLAN, plain_places("org_demo"))
     generator = Generator(PLAN, seeded.places)
-    landing.write(Directory(root), seeded, generator, lambda rows: None)
+    landing.write(Directory(stood.lake), seeded, generator, lambda rows: None)
     generator.close()
-    return root
+    land(stood.lake, calls("today", 20, 0))
+    stood.load()
+    if request.param == "kept":
+        keep(stood)
+    return stood
+
+
+def keep(stood: Stood) -> None:
+    """Retention takes calls of the first day and leaves a sample of the second. Then calls come to each of the days:
+    those that are settled and absorbed, and those that nobody absorbed yet. The server hears of it step by step."""
+    tables = open_tables(str(stood.lake))
+    cure(tables, NOW_S * 1000)
+    stood.load()
+    retain(tables, POLICY, NOW_S * 1000)
+    land(stood.lake, [one for days in range(5) for one in calls("late", 40, days)])
+    cure(tables, NOW_S * 1000)
+    stood.load()
+    retain(tables, POLICY, NOW_S * 1000)
+    land(stood.lake, [one for days in range(5) for one in calls("fresh", 30, days)])
+    stood.load()
+
+
+def calls(name: str, count: int, days_ago: int) -> list[Record]:
+    """Of a day, in projects of the demo data and in none."""
+    projects = ("prj_coding", "prj_support", "")
+    found = varied("org_demo", count, TO_S - days_ago * DAY_S, seed=days_ago, span_s=10 * HOUR_S)
+    return [
+        replace(one, request_id=f"req_{name}_{days_ago}{number:04}", project_id=projects[number % 3])
+        for number, one in enumerate(found)
+    ]
 
 
 @pytest.fixture(scope="module")
-def filled(server: Server, lake: Path) -> Server:
-    load(server, str(lake), PLAN.first_day, date(2026, 11, 26), lambda day, rows: None)
-    return server
+def filled(stood: Stood) -> Server:
+    return stood.server
 
 
-@pytest.fixture
-def duck(lake: Path) -> Iterator[Lake]:
-    opened = Lake(str(lake))
+@pytest.fixture(scope="module")
+def duck(stood: Stood) -> Iterator[Lake]:
+    opened = Lake(str(stood.lake))
     yield opened
     opened.close()
 
@@ -159,7 +208,7 @@ def test_every_other_statement_over_the_lake_is_here_with_its_reason():
 async def test_both_engines_answer_the_same(filled, duck, name, scope):
     for parameters, grain_s in ASKED[name]:
         question = Question(statements()[name], RELATIONS[name], SCOPES[scope], parameters, grain_s)
-        batches = [batch async for batch in duck.batches(question)]
+        batches = [part.rows async for part in duck.parts(question)]
         answer = ask(filled, question)
         assert answer.column_names == batches[0].schema.names
         rows = [row for batch in batches for row in batch.to_pylist()]
@@ -171,6 +220,29 @@ def test_the_questions_that_are_compared_have_answers(filled, name):
     for parameters, grain_s in ASKED[name]:
         question = Question(statements()[name], RELATIONS[name], EVERYTHING, parameters, grain_s)
         assert ask(filled, question).num_rows >= 1
+
+
+def test_loading_again_changes_nothing(stood):
+    def whole() -> list[list[tuple[str, ...]]]:
+        asked = (stood.server.ask(f"SELECT * FROM {name}_rows", {}).to_pylist() for name in ("event", *ROLLUPS))
+        return [sorted(tuple(map(str, row.values())) for row in rows) for rows in asked]
+
+    before = whole()
+    assert stood.load() == len(before[0])
+    assert whole() == before
+
+
+async def test_a_lake_that_is_kept_has_calls_in_every_state(stood, duck):
+    snapshot = take_snapshot(str(stood.lake), PLAN.first_day, date(2026, 11, 26))
+    settled = [name for name in ROLLUPS if any(map(is_settled_path, getattr(snapshot, name)))]
+    weights = (await duck.ask(Question("SELECT sum(weight) > count(*) AS more FROM events", "events", EVERYTHING))).rows
+    if snapshot.events:
+        assert snapshot.sampled
+        assert settled == list(ROLLUPS)
+        assert snapshot.fresh.num_rows == 150 - 20  # of the first day those of the held project alone
+        assert weights == [{"more": True}]
+    else:
+        assert snapshot.fresh.num_rows == 6_020
 
 
 def test_an_organization_sees_nothing_of_another(filled):

@@ -1,0 +1,21 @@
+"""Owns finding the row that a request names, or saying that there is none."""
+
+from typing import TypeVar
+
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from control_plane.api.problems import not_found
+
+R = TypeVar("R")
+
+
+async def find_one(session: AsyncSession, query: Select[R], called: str, *, to_change: bool = False) -> R:
+    """The row of a query that has one at most; `called` is what people call it.
+
+    `to_change`: nobody else changes it until the transaction ends. Raises Problem 404, also for another organization's.
+    """
+    row = (await session.execute(query.with_for_update() if to_change else query)).scalar_one_or_none()
+    if row is None:
+        raise not_found(called)
+    return row
