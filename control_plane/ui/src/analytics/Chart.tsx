@@ -2,7 +2,7 @@ import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import { useShownTheme } from "@/app/theme";
-import { times } from "@/design/format";
+import { dayOfYear, timeOfDay } from "@/design/numerals";
 import { stacked, type ChartSeries } from "./series";
 import { Readout } from "./Readout";
 
@@ -64,12 +64,10 @@ function stepOf(timesS: number[]): number {
 /** A day where points are days or longer, else the time, and the day where one begins. */
 function timeLabels(timesS: number[]): (plot: uPlot, splits: number[]) => string[] {
   const step = stepOf(timesS);
-  const date = times({ month: "short", day: "numeric" });
-  const time = times({ hour: "2-digit", minute: "2-digit", hour12: false });
   return (_, splits) =>
     splits.map((seconds) => {
       const at = new Date(seconds * 1000);
-      return step >= DAY_S || (at.getHours() === 0 && at.getMinutes() === 0) ? date.format(at) : time.format(at);
+      return step >= DAY_S || (at.getHours() === 0 && at.getMinutes() === 0) ? dayOfYear(at) : timeOfDay(at);
     });
 }
 
