@@ -3,7 +3,7 @@
 A gateway obeys one override of a quota, so another one ends the one before, in the same transaction.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
@@ -63,7 +63,14 @@ async def end_all(work: Work, limited_id: str) -> None:
 
 async def in_force(work: Work, limited_id: str) -> Override | None:
     """The one whose time is not over."""
-    return next((row for row in await _not_ended(work, limited_id) if row.until_s > work.now_s), None)
+    return (await all_in_force(work, [limited_id])).get(limited_id)
+
+
+async def all_in_force(work: Work, limited_ids: Sequence[str]) -> Mapping[str, Override]:
+    """Those whose time is not over, by what they are of."""
+    query = select(Override).where(Override.limited_id.in_(limited_ids), Override.ended_at_ms.is_(None))
+    rows = (await work.session.execute(query)).scalars()
+    return {row.limited_id: row for row in rows if row.until_s > work.now_s}
 
 
 def render(override: Override, unit: Unit) -> OverrideOut:

@@ -1,5 +1,6 @@
 """Owns quotas: made, changed, deleted. The flush publishes what gateways must know (publish/outbox.py)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +26,12 @@ def listed(project_id: str | None) -> Select[Quota]:
     """All, or those of one project."""
     query = select(Quota)
     return query if project_id is None else query.where(Quota.project_id == project_id)
+
+
+async def found(work: Work, ids: Sequence[str]) -> Sequence[Quota]:
+    """Those of them that there are."""
+    query = select(Quota).where(Quota.id.in_(ids)).order_by(Quota.id)
+    return (await work.session.execute(query)).scalars().all()
 
 
 async def find(work: Work, quota_id: str, *, to_change: bool = False) -> Quota:

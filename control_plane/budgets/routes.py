@@ -6,7 +6,7 @@ from litestar import Controller, Response, delete, get, patch, post
 from litestar.params import FromPath, JSONBody, QueryParameter
 
 from control_plane.api.etag import etag
-from control_plane.api.paging import LIMIT_DEFAULT, Page, page
+from control_plane.api.paging import LIMIT_DEFAULT, LIMIT_MAX, Page, page
 from control_plane.api.parameters import Cursor, IfMatch, InWork, Limit
 from control_plane.api.text import Id
 from control_plane.budgets import overrides, quota_service, service
@@ -23,11 +23,15 @@ from control_plane.budgets.schema import (
     QuotaEdit,
     QuotaGrace,
     QuotaOut,
+    StandingOut,
     StatusOut,
 )
+from control_plane.budgets.standing import standing
 from control_plane.budgets.status import status
 from control_plane.budgets.tables import Budget, Quota
 
+# As many as a page holds; what is not there is left out of the answer.
+Ids = Annotated[list[Id], QueryParameter(name="id", min_items=1, max_items=LIMIT_MAX, description="Which")]
 OfProject = Annotated[Id | None, QueryParameter(description="Only those of this project")]
 
 
@@ -45,6 +49,10 @@ class Budgets(Controller):
     async def create_budget(self, work: InWork, data: JSONBody[BudgetCreate]) -> Response[BudgetOut]:
         budget = await service.create(work, data)
         return Response(service.render(budget), headers=etag(budget))
+
+    @get("/standing", needs="budgets:read", summary="What is spent and held of many, at once")
+    async def budgets_standing(self, work: InWork, ids: Ids) -> list[StandingOut]:
+        return await standing(work, await service.found(work, ids))
 
     @get("/{budget_id:str}", needs="budgets:read", summary="One budget")
     async def get_budget(self, work: InWork, budget_id: FromPath[str]) -> Response[BudgetOut]:
@@ -96,6 +104,10 @@ class Quotas(Controller):
     async def create_quota(self, work: InWork, data: JSONBody[QuotaCreate]) -> Response[QuotaOut]:
         quota = await quota_service.create(work, data)
         return Response(quota_service.render(quota), headers=etag(quota))
+
+    @get("/standing", needs="budgets:read", summary="What is counted and held of many, at once")
+    async def quotas_standing(self, work: InWork, ids: Ids) -> list[StandingOut]:
+        return await standing(work, await quota_service.found(work, ids))
 
     @get("/{quota_id:str}", needs="budgets:read", summary="One quota")
     async def get_quota(self, work: InWork, quota_id: FromPath[str]) -> Response[QuotaOut]:

@@ -253,6 +253,17 @@ class StatusOut(msgspec.Struct, frozen=True):
     forecast: Forecast
 
 
+class StandingOut(msgspec.Struct, frozen=True):
+    """What a list shows of how a budget or quota stands; the words mean what they mean in its status."""
+
+    id: str
+    limit_in_force: Amount | None
+    spent: Amount | None
+    held: Amount | None
+    percent: float | None
+    overridden: bool
+
+
 class PastCrossingOut(msgspec.Struct, frozen=True, kw_only=True):
     """A threshold that was crossed in some window; `values` are those of the counter, where each has its own."""
 

@@ -1,5 +1,6 @@
 """Owns budgets: made, changed, deleted. The flush publishes what gateways must know (publish/outbox.py)."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -25,6 +26,12 @@ def listed(project_id: str | None) -> Select[Budget]:
     """All, or those of one project."""
     query = select(Budget)
     return query if project_id is None else query.where(Budget.project_id == project_id)
+
+
+async def found(work: Work, ids: Sequence[str]) -> Sequence[Budget]:
+    """Those of them that there are."""
+    query = select(Budget).where(Budget.id.in_(ids)).order_by(Budget.id)
+    return (await work.session.execute(query)).scalars().all()
 
 
 async def find(work: Work, budget_id: str, *, to_change: bool = False) -> Budget:

@@ -68,6 +68,9 @@ class _Standing(NamedTuple):
     def limit_in_force(self) -> int | None:
         return self.quota.limit if self.override is None else self.override.limit_amount
 
+    def of_now(self, column: InstrumentedAttribute[str]) -> ColumnElement[bool]:
+        return of_the_window(column, self.quota, self.window)
+
 
 async def status(work: Work, limited: overrides.Limited) -> StatusOut:
     """How it stands now."""
@@ -133,10 +136,13 @@ class CounterRead(NamedTuple):
 
     @property
     def percent(self) -> float | None:
-        """Of the limit itself, as thresholds are. Of calls at a time those under way are what is used."""
-        limit = self.standing.quota.limit
-        used = self.held if self.standing.quota.unit == "concurrent" else self.settled
-        return round(100 * used / limit, 2) if limit else None
+        return percent(self.standing.quota, self.settled, self.held)
+
+
+def percent(quota: Quota, settled: int, held: int) -> float | None:
+    """Of the limit itself, as thresholds are. Of calls at a time those under way are what is used."""
+    used = held if quota.unit == "concurrent" else settled
+    return round(100 * used / quota.limit, 2) if quota.limit else None
 
 
 def _counter_out(standing: _Standing, counter: _Counter) -> CounterOut:
@@ -186,14 +192,14 @@ async def _sums(work: Work, standing: _Standing) -> _Sums:
         func.count(CounterState.counter.distinct()),
         func.coalesce(func.sum(CounterState.settled), 0),
         func.coalesce(func.sum(CounterState.held), 0),
-    ).where(CounterState.limited_id == standing.quota.id, _of_the_window(CounterState.counter, standing))
+    ).where(CounterState.limited_id == standing.quota.id, standing.of_now(CounterState.counter))
     counters, settled, held = (await work.session.execute(query)).one()
     return _Sums(counters, int(settled), int(held))  # PostgreSQL's sums are decimals
 
 
 async def _counters(work: Work, standing: _Standing) -> list[_Counter]:
     """Those that have spent most, over all nodes."""
-    mine = (CounterState.limited_id == standing.quota.id, _of_the_window(CounterState.counter, standing))
+    mine = (CounterState.limited_id == standing.quota.id, standing.of_now(CounterState.counter))
     most = (
         select(CounterState.counter)
         .where(*mine)
@@ -216,7 +222,7 @@ async def _crossed(work: Work, standing: _Standing) -> list[CrossedOut]:
     """The newest thresholds of the window."""
     query = (
         select(BudgetEvent)
-        .where(BudgetEvent.budget_id == standing.quota.id, _of_the_window(BudgetEvent.counter, standing))
+        .where(BudgetEvent.budget_id == standing.quota.id, standing.of_now(BudgetEvent.counter))
         .order_by(BudgetEvent.fired_at_ms.desc(), BudgetEvent.threshold.desc())
         .limit(CROSSED_MAX)
     )
@@ -241,9 +247,9 @@ async def _nodes(work: Work, since_ms: int, rows: Sequence[CounterState]) -> Seq
     return (await work.session.execute(query)).scalars().all()
 
 
-def _of_the_window(column: InstrumentedAttribute[str], standing: _Standing) -> ColumnElement[bool]:
+def of_the_window(column: InstrumentedAttribute[str], quota: Quota, window: Period) -> ColumnElement[bool]:
     """The ledger's name of a counter: `<id>@<period>`, then `|<dimension>=<value>` for each that is counted apart."""
-    name = f"{standing.quota.id}@{standing.window.name}"
+    name = f"{quota.id}@{window.name}"
     return or_(column == name, column.startswith(f"{name}|", autoescape=True))
 
 

@@ -1,6 +1,7 @@
 import tailwindcss from "@tailwindcss/vite";
 import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
+import type { Plugin } from "vite";
 import { defineConfig } from "vitest/config";
 
 // Where `vite dev` finds the API; the control plane's own default.
@@ -16,8 +17,24 @@ const FILES = [
   { name: "numbers", test: /src\/(analytics|budgets\/(limits|LimitStanding))/, minShareCount: 2 },
 ].map((group, at) => ({ ...group, priority: 9 - at, includeDependenciesRecursively: false }));
 
+/**
+ * uPlot makes a number formatter and asks for the time zone as it loads. The first object of `Intl` makes a browser read
+ * every language it knows: longer than a chart takes. Ours write their own labels, so neither is ever used.
+ */
+const chartsWithoutIntl: Plugin = {
+  name: "charts-without-intl",
+  transform: {
+    filter: { id: /uPlot\.esm\.js$/ },
+    handler(code) {
+      const plain = code.replace(/^const numFormatter = new Intl\..*$/m, "const numFormatter = { format: String };").replace(/^const localTz = new Intl\..*$/m, "const localTz = undefined;");
+      if (/^const \w+ = .*\bIntl\b/m.test(plain)) this.error("uPlot uses Intl in another way now: look at chartsWithoutIntl");
+      return plain;
+    },
+  },
+};
+
 export default defineConfig({
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), chartsWithoutIntl],
   resolve: { alias: { "@": fileURLToPath(new URL("./src", import.meta.url)) } },
   // Few files: each costs a round trip, and a look through the page for whether it is there already.
   // Nothing is inlined: the content security policy allows files alone.

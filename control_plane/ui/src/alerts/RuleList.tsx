@@ -1,17 +1,18 @@
 import { BellRing } from "lucide-react";
-import type { ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 import type { AlertRuleOut } from "@/api/schema";
 import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { EmptyState } from "@/design/EmptyState";
 import { ListView } from "@/design/ListView";
-import type { Column } from "@/design/Table";
-import { RowActions } from "@/design/Table";
-import { ProjectName } from "@/projects/ProjectName";
+import { RowActions, type Column } from "@/design/Table";
+import { useWide } from "@/design/width";
+import { ProjectLink } from "@/projects/ProjectName";
+import { useProjectNames } from "@/projects/projects";
 import { RuleMenu } from "./RuleMenu";
 import { CHANNELS, TRIGGERS, useRules } from "./rules";
 
-function columns(mayWrite: boolean): Column<AlertRuleOut>[] {
+function columns(names: ReadonlyMap<string, string>, mayWrite: boolean): Column<AlertRuleOut>[] {
   return [
     {
       key: "name",
@@ -30,7 +31,7 @@ function columns(mayWrite: boolean): Column<AlertRuleOut>[] {
     },
     { key: "trigger", head: "When", from: "never", text: (rule) => rule.trigger, cell: () => null },
     { key: "to", head: "Goes to", from: "sm", text: (rule) => `${rule.channel} ${rule.target_hint}`, cell: (rule) => <div className="py-1.5"><div>{CHANNELS[rule.channel]}</div><div className="max-w-56 truncate text-xs text-ink-3">{rule.target_hint}</div></div> },
-    { key: "project", head: "Project", from: "md", text: (rule) => rule.project_id, cell: (rule) => <ProjectName id={rule.project_id} /> },
+    { key: "project", head: "Project", from: "md", text: (rule) => rule.project_id, cell: (rule) => <ProjectLink id={rule.project_id} names={names} /> },
     { key: "state", head: "State", text: (rule) => (rule.enabled ? "on" : "off"), cell: (rule) => (rule.enabled ? <Badge tone="good" dot>On</Badge> : <Badge>Off</Badge>) },
     ...(mayWrite ? [{ key: "menu", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (rule: AlertRuleOut) => <RowActions><RuleMenu rule={rule} /></RowActions> }] : []),
   ];
@@ -38,11 +39,13 @@ function columns(mayWrite: boolean): Column<AlertRuleOut>[] {
 
 export function RuleList({ action }: { action: ReactNode }) {
   const mayWrite = useMay("alerts:write");
+  const names = useProjectNames(useWide("md"));
+  const shown = useMemo(() => columns(names, mayWrite), [names, mayWrite]);
   return (
     <ListView
       label="Alert rules"
       list={useRules()}
-      columns={columns(mayWrite)}
+      columns={shown}
       rowKey={(rule) => rule.id}
       empty={<EmptyState icon={<BellRing size={18} />} title="Nobody is told yet" action={action}>Send thresholds, unusual spend and kill switches to Slack, to a mailbox or to a webhook.</EmptyState>}
     />

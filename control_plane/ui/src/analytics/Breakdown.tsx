@@ -17,7 +17,7 @@ type Props = { query: Asked; by?: Dimension; onBy: (dimension: Dimension | undef
 /** Costs by one dimension, the largest first, beside the period before. */
 export function Breakdown({ query, by: chosen = BY_DEFAULT, onBy, onFilter, without }: Props) {
   const by = chosen === without ? BY_DEFAULT : chosen;
-  const nameOf = useValueNames();
+  const nameOf = useValueNames(by);
   const { data, error, refetch } = $api.useQuery("get", `/v1/metrics/cost-by-${by}`, { params: { query: { ...query, compare: "previous", limit: ROWS_MAX } } });
   const offered = (Object.keys(DIMENSIONS) as Dimension[]).filter((one) => one !== without);
   const rows = () => data?.rows.map((row) => [nameOf(by, row.value), row.total.calls, row.total.tokens_in, row.total.tokens_out, row.total.cost_usd]) ?? [];

@@ -53,7 +53,7 @@ function Headline({ detail: { call } }: { detail: CallDetail }) {
 
 function Origins({ detail }: { detail: CallDetail }) {
   const { call } = detail;
-  const nameOf = useValueNames();
+  const nameOf = useValueNames("project", "key");
   return (
     <Facts
       facts={[

@@ -2,7 +2,7 @@ import "uplot/dist/uPlot.min.css";
 import { useEffect, useRef, useState } from "react";
 import uPlot from "uplot";
 import { useShownTheme } from "@/app/theme";
-import { times } from "@/design/format";
+import { dayOfYear, timeOfDay } from "@/design/numerals";
 import { stacked, type ChartSeries } from "./series";
 import { Readout } from "./Readout";
 
@@ -64,12 +64,10 @@ function stepOf(timesS: number[]): number {
 /** A day where points are days or longer, else the time, and the day where one begins. */
 function timeLabels(timesS: number[]): (plot: uPlot, splits: number[]) => string[] {
   const step = stepOf(timesS);
-  const date = times({ month: "short", day: "numeric" });
-  const time = times({ hour: "2-digit", minute: "2-digit", hour12: false });
   return (_, splits) =>
     splits.map((seconds) => {
       const at = new Date(seconds * 1000);
-      return step >= DAY_S || (at.getHours() === 0 && at.getMinutes() === 0) ? date.format(at) : time.format(at);
+      return step >= DAY_S || (at.getHours() === 0 && at.getMinutes() === 0) ? dayOfYear(at) : timeOfDay(at);
     });
 }
 
@@ -113,6 +111,28 @@ function options(props: ChartProps, width: number, onHover: (index: number | nul
   };
 }
 
+/** Does it in a task of its own. Returns what keeps it from being done, and undoes what it has begun. */
+function later(work: () => (() => void) | void): () => void {
+  let undo: (() => void) | void;
+  const timer = setTimeout(() => (undo = work()));
+  return () => {
+    clearTimeout(timer);
+    undo?.();
+  };
+}
+
+/** Puts a chart in its frame and keeps it as wide. Returns what takes it away. */
+function shown(plot: uPlot, begin: () => void, frame: HTMLElement, height: number): () => void {
+  frame.append(plot.root);
+  begin();
+  const watch = new ResizeObserver(() => plot.setSize({ width: frame.clientWidth, height }));
+  watch.observe(frame);
+  return () => {
+    watch.disconnect();
+    plot.destroy();
+  };
+}
+
 /** A chart over time. Its height is there before its data. */
 export function Chart(props: ChartProps) {
   const { label, timesS, series, past, kind, format, height = HEIGHT, onOpen } = props;
@@ -121,18 +141,23 @@ export function Chart(props: ChartProps) {
   const [hovered, setHovered] = useState<{ index: number; left: number } | null>(null);
   const latest = useRef(props);
   latest.current = props;
+  const takeAway = useRef<() => void>(undefined);
   useEffect(() => {
     const element = frame.current!;
     const values = kind === "bars" ? stacked(series).reverse() : series.map((one) => one.values);
+    const data = [timesS, ...values, ...(past ? [past.values] : [])] as uPlot.AlignedData;
     const hover = (index: number | null, left: number) => setHovered(index === null || left < 0 ? null : { index, left });
-    const plot = new uPlot(options(latest.current, element.clientWidth, hover), [timesS, ...values, ...(past ? [past.values] : [])] as uPlot.AlignedData, element);
-    const watch = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
-    watch.observe(element);
-    return () => {
-      watch.disconnect();
-      plot.destroy();
-    };
+    // Made in one task and drawn in another; what was there stays until then.
+    return later(() => {
+      let begin: () => void = () => undefined;
+      const plot = new uPlot(options(latest.current, element.clientWidth, hover), data, (_, start) => (begin = start as () => void));
+      return later(() => {
+        takeAway.current?.();
+        takeAway.current = shown(plot, begin, element, height);
+      });
+    });
   }, [timesS, series, past, kind, theme, height]);
+  useEffect(() => () => takeAway.current?.(), []);
   const timeS = hovered ? timesS[hovered.index] : undefined;
   return (
     <div className="relative" role="img" aria-label={label}>

@@ -33,7 +33,7 @@ export function FilterPicker({ question, onChange, rangeDefault }: Props) {
 function Values({ question, onChange, rangeDefault }: Props) {
   const [name, setName] = useState<Filter>("model");
   const [typed, setTyped] = useState("");
-  const nameOf = useValueNames();
+  const nameOf = useValueNames(name);
   // Without its own filter, or nothing but what is ticked would be offered.
   const query = asked({ ...question, [name]: undefined }, rangeDefault);
   const { data } = $api.useQuery("get", `/v1/metrics/cost-by-${OFFERED[name]}`, { params: { query: { ...query, sort: "calls", limit: VALUES_MAX } } });

@@ -14,7 +14,7 @@ const EVERYTHING = {};
 /** Calls as they end. */
 export function LiveTail() {
   const { calls, connection } = useLiveCalls(EVERYTHING, true);
-  const nameOf = useValueNames();
+  const nameOf = useValueNames("project");
   const navigate = useNavigate();
   return (
     <Card title="Live" flush actions={<><LiveMark connection={connection} /><Link to="/requests" className={buttonClass("quiet", true)}>All requests</Link></>}>

@@ -12,7 +12,7 @@ const DAY_MS = 86_400_000;
 
 /** The period and what narrows it; all of it is in the address. */
 export function PeriodBar({ question, onChange, rangeDefault = RANGE_DEFAULT, children, after }: Props) {
-  const nameOf = useValueNames();
+  const nameOf = useValueNames(...activeFilters(question).map(([name]) => name));
   const isOwn = question.from !== undefined;
   function choose(next: string) {
     const own = next === "own";

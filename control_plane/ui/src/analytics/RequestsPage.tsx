@@ -13,6 +13,7 @@ import { count } from "@/design/format";
 import { Gradually } from "@/design/Gradually";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
+import { useWide } from "@/design/width";
 import { ProjectSelect } from "@/projects/ProjectSelect";
 import { CallDetails } from "./CallDetails";
 import { callColumns } from "./callColumns";
@@ -30,7 +31,9 @@ const OUTCOMES = ["ok", "refused", "upstream_error", "client_gone", "cancelled"]
 export function RequestsPage() {
   const { open, ...question } = route.useSearch();
   const navigate = route.useNavigate();
-  const nameOf = useValueNames();
+  // Where there is no room for names none are read.
+  const [hasProjects, hasKeys] = [useWide("md"), useWide("lg")];
+  const nameOf = useValueNames(...(hasProjects ? ["project"] : []), ...(hasKeys ? ["key"] : []));
   const mayExport = useMay("usage:export");
   const query = asked(question, "24h");
   const reachesNow = question.from === undefined && question.range !== "last-month";

@@ -37,7 +37,7 @@ type Props = {
 /** What was spent over time, by what, and beside it the period before. */
 export function SpendChart({ query, title = "Over time", view, onView, onPick, onOpen }: Props) {
   const { measure = "cost", by = "model", compare } = view;
-  const nameOf = useValueNames();
+  const nameOf = useValueNames(by);
   const asking = { ...query, by, ...(compare ? { compare: "previous" as const } : {}) };
   const { data, error, refetch } = $api.useQuery("get", "/v1/metrics/timeseries", { params: { query: asking } }, { refetchInterval: LIVE_MS, placeholderData: (before) => before });
   const { timesS, series } = useUnlessEqual(useMemo(() => drawn(data, measure, nameOf), [data, measure, nameOf]));

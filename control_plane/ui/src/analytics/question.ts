@@ -1,4 +1,5 @@
 import { flag, oneOf, text, texts } from "@/app/search";
+import { ownZone } from "@/design/zone";
 
 /** What the calls are narrowed by: any of the values. The names are the API's. */
 export const FILTERS = ["model", "key_id", "user_id", "team", "tag", "route", "provider", "outcome", "status"] as const;
@@ -52,13 +53,11 @@ export function questionOf(search: Record<string, unknown>): Question {
   };
 }
 
-const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
-
 /** As the API is asked. Days are the reader's. */
 export function asked(question: Question, rangeDefault: Range = RANGE_DEFAULT) {
   const period: { range?: Range; from?: string; to?: string } = question.from ? { from: question.from, to: question.to } : { range: question.range ?? rangeDefault };
   const filters: { [filter in Filter]?: string[] } = Object.fromEntries(activeFilters(question));
-  return { ...period, ...filters, project_id: question.project, tz: OWN_ZONE };
+  return { ...period, ...filters, project_id: question.project, tz: ownZone() };
 }
 
 export type Asked = ReturnType<typeof asked>;

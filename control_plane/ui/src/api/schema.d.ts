@@ -313,6 +313,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/budgets/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is spent and held of many, at once */
+        get: operations["V1BudgetsStandingBudgetsStanding"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/credentials": {
         parameters: {
             query?: never;
@@ -1728,6 +1745,23 @@ export interface paths {
         };
         /** What is counted, held and left, and until when */
         get: operations["V1QuotasQuotaIdStatusQuotaStatus"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/quotas/standing": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is counted and held of many, at once */
+        get: operations["V1QuotasStandingQuotasStanding"];
         put?: never;
         post?: never;
         delete?: never;
@@ -3928,6 +3962,15 @@ export interface components {
             type: "spend.anomaly";
             usual_usd: string;
         };
+        /** StandingOut */
+        StandingOut: {
+            held: string | number | null;
+            id: string;
+            limit_in_force: string | number | null;
+            overridden: boolean;
+            percent: number | null;
+            spent: string | number | null;
+        };
         /** StatusOut */
         StatusOut: {
             as_of_ms: number | null;
@@ -4336,6 +4379,7 @@ export type SignIn = components['schemas']['SignIn'];
 export type SlackTarget = components['schemas']['SlackTarget'];
 export type SlackWebhookTarget = components['schemas']['SlackWebhookTarget'];
 export type SpendAnomaly = components['schemas']['SpendAnomaly'];
+export type StandingOut = components['schemas']['StandingOut'];
 export type StatusOut = components['schemas']['StatusOut'];
 export type Summary = components['schemas']['Summary'];
 export type Taken = components['schemas']['Taken'];
@@ -6568,6 +6612,74 @@ export interface operations {
             };
             /** @description It is not there, or belongs to another organization */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1BudgetsStandingBudgetsStanding: {
+        parameters: {
+            query: {
+                /** @description Which */
+                id: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingOut"][];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -16180,6 +16292,74 @@ export interface operations {
             };
             /** @description It is not there, or belongs to another organization */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Too many requests; `retry-after` says when to come again */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The database does not answer; try again */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+        };
+    };
+    V1QuotasStandingQuotasStanding: {
+        parameters: {
+            query: {
+                /** @description Which */
+                id: string[];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Request fulfilled, document follows */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["StandingOut"][];
+                };
+            };
+            /** @description The request is not as described */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description Nobody is signed in, or the token is unknown, revoked or expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["ProblemDetails"];
+                };
+            };
+            /** @description The role may not do this, or the CSRF header is missing */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

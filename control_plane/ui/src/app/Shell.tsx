@@ -5,12 +5,12 @@ import { useSession } from "@/auth/session";
 import { IconButton } from "@/design/Button";
 import { useSteps } from "@/design/steps";
 import { Toasts } from "@/design/Toasts";
+import { useWide } from "@/design/width";
 import { KillSwitchBanner } from "@/kill_switch/KillSwitchBanner";
 import { Mark } from "./Mark";
 import { placesFor } from "./navigation";
 import { useShortcuts } from "./shortcuts";
 import { Sidebar } from "./Sidebar";
-import { useWide } from "./wide";
 
 // What opens over the page is fetched when it is first opened.
 const Drawer = lazy(async () => ({ default: (await import("./Drawer")).Drawer }));
@@ -22,7 +22,8 @@ type Open = "palette" | "shortcuts" | "menu" | null;
 export function Shell() {
   const [open, setOpen] = useState<Open>(null);
   const session = useSession();
-  const isWide = useWide();
+  // From here on the navigation stands beside the page.
+  const isWide = useWide("lg");
   // The frame first, then the page.
   const isUp = useSteps(2) === 2;
   const navigate = useNavigate();

@@ -9,6 +9,7 @@ import { SignInPage } from "@/auth/SignInPage";
 import { NotFound } from "./NotFound";
 import { PageLoading } from "./PageLoading";
 import { flag, oneOf, optional, parseSearch, stringifySearch, text } from "./search";
+import { Shell } from "./Shell";
 
 const root = createRootRoute({ component: Outlet, notFoundComponent: NotFound });
 
@@ -21,7 +22,7 @@ const signIn = createRoute({
 const shell = createRoute({
   getParentRoute: () => root,
   id: "shell",
-  component: lazyRouteComponent(() => import("./Shell"), "Shell"),
+  component: Shell,
   beforeLoad: async ({ location }) => {
     try {
       await queryClient.ensureQueryData(sessionQuery);

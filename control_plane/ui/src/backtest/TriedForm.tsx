@@ -1,9 +1,9 @@
 import { Play } from "lucide-react";
 import { useEffect, useState } from "react";
 import { fieldError } from "@/api/problem";
-import { ZONES } from "@/budgets/calendar";
 import { WINDOWS, type Unit, type Window } from "@/budgets/limits";
 import { ScopeFields, toRows, toScope } from "@/budgets/ScopeFields";
+import { ZoneInput } from "@/budgets/ZoneInput";
 import { Button } from "@/design/Button";
 import { Card } from "@/design/Card";
 import { Field, Input, Select } from "@/design/Field";
@@ -34,10 +34,9 @@ export function TriedForm({ draft: given, problem, isRunning, onRun }: Props) {
           <Field label="In a"><Select value={draft.window} onChange={(event) => set({ window: event.target.value as Window })}>{WINDOWS.map(([id, word]) => <option key={id} value={id}>{word}</option>)}</Select></Field>
           <Field label="Over" error={faults.span ?? fieldError(problem, "from_s")}><Select value={draft.span} onChange={(event) => set({ span: event.target.value as Span })}>{SPANS.map(([id, word]) => <option key={id} value={id}>{word}</option>)}</Select></Field>
           <Field label="Of" className="max-md:col-span-2" error={fieldError(problem, "project_id")}><ProjectSelect value={draft.project} onChange={(project) => set({ project })} all="The whole organization" /></Field>
-          <Field label="Time zone" className="max-md:col-span-2" error={faults.zone ?? fieldError(problem, "time_zone")}><Input value={draft.zone} list="backtest-zones" spellCheck={false} onChange={(event) => set({ zone: event.target.value.trim() })} /></Field>
+          <Field label="Time zone" className="max-md:col-span-2" error={faults.zone ?? fieldError(problem, "time_zone")}><ZoneInput value={draft.zone} onChange={(zone) => set({ zone })} /></Field>
           {draft.unit === "usd" && <Field label="Ceiling of one call" optional className="max-md:col-span-2" hint="For calls without a price." error={faults.ceiling ?? fieldError(problem, "ceiling_usd")}><Input prefix="$" inputMode="decimal" value={draft.ceiling} onChange={(event) => set({ ceiling: event.target.value })} /></Field>}
         </div>
-        <datalist id="backtest-zones">{ZONES.map((one) => <option key={one} value={one} />)}</datalist>
         <div className="mt-4 grid gap-4 md:grid-cols-2">
           <ScopeFields rows={rows} onChange={setRows} each />
           <PriceTrials prices={draft.prices} onChange={(prices) => set({ prices })} />

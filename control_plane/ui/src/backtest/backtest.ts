@@ -1,7 +1,8 @@
 import type { BacktestAsk, BacktestOut } from "@/api/schema";
 import { oneOf, text, texts } from "@/app/search";
-import { OWN_ZONE, windowEnd, zoneFault } from "@/budgets/calendar";
+import { windowEnd, zoneFault } from "@/budgets/calendar";
 import { DIMENSIONS, UNITS, WINDOWS, type Limit, type Unit, type Window } from "@/budgets/limits";
+import { ownZone } from "@/design/zone";
 import { readPrice, writePrice, type TriedPrice } from "./triedPrice";
 
 const DAY_S = 86_400;
@@ -41,7 +42,7 @@ export function draftOf(tried: Tried): Draft {
     limit: tried.limit ?? "",
     window: tried.window ?? "day",
     project: tried.project ?? "",
-    zone: tried.zone ?? OWN_ZONE,
+    zone: tried.zone ?? ownZone(),
     ceiling: tried.ceiling ?? "",
     scope: Object.fromEntries((tried.scope ?? []).map((one) => [one.slice(0, one.indexOf(":")), one.slice(one.indexOf(":") + 1)])),
     prices: (tried.price ?? []).flatMap((one) => readPrice(one) ?? []),

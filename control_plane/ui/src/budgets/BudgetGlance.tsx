@@ -3,7 +3,7 @@ import { buttonClass } from "@/design/Button";
 import { Card } from "@/design/Card";
 import { Skeleton } from "@/design/Skeleton";
 import { LimitStanding } from "./LimitStanding";
-import { title, useBudgets } from "./limits";
+import { title, useBudgets, useStandings } from "./limits";
 
 const SHOWN = 6;
 
@@ -11,6 +11,7 @@ const SHOWN = 6;
 export function BudgetGlance() {
   const { rows } = useBudgets();
   const shown = rows?.slice(0, SHOWN);
+  const standings = useStandings("budget", shown);
   return (
     <Card title="Budgets" hint="Spent, and paler what calls under way may still cost" actions={<Link to="/budgets" className={buttonClass("quiet", true)}>All budgets</Link>}>
       {!shown && <Skeleton className="h-44 w-full" />}
@@ -19,7 +20,7 @@ export function BudgetGlance() {
         {shown?.map((limit) => (
           <li key={limit.id} className="flex items-center justify-between gap-6 py-1.5">
             <Link to="/budgets" search={{ open: limit.id }} className="min-w-0 truncate font-medium hover:underline">{title(limit)}</Link>
-            <div className="flex w-1/2 shrink-0 justify-end"><LimitStanding limit={limit} among={shown.length} /></div>
+            <div className="flex w-1/2 shrink-0 justify-end"><LimitStanding limit={limit} standing={standings?.[limit.id]} /></div>
           </li>
         ))}
       </ul>

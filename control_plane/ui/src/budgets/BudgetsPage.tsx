@@ -34,6 +34,7 @@ export function BudgetsPage() {
         <div className="mb-3 w-52"><ProjectSelect label="Project" all="All projects" value={project ?? ""} onChange={(id) => set({ project: id || undefined })} /></div>
         <LimitTable
           label={tab === "quotas" ? "Quotas" : "Budgets"}
+          kind={addKind}
           list={list}
           withProject
           onOpen={(limit) => set({ open: limit.id })}

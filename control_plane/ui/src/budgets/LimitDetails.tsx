@@ -87,10 +87,10 @@ function Standing({ limit, status }: { limit: Limit; status: StatusOut }) {
   return (
     <div>
       <div className="mb-2 flex items-baseline justify-between gap-4">
-        <span className="tabular text-2xl font-semibold tracking-tight">{amount(limit.unit, used(status))}</span>
+        <span className="tabular text-2xl font-semibold tracking-tight">{amount(limit.unit, used(limit.unit, status))}</span>
         <span className="tabular text-ink-2">{inForce === null ? "no limit" : `of ${amount(limit.unit, inForce)}`}</span>
       </div>
-      <Meter className="!h-2" label="Used" settled={Number(used(status) ?? 0)} held={limit.unit === "concurrent" ? 0 : Number(status.held ?? 0)} limit={inForce === null ? null : Number(inForce)} />
+      <Meter className="!h-2" label="Used" settled={Number(used(limit.unit, status) ?? 0)} held={limit.unit === "concurrent" ? 0 : Number(status.held ?? 0)} limit={inForce === null ? null : Number(inForce)} />
       <dl className="mt-4 grid grid-cols-3 gap-3">
         <Figure name="Used" value={percent(status.percent)} />
         <Figure name="Held" value={amount(limit.unit, status.held)} />

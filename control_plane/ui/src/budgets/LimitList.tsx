@@ -24,11 +24,11 @@ export function LimitList({ projectId, shown, onShow }: Props) {
     <div className="flex flex-col gap-6">
       <section>
         <Heading name="Budgets" action={mayWrite && <Button icon={<Plus size={15} />} onClick={() => onShow({ new: "budget" })}>Set a budget</Button>} />
-        <LimitTable label="Budgets" list={budgets} withProject={false} onOpen={(limit) => onShow({ open: limit.id })} empty={<EmptyState icon={<Gauge size={18} />} title="No budget">Nothing limits what this project spends.</EmptyState>} />
+        <LimitTable label="Budgets" kind="budget" list={budgets} withProject={false} onOpen={(limit) => onShow({ open: limit.id })} empty={<EmptyState icon={<Gauge size={18} />} title="No budget">Nothing limits what this project spends.</EmptyState>} />
       </section>
       <section>
         <Heading name="Quotas" action={mayWrite && <Button icon={<Plus size={15} />} onClick={() => onShow({ new: "quota" })}>Set a quota</Button>} />
-        <LimitTable label="Quotas" list={quotas} withProject={false} onOpen={(limit) => onShow({ open: limit.id })} empty={<EmptyState icon={<Timer size={18} />} title="No quota">No limit of requests, tokens or calls at a time.</EmptyState>} />
+        <LimitTable label="Quotas" kind="quota" list={quotas} withProject={false} onOpen={(limit) => onShow({ open: limit.id })} empty={<EmptyState icon={<Timer size={18} />} title="No quota">No limit of requests, tokens or calls at a time.</EmptyState>} />
       </section>
       {opened && <LimitDetails limit={opened} view={shown.view} onView={(view) => onShow({ open: opened.id, view })} onClose={close} />}
       {mayWrite && shown.new === "budget" && <BudgetForm projectId={projectId} onClose={close} />}

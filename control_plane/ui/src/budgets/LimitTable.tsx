@@ -1,14 +1,17 @@
-import type { ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 import type { Listed } from "@/api/pages";
+import type { StandingOut } from "@/api/schema";
 import { Badge } from "@/design/Badge";
 import { amount } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import type { Column } from "@/design/Table";
-import { ProjectName } from "@/projects/ProjectName";
+import { useWide } from "@/design/width";
+import { ProjectLink } from "@/projects/ProjectName";
+import { useProjectNames } from "@/projects/projects";
 import { LimitStanding } from "./LimitStanding";
-import { scopeWords, title, WINDOWS, type Limit } from "./limits";
+import { scopeWords, title, useStandings, WINDOWS, type Kind, type Limit } from "./limits";
 
-function columns(withProject: boolean, among: number): Column<Limit>[] {
+function columns(withProject: boolean, names: ReadonlyMap<string, string>, standings: Record<string, StandingOut> | undefined): Column<Limit>[] {
   return [
     {
       key: "name",
@@ -21,9 +24,9 @@ function columns(withProject: boolean, among: number): Column<Limit>[] {
         </div>
       ),
     },
-    { key: "standing", head: "Used", width: "w-44 sm:w-72", cell: (limit) => <LimitStanding limit={limit} among={among} /> },
+    { key: "standing", head: "Used", width: "w-44 sm:w-72", cell: (limit) => <LimitStanding limit={limit} standing={standings?.[limit.id]} /> },
     { key: "scope", head: "Only of", from: "never", text: (limit) => scopeWords(limit.scope).join(", "), cell: () => null },
-    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, text: (limit: Limit) => limit.projectId, cell: (limit: Limit) => <ProjectName id={limit.projectId} /> }] : []),
+    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, text: (limit: Limit) => limit.projectId, cell: (limit: Limit) => <ProjectLink id={limit.projectId} names={names} /> }] : []),
     {
       key: "limit",
       head: "Limit",
@@ -43,8 +46,11 @@ function columns(withProject: boolean, among: number): Column<Limit>[] {
   ];
 }
 
-type Props = { label: string; list: Listed<Limit>; withProject: boolean; onOpen: (limit: Limit) => void; empty: ReactNode };
+type Props = { label: string; kind: Kind; list: Listed<Limit>; withProject: boolean; onOpen: (limit: Limit) => void; empty: ReactNode };
 
-export function LimitTable({ label, list, withProject, onOpen, empty }: Props) {
-  return <ListView label={label} list={list} columns={columns(withProject, list.rows?.length ?? 1)} rowKey={(limit) => limit.id} onOpen={onOpen} empty={empty} />;
+export function LimitTable({ label, kind, list, withProject, onOpen, empty }: Props) {
+  const names = useProjectNames(useWide("md") && withProject);
+  const standings = useStandings(kind, list.rows);
+  const shown = useMemo(() => columns(withProject, names, standings), [withProject, names, standings]);
+  return <ListView label={label} list={list} columns={shown} rowKey={(limit) => limit.id} onOpen={onOpen} empty={empty} />;
 }

@@ -1,19 +1,15 @@
-import { useState } from "react";
 import { fieldError } from "@/api/problem";
 import { Field, Input } from "@/design/Field";
 import { moment, relative } from "@/design/format";
-import { hasCalendar, windowEnd, ZONES, zoneFault } from "./calendar";
+import { hasCalendar, windowEnd, zoneFault } from "./calendar";
 import type { Unit, Window } from "./limits";
 import { percentsFault } from "./thresholds";
-
-// Some hundred, which a form does not begin with.
-const OFFERED = <datalist id="time-zones">{ZONES.map((one) => <option key={one} value={one} />)}</datalist>;
+import { ZoneInput } from "./ZoneInput";
 
 type Props = { unit: Unit; window: Window; thresholds: string; onThresholds: (text: string) => void; zone: string; onZone: (zone: string) => void; problem: unknown };
 
 /** Where a limit tells, and whose days and months it is of. */
 export function WindowFields({ unit, window, thresholds, onThresholds, zone, onZone, problem }: Props) {
-  const [isChosen, setIsChosen] = useState(false);
   const ends = hasCalendar(unit, window) && !zoneFault(zone) ? windowEnd(window, zone, Date.now()) : undefined;
   return (
     <>
@@ -22,10 +18,9 @@ export function WindowFields({ unit, window, thresholds, onThresholds, zone, onZ
       </Field>
       {hasCalendar(unit, window) && (
         <Field label="Time zone" hint={ends === undefined ? undefined : `This ${window} there ends ${relative(ends, Date.now())}, ${moment(ends, zone)}.`} error={zoneFault(zone) ?? fieldError(problem, "time_zone")}>
-          <Input value={zone} onChange={(event) => onZone(event.target.value.trim())} onFocus={() => setIsChosen(true)} list="time-zones" spellCheck={false} placeholder="Europe/Berlin" />
+          <ZoneInput value={zone} onChange={onZone} />
         </Field>
       )}
-      {isChosen && OFFERED}
     </>
   );
 }

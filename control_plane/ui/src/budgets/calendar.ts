@@ -1,8 +1,12 @@
+import { ownZone } from "@/design/zone";
 import type { Unit, Window } from "./limits";
 
-export const OWN_ZONE = Intl.DateTimeFormat().resolvedOptions().timeZone;
+let known: readonly string[] | undefined;
+
 /** Every zone that this browser knows; the API knows more names of the same. */
-export const ZONES: readonly string[] = [...new Set(["UTC", OWN_ZONE, ...Intl.supportedValuesOf("timeZone")])];
+export function zones(): readonly string[] {
+  return (known ??= [...new Set(["UTC", ownZone(), ...Intl.supportedValuesOf("timeZone")])]);
+}
 
 /** Whether a window begins where a calendar says so; a minute begins everywhere at once, and what never ends nowhere. */
 export function hasCalendar(unit: Unit, window: Window): boolean {

@@ -1,8 +1,9 @@
 import { clsx } from "clsx";
-import { memo, type KeyboardEvent, type ReactNode } from "react";
+import { memo, useCallback, useMemo, useRef, type KeyboardEvent, type ReactNode } from "react";
 import type { Cell } from "./csv";
 import { Skeleton } from "./Skeleton";
 import { useSteps } from "./steps";
+import { useWide, type From } from "./width";
 
 export type Column<T> = {
   key: string;
@@ -13,7 +14,7 @@ export type Column<T> = {
   /** What it is in a file; without it the column is in none. */
   text?: (row: T) => Cell;
   /** From which width on it is shown; what matters most is always there. `never`: in files alone. */
-  from?: "sm" | "md" | "lg" | "never";
+  from?: From | "never";
   width?: string;
 };
 
@@ -27,18 +28,37 @@ type Props<T> = {
   empty: ReactNode;
 };
 
-const FROM = { sm: "max-sm:hidden", md: "max-md:hidden", lg: "max-lg:hidden", never: "hidden" };
-
 function cellClass<T>(column: Column<T>): string {
-  return clsx("px-3 first:pl-4 last:pr-4", column.numeric && "text-right", column.from && FROM[column.from], column.width);
+  return clsx("px-3 first:pl-4 last:pr-4", column.numeric && "text-right", column.width);
 }
 
-/** As many as a high window shows; the others come after them. */
-const FIRST = 18;
+/** Those that there is room for: what is not shown is not made either. The same ones for as long as nothing changes. */
+function useShown<T>(columns: Column<T>[]): Column<T>[] {
+  const [sm, md, lg] = [useWide("sm"), useWide("md"), useWide("lg")];
+  return useMemo(() => {
+    const room = { sm, md, lg, never: false };
+    return columns.filter((column) => !column.from || room[column.from]);
+  }, [columns, sm, md, lg]);
+}
+
+/** One function for as long as the table stands, so that rows which did not change are not made anew. */
+function useSame<T>(open: ((row: T) => void) | undefined): ((row: T) => void) | undefined {
+  const latest = useRef(open);
+  latest.current = open;
+  const same = useCallback((row: T) => latest.current?.(row), []);
+  return open && same;
+}
+
+/** So many rows are made in one task; the page answers before the next ones. */
+const EACH = 9;
+/** What a list is asked for at once: where somebody asked for more, it all comes at once. */
+const STEPS = 6;
 
 /** Dense rows in a frame. While `rows` is undefined it has the height it will have. */
-export function Table<T>({ label, columns, rows, rowKey, onOpen, skeletonRows = 6, empty }: Props<T>) {
-  const isWhole = useSteps(rows ? 2 : 1) === 2;
+export function Table<T>({ label, columns: all, rows, rowKey, onOpen, skeletonRows = 6, empty }: Props<T>) {
+  const columns = useShown(all);
+  const open = useSame(onOpen);
+  const step = useSteps(rows ? STEPS : 1);
   if (rows?.length === 0) return <div className="rounded-lg border border-line bg-surface">{empty}</div>;
   return (
     <div className="overflow-x-auto rounded-lg border border-line bg-surface" role="region" aria-label={label} tabIndex={0}>
@@ -54,7 +74,7 @@ export function Table<T>({ label, columns, rows, rowKey, onOpen, skeletonRows = 
         </thead>
         <tbody>
           {rows
-            ? (isWhole ? rows : rows.slice(0, FIRST)).map((row) => <Row key={rowKey(row)} row={row} columns={columns} onOpen={onOpen} />)
+            ? (step === STEPS ? rows : rows.slice(0, step * EACH)).map((row) => <Row key={rowKey(row)} row={row} columns={columns} onOpen={open} />)
             : Array.from({ length: skeletonRows }, (_, index) => <SkeletonRow key={index} columns={columns} />)}
         </tbody>
       </table>

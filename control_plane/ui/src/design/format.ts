@@ -1,33 +1,24 @@
 /** Numbers as people read them. Money comes as decimal text and is never added up as a float. */
 
+import { away, dayOfYear, rounded, shortened, sign } from "./numerals";
+
 const LOCALE = "en-US";
+const made = new Map<string, Intl.DateTimeFormat>();
 
-/** Each formatter once: one is dearer to make than a thousand numbers are to write. */
-function kept<Options, Formatter>(make: (options: Options) => Formatter): (options: Options) => Formatter {
-  const made = new Map<string, Formatter>();
-  return (options) => {
-    const key = JSON.stringify(options);
-    const formatter = made.get(key) ?? make(options);
-    made.set(key, formatter);
-    return formatter;
-  };
+/** Each formatter once: one is dearer to make than a thousand times are to write. */
+function times(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  const key = JSON.stringify(options);
+  const formatter = made.get(key) ?? new Intl.DateTimeFormat(LOCALE, options);
+  made.set(key, formatter);
+  return formatter;
 }
-
-const numbers = kept((options: Intl.NumberFormatOptions) => new Intl.NumberFormat(LOCALE, options));
-const distances = kept((options: Intl.RelativeTimeFormatOptions) => new Intl.RelativeTimeFormat(LOCALE, options));
-export const times = kept((options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(LOCALE, options));
 
 /** `1234.5` → `$1,234.50`; below ten cents as many digits as it takes to see two of them: `$0.034`, `$0.00062`. */
 export function dollars(amount: string | number | null | undefined): string {
   if (amount === null || amount === undefined) return "–";
   const value = Number(amount);
   const digits = value !== 0 && Math.abs(value) < 0.1 ? Math.min(9, 1 - Math.floor(Math.log10(Math.abs(value)))) : 2;
-  return numbers({
-    style: "currency",
-    currency: "USD",
-    minimumFractionDigits: 2,
-    maximumFractionDigits: digits,
-  }).format(value);
+  return `${sign(value)}$${rounded(value, 2, digits)}`;
 }
 
 /** For axes and tight places: `$1.2K`. */
@@ -37,13 +28,12 @@ export function dollarsShort(value: number): string {
 }
 
 export function count(value: number | string | null | undefined): string {
-  return value === null || value === undefined ? "–" : numbers({}).format(Number(value));
+  return value === null || value === undefined ? "–" : sign(Number(value)) + rounded(Number(value), 0, 3);
 }
 
 /** `1_234_567` → `1.2M`. */
 export function compact(value: number | null | undefined): string {
-  if (value === null || value === undefined) return "–";
-  return numbers({ notation: "compact", maximumFractionDigits: 1 }).format(value);
+  return value === null || value === undefined ? "–" : shortened(value);
 }
 
 export function percent(value: number | null | undefined, digits = 0): string {
@@ -61,7 +51,7 @@ export function duration(ms: number | null | undefined): string {
 }
 
 const NOW_MS = 10_000;
-const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
+const STEPS: [string, number][] = [
   ["year", 31_536_000_000],
   ["month", 2_592_000_000],
   ["day", 86_400_000],
@@ -72,10 +62,10 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 
 /** `3 minutes ago`, `in 2 days`, `just now`. */
 export function relative(atMs: number, nowMs: number): string {
-  const away = atMs - nowMs;
-  if (Math.abs(away) < NOW_MS) return "just now";
-  const step = STEPS.find(([, size]) => Math.abs(away) >= size)!;
-  return distances({ numeric: "auto" }).format(Math.trunc(away / step[1]), step[0]);
+  const distance = atMs - nowMs;
+  if (Math.abs(distance) < NOW_MS) return "just now";
+  const [unit, size] = STEPS.find(([, size]) => Math.abs(distance) >= size)!;
+  return away(Math.trunc(distance / size), unit);
 }
 
 /** `Nov 26, 2026, 05:49:21 UTC+1`, in the reader's time zone unless another is named. */
@@ -94,8 +84,9 @@ export function moment(atMs: number, timeZone?: string): string {
 }
 
 /** `Nov 26, 2026`. */
-export function day(atMs: number, timeZone?: string): string {
-  return times({ dateStyle: "medium", timeZone }).format(atMs);
+export function day(atMs: number): string {
+  const at = new Date(atMs);
+  return `${dayOfYear(at)}, ${at.getFullYear()}`;
 }
 
 /** Where a window begins, in little room: `Nov`, `Nov 23`, `14:00`. */

@@ -1,5 +1,5 @@
 import { KeyRound, Plus } from "lucide-react";
-import { useState } from "react";
+import { useMemo, useState } from "react";
 import type { KeyOut } from "@/api/schema";
 import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
@@ -9,7 +9,9 @@ import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { RowActions, type Column } from "@/design/Table";
 import { Time } from "@/design/Time";
-import { ProjectName } from "@/projects/ProjectName";
+import { useWide } from "@/design/width";
+import { ProjectLink } from "@/projects/ProjectName";
+import { useProjectNames } from "@/projects/projects";
 import { CreateKey } from "./CreateKey";
 import { KeyDetails } from "./KeyDetails";
 import { KeyMenu } from "./KeyMenu";
@@ -20,7 +22,7 @@ function State({ of }: { of: KeyOut }) {
   return <Badge tone={tone} dot>{word}</Badge>;
 }
 
-function columns(withProject: boolean, mayWrite: boolean): Column<KeyOut>[] {
+function columns(withProject: boolean, names: ReadonlyMap<string, string>, mayWrite: boolean): Column<KeyOut>[] {
   return [
     {
       key: "name",
@@ -34,7 +36,7 @@ function columns(withProject: boolean, mayWrite: boolean): Column<KeyOut>[] {
       ),
     },
     { key: "id", head: "Id", from: "never", text: (key) => key.id, cell: () => null },
-    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, text: (key: KeyOut) => key.project_id, cell: (key: KeyOut) => <ProjectName id={key.project_id} /> }] : []),
+    ...(withProject ? [{ key: "project", head: "Project", from: "md" as const, text: (key: KeyOut) => key.project_id, cell: (key: KeyOut) => <ProjectLink id={key.project_id} names={names} /> }] : []),
     { key: "state", head: "State", text: (key) => keyState(key, Date.now())[0], cell: (key) => <State of={key} /> },
     { key: "mode", head: "Mode", from: "lg", text: (key) => key.mode, cell: (key) => <span className="capitalize text-ink-2">{key.mode}</span> },
     { key: "team", head: "Team", from: "lg", text: (key) => key.team, cell: (key) => key.team || <span className="text-ink-3">–</span> },
@@ -49,6 +51,9 @@ type Props = { projectId?: string; revoked?: boolean; open: string | undefined; 
 export function KeyList({ projectId, revoked = false, open, onOpen, creating, onCreating }: Props) {
   const [ownCreating, setOwnCreating] = useState(false);
   const mayWrite = useMay("keys:write");
+  const withProject = useWide("md") && !projectId;
+  const names = useProjectNames(withProject);
+  const shown = useMemo(() => columns(!projectId, names, mayWrite), [projectId, names, mayWrite]);
   const list = useKeyList(projectId, revoked);
   const setCreating = onCreating ?? setOwnCreating;
   const button = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => setCreating(true)}>New key</Button>;
@@ -58,7 +63,7 @@ export function KeyList({ projectId, revoked = false, open, onOpen, creating, on
       <ListView
         label="Keys"
         list={list}
-        columns={columns(!projectId, mayWrite)}
+        columns={shown}
         rowKey={(key) => key.id}
         onOpen={(key) => onOpen(key.id)}
         empty={<EmptyState icon={<KeyRound size={18} />} title="No keys yet" action={button}>An application sends its key instead of the provider's. What it spends is counted, and can be limited and stopped.</EmptyState>}

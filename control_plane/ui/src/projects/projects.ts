@@ -11,14 +11,14 @@ export function useProjectList(archived: boolean) {
 }
 
 /** Those that a form lets one choose from. */
-export function useProjects(): ProjectOut[] | undefined {
-  return $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX } } }).data?.items;
+export function useProjects(enabled = true): ProjectOut[] | undefined {
+  return $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX } } }, { enabled }).data?.items;
 }
 
-/** Names by id, archived projects' too. */
-export function useProjectNames(): ReadonlyMap<string, string> {
-  const current = useProjects();
-  const archived = $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX, archived: true } } }, { staleTime: 30_000 });
+/** Names by id, archived projects' too; none where nothing shows any. */
+export function useProjectNames(enabled = true): ReadonlyMap<string, string> {
+  const current = useProjects(enabled);
+  const archived = $api.useQuery("get", "/v1/projects", { params: { query: { limit: NAMED_MAX, archived: true } } }, { staleTime: 30_000, enabled });
   // All at once: whatever shows names is drawn anew with them.
   const [now, before] = archived.isLoading ? [] : [current, archived.data?.items];
   return useMemo(() => new Map([...(before ?? []), ...(now ?? [])].map((project) => [project.id, project.name])), [before, now]);
