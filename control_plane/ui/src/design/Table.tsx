@@ -59,6 +59,7 @@ export function Table<T>({ label, columns: all, rows, rowKey, onOpen, skeletonRo
   const columns = useShown(all);
   const open = useSame(onOpen);
   const step = useSteps(rows ? STEPS : 1);
+  const made = step === STEPS ? rows : rows?.slice(0, step * EACH);
   if (rows?.length === 0) return <div className="rounded-lg border border-line bg-surface">{empty}</div>;
   return (
     <div className="overflow-x-auto rounded-lg border border-line bg-surface" role="region" aria-label={label} tabIndex={0}>
@@ -73,9 +74,10 @@ export function Table<T>({ label, columns: all, rows, rowKey, onOpen, skeletonRo
           </tr>
         </thead>
         <tbody>
-          {rows
-            ? (step === STEPS ? rows : rows.slice(0, step * EACH)).map((row) => <Row key={rowKey(row)} row={row} columns={columns} onOpen={open} />)
+          {made
+            ? made.map((row) => <Row key={rowKey(row)} row={row} columns={columns} onOpen={open} />)
             : Array.from({ length: skeletonRows }, (_, index) => <SkeletonRow key={index} columns={columns} />)}
+          {rows && made && made.length < rows.length && <tr aria-hidden style={{ height: (rows.length - made.length) * ROW_PX }} />}
         </tbody>
       </table>
     </div>
@@ -83,6 +85,8 @@ export function Table<T>({ label, columns: all, rows, rowKey, onOpen, skeletonRo
 }
 
 const ROW = "h-11 border-b border-line last:border-0";
+/** Its height: rows that are still to be made have their room already. */
+const ROW_PX = 44;
 
 const Row = memo(function Row<T>({ row, columns, onOpen }: { row: T; columns: Column<T>[]; onOpen?: (row: T) => void }) {
   const opens = onOpen && {
