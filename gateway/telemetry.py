@@ -6,14 +6,14 @@
 
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 
 from prometheus_client import CollectorRegistry, ProcessCollector
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from gateway.contract.record import Record
+from gateway.metric_families import family, histogram
 from gateway.metrics import DURATION_BOUNDS_US, METRICS, TTFT_BOUNDS_US
 from pricing.money import NANOUSD_PER_USD
 
@@ -99,13 +99,13 @@ class Telemetry(Collector):
         cells = self._cells.copy()
         yield from _count_cells(cells)
         yield from _time_cells(cells)
-        yield _counter("lensai_upstream_errors_total", self._upstream_errors.copy())
-        yield _counter("lensai_refusals_total", self._refusals.copy())
-        yield _counter("lensai_unpriced_total", self._unpriced.copy())
+        yield family(METRICS["lensai_upstream_errors_total"], self._upstream_errors.copy())
+        yield family(METRICS["lensai_refusals_total"], self._refusals.copy())
+        yield family(METRICS["lensai_unpriced_total"], self._unpriced.copy())
         for name, probe in self._probes.items():
             value = probe()
             if value is not None:
-                yield _probed(name, value)
+                yield family(METRICS[name], value if isinstance(value, Mapping) else {(): value})
 
     def registry(self) -> CollectorRegistry:
         """A new registry of this and of the process's own metrics."""
@@ -154,10 +154,11 @@ def _count_cells(cells: Mapping[_CellId, _Cell]) -> Iterator[Family]:
             tokens[project, provider, model, "output"] += cell.tokens_out
         if cell.cost_nanousd:
             cost_nanousd[project, provider, model] += cell.cost_nanousd
-    yield _counter("lensai_requests_total", requests)
-    yield _counter("lensai_tokens_total", tokens)
-    yield _counter("lensai_cost_usd_total", cost_nanousd, divisor=NANOUSD_PER_USD)
-    yield _counter("lensai_provenance_total", provenances)
+    yield family(METRICS["lensai_requests_total"], requests)
+    yield family(METRICS["lensai_tokens_total"], tokens)
+    cost_usd = {labels: nanousd / NANOUSD_PER_USD for labels, nanousd in cost_nanousd.items()}
+    yield family(METRICS["lensai_cost_usd_total"], cost_usd)
+    yield family(METRICS["lensai_provenance_total"], provenances)
 
 
 def _time_cells(cells: Mapping[_CellId, _Cell]) -> Iterator[Family]:
@@ -166,40 +167,14 @@ def _time_cells(cells: Mapping[_CellId, _Cell]) -> Iterator[Family]:
     for (_, provider, model, endpoint, *_), cell in cells.items():
         _merge(durations, (provider, model, endpoint), [*cell.latencies, cell.latency_us])
         _merge(ttfts, (provider, model, endpoint), [*cell.ttfts, cell.ttft_us])
-    yield _histogram("lensai_request_duration_seconds", durations, DURATION_BOUNDS_US)
-    yield _histogram("lensai_ttft_seconds", ttfts, TTFT_BOUNDS_US)
+    for name, sums, bounds_us in (
+        ("lensai_request_duration_seconds", durations, DURATION_BOUNDS_US),
+        ("lensai_ttft_seconds", ttfts, TTFT_BOUNDS_US),
+    ):
+        yield histogram(METRICS[name], sums, bounds_us, per_second=1_000_000)
 
 
 def _merge(sums: dict[tuple[str, ...], list[int]], labels: tuple[str, ...], counts: list[int]) -> None:
     before = sums.get(labels)
     if any(counts):
         sums[labels] = counts if before is None else [a + b for a, b in zip(before, counts, strict=True)]
-
-
-def _counter(name: str, samples: Mapping[tuple[str, ...], int], divisor: int = 1) -> Family:
-    family = CounterMetricFamily(name.removesuffix("_total"), METRICS[name].help, labels=METRICS[name].labels)
-    for labels, count in sorted(samples.items()):
-        family.add_metric(labels, count / divisor if divisor > 1 else count)
-    return family
-
-
-def _histogram(name: str, sums: Mapping[tuple[str, ...], list[int]], bounds_us: Sequence[int]) -> Family:
-    """`sums` holds the count of each bucket and, last, the sum in µs."""
-    family = HistogramMetricFamily(name, METRICS[name].help, labels=METRICS[name].labels)
-    bounds = [*(str(bound / 1e6) for bound in bounds_us), "+Inf"]
-    for labels, (*counts, sum_us) in sorted(sums.items()):
-        total, buckets = 0, list[tuple[str, float]]()
-        for bound, count in zip(bounds, counts, strict=True):
-            total += count
-            buckets.append((bound, total))
-        family.add_metric(labels, buckets, sum_us / 1e6)
-    return family
-
-
-def _probed(name: str, value: float | Mapping[tuple[str, ...], float]) -> Family:
-    metric = METRICS[name]
-    make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    family = make(name.removesuffix("_total"), metric.help, labels=metric.labels)
-    for labels, sample in sorted(value.items()) if isinstance(value, Mapping) else [((), value)]:
-        family.add_metric(labels, sample)
-    return family

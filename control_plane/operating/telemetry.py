@@ -10,11 +10,11 @@ from typing import Any, cast
 
 from litestar.types import ASGIApp, Receive, Scope, Send
 from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.metrics_core import Metric as Family
 from prometheus_client.registry import Collector
 
 from control_plane.operating.metrics import METRICS, SECONDS_BOUNDS_MS
+from gateway.metric_families import family, histogram
 
 OTHER = "other"
 _OWN = "lensai_control_plane_"
@@ -67,13 +67,8 @@ class Telemetry:
         yield _family("job_success_timestamp_seconds", succeeded)
 
     def _seconds(self) -> Family:
-        metric = METRICS[f"{_OWN}request_seconds"]
-        family = HistogramMetricFamily(metric.name, metric.help, labels=metric.labels)
-        bounds = [*(str(bound / 1000) for bound in SECONDS_BOUNDS_MS), "+Inf"]
-        for route, counts in sorted(self._buckets.items()):
-            buckets = [(bound, float(sum(counts[: place + 1]))) for place, bound in enumerate(bounds)]
-            family.add_metric((route,), buckets, self._request_ms[route] / 1000)
-        return family
+        sums = {(route,): [*counts, self._request_ms[route]] for route, counts in self._buckets.items()}
+        return histogram(METRICS[f"{_OWN}request_seconds"], sums, SECONDS_BOUNDS_MS, per_second=1000)
 
 
 class _Collected(Collector):
@@ -87,12 +82,7 @@ class _Collected(Collector):
 
 
 def _family(name: str, samples: Mapping[tuple[str, ...], float]) -> Family:
-    metric = METRICS[f"{_OWN}{name}"]
-    make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
-    family = make(metric.name.removesuffix("_total"), metric.help, labels=metric.labels)
-    for labels, value in sorted(samples.items()):
-        family.add_metric(labels, value)
-    return family
+    return family(METRICS[f"{_OWN}{name}"], samples)
 
 
 def watched(app: ASGIApp, telemetry: Callable[[], Telemetry], now_ms: Callable[[], int]) -> ASGIApp:

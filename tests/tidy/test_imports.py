@@ -131,7 +131,8 @@ MAY_IMPORT = {
     "gateway.supervise": (),
     "gateway.logs": (),
     "gateway.metrics": (),
-    "gateway.telemetry": ("gateway.contract.record", "gateway.metrics", "pricing.money"),
+    "gateway.metric_families": ("gateway.metrics",),
+    "gateway.telemetry": ("gateway.contract.record", "gateway.metric_families", "gateway.metrics", "pricing.money"),
     "gateway.admin": ("gateway.logs",),
     # A simulated provider must not share the gateway's mistakes.
     "gateway.sandbox": ("gateway.sandbox",),
@@ -174,6 +175,7 @@ MAY_IMPORT |= {
     "control_plane.operating": (
         *BASE, *TABLES, "control_plane.operating", "control_plane.lake.curated", "control_plane.lake.waiting",
         "control_plane.publish.tables", "gateway.lake.store", "gateway.metrics",
+        "gateway.metric_families",
     ),
     "control_plane.retention": (*BASE, *TABLES, "control_plane.retention", "control_plane.lake"),
     "control_plane.declared": ("control_plane.declared",),
