@@ -32,7 +32,7 @@ _LOAD_S = 6.0
 # What is done after the last byte is out, some fifty times slower.
 _SETTLE_S = 1.0
 # As many connections as can be served at that pace; and no pauses between events, which would be counted as idle turns.
-# Not the transparent streams: what estimates them runs behind them, on a thread, and so in the count of what comes next.
+# Not the transparent streams: what estimates them runs behind them, on a thread, and so in the count of what follows.
 _SCENARIOS = tuple(
     msgspec.structs.replace(scenario, connections=min(scenario.connections, 16), interval_us=0)
     for scenario in (*scenarios.JSON[:2], *scenarios.STREAMS[:2])
