@@ -20,7 +20,7 @@ from typing import Literal
 import msgspec
 import uvloop
 
-from bench import results, scenarios, targets
+from bench import report, results, scenarios, targets
 from bench.load import Fleet
 from bench.scenarios import Scenario
 from bench.targets import HOST, Target
@@ -91,14 +91,15 @@ def total_of(dump: str) -> int:
 def markdown(run: Run) -> str:
     """The table of a run."""
     first, *others = run.rows[0].counts
-    lines = [["scenario", "per", first, *(column for name in others for column in (name, "more"))]]
-    lines.append(["---", "---", *["---:"] * (len(lines[0]) - 2)])
-    for row in run.rows:
-        compared = [
-            cell for name in others for cell in (f"{row.counts[name].each:,.0f}", f"**{row.percent(name):+.1f} %**")
-        ]
-        lines.append([row.scenario, row.per, f"{row.counts[first].each:,.0f}", *compared])
-    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    head = ("scenario", "per", first, *(column for name in others for column in (name, "more")))
+    return report.table(head, [_cells(row, first, others) for row in run.rows], words=2)
+
+
+def _cells(row: Row, first: str, others: Sequence[str]) -> list[str]:
+    cells = [row.scenario, row.per, f"{row.counts[first].each:,.0f}"]
+    for name in others:
+        cells += [f"{row.counts[name].each:,.0f}", f"**{row.percent(name):+.1f} %**"]
+    return cells
 
 
 async def _count(target: Target, scenario: Scenario, directory: Path) -> Count:
