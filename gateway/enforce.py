@@ -6,7 +6,7 @@ refused. Knows no bytes of the wire.
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
 import msgspec
@@ -88,10 +88,14 @@ class Cardinality:
         self._ledger = ledger
         self._known: dict[str, tuple[str, set[str]]] = {}  # quota -> its period, its counters
 
-    def admits(self, due: Due) -> bool:
-        """Whether the counter is known, or there is room for it, which it then takes."""
-        period, names = self._known.get(due.quota.id, _NONE_KNOWN)
-        return due.counter in names or self._has_room(due, period, names)
+    def without_room(self, dues: Sequence[Due]) -> list[Due]:
+        """Those whose counters are not known and for which there is no room; the others take it."""
+        refused: list[Due] = []
+        for due in dues:
+            period, names = self._known.get(due.quota.id, _NONE_KNOWN)
+            if due.counter not in names and not self._has_room(due, period, names):
+                refused.append(due)
+        return refused
 
     def _has_room(self, due: Due, period: str, names: set[str]) -> bool:
         if len(due.counter) > COUNTER_CHARS_MAX:
@@ -144,12 +148,10 @@ class Enforcer:
         self._view: PolicyView | None = None
         self._table: QuotaTable
         self._kill_switches: KillSwitches
-        self._idle = True
+        self._kills = False  # whether there is any kill switch
 
     def _follow(self, view: PolicyView) -> None:
-        """Makes the quotas and kill switches of a policy ready when it comes into force."""
-        if self._view is view:
-            return
+        """Makes the quotas and kill switches of a policy ready that has come into force."""
         before, self._view = None if self._view is None else self._view.policy, view
         after = view.policy
         self._cases.clear()
@@ -159,24 +161,13 @@ class Enforcer:
             self._table.forget_alike()
         if before is None or before.kill_switches is not after.kill_switches:
             self._kill_switches = KillSwitches(after)
-        self._idle = not self._table and not self._kill_switches
-
-    def table(self, view: PolicyView) -> QuotaTable:
-        """The quotas of a policy."""
-        self._follow(view)
-        return self._table
-
-    def idle(self, view: PolicyView) -> bool:
-        """Whether a policy has nothing to enforce."""
-        self._follow(view)
-        return self._idle
+        self._kills = bool(self._kill_switches)
 
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
-        self._follow(view)
-        if not self._kill_switches:
-            return None
-        return self._kill_switches.find(caller, route, call.model)
+        if self._view is not view:
+            self._follow(view)
+        return self._kill_switches.find(caller, route, call.model) if self._kills else None
 
     # -- before a call is sent
 
@@ -184,16 +175,19 @@ class Enforcer:
         self, id: str, view: PolicyView, caller: Caller, route: Route, call: Call, at_s: int
     ) -> Admission | Waiting | Refusal | None:
         """What the call holds from now on; why it does not; or None where no quota touches it."""
-        table = self.table(view)
-        if not table:
+        if self._view is not view:
+            self._follow(view)
+        if self._kills and (killed := self._kill_switches.find(caller, route, call.model)) is not None:
+            return killed
+        table = self._table
+        if not table.quotas:
             return None
         dues = table.due(caller, route, call, at_s)
         if not dues.each:
             return None
         if not self._alone and any(due.blocks for due in dues.each):
             return _NEEDS_STORE
-        unknown = [due for due in dues.varying if not self._cardinality.admits(due)]
-        if unknown:
+        if dues.varying and (unknown := self._cardinality.without_room(dues.varying)):
             blocking = next((due for due in unknown if due.blocks), None)
             if blocking is not None:
                 return quota_words.too_many_values(_counted(table, blocking, at_s))
@@ -234,7 +228,7 @@ class Enforcer:
     def _ample(self, admission: Admission, at_s: int) -> bool:
         return all(hold.limit is None or hold.amount * AMPLE <= hold.limit for hold in self._holds(admission, at_s))
 
-    def _holds(self, admission: Admission, at_s: int) -> tuple[Hold, ...]:
+    def _holds(self, admission: Admission, at_s: int) -> list[Hold]:
         return admission.table.holds(admission.dues.each, admission.most(admission.tokens_out), at_s)
 
     def _reserve(self, id: str, admission: Admission, at_s: int) -> Shortage | None:
@@ -330,7 +324,8 @@ class Enforcer:
             self.touched.update(due.counter for due in admission.dues.each)
         if consumed is None:
             return {}, self.ledger.settle(id, {})
-        amounts = charged(admission.dues.each, self.ledger.held(id), consumed)
+        held = {} if consumed.is_told else self.ledger.held(id)
+        amounts = charged(admission.dues.each, held, consumed)
         seq = self.ledger.settle(id, amounts)
         for due in admission.dues.telling:
             if self.ledger.balance(due.counter).settled > (due.quota.limit or 0):
@@ -352,9 +347,6 @@ class Enforcer:
         """A threshold was reached, and is in the journal."""
         self.numbers.told(crossed)
         self.heard(crossed)
-
-    def held(self, id: str) -> Mapping[str, int]:
-        return self.ledger.held(id)
 
     def refusal(
         self, admission: Admission, short: Shortage | Unreachable, at_s: int, *, midstream: bool = False

@@ -72,7 +72,7 @@ class Holding:
 
     def held(self, exchange: Exchange) -> dict[str, int] | None:
         """What it holds by counter; None where no quota touches it."""
-        return None if exchange.admission is None else dict(self._enforcer.held(exchange.id))
+        return None if exchange.admission is None else self._enforcer.ledger.held(exchange.id)
 
     # -- before a call is sent
 
@@ -82,20 +82,15 @@ class Holding:
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
         view = self._policy.current  # that of now: a switch may have been thrown since the head came
-        if self._enforcer.idle(view):
-            return None
-        killed = self._enforcer.killed(view, plan.caller, plan.route, call)
-        if killed is not None:
-            return killed
         at_s = exchange.request.arrived_ns // 1_000_000_000
         admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, at_s)
-        if isinstance(admitted, Refusal):
+        if admitted is None or isinstance(admitted, Admission):
+            exchange.admission = admitted
+        elif isinstance(admitted, Refusal):
             return admitted
-        if isinstance(admitted, Waiting):
+        else:
             exchange.waits = True
             self._background.spawn(self._take_waiting(exchange, admitted), "hold")
-        else:
-            exchange.admission = admitted
         return None
 
     async def _take_waiting(self, exchange: Exchange, waiting: Waiting) -> None:
@@ -207,7 +202,7 @@ class Holding:
     def _journal_again(self, exchange: Exchange) -> None:
         """Writes down that an open call holds something else than its intent says: a crash charges it that."""
         assert exchange.intent is not None, "what is under way was journaled"
-        exchange.intent = msgspec.structs.replace(exchange.intent, counters=dict(self._enforcer.held(exchange.id)))
+        exchange.intent = msgspec.structs.replace(exchange.intent, counters=self._enforcer.ledger.held(exchange.id))
         self._journal.again(exchange.id.encode(), encode_record(exchange.intent))
         self._owner.flush_soon()
 

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from gateway.contract.policy import Dimension, Policy, Quota, Unit
 from gateway.examine import Call
 from gateway.identify import Caller
-from gateway.ledger.base import Hold
+from gateway.ledger.base import Hold, Terms
 from gateway.ledger.window import NEVER_S, Period, period
 from gateway.route import Route
 from pricing.usage import Usage
@@ -44,7 +44,7 @@ class Due(msgspec.Struct, frozen=True, gc=False):
     counter: str
     period: Period
     scope: tuple[tuple[Dimension, str], ...]  # as it is counted
-    hold: Hold  # whatever the call is; but where a bound is needed, the amount is the most that it may consume
+    hold: Hold  # of any call; where a bound is needed, the amount is the most that it may consume
     blocks: bool
     needs_bound: bool  # what the call may consume must be known before it is let through
     varies: bool  # callers choose some of its counter's name
@@ -98,15 +98,15 @@ class _Ready:
     def due(self, counter: str, now: Period, scope: tuple[tuple[Dimension, str], ...]) -> Due:
         """One of its counters. Of a quota that only tells, nothing is held but the call itself, where that counts."""
         quota = self.quota
-        hold = Hold(
+        terms = Terms(
             counter,
-            1 if not self.needs_bound and (self.blocks or quota.unit == "concurrent") else 0,
             quota.limit if self.blocks else None,
             quota.thresholds,
             quota.limit,
             now.ends_at_s,
             self.revision,
         )
+        hold = Hold(terms, 1 if not self.needs_bound and (self.blocks or quota.unit == "concurrent") else 0)
         return Due(quota, counter, now, scope, hold, self.blocks, self.needs_bound, bool(self.varying))
 
 
@@ -172,15 +172,16 @@ class QuotaTable:
         override = self._overrides.get(due.quota.id)
         return due.quota.limit if override is None or at_s >= override.until_s else override.limit
 
-    def holds(self, dues: Sequence[Due], most: Most, at_s: int) -> tuple[Hold, ...]:
+    def holds(self, dues: Sequence[Due], most: Most, at_s: int) -> list[Hold]:
         """What is to be held of each."""
         amounts = _most_by_unit(most)
-        holds = tuple(
-            [replace(due.hold, amount=amounts[due.quota.unit]) if due.needs_bound else due.hold for due in dues]
-        )
+        holds = [Hold(due.hold.terms, amounts[due.quota.unit]) if due.needs_bound else due.hold for due in dues]
         if not self._overrides:
             return holds
-        return tuple(replace(hold, limit=self.limit(due, at_s)) for due, hold in zip(dues, holds, strict=True))
+        return [
+            Hold(replace(hold.terms, limit=self.limit(due, at_s)), hold.amount)
+            for due, hold in zip(dues, holds, strict=True)
+        ]
 
 
 def _values(caller: Caller, route: Route, call: Call) -> dict[Dimension, tuple[str, ...]]:
@@ -242,6 +243,11 @@ class Consumed(msgspec.Struct, frozen=True, gc=False):
     tokens_in: int | None = None
     tokens_out: int | None = None
 
+    @property
+    def is_told(self) -> bool:
+        """Whether the provider's word is all there is to it."""
+        return self.reported and None not in (self.nanousd, self.tokens_in, self.tokens_out)
+
 
 def consumed_by(provenance: str, nanousd: int | None, usage: Usage | None) -> Consumed:
     """What a call's charge says that it consumed."""
@@ -260,10 +266,8 @@ def charged(dues: Sequence[Due], held: Mapping[str, int], consumed: Consumed) ->
     amounts: dict[str, int] = {}
     for due in dues:
         amount = known[due.quota.unit]
-        if amount is None:
-            amount = held.get(due.counter, 0)
-        elif due.needs_bound and not consumed.reported:
-            amount = max(amount, held.get(due.counter, 0))
+        if amount is None or (due.needs_bound and not consumed.reported):
+            amount = max(amount or 0, held.get(due.counter, 0))
         amounts[due.counter] = amount
     return amounts
 

@@ -149,10 +149,6 @@ class _Terms(msgspec.Struct, frozen=True):
     counts_text: bool  # else `tokens_in` is all, however long the text
     tightens: bool
 
-    def hold(self, upstream: Upstream, at_s: int) -> bool:
-        """Whether they are those of a call to that upstream at that second."""
-        return self.upstream is upstream and self.starts_at_s <= at_s < self.ends_at_s
-
     def worst_case(self, text_bytes: int, *, stream: bool) -> WorstCase | Unbounded:
         """Of a call whose text is so long."""
         tokens_in = self.tokens_in + text_bytes if self.counts_text else self.tokens_in
@@ -187,17 +183,9 @@ class WorstCases:
         caching, said = _caching(call.text), said_in(call.text, endpoint.reader)
         if said is None:
             return self._read(call, route, caching, at_s)[0]
-        parts = said.parts
-        alike = (
-            destination.upstream.name,
-            endpoint.reader,
-            call.model,
-            caching,
-            said.members,
-            parts.images,
-            parts.opaque,
-        )
-        terms = self._known(alike, destination.upstream, at_s)
+        parts, upstream = said.parts, destination.upstream
+        alike = upstream.name, endpoint.reader, call.model, caching, said.members, parts.images, parts.opaque
+        terms = self._known(alike, upstream, at_s)
         if terms is None:
             found, terms = self._read(call, route, caching, at_s)
             if terms is not None:
@@ -244,7 +232,9 @@ class WorstCases:
 
     def _known(self, alike: tuple[object, ...], upstream: Upstream, at_s: int) -> _Terms | None:
         terms = self._remembered.get(alike)
-        return terms if terms is not None and terms.hold(upstream, at_s) else None
+        if terms is None or terms.upstream is not upstream or not terms.starts_at_s <= at_s < terms.ends_at_s:
+            return None
+        return terms
 
     def _remember(self, alike: tuple[object, ...], terms: _Terms) -> None:
         if len(self._remembered) >= TERMS_MAX:

@@ -77,6 +77,7 @@ class RedisLedger:
         self._on_threshold = on_threshold
         self._leases = Leases(identity.node, identity.epoch, keep=not complete)
         self._counters = self._leases.counters
+        self.held = self._counters.held
         self._under_way: dict[str, asyncio.Event] = {}  # counter -> set when the statement about it is answered
         self._lacks: dict[int, str] = {}  # who waits -> for which counter
         self._waiters = 0
@@ -128,16 +129,10 @@ class RedisLedger:
         self._leases.touch(holds, self._clock())
         return self._counters.extend(id, holds)
 
-    def held(self, id: str) -> Mapping[str, int]:
-        return self._counters.held(id)
-
     def settle(self, id: str, actual: Mapping[str, int]) -> int:
-        held = self._counters.held(id)
         seq = self._counters.settle(id, actual)
         if seq:
-            now_s = self._clock()
-            self._leases.settled(held, now_s)
-            self._leases.settled(actual, now_s)
+            self._leases.settled(actual)
         return seq
 
     def balance(self, counter: str) -> Balance:
@@ -153,12 +148,14 @@ class RedisLedger:
     def watched(self, counter: str) -> Watch | None:
         """The thresholds of a counter, as its last hold here said."""
         one = self._counters.by_name.get(counter)
-        return Watch(one.whole, one.last.thresholds) if one is not None and one.whole and one.last.thresholds else None
+        return (
+            Watch(one.whole, one.terms.thresholds) if one is not None and one.whole and one.terms.thresholds else None
+        )
 
     def finish_periods(self, now_s: int) -> None:
         """Lets go of counters whose windows ended so long ago that nothing of theirs settles any more."""
         for name, one in self._counters.by_name.items():
-            if one.last.ends_at_s + LATE_S < now_s:
+            if one.terms.ends_at_s + LATE_S < now_s:
                 self._over.add(name)
 
     def over(self, counter: str) -> None:
@@ -406,9 +403,8 @@ class RedisLedger:
         if 0 <= now_s - self._reported_at_s < REPORT_S:
             return []
         self._reported_at_s = now_s
-        for name, lease in self._leases.by_name.items():
-            if not 0 <= now_s - lease.touched_at_s < IDLE_S:
-                self._leases.give(name)
+        for name in self._leases.idle(now_s - IDLE_S, now_s):
+            self._leases.give(name)
         return sorted(self._leases.unreported)
 
     async def _finish_periods(self) -> None:

@@ -13,16 +13,30 @@ import msgspec
 from gateway.ledger.window import NEVER_S
 
 
-class Hold(msgspec.Struct, frozen=True, gc=False):
-    """An amount wanted of a counter, in its unit: nano-USD, tokens or requests."""
+class Terms(msgspec.Struct, frozen=True, gc=False):
+    """What holds of a counter are subject to. Calls alike share one object, which is quick to compare with itself."""
 
     counter: str
-    amount: int
     limit: int | None  # None: counted, and never refused
     thresholds: tuple[int, ...] = ()  # percent of the limit, ascending; each is told of once
     whole: int | None = None  # the limit that thresholds are percent of, where `limit` is not it; None: as `limit`
     ends_at_s: int = NEVER_S  # of the counter's window: later it may be forgotten
     revision: int = 0  # of the limit: another one each time it is edited, also to what it was before
+
+
+class Hold(msgspec.Struct, frozen=True, gc=False):
+    """An amount wanted of a counter, in its unit: nano-USD, tokens or requests."""
+
+    terms: Terms
+    amount: int
+
+    @property
+    def counter(self) -> str:
+        return self.terms.counter
+
+    @property
+    def limit(self) -> int | None:
+        return self.terms.limit
 
 
 class Crossed(msgspec.Struct, frozen=True, gc=False):
@@ -79,8 +93,8 @@ class Ledger(Protocol):
         """Takes more for an id that holds, all or none."""
         ...
 
-    def held(self, id: str) -> Mapping[str, int]:
-        """What an id holds, by counter; empty where it is unknown or settled."""
+    def held(self, id: str) -> dict[str, int]:
+        """What an id holds, by counter; empty where it is unknown or settled. The caller's to keep."""
         ...
 
     def settle(self, id: str, actual: Mapping[str, int]) -> int:

@@ -8,13 +8,16 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import Crossed, Hold, Shortage
+from gateway.ledger.base import Crossed, Hold, Shortage, Terms
 from gateway.ledger.window import NEVER_S
 
+# More than is ever settled: the alarm of a counter that has no threshold left to tell of.
+_SILENT = 1 << 127
 
-def until(ends_at_s: int) -> Hold:
-    """The last of a counter of which nobody has held anything since the start."""
-    return Hold("", 0, None, ends_at_s=ends_at_s)
+
+def until(ends_at_s: int) -> Terms:
+    """The terms of a counter of which nobody has held anything since the start."""
+    return Terms("", None, ends_at_s=ends_at_s)
 
 
 class Counter(msgspec.Struct):
@@ -23,13 +26,14 @@ class Counter(msgspec.Struct):
     settled: int = 0
     held: int = 0
     lease: int | None = None
-    last: Hold = until(NEVER_S)  # the last of it: what it says of limit, thresholds and window is so by now
+    terms: Terms = until(NEVER_S)  # of the last hold: what they say of limit, thresholds and window is so by now
     told: int = 0  # the highest threshold that was told of, in percent
+    alarm: int = _SILENT  # where this is settled, a threshold is to be told of
 
     @property
     def whole(self) -> int | None:
         """The limit that thresholds are percent of."""
-        return self.last.limit if self.last.whole is None else self.last.whole
+        return self.terms.limit if self.terms.whole is None else self.terms.whole
 
 
 class Counters:
@@ -39,91 +43,117 @@ class Counters:
         self.seq = 0
         self._lease = lease
         self.by_name: dict[str, Counter] = {}
-        self._held: dict[str, dict[str, int]] = {}  # id -> counter -> amount
+        self._held: dict[str, Sequence[Hold]] = {}
+        self._alarmed: list[str] = []
 
     def __len__(self) -> int:
         return len(self._held)
 
     def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
-        """Takes all of the holds or none."""
+        """Takes all of the holds or none; they name each counter once."""
         assert id not in self._held, "an id holds once"
-        shortage = self.shortage(holds)
-        if shortage is None:
-            self._take(holds)
-            self._held[id] = {hold.counter: hold.amount for hold in holds}
-        return shortage
+        short = self._take(holds)
+        if short is None:
+            self._held[id] = holds
+        return short
 
     def extend(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
         """Takes more for an id that holds, all or none."""
         assert id in self._held, "only what holds is extended"
-        shortage = self.shortage(holds)
-        if shortage is None:
-            self._take(holds)
-            mine = self._held[id]
-            for hold in holds:
-                mine[hold.counter] = mine.get(hold.counter, 0) + hold.amount
-        return shortage
+        short = self._take(holds)
+        if short is None:
+            self._held[id] = _joined(self._held[id], holds)
+        return short
 
     def shortage(self, holds: Sequence[Hold]) -> Shortage | None:
-        """The first of the holds that does not fit; they name each counter once."""
-        for hold in holds:
-            counter, cap, amount = self.by_name.get(hold.counter) or self._new(hold.counter), hold.limit, hold.amount
-            if cap is None or not amount:
-                continue
-            if counter.lease is not None and counter.lease < cap:
-                cap = counter.lease
-            left = cap - counter.settled - counter.held
-            if amount > left:
-                return Shortage(hold.counter, amount, max(left, 0))
+        """The first of the holds that does not fit."""
+        short = self._take(holds)
+        if short is None:
+            self._give_back(holds)
+        return short
+
+    def _take(self, holds: Sequence[Hold]) -> Shortage | None:
+        for place, hold in enumerate(holds):
+            terms, amount = hold.terms, hold.amount
+            counter, cap = self.by_name.get(terms.counter) or self._new(terms.counter), terms.limit
+            if cap is not None and amount:
+                if counter.lease is not None and counter.lease < cap:
+                    cap = counter.lease
+                left = cap - counter.settled - counter.held
+                if amount > left:
+                    self._give_back(holds[:place])
+                    return Shortage(terms.counter, amount, max(left, 0))
+            counter.held += amount
+            if counter.terms != terms:
+                self._set_terms(counter, terms)
         return None
+
+    def _give_back(self, holds: Sequence[Hold]) -> None:
+        for hold in holds:
+            self.by_name[hold.counter].held -= hold.amount
 
     def _new(self, name: str) -> Counter:
         counter = self.by_name[name] = Counter(lease=self._lease)
         return counter
 
-    def _take(self, holds: Sequence[Hold]) -> None:
-        for hold in holds:
-            counter = self.by_name[hold.counter]
-            counter.held += hold.amount
-            counter.last = hold
+    def _set_terms(self, counter: Counter, terms: Terms) -> None:
+        counter.terms = terms
+        if self._lease is None:  # else its thresholds are those of all processes, and told of by their store
+            counter.alarm = _alarm(counter)
 
-    def held(self, id: str) -> Mapping[str, int]:
-        return self._held.get(id, {})
+    def held(self, id: str) -> dict[str, int]:
+        """What an id holds, by counter; empty where it is unknown or settled."""
+        return {hold.terms.counter: hold.amount for hold in self._held.get(id, ())}
 
     def settle(self, id: str, actual: Mapping[str, int]) -> int:
         """Turns an id's holds into what was consumed; the seq of it, or 0 where it holds nothing."""
-        mine = self._held.pop(id, None)
-        if mine is None:
+        holds = self._held.pop(id, None)
+        if holds is None:
             return 0
-        for name, held in mine.items():
+        others = len(actual) - len(holds)
+        for hold in holds:
+            name = hold.terms.counter
             counter = self.by_name[name]
-            counter.held -= held
-            counter.settled += actual.get(name, 0)
-        for name in actual.keys() - mine.keys():
-            self.add(name, actual[name])
+            counter.held -= hold.amount
+            amount = actual.get(name)
+            if amount is None:
+                others += 1
+                continue
+            counter.settled += amount
+            if counter.settled >= counter.alarm:
+                self._alarmed.append(name)
+        if others:  # are charged without having been held
+            for name in actual.keys() - {hold.counter for hold in holds}:
+                self.add(name, actual[name])
         self.seq += 1
         return self.seq
 
     def add(self, name: str, amount: int) -> None:
         """Counts what was consumed, held before or not."""
-        (self.by_name.get(name) or self._new(name)).settled += amount
+        counter = self.by_name.get(name) or self._new(name)
+        counter.settled += amount
+        if counter.settled >= counter.alarm:
+            self._alarmed.append(name)
 
-    def newly_reached(self, name: str) -> Crossed | None:
-        """The highest threshold that a counter has reached and not told of yet, which it has told of then."""
-        counter = self.by_name[name]
-        thresholds = counter.last.thresholds
-        if not thresholds or not (whole := counter.whole) or counter.settled * 100 < whole * thresholds[0]:
-            return None
+    def crossed(self) -> Sequence[Crossed]:
+        """The highest threshold that each counter has reached since this was last asked, and is told of now."""
+        if not self._alarmed:
+            return ()
+        names, self._alarmed = self._alarmed, []
+        return [crossed for name in names if (crossed := self._tell(name)) is not None]
+
+    def _tell(self, name: str) -> Crossed | None:
+        counter = self.by_name.get(name)
+        if counter is None or counter.settled < counter.alarm or not (whole := counter.whole):
+            return None  # given back since, or told of already
         reached = counter.settled * 100 // whole
-        percent = max((one for one in thresholds if counter.told < one <= reached), default=0)
-        if not percent:
-            return None
-        counter.told = percent
-        return Crossed(name, percent, counter.settled, whole)
+        counter.told = max(one for one in counter.terms.thresholds if one <= reached)
+        counter.alarm = _alarm(counter)
+        return Crossed(name, counter.told, counter.settled, whole)
 
     def forget_ended(self, before_s: int) -> None:
         """Drops the counters of windows that ended before then, but for those of which something is held."""
-        for name in [name for name, one in self.by_name.items() if one.last.ends_at_s < before_s]:
+        for name in [name for name, one in self.by_name.items() if one.terms.ends_at_s < before_s]:
             self.forget(name)
 
     def forget(self, name: str) -> None:
@@ -131,3 +161,16 @@ class Counters:
         counter = self.by_name.get(name)
         if counter is not None and not counter.held:
             del self.by_name[name]
+
+
+def _joined(holds: Sequence[Hold], more: Sequence[Hold]) -> Sequence[Hold]:
+    """Both, with each counter once."""
+    amounts = {hold.counter: hold.amount for hold in more}
+    before = [Hold(hold.terms, hold.amount + amounts.pop(hold.counter, 0)) for hold in holds]
+    return (*before, *(hold for hold in more if hold.counter in amounts))
+
+
+def _alarm(counter: Counter) -> int:
+    """How much must be settled for the next threshold that was not told of."""
+    percents = [one for one in counter.terms.thresholds if one > counter.told]
+    return -(-counter.whole * min(percents) // 100) if percents and counter.whole else _SILENT

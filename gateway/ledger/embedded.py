@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import Balance, Crossed, Hold, Shortage, Unreachable
+from gateway.ledger.base import Balance, Hold, Shortage, Unreachable
 from gateway.ledger.counters import Counter, Counters, until
 from gateway.ledger.window import NEVER_S
 
@@ -41,7 +41,7 @@ class Snapshot:
 
     def __init__(self, seq: int, counters: Mapping[str, Counter]) -> None:
         self.seq = seq
-        self._rows = {name: (one.settled, one.told, one.last.ends_at_s) for name, one in counters.items()}
+        self._rows = {name: (one.settled, one.told, one.terms.ends_at_s) for name, one in counters.items()}
 
     def encode(self) -> bytes:
         return msgspec.msgpack.encode((FORMAT, self.seq, self._rows))
@@ -52,13 +52,14 @@ class EmbeddedLedger:
 
     def __init__(self) -> None:
         self._counters = Counters()
-        self._crossed: list[Crossed] = []
         self._folded: set[int] = set()
         self._unknown_end_s = NEVER_S
         self._checkpoint_seq = 0
         self.held = self._counters.held
         self.extend = self._counters.extend
         self.reserve = self._counters.reserve
+        self.settle = self._counters.settle
+        self.crossed = self._counters.crossed
 
     # -- at a start
 
@@ -75,7 +76,7 @@ class EmbeddedLedger:
             raise CheckpointUnusable(f"format {loaded.format}; this version reads {FORMAT}")
         self._counters.seq = self._checkpoint_seq = loaded.seq
         for name, row in loaded.rows.items():
-            self._counters.by_name[name] = Counter(row.settled, told=row.told, last=until(row.ends_at_s))
+            self._counters.by_name[name] = Counter(row.settled, told=row.told, terms=until(row.ends_at_s))
 
     def fold(self, seq: int, charged: Mapping[str, int]) -> None:
         """Takes in what a final frame says was charged, unless the checkpoint, or a frame before, has it already."""
@@ -87,7 +88,7 @@ class EmbeddedLedger:
 
     def told(self, counter: str, percent: int) -> None:
         """A signal frame says that a threshold was told of."""
-        one = self._counters.by_name.setdefault(counter, Counter(last=until(self._unknown_end_s)))
+        one = self._counters.by_name.setdefault(counter, Counter(terms=until(self._unknown_end_s)))
         one.told = max(one.told, percent)
 
     def count_open(self, held: Mapping[str, int]) -> int:
@@ -100,7 +101,7 @@ class EmbeddedLedger:
         for name, amount in charged.items():
             if name not in self._counters.by_name:
                 ends_at_s = NEVER_S if name.partition("|")[0].endswith("@total") else self._unknown_end_s
-                self._counters.by_name[name] = Counter(last=until(ends_at_s))
+                self._counters.by_name[name] = Counter(terms=until(ends_at_s))
             self._counters.add(name, amount)
 
     # -- the protocol
@@ -112,18 +113,6 @@ class EmbeddedLedger:
     async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
         """Nothing lies elsewhere: the shortage, if it is still there."""
         return self._counters.shortage(holds)
-
-    def settle(self, id: str, actual: Mapping[str, int]) -> int:
-        seq = self._counters.settle(id, actual)
-        if seq:
-            for name in actual:
-                if (crossed := self._counters.newly_reached(name)) is not None:
-                    self._crossed.append(crossed)
-        return seq
-
-    def crossed(self) -> Sequence[Crossed]:
-        crossed, self._crossed = self._crossed, []
-        return crossed
 
     def balance(self, counter: str) -> Balance:
         one = self._counters.by_name.get(counter)

@@ -5,11 +5,11 @@ and the slack it may still hold. The store grants only as long as the claims of 
 settled + held <= claim, whatever becomes of the store. No I/O, no clock.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import Balance, Hold, Shortage
+from gateway.ledger.base import Balance, Hold, Shortage, Terms
 from gateway.ledger.counters import Counter, Counters
 from gateway.ledger.store import AMOUNT_MAX, EVER, Answer, Statement
 
@@ -40,6 +40,16 @@ class Lease(msgspec.Struct):
     heard: frozenset[int] = frozenset()  # percents passed on
     waiting: dict[int, int] = {}  # who waits for it -> how much each wants to hold
 
+    def limit_by(self, terms: Terms) -> None:
+        """Takes the limit of the newest hold, if that has one."""
+        if terms.limit is None:
+            return
+        # A limit that was raised and lowered again while nobody asked here looks as before, and is not: others may
+        # have claimed under the higher one.
+        if self.limit is not None and (terms.limit < self.limit or terms.revision != self.revision):
+            self.lowered = True
+        self.limit, self.revision = terms.limit, terms.revision
+
 
 class Leases:
     """The counters of one node. All methods are synchronous and belong to one thread."""
@@ -50,6 +60,8 @@ class Leases:
         self.counters = Counters(lease=0)
         self.by_name: dict[str, Lease] = {}
         self.unreported: set[str] = set()
+        self._settled: set[str] = set()  # since `idle` was asked
+        self._asked_at_s = 0.0
         self.keep = keep  # claims of an earlier start count as spent
 
     def touch(self, holds: Sequence[Hold], now_s: float) -> None:
@@ -58,27 +70,33 @@ class Leases:
         What is given back of calls then is no slack either, until all claims are known to be within the lower limit.
         """
         for hold in holds:
-            lease = self.by_name.get(hold.counter) or self._new(hold.counter)
+            terms = hold.terms
+            lease = self.by_name.get(terms.counter) or self._new(terms.counter)
             lease.touched_at_s = now_s
-            if hold.limit is None:
-                continue
-            # A limit that was raised and lowered again while nobody asked here looks as before, and is not: others may
-            # have claimed under the higher one.
-            if lease.limit is not None and (hold.limit < lease.limit or hold.revision != lease.revision):
-                lease.lowered = True
-            lease.limit, lease.revision = hold.limit, hold.revision
-            if lease.lowered:
-                self._lower(hold.counter, 0)
+            if lease.limit != terms.limit or lease.revision != terms.revision:
+                lease.limit_by(terms)
+            if lease.lowered and terms.limit is not None:
+                self._lower(terms.counter, 0)
 
     def _new(self, name: str) -> Lease:
         lease = self.by_name[name] = Lease()
         return lease
 
-    def settled(self, names: Iterable[str], now_s: float) -> None:
+    def settled(self, actual: Mapping[str, int]) -> None:
         """Remembers that the spending of these counters has to be reported."""
-        for name in names:
-            (self.by_name.get(name) or self._new(name)).touched_at_s = now_s
-            self.unreported.add(name)
+        self.unreported.update(actual)
+        self._settled.update(actual)
+        for name in actual.keys() - self.by_name.keys():
+            self._new(name)
+
+    def idle(self, since_s: float, now_s: float) -> list[str]:
+        """Counters of which nobody has reserved or settled since then; settlements count as of the last time asked."""
+        for name in self._settled & self.by_name.keys():
+            lease = self.by_name[name]
+            lease.touched_at_s = max(lease.touched_at_s, self._asked_at_s)
+        self._settled.clear()
+        self._asked_at_s = now_s
+        return [name for name, lease in self.by_name.items() if not since_s < lease.touched_at_s <= now_s]
 
     def restore(self, name: str, settled: int, counted: int) -> None:
         """Counts what this node spent before it was started again; `counted` is more where nobody can say."""

@@ -6,9 +6,9 @@ Prints how many calls were admitted, and keeps what they hold until its input is
 import asyncio
 import sys
 
-from gateway.ledger.base import Hold
 from gateway.ledger.redis import RedisStore
 from tests.contract.ledgers import Node, take
+from tests.support.holds import hold
 
 COUNTER = "race@total"
 
@@ -18,7 +18,7 @@ async def main(url: str, name: str, tries: int, amount: int, limit: int) -> None
     async with Node(name, store).working() as ledger:
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        holds = [Hold(COUNTER, amount, limit)]
+        holds = [hold(COUNTER, amount, limit)]
         outcomes = await asyncio.gather(*(take(ledger, f"{name}-{index}", holds, 20.0) for index in range(tries)))
         print(sum(outcome is None for outcome in outcomes), flush=True)
         await asyncio.to_thread(sys.stdin.read)

@@ -6,16 +6,17 @@ import pytest
 
 from gateway.ledger.base import Hold, Shortage
 from tests.contract.ledgers import take
+from tests.support.holds import hold
 
 MONTH, CALLS = "budget@2026-11|project=demo", "limit@2026-11-25T22:10+0000"
 
 
 def money(amount: int, limit: int | None = 100) -> Hold:
-    return Hold(MONTH, amount, limit)
+    return hold(MONTH, amount, limit)
 
 
 def call(limit: int = 10) -> Hold:
-    return Hold(CALLS, 1, limit)
+    return hold(CALLS, 1, limit)
 
 
 async def test_what_fits_exactly_passes_and_one_more_does_not(ledger):

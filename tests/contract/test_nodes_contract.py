@@ -10,12 +10,13 @@ from gateway.ledger.leases import Watch
 from gateway.ledger.redis import RedisStore
 from gateway.ledger.store import Store
 from tests.contract.ledgers import ModelStore, Node, eventually, take
+from tests.support.holds import hold
 
 MONTH = "budget@2026-11"
 
 
 def money(amount: int, limit: int | None = 100) -> Hold:
-    return Hold(MONTH, amount, limit)
+    return hold(MONTH, amount, limit)
 
 
 @pytest.fixture(params=["model", "redis"])
@@ -55,9 +56,9 @@ async def test_slack_from_before_a_raised_and_lowered_limit_is_not_spent(store):
     async with two(store) as (first, second):
         assert await take(first.ledger, "x", [money(100)]) is None
         first.ledger.settle("x", {MONTH: 40})
-        raised = Hold(MONTH, 100, 200, revision=1)
+        raised = hold(MONTH, 100, 200, revision=1)
         assert await take(second.ledger, "y", [raised]) is None
-        lowered = Hold(MONTH, 1, 100, revision=2)
+        lowered = hold(MONTH, 1, 100, revision=2)
         assert await take(first.ledger, "z", [lowered], timeout_s=0.5) is not None
         second.ledger.settle("y", {MONTH: 0})
         assert await take(first.ledger, "z", [lowered]) is None
@@ -156,7 +157,7 @@ async def test_a_store_that_is_gone_leaves_what_is_held():
         store.down = True
         assert ledger.reserve("y", [money(30)]) is None
         assert await take(ledger, "z", [money(40)]) == Unreachable(MONTH)
-        assert ledger.reserve("counted", [Hold("seen@2026-11", 10**9, None)]) is None
+        assert ledger.reserve("counted", [hold("seen@2026-11", 10**9, None)]) is None
         store.down = False
         assert await take(ledger, "z", [money(40)]) is None
 

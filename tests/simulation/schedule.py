@@ -16,6 +16,7 @@ from gateway.ledger.leases import Watch
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.node import Node, asyncio_sleep
 from tests.simulation.server import TIMEOUT_S, Network, Server
+from tests.support.holds import hold
 
 SHARED, SECOND, COUNTED = "tokens@2026-11", "calls@2026-11", "seen@2026-11"
 PERCENTS = (50, 100)
@@ -69,12 +70,12 @@ class Books:
     def admit(self, id: str, holds: list[Hold]) -> None:
         self.admitted += 1
         mine = self.open.setdefault(id, {})
-        for hold in holds:
-            mine[hold.counter] = mine.get(hold.counter, 0) + hold.amount
-            self.sums[hold.counter] += hold.amount
-            limit = self.limits.get(hold.counter)
-            if limit is not None and self.sums[hold.counter] > limit:
-                raise Broken(f"I1: {self.sums[hold.counter]} of {limit} {hold.counter}")
+        for one in holds:
+            mine[one.counter] = mine.get(one.counter, 0) + one.amount
+            self.sums[one.counter] += one.amount
+            limit = self.limits.get(one.counter)
+            if limit is not None and self.sums[one.counter] > limit:
+                raise Broken(f"I1: {self.sums[one.counter]} of {limit} {one.counter}")
 
     def settle(self, id: str, actual: dict[str, int], seq: int) -> None:
         if bool(seq) == (id in self.settled_ids):
@@ -149,13 +150,13 @@ class Schedule:
 
     def _holds(self, amount: int) -> list[Hold]:
         limits = self.books.limits
-        holds = [self._shared(amount), Hold(COUNTED, amount, None)]
+        holds = [self._shared(amount), hold(COUNTED, amount, None)]
         if amount % 2:
-            holds.append(Hold(SECOND, 1, limits[SECOND]))
+            holds.append(hold(SECOND, 1, limits[SECOND]))
         return holds
 
     def _shared(self, amount: int) -> Hold:
-        return Hold(SHARED, amount, self.books.limits[SHARED], revision=self.books.revision)
+        return hold(SHARED, amount, self.books.limits[SHARED], revision=self.books.revision)
 
     async def _life(self, node: Node) -> None:
         """One call: reserve, perhaps extend, settle, perhaps twice."""

@@ -72,7 +72,7 @@ class TrustsOldSlack(RedisLedger):
         for hold in holds:
             lease = self._leases.by_name.get(hold.counter)
             if lease is not None and hold.limit is not None:
-                lease.limit, lease.revision, lease.lowered = hold.limit, hold.revision, False
+                lease.limit, lease.revision, lease.lowered = hold.limit, hold.terms.revision, False
         return super().reserve(id, holds)
 
 

@@ -17,6 +17,7 @@ from gateway.quotas import Consumed, QuotaTable
 from gateway.route import Route
 from pricing.catalog import Catalog
 from tests.support.data_plane import upstreams_at
+from tests.support.holds import hold
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
 
 CATALOG = Catalog.load()
@@ -66,13 +67,11 @@ def quota(id: str = "q", **fields: Any) -> Quota:
 
 def test_without_quotas_there_is_nothing_to_hold():
     stage = Stage()
-    assert stage.enforcer.idle(stage.view)
     assert stage.admit("a") is None
 
 
 def test_a_call_outside_every_scope_holds_nothing():
     stage = Stage(quota(scope={"project": "another"}))
-    assert not stage.enforcer.idle(stage.view)
     assert stage.admit("a") is None
 
 
@@ -225,7 +224,7 @@ def test_a_quota_that_refuses_with_less_than_a_tenth_left_is_told_as_used_up_onc
     stage.enforcer.refusal(admission, Shortage(counter, 10**7, 10**7 - 1), NOW_S)
     assert heard == []
 
-    stage.ledger.reserve("b", [Hold(counter, 91 * 10**5, 10**7)])
+    stage.ledger.reserve("b", [hold(counter, 91 * 10**5, 10**7)])
     stage.ledger.settle("b", {counter: 9 * 10**6})
     for _ in range(2):
         stage.enforcer.refusal(admission, Shortage(counter, 10**7, 10**6), NOW_S)
@@ -243,13 +242,13 @@ def test_a_ledger_that_cannot_be_asked_is_no_budget_that_is_spent():
 
 def test_a_kill_switch_is_found_and_says_why():
     stage = Stage(switches=(KillSwitch("stop", {"project": "web"}, "incident 7"),))
-    assert not stage.enforcer.idle(stage.view)
     caller, route, call = stage.made(CHAT % b"Hi")
 
     refusal = stage.enforcer.killed(stage.view, caller, route, call)
 
     assert refusal is not None
     assert (refusal.code, "incident 7" in refusal.message) == ("kill_switch", True)
+    assert stage.admit("a") == refusal
 
 
 def test_values_that_callers_make_up_are_bounded_and_known_ones_stay_let_in():
@@ -292,9 +291,9 @@ def test_values_are_told_from_the_ledger_after_a_restart_and_anew_in_each_window
     ann, bob = dues(table, stage, b"ann"), dues(table, stage, b"bob")
     cardinality = Cardinality(Counted({ann.counter: Balance(1)}))  # type: ignore[arg-type]
 
-    assert not cardinality.admits(bob)
-    assert cardinality.admits(ann)
-    assert cardinality.admits(dues(table, stage, b"bob", NOW_S + 60))
+    assert cardinality.without_room([bob]) == [bob]
+    assert not cardinality.without_room([ann])
+    assert not cardinality.without_room([dues(table, stage, b"bob", NOW_S + 60)])
 
 
 def test_of_calls_at_a_time_only_those_under_way_count():
@@ -304,9 +303,9 @@ def test_of_calls_at_a_time_only_those_under_way_count():
     balances = {ann.counter: Balance(0, 1)}
     cardinality = Cardinality(Counted(balances))  # type: ignore[arg-type]
 
-    assert not cardinality.admits(bob)
+    assert cardinality.without_room([bob]) == [bob]
     balances[ann.counter] = Balance(0, 0)
-    assert cardinality.admits(bob)
+    assert not cardinality.without_room([bob])
 
 
 async def test_what_lies_elsewhere_is_fetched_before_anybody_is_refused(stages: list[Stage]):
@@ -332,14 +331,15 @@ async def test_what_lies_elsewhere_is_fetched_before_anybody_is_refused(stages: 
 
 def test_another_view_of_the_same_quotas_keeps_their_table():
     stage = Stage(quota())
-    table = stage.enforcer.table(stage.view)
-    again = PolicyView(stage.view.policy, stage.view.callers, stage.view)
-    assert stage.enforcer.table(again) is table
-    switched = PolicyView(msgspec.structs.replace(again.policy, kill_switches=(KillSwitch("stop"),)))
-    assert stage.enforcer.table(switched) is table
-    assert stage.enforcer.killed(switched, *stage.made(CHAT % b"Hi")) is not None
-    raised = PolicyView(msgspec.structs.replace(again.policy, quotas=(quota(limit=5),)))
-    assert stage.enforcer.table(raised) is not table
+    policy, table = stage.view.policy, stage.admit("a").table
+    stage.view = PolicyView(policy, stage.view.callers, stage.view)
+    assert stage.admit("b").table is table
+    stage.view = PolicyView(msgspec.structs.replace(policy, kill_switches=(KillSwitch("stop"),)))
+    assert isinstance(stage.admit("c"), Refusal)
+    stage.view = PolicyView(policy)
+    assert stage.admit("d").table is table
+    stage.view = PolicyView(msgspec.structs.replace(policy, quotas=(quota(limit=10**8),)))
+    assert stage.admit("e").table is not table
 
 
 def test_counters_that_calls_touch_are_noted_for_whoever_reports_them():

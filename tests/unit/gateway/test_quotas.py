@@ -5,10 +5,10 @@ import pytest
 
 from gateway.contract.policy import Quota, QuotaOverride
 from gateway.examine import Call
-from gateway.ledger.base import Hold
 from gateway.quotas import ALIKE_MAX, Begun, Consumed, Due, Most, QuotaTable, begun, charged, charged_later, consumed_by
 from pricing.usage import Usage
 from tests.support.data_plane import upstreams_at
+from tests.support.holds import hold
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
 
 PATH = "/openai/v1/chat/completions"
@@ -138,9 +138,9 @@ def test_what_blocks_holds_the_most_and_what_only_tells_holds_nothing(unit: Any,
 
     hard, soft, free = table.holds(found, Most(70, 20, 30), NOW_S)
 
-    assert hard == Hold(found[0].counter, amount, 100, (50, 80, 90, 100), 100, found[0].period.ends_at_s)
-    assert (soft.amount, soft.limit, soft.whole) == (1 if unit == "concurrent" else 0, None, 100)
-    assert (free.limit, free.whole) == (None, None)
+    assert hard == hold(found[0].counter, amount, 100, (50, 80, 90, 100), 100, ends_at_s=found[0].period.ends_at_s)
+    assert (soft.amount, soft.limit, soft.terms.whole) == (1 if unit == "concurrent" else 0, None, 100)
+    assert (free.limit, free.terms.whole) == (None, None)
 
 
 def test_minutes_of_grace_change_the_limit_and_then_end():

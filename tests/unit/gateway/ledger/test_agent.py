@@ -3,12 +3,13 @@
 import pytest
 
 from gateway.ledger.agent import IDLE_S, Identity, RedisLedger
-from gateway.ledger.base import Hold, Unreachable
+from gateway.ledger.base import Unreachable
 from gateway.ledger.leases_file import Checkpoint
 from tests.contract.ledgers import ModelStore, take
+from tests.support.holds import hold
 
 MONTH = "budget@2026-11"
-HOLDS = [Hold(MONTH, 10, 100)]
+HOLDS = [hold(MONTH, 10, 100)]
 
 
 class Stage:
@@ -81,7 +82,7 @@ async def test_a_counter_in_use_is_fetched_ahead(stage):
     assert await take(ledger, "x", HOLDS) is None
     for index in range(3):
         await ledger.step()
-        assert ledger.reserve(f"id{index}", [Hold(MONTH, 5, 100)]) is None
+        assert ledger.reserve(f"id{index}", [hold(MONTH, 5, 100)]) is None
 
 
 async def test_an_idle_counter_gives_its_slack_back(stage):
@@ -95,12 +96,12 @@ async def test_an_idle_counter_gives_its_slack_back(stage):
     for _ in range(2):
         await ledger.step()  # who works has to remember the newcomer first, and say so
     await opened(stage, other)
-    assert await take(other, "y", [Hold(MONTH, 99, 100)]) is None
+    assert await take(other, "y", [hold(MONTH, 99, 100)]) is None
 
 
 async def test_started_again_it_counts_what_it_had_settled_and_gives_back_the_rest(stage):
     ledger = await opened(stage)
-    assert await take(ledger, "x", [Hold(MONTH, 60, 100)]) is None
+    assert await take(ledger, "x", [hold(MONTH, 60, 100)]) is None
     seq = ledger.settle("x", {MONTH: 20})
     died = ledger.checkpoint()
     again = stage.node("a", died)

@@ -5,12 +5,13 @@ import pytest
 from gateway.ledger.base import Balance, Hold
 from gateway.ledger.leases import Leases, Watch
 from gateway.ledger.store import Answer, Statement
+from tests.support.holds import hold
 
 MONTH = "budget@2026-11"
 
 
 def money(amount: int, limit: int | None = 100) -> Hold:
-    return Hold(MONTH, amount, limit)
+    return hold(MONTH, amount, limit)
 
 
 def leases(*, keep: bool = False) -> Leases:
@@ -171,7 +172,7 @@ def test_what_is_held_waited_for_or_not_reported_is_not_forgotten():
     made.counters.reserve("x", [money(4)])
     assert made.forget(MONTH) is False
     made.counters.settle("x", {MONTH: 4})
-    made.settled([MONTH], 1.0)
+    made.settled({MONTH: 4})
     assert made.forget(MONTH) is False
     said = made.statement(MONTH, "run1")
     made.heard(said, answer(said))
@@ -186,3 +187,14 @@ def test_the_disk_is_told_of_a_grant_before_it_may_be_spent():
     made.heard(said, told)
     assert made.claims() == {MONTH: (0, 25)}
     assert made.slack(MONTH) == 0
+
+
+def test_what_was_settled_lately_is_not_idle():
+    made = leases()
+    made.touch([money(1)], 1.0)
+    assert made.idle(0.0, 11.0) == []
+    assert made.idle(2.0, 12.0) == [MONTH]
+
+    made.settled({MONTH: 1})
+    assert made.idle(3.0, 13.0) == []
+    assert made.idle(12.0, 22.0) == [MONTH]
