@@ -98,7 +98,10 @@ _LEAVES_OPEN = frozenset({"auto"})
 # Who writes to a cache only when told to; the others may always.
 _WRITES_WHEN_TOLD = frozenset({"anthropic.messages", "bedrock.converse", "bedrock.invoke"})
 _WRITES = ("cache_write", "cache_write_30m")
+# Who has no cache that a request could ask to be written.
+_NEVER_TOLD = frozenset({"openai", "azure"})
 _Caching = tuple[bool, bool]  # whether a text may ask for a cache, and for one that lasts an hour
+_UNTOLD: _Caching = (False, False)
 _ATTACHED = ("input_audio", "input_image", "input_video")
 
 # Whose vocabularies and templates were compared with recorded prompts (docs/internals/metering.md, "Estimates").
@@ -180,7 +183,8 @@ class WorstCases:
             return _unmetered(route)
         if endpoint.retrieves:
             return FREE  # the call that began the work is the one that is judged
-        caching, said = _caching(call.text), said_in(call.text, endpoint.reader)
+        caching = _UNTOLD if destination.provider.name in _NEVER_TOLD else _caching(call.text)
+        said = said_in(call.text, endpoint.reader)
         if said is None:
             return self._read(call, route, caching, at_s)[0]
         parts, upstream = said.parts, destination.upstream

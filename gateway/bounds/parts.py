@@ -69,7 +69,9 @@ class _PlainTurn(msgspec.Struct, frozen=True, gc=False, forbid_unknown_fields=Tr
     parts: list[_PlainPart] = []
 
 
-_plain = msgspec.json.Decoder(str | list[_PlainTurn] | _PlainTurn)
+# What conversations in words alone, as most are, decode as, and nothing else does.
+Plain = str | list[_PlainTurn] | _PlainTurn
+_plain = msgspec.json.Decoder(Plain)
 _any_json = msgspec.json.Decoder()
 
 

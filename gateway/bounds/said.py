@@ -1,12 +1,12 @@
 """Owns what a body says in short: enough to know one that asks what another has asked before. Knows no meaning."""
 
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 
 from gateway.bounds.chat import Chat, Gemini, Messages, Responses
-from gateway.bounds.parts import NOTHING_ELSE, Parts, parts_in
+from gateway.bounds.parts import NOTHING_ELSE, Parts, Plain, parts_in
 from gateway.wire import jsontext
 
 # What a body says beside its content: caps, tiers, a tool or two. One that says more is read instead.
@@ -19,13 +19,22 @@ class _Members:
     """Members of the bodies of an API: those that hold what the model reads, and those that say what is asked of it.
 
     Of the first, bounds take nothing but their parts; and nothing of any that stands in neither. A body is taken apart
-    into one object that has both, unread.
+    into one object that has both, the second unread.
     """
 
     def __init__(self, body: type[msgspec.Struct], *content: str) -> None:
         self.content = content
-        unread = [(name, msgspec.Raw, _ABSENT) for name in body.__struct_fields__]
-        self.decoder = msgspec.json.Decoder(msgspec.defstruct("Unread", unread, omit_defaults=True))
+        names = body.__struct_fields__
+        self.decoder = _decoder(dict.fromkeys(names, (msgspec.Raw, _ABSENT)))
+        # Of what holds words alone; any other does not decode.
+        self.plain_decoder = _decoder(
+            {name: (Plain, "") if name in content else (msgspec.Raw, _ABSENT) for name in names}
+        )
+
+
+def _decoder(members: Mapping[str, tuple[Any, object]]) -> msgspec.json.Decoder[Any]:
+    fields = [(name, kind, absent) for name, (kind, absent) in members.items()]
+    return msgspec.json.Decoder(msgspec.defstruct("Unread", fields, omit_defaults=True))
 
 
 # By the endpoint's reader. The others take more of what the model reads than its parts.
@@ -50,18 +59,29 @@ def said_in(text: bytes, reader: str) -> Said | None:
     if members is None:
         return None
     try:
-        body = jsontext.decode(members.decoder, text)
-        parts = NOTHING_ELSE
+        body = members.plain_decoder.decode(text)
         for name in members.content:
-            content: msgspec.Raw = getattr(body, name)
-            if content is not _ABSENT:
-                found = parts_in(content)
-                parts = found if parts is NOTHING_ELSE else parts + found
-                setattr(body, name, _ABSENT)
-    except (jsontext.NotJson, msgspec.ValidationError):
-        return None
+            setattr(body, name, "")
+        parts = NOTHING_ELSE
+    except (ValueError, RecursionError):
+        try:
+            body = jsontext.decode(members.decoder, text)
+            parts = _parts_taken(body, members.content)
+        except (jsontext.NotJson, msgspec.ValidationError):
+            return None
     said = _encoder.encode(body)
     return None if len(said) > SAID_BYTES_MAX else Said(said, parts)
+
+
+def _parts_taken(body: Any, names: Sequence[str]) -> Parts:
+    """The parts of what the model reads, which is taken out of the body."""
+    parts = NOTHING_ELSE
+    for name in names:
+        content: msgspec.Raw = getattr(body, name)
+        if content is not _ABSENT:
+            parts += parts_in(content)
+            setattr(body, name, _ABSENT)
+    return parts
 
 
 _encoder = msgspec.json.Encoder()

@@ -18,6 +18,12 @@ def test_what_the_model_reads_and_what_asks_for_nothing_makes_no_difference():
     assert said("anthropic.messages") == said("anthropic.messages", system="Be brief.")
 
 
+def test_words_in_any_shape_say_the_same():
+    marked = {"type": "text", "text": "hi", "cache_control": {"type": "ephemeral"}}
+    assert said() == said(messages=[{"role": "user", "content": [marked]}])
+    assert said() == said_in(json.dumps(BODY).encode().replace(b"hi", rb"\ud83d"), "openai.chat")
+
+
 @pytest.mark.parametrize(
     "more",
     [
