@@ -82,6 +82,8 @@ class Holding:
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
         view = self._policy.current  # that of now: a switch may have been thrown since the head came
+        if not view.enforces:
+            return None
         at_s = exchange.request.arrived_ns // 1_000_000_000
         admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, at_s)
         if admitted is None or isinstance(admitted, Admission):

@@ -51,11 +51,12 @@ class PolicyView:
     along when it looks its key up. All else of a view never changes, and what is alike in two views is one object.
     """
 
-    __slots__ = ("_by_org", "_overrides", "callers", "credentials", "policy", "upstreams")
+    __slots__ = ("_by_org", "_overrides", "callers", "credentials", "enforces", "policy", "upstreams")
 
     def __init__(self, policy: Policy, callers: Callers | None = None, before: "PolicyView | None" = None) -> None:
         """`callers` is who may call, where that is more than the policy's keys; `before` shares what is alike."""
         self.policy = policy
+        self.enforces = bool(policy.quotas or policy.kill_switches)
         self.callers = Callers(policy.projects, policy.keys) if callers is None else callers
         if before is not None and before.policy.upstreams is policy.upstreams:
             self.upstreams, self._by_org = before.upstreams, before._by_org

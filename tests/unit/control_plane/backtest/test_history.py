@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 
 from control_plane.backtest.history import backtest
 from control_plane.backtest.proposal import Proposal
-from gateway.ledger.base import Hold
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.ledger.window import period
 from pricing.catalog import Catalog
 from pricing.cost import cost
 from pricing.overrides import Override
 from pricing.usage import Usage
+from tests.support.holds import hold
 from tests.support.written_calls import ORG, call, land, used
 
 CATALOG = Catalog.load()
@@ -133,7 +133,7 @@ def by_the_ledger(calls: list[dict[str, Any]], proposal: Proposal) -> set[int]:
         if "tag" in proposal.varying:
             names = [f"{name}|tag={tag}" for name in names for tag in sorted(one["tags"])]
         amount = one["cost"] if proposal.unit == "usd" else 1
-        holds = [Hold(name, amount, proposal.limit) for name in names]
+        holds = [hold(name, amount, proposal.limit) for name in names]
         if ledger.reserve(str(number), holds) is not None:
             away.add(number)
         else:
