@@ -18,14 +18,13 @@ from gateway.bounds.asked import Asked, Body, Reader
 from gateway.bounds.said import said_in
 from gateway.contract.policy import Upstream
 from gateway.examine import Call
-from gateway.metering import attachments, estimate, tokens
+from gateway.metering import estimate, tokens
 from gateway.route import Destination, Route
 from gateway.wire import jsontext
+from gateway.worst_usage import Caching, caching_in, family, most_at, most_used, reads_whole_context, shown
 from pricing.bound import NOTHING, Bound, Line, Most, Unbounded, bound_at, dearest_of, lines
 from pricing.catalog import Catalog, Context, Price, Unpriced
 from pricing.limits import Limits, find_limits
-from pricing.rates import BUCKETS
-from pricing.usage import Usage
 
 READERS: dict[str, Reader] = {
     "openai.chat": chat.chat,
@@ -54,12 +53,6 @@ READERS: dict[str, Reader] = {
     "gemini.live": media.session,
 }
 
-# Instructions that models come with: at most 65 tokens were seen in recorded prompts (gpt-oss); schemas of answers
-# took up to 115 beside their text.
-TEMPLATE_TOKENS = 512
-# An image costs no more than its formula's maximum; formulas were measured, so some is added, in percent.
-_IMAGE_PERCENT = 125
-
 # Of providers and the modifiers that requests name, which are few unless somebody makes them up.
 CONTEXTS_MAX = 1024
 # Ways of asking whose terms are remembered, at some 2 KB each. Models and caps are few, unless somebody makes them up.
@@ -77,8 +70,6 @@ _STORAGE = "storage_billed_apart"
 _ACTS_UNASKED = re.compile(
     r"(.*/)?(.*deep-research.*|.*-search-(preview|api).*|compound.*|.*:online|openrouter/.*|auto)"
 )
-# Whose reasoning may stand beside what the cap is on (docs/internals/metering.md, "What departs from OpenAI's shape").
-_REASONS_BESIDE = frozenset({"xai", "perplexity"})
 # Models that put out nothing but what they show, unless asked to think: their streams can be paid as they flow.
 _SHOWS_ALL = re.compile(
     r"gpt-(3\.5|35|4)|chatgpt-4o|claude-(3|instant|v?2|(haiku|sonnet|opus)-4)|(meta-)?llama|(mistral|ministral|codestral)"
@@ -94,15 +85,6 @@ _UNNAMED: dict[str, dict[str, tuple[str, ...]]] = {
     "vertex": {"service_tier": ("priority",)},
 }
 _LEAVES_OPEN = frozenset({"auto"})
-
-# Who writes to a cache only when told to; the others may always.
-_WRITES_WHEN_TOLD = frozenset({"anthropic.messages", "bedrock.converse", "bedrock.invoke"})
-_WRITES = ("cache_write", "cache_write_30m")
-# Who has no cache that a request could ask to be written.
-_NEVER_TOLD = frozenset({"openai", "azure"})
-_Caching = tuple[bool, bool]  # whether a text may ask for a cache, and for one that lasts an hour
-_UNTOLD: _Caching = (False, False)
-_ATTACHED = ("input_audio", "input_image", "input_video")
 
 # Whose vocabularies and templates were compared with recorded prompts (docs/internals/metering.md, "Estimates").
 _COUNTED_AT = frozenset({"openai", "azure"})
@@ -183,7 +165,7 @@ class WorstCases:
             return _unmetered(route)
         if endpoint.retrieves:
             return FREE  # the call that began the work is the one that is judged
-        caching = _UNTOLD if destination.provider.name in _NEVER_TOLD else _caching(call.text)
+        caching = caching_in(call.text, destination.provider.name)
         said = said_in(call.text, endpoint.reader)
         if said is None:
             return self._read(call, route, caching, at_s)[0]
@@ -198,7 +180,7 @@ class WorstCases:
         return terms.worst_case(len(call.text) - parts.image_characters, stream=call.stream)
 
     def _read(
-        self, call: Call, route: Route, caching: _Caching, at_s: int
+        self, call: Call, route: Route, caching: Caching, at_s: int
     ) -> tuple[WorstCase | Unbounded, _Terms | None]:
         """The worst case by all that the body says, and its terms, unless it is of several models."""
         destination = route.destination
@@ -222,7 +204,7 @@ class WorstCases:
         return total, None if asked.models else terms
 
     def _of_model(
-        self, model: str, mapped: bool, asked: Asked, caching: _Caching, route: Route, at_s: int
+        self, model: str, mapped: bool, asked: Asked, caching: Caching, route: Route, at_s: int
     ) -> _Terms | Unbounded:
         upstream = route.destination.upstream
         alike = upstream.name, route.endpoint.reader, model, mapped, caching, asked
@@ -256,7 +238,7 @@ def tighten(worst: WorstCase, call: Call, route: Route) -> WorstCase:
 
     Takes milliseconds, and half a second at first: call it off the event loop.
     """
-    name = _family(_priced_model(call.model, route.destination)[0])
+    name = family(_priced_model(call.model, route.destination)[0])
     if not worst.text_tokens or route.destination.provider.name not in _COUNTED_AT or not _COUNTED.match(name):
         return worst
     encoding = next(row for row in estimate.TOKENIZERS if row.names.match(name)).encoding
@@ -294,24 +276,30 @@ def _asked(call: Call, route: Route, model: str) -> Asked | Unbounded:
 
 
 def _terms(
-    model: str, mapped: bool, asked: Asked, caching: _Caching, route: Route, catalog: Catalog, at_s: int
+    model: str, mapped: bool, asked: Asked, caching: Caching, route: Route, catalog: Catalog, at_s: int
 ) -> _Terms | Unbounded:
     if _ACTS_UNASKED.fullmatch(model.lower()):
-        return Unbounded(f"{_shown(model)} searches or calls tools by itself, as often as it likes")
+        return Unbounded(f"{shown(model)} searches or calls tools by itself, as often as it likes")
     destination = route.destination
     prices = _prices(model, mapped, asked, destination, catalog, at_s)
     if isinstance(prices, Unbounded):
         return prices
-    limits = _limits(destination.provider.catalog, model, prices[0])
-    used = _used(asked, caching, route, model, limits)
+    used = most_used(
+        asked,
+        caching,
+        provider=destination.provider.name,
+        reader=route.endpoint.reader,
+        model=model,
+        limits=_limits(destination.provider.catalog, model, prices[0]),
+    )
     mosts: list[Most] = []
     for price in prices:
-        most = _most_at(price, used, asked)
+        most = most_at(price, used, asked)
         if isinstance(most, Unbounded):
             return most
         mosts.append(most)
     tokens_in = max(most.tokens_in for most in mosts)
-    whole = _whole_context(asked, model)
+    whole = reads_whole_context(asked, model)
     uncapped = asked.cap is None and asked.puts_out
     return _Terms(
         upstream=destination.upstream,
@@ -321,7 +309,7 @@ def _terms(
         lines=dearest_of([line for most, price in zip(mosts, prices, strict=True) for line in lines(most, price)]),
         tokens_in=tokens_in,
         tokens_out=max(most.tokens_out for most in mosts),
-        open_ended=uncapped and not asked.reasons and _SHOWS_ALL.match(_family(model)) is not None,
+        open_ended=uncapped and not asked.reasons and _SHOWS_ALL.match(family(model)) is not None,
         flags=(WHOLE_CONTEXT,) * whole + (MODEL_MAXIMUM,) * uncapped,
         counts_text=bool(tokens_in) and not whole,
         tightens=not (whole or asked.parts.images or asked.more_in or asked.by_rate),
@@ -356,11 +344,11 @@ def _prices(
     """Every price that may hold, the usual one first."""
     upstream, provider = destination.upstream, destination.provider
     if not model or not model.isascii() or not model.isprintable() or " " in model:
-        return Unbounded(f"{_shown(model)} has no price: name a model exactly as its provider does")
+        return Unbounded(f"{shown(model)} has no price: name a model exactly as its provider does")
     if provider.name == "azure" and not mapped:
         # A deployment may be called after another model than the one it is of.
         return Unbounded(
-            f"the deployment {_shown(model)} has no price: name its model in upstreams.{upstream.name}.models"
+            f"the deployment {shown(model)} has no price: name its model in upstreams.{upstream.name}.models"
         )
     found: list[Price] = []
     for context, is_named in _contexts(provider.name, asked.modifiers):
@@ -373,9 +361,9 @@ def _prices(
 
 
 def _unpriced(price: Unpriced, model: str, context: Context, upstream: str) -> Unbounded:
-    where = " at " + ", ".join(f"{name} {_shown(value)}" for name, value in context) if context else ""
+    where = " at " + ", ".join(f"{name} {shown(value)}" for name, value in context) if context else ""
     return Unbounded(
-        f"{_shown(model)} has no price{where} ({price.reason}): state its rates in price_overrides, or the model that"
+        f"{shown(model)} has no price{where} ({price.reason}): state its rates in price_overrides, or the model that"
         f" it stands for in upstreams.{upstream}.models"
     )
 
@@ -397,98 +385,6 @@ def _contexts(provider: str, modifiers: Context) -> tuple[tuple[Context, bool], 
 def _limits(provider: str, model: str, price: Price) -> Limits:
     """The model's limits, by its own name or by that of the model whose price it has."""
     return find_limits(provider, model) or find_limits(provider, price.model) or Limits(None, None)
-
-
-# --- How much of it
-
-
-def _used(asked: Asked, caching: _Caching, route: Route, model: str, limits: Limits) -> Most | Unbounded:
-    """The most it can use beside its text, where tokens are billed."""
-    tokens_in = _tokens_in(asked, model, limits)
-    tokens_out = _tokens_out(asked, route, model, limits)
-    if isinstance(tokens_in, Unbounded):
-        return tokens_in
-    if isinstance(tokens_out, Unbounded):
-        return tokens_out
-    outputs = ("output_reasoning", "output_citation", *asked.output_buckets)
-    fees = asked.tooling.fees
-    other = asked.other if fees == _NOTHING else fees + asked.other
-    return Most(tokens_in, tokens_out, _input_buckets(asked, caching, route), outputs, other)
-
-
-_HEARD, _READ = BUCKETS.index("input_audio_ms"), BUCKETS.index("input_text")
-_NOTHING = Usage()
-
-
-def _most_at(price: Price, used: Most | Unbounded, asked: Asked) -> Most | Unbounded:
-    """The most that is used of what a price is of; where it has no rate for tokens, none of them are billed."""
-    if asked.parts.opaque and price.rates[_HEARD] is not None:
-        return Unbounded(f"{_shown(price.model)} bills what it hears by its length, which the request does not tell")
-    if not asked.by_rate:
-        return used
-    rated = {bucket: count for bucket, count in asked.other.buckets() if price.rates[BUCKETS.index(bucket)] is not None}
-    if price.rates[_READ] is not None:
-        return used if isinstance(used, Unbounded) else replace(used, other=Usage(**rated))
-    if rated:
-        return Most(0, 0, other=Usage(**rated))
-    return Unbounded(
-        f"{_shown(price.model)} has no rate for {', '.join(bucket for bucket, _ in asked.other.buckets())}"
-    )
-
-
-def _tokens_in(asked: Asked, model: str, limits: Limits) -> int | Unbounded:
-    """Beside the text, of which no byte makes more than one, in vocabularies of bytes or such as fall back on them."""
-    if not _whole_context(asked, model):
-        own = TEMPLATE_TOKENS + asked.tooling.tokens + asked.more_in
-        each = attachments.largest_image(_family(model)) or 0
-        return own + asked.parts.images * tokens.scale(each, _IMAGE_PERCENT, 100)
-    if limits.input_tokens_max is None:
-        return Unbounded(
-            f"nothing is known of how much {_shown(model)} can read, and what is stored, fetched or attached may be as"
-            " much: send text alone"
-        )
-    # Each use of a tool makes the model read everything once more.
-    return limits.input_tokens_max * (asked.tooling.uses + 1)
-
-
-def _whole_context(asked: Asked, model: str) -> bool:
-    """Whether nothing but the model's limit bounds what it reads."""
-    parts = asked.parts
-    unknown_image = bool(parts.images) and attachments.largest_image(_family(model)) is None
-    return asked.whole_context or parts.opaque or unknown_image or bool(asked.tooling.uses)
-
-
-def _tokens_out(asked: Asked, route: Route, model: str, limits: Limits) -> int | Unbounded:
-    if not asked.puts_out:
-        return 0
-    cap, limit = asked.cap, limits.output_tokens_max
-    beside = route.destination.provider.name in _REASONS_BESIDE and "non-reasoning" not in model
-    if limit is None and (cap is None or beside):
-        return Unbounded(
-            f"nothing is known of how much {_shown(model)} can put out: cap its output tokens, if its API lets you"
-        )
-    one = min(each for each in (cap, limit) if each is not None)
-    hidden = (limit or 0) if beside and cap is not None else 0
-    return (one + hidden) * asked.answers * (asked.tooling.uses + 1) + asked.more_out
-
-
-def _caching(text: bytes) -> _Caching:
-    """A word in escapes may be any word."""
-    escaped = b"\\" in text and b"\\u" in text  # one byte is found ten times as fast
-    told = escaped or b"cache" in text
-    return told, told and (escaped or b"1h" in text)
-
-
-def _input_buckets(asked: Asked, caching: _Caching, route: Route) -> tuple[str, ...]:
-    """What the input may be billed as besides text."""
-    if not asked.puts_out:
-        return ()
-    told, for_an_hour = caching
-    writes = _WRITES if told or route.endpoint.reader not in _WRITES_WHEN_TOLD else ()
-    writes += ("cache_write_5m",) * told + ("cache_write_1h",) * for_an_hour
-    writes += ("cache_write_12h",) * asked.cached_12h
-    attached = _ATTACHED if asked.parts.opaque or asked.whole_context else ("input_image",) * bool(asked.parts.images)
-    return (*writes, *attached)
 
 
 # --- Counting
@@ -515,16 +411,3 @@ def _counted(value: object, encoding: str) -> int:
         else:
             total += len(str(top))
     return total
-
-
-_PLACES = re.compile(r"^(?:[a-z-]+\.)+")
-
-
-def _family(model: str) -> str:
-    """A name as tables of families have it: without its maker, and at Bedrock its place, in front."""
-    return _PLACES.sub("", model.rpartition("/")[2].lower())
-
-
-def _shown(name: str) -> str:
-    """A name that a client sent, fit to be shown."""
-    return repr(name[:64]) if name.isprintable() else "this model"

@@ -70,7 +70,8 @@ MAY_IMPORT = {
     **{stage: (*VALUES, *STAGES[:place], "gateway.ledger.base") for place, stage in enumerate(STAGES)},
     # What a call can cost at most, between examine and admit.
     "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
-    "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds"),
+    "gateway.worst_usage": (*VALUES, "gateway.bounds"),
+    "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds", "gateway.worst_usage"),
     "gateway.kill_switch": (*VALUES, *STAGES[:2]),
     # What quotas ask of a call before it is sent, and how they answer.
     "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window"),
@@ -209,6 +210,7 @@ ROOTS = (
 SANS_IO = frozenset({"asyncio", "time", "os", "socket", "threading", "subprocess"})
 NEVER_IMPORTS = {
     "gateway.wire": SANS_IO, "gateway.metering": SANS_IO, "gateway.bounds": SANS_IO, "gateway.worst_case": SANS_IO,
+    "gateway.worst_usage": SANS_IO,
     "gateway.feed": SANS_IO, "gateway.published": SANS_IO, "pricing": SANS_IO,
 }  # fmt: skip
 
