@@ -213,13 +213,7 @@ async def test_both_engines_answer_the_same(filled, duck, name, scope):
         assert answer.column_names == batches[0].schema.names
         rows = [row for batch in batches for row in batch.to_pylist()]
         assert plain(name, answer.to_pylist()) == plain(name, rows)
-
-
-@pytest.mark.parametrize("name", ASKED)
-def test_the_questions_that_are_compared_have_answers(filled, name):
-    for parameters, grain_s in ASKED[name]:
-        question = Question(statements()[name], RELATIONS[name], EVERYTHING, parameters, grain_s)
-        assert ask(filled, question).num_rows >= 1
+        assert rows or scope != "everything", "nothing was compared"
 
 
 def test_loading_again_changes_nothing(stood):
