@@ -34,7 +34,6 @@ _HEADERS: Final = {
     "x-frame-options": "DENY",
     "cross-origin-opener-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
-    "vary": "accept-encoding",
 }
 
 
@@ -86,4 +85,6 @@ def _encoded(path: Path) -> Iterator[tuple[str, bytes]]:
 
 def _headers(name: str) -> dict[str, str]:
     kept = "public, max-age=31536000, immutable" if name.startswith(_HASHED) else "no-cache"
-    return {**_HEADERS, "cache-control": kept}
+    # Which document somebody gets depends on whether they show a session.
+    vary = "accept-encoding, cookie" if name.endswith(".html") else "accept-encoding"
+    return {**_HEADERS, "cache-control": kept, "vary": vary}

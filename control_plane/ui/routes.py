@@ -1,4 +1,4 @@
-"""Owns the routes of the web UI: its pages, which are one document, and the files that belong to it.
+"""Owns the routes of the web UI: the documents of its pages, and the files that belong to them.
 
 Whoever asks gets them; they hold nothing of anybody. Without a build the API is the same, and `/` says what is missing.
 """
@@ -11,13 +11,15 @@ from litestar.di import NamedDependency, Provide
 from litestar.params import FromPath
 
 from control_plane.api.problems import not_found
+from control_plane.auth.principal import COOKIE
 from control_plane.auth.sign_in_page import sign_in_page_response
 from control_plane.ui.bundle import INDEX, File, sent
 
 Files = Mapping[str, File]
 UiFiles = NamedDependency[Files]
 
-# The first parts of the pages' addresses; src/app/router.tsx has the same, and a test compares them.
+# The first parts of the pages' addresses; src/app/router.tsx has the same, and a test compares them. The build writes a
+# document for each (documents.ts), for `/`, and for addresses below a page's.
 PAGES: Final = (
     "alerts", "audit", "backtest", "budgets", "keys", "kill-switch", "members", "onboarding", "projects", "providers",
     "reconciliation", "requests", "settings", "usage",
@@ -38,7 +40,7 @@ async def home(request: Request[Any, Any, Any], ui_files: UiFiles) -> Response[A
     """The UI, or how to get it."""
     if not ui_files:
         return Response(_MISSING, media_type=MediaType.TEXT, headers={"cache-control": "no-store"})
-    return _answer(request, ui_files[INDEX])
+    return _document(request, ui_files, "home")
 
 
 @get("/sign-in", public=True, include_in_schema=False)
@@ -49,8 +51,9 @@ async def sign_in(request: Request[Any, Any, Any], ui_files: UiFiles) -> Respons
 
 @get([path for page in PAGES for path in (f"/{page}", f"/{page}/{{rest:path}}")], public=True, include_in_schema=False)
 async def page(request: Request[Any, Any, Any], ui_files: UiFiles) -> Response[Any]:
-    """Each page of the UI is the same document: the address is read in the browser."""
-    return _file(request, ui_files, INDEX)
+    """What the document shows at first is the page's; the rest of the address is read in the browser."""
+    first, _, rest = request.url.path.strip("/").partition("/")
+    return _document(request, ui_files, "other" if rest else first)
 
 
 @get("/assets/{name:str}", public=True, include_in_schema=False)
@@ -69,6 +72,11 @@ def ui(files: Files) -> Router:
     handlers = [home, sign_in, page, asset, loose]
     provided = Provide(lambda: files, sync_to_thread=False)
     return Router("/", route_handlers=handlers, dependencies={"ui_files": provided})
+
+
+def _document(request: Request[Any, Any, Any], files: Files, name: str) -> Response[Any]:
+    """A browser that shows a session, even one that is over, gets the document that shows the page's frame."""
+    return _file(request, files, f"pages/{name}.html" if COOKIE in request.cookies else INDEX)
 
 
 def _file(request: Request[Any, Any, Any], files: Files, name: str) -> Response[bytes]:

@@ -1,5 +1,6 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { Plus } from "lucide-react";
+import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { Button } from "@/design/Button";
 import { PageHeader } from "@/design/PageHeader";
@@ -19,7 +20,7 @@ export function AlertsPage() {
   const button = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => add(true)}>New rule</Button>;
   return (
     <>
-      <PageHeader title="Alerts" description="Who is told, and where, when a budget fills up, spend is unusual, or somebody pulls the plug." actions={button} />
+      <PageHeader {...HEADINGS["/alerts"]} actions={button} />
       <Tabs label="About alerts" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { tab: next === "history" ? next : undefined } })}>
         {tab === "rules" ? <RuleList action={button} /> : <AlertHistory state={state} onState={(next) => void navigate({ search: { tab: "history", state: next } })} />}
       </Tabs>

@@ -1,5 +1,6 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { Rocket } from "lucide-react";
+import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { BudgetGlance } from "@/budgets/BudgetGlance";
 import { buttonClass } from "@/design/Button";
@@ -27,7 +28,7 @@ export function OverviewPage() {
   if (projects?.length === 0) return <NothingYet mayConnect={mayConnect} />;
   return (
     <Gradually>
-      <PageHeader title="Overview" description="What is being spent, on what, and what it will come to." actions={mayConnect && <Link to="/onboarding" className={buttonClass("plain")}>Connect an application</Link>} />
+      <PageHeader {...HEADINGS["/"]} actions={mayConnect && <Link to="/onboarding" className={buttonClass("plain")}>Connect an application</Link>} />
       <div className="flex flex-col gap-4">
         <Gradually>
           {maySeeUsage && <ForecastStats />}
@@ -49,7 +50,7 @@ function NothingYet({ mayConnect }: { mayConnect: boolean }) {
   const connect = mayConnect && <Link to="/onboarding" className={buttonClass("primary")}><Rocket size={15} aria-hidden />Connect an application</Link>;
   return (
     <>
-      <PageHeader title="Overview" />
+      <PageHeader {...HEADINGS["/"]} />
       <div className="rounded-lg border border-line bg-surface">
         <EmptyState icon={<Rocket size={18} />} title="Nothing flows through the gateway yet" action={connect}>
           Make a project and a key, change one address in your application, and see its first call here.

@@ -4,6 +4,7 @@ import { useCallback, useMemo } from "react";
 import { api } from "@/api/client";
 import { usePages } from "@/api/pages";
 import type { Call } from "@/api/schema";
+import { HEADINGS } from "@/app/headings";
 import { stringifySearch } from "@/app/search";
 import { useMay } from "@/auth/session";
 import { Button, buttonClass } from "@/design/Button";
@@ -52,7 +53,7 @@ export function RequestsPage() {
   return (
     <Gradually>
       <PageHeader
-        title="Requests" description="Each call with what it cost, or why it was refused. No prompt and no answer is kept."
+        {...HEADINGS["/requests"]}
         actions={
           <>
             {reachesNow && <LiveMark connection={live.connection} isPaused={pause.isPaused} />}

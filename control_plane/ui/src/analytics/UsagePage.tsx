@@ -1,4 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router";
+import { HEADINGS } from "@/app/headings";
 import { Gradually } from "@/design/Gradually";
 import { PageHeader } from "@/design/PageHeader";
 import { ProjectSelect } from "@/projects/ProjectSelect";
@@ -12,7 +13,7 @@ export function UsagePage() {
   const project = <div className="w-52"><ProjectSelect label="Project" all="All projects" value={question.project ?? ""} onChange={(id) => void navigate({ search: { ...question, project: id || undefined } })} /></div>;
   return (
     <Gradually>
-      <PageHeader title="Usage" description="What calls cost, how fast they were and what failed. Press a row to narrow; drag over the chart to look closer." actions={project} />
+      <PageHeader {...HEADINGS["/usage"]} actions={project} />
       <UsageBoard question={question} onChange={(next) => void navigate({ search: next })} />
     </Gradually>
   );

@@ -7,8 +7,10 @@ import { useSteps } from "@/design/steps";
 import { Toasts } from "@/design/Toasts";
 import { useWide } from "@/design/width";
 import { KillSwitchBanner } from "@/kill_switch/KillSwitchBanner";
+import { BAR, FRAME, MAIN, SIDE } from "./frame";
 import { Mark } from "./Mark";
 import { placesFor } from "./navigation";
+import { PageLoading } from "./PageLoading";
 import { useShortcuts } from "./shortcuts";
 import { Sidebar } from "./Sidebar";
 
@@ -38,17 +40,17 @@ export function Shell() {
     },
   });
   return (
-    <div className="min-h-dvh lg:pl-60">
+    <div className={FRAME}>
       <a href="#main" className="sr-only z-50 rounded-md bg-accent px-3 py-1.5 text-on-accent focus:not-sr-only focus:fixed focus:left-3 focus:top-3">Skip to the page</a>
       {isWide && (
-        <aside className="fixed inset-y-0 left-0 w-60 border-r border-line bg-canvas">
+        <aside className={SIDE}>
           <Sidebar onSearch={() => setOpen("palette")} />
         </aside>
       )}
       {!isWide && <TopBar onMenu={() => setOpen("menu")} onSearch={() => setOpen("palette")} />}
       <KillSwitchBanner />
-      <main id="main" tabIndex={-1} key={path} className="mx-auto w-full max-w-6xl px-4 py-6 focus:outline-none sm:px-6 lg:px-8 lg:py-8">
-        {isUp && <Outlet />}
+      <main id="main" tabIndex={-1} key={path} className={MAIN}>
+        {isUp ? <Outlet /> : <PageLoading />}
       </main>
       <Suspense>
         {open === "menu" && <Drawer onClose={close} onSearch={() => setOpen("palette")} />}
@@ -62,7 +64,7 @@ export function Shell() {
 
 function TopBar({ onMenu, onSearch }: { onMenu: () => void; onSearch: () => void }) {
   return (
-    <header className="sticky top-0 z-30 flex h-12 items-center justify-between border-b border-line bg-canvas/90 px-2 backdrop-blur">
+    <header className={BAR}>
       <IconButton label="Open the menu" onClick={onMenu}><MenuIcon size={18} /></IconButton>
       <Mark className="size-6" />
       <IconButton label="Search" onClick={onSearch}><Search size={18} /></IconButton>

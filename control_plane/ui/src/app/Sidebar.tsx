@@ -1,11 +1,12 @@
 import { Link } from "@tanstack/react-router";
 import { clsx } from "clsx";
-import { Search } from "lucide-react";
 import { lazy, Suspense } from "react";
 import { useSession } from "@/auth/session";
 import { AccountButton } from "./AccountButton";
+import { NAVIGATION_PARTS, ORGANIZATION, SIDE_PARTS } from "./frame";
 import { Mark } from "./Mark";
 import { placesFor, type Place } from "./navigation";
+import { SEARCH, SearchFace } from "./SearchFace";
 
 // The page comes first, then what opens over it.
 const AccountMenu = lazy(async () => ({ default: (await import("./AccountMenu")).AccountMenu }));
@@ -15,13 +16,13 @@ type Props = { onSearch: () => void; onGo?: () => void };
 export function Sidebar({ onSearch, onGo }: Props) {
   const session = useSession();
   return (
-    <div className="flex h-full flex-col gap-3 p-3">
-      <div className="flex items-center gap-2.5 px-2 pt-1">
+    <div className={SIDE_PARTS}>
+      <div className={ORGANIZATION}>
         <Mark className="size-6" />
         <span className="truncate text-base font-semibold tracking-tight">{session.organization.name}</span>
       </div>
-      <SearchButton onPress={onSearch} />
-      <nav aria-label="Pages" className="-mx-1 flex flex-1 flex-col gap-4 overflow-y-auto px-1 py-1" onClick={onGo}>
+      <button type="button" onClick={onSearch} className={clsx(SEARCH, "transition-colors hover:border-line-strong hover:text-ink-2")}><SearchFace /></button>
+      <nav aria-label="Pages" className={NAVIGATION_PARTS} onClick={onGo}>
         {placesFor(session.permissions).map((group) => (
           <div key={group.name}>
             <div className="mb-1 px-2 text-xs font-medium text-ink-3">{group.name}</div>
@@ -50,15 +51,5 @@ function PlaceLink({ place }: { place: Place }) {
         </>
       )}
     </Link>
-  );
-}
-
-function SearchButton({ onPress }: { onPress: () => void }) {
-  return (
-    <button type="button" onClick={onPress} className="flex h-8 items-center gap-2 rounded-md border border-line bg-surface px-2 text-ink-3 shadow-raised transition-colors hover:border-line-strong hover:text-ink-2">
-      <Search size={14} aria-hidden />
-      <span className="flex-1 text-left">Search or jump to</span>
-      <kbd className="rounded border border-line bg-sunken px-1 font-sans text-xs leading-4">⌘K</kbd>
-    </button>
   );
 }

@@ -3,11 +3,13 @@ import { Download, ScrollText } from "lucide-react";
 import type { AuditOut } from "@/api/schema";
 import { api } from "@/api/client";
 import { usePages } from "@/api/pages";
+import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { buttonClass } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { written } from "@/design/format";
+import { Gradually } from "@/design/Gradually";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
 import type { Column } from "@/design/Table";
@@ -34,10 +36,9 @@ export function AuditPage() {
   const list = usePages<AuditOut>(["get", "/v1/audit", query], async (cursor) => (await api.GET("/v1/audit", { params: { query: { ...query, cursor } } })).data!);
   const opened = list.rows?.find((entry) => entry.id === open);
   return (
-    <>
+    <Gradually>
       <PageHeader
-        title="Audit log"
-        description="Every change and who made it, each entry sealed with the one before it."
+        {...HEADINGS["/audit"]}
         actions={mayExport && <a href="/v1/audit/export" download className={buttonClass()}><Download size={14} aria-hidden />Export, signed</a>}
       />
       <VerifyChain />
@@ -51,6 +52,6 @@ export function AuditPage() {
         empty={<EmptyState icon={<ScrollText size={18} />} title="No such entries">Nothing that happened here matches.</EmptyState>}
       />
       {opened && <AuditEntry entry={opened} onClose={() => void navigate({ search: filters })} onFilter={(filter) => void navigate({ search: filter })} />}
-    </>
+    </Gradually>
   );
 }

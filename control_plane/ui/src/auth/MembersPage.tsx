@@ -1,6 +1,7 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { UserPlus } from "lucide-react";
 import { useState } from "react";
+import { HEADINGS } from "@/app/headings";
 import { Button } from "@/design/Button";
 import { PageHeader } from "@/design/PageHeader";
 import { Tabs } from "@/design/Tabs";
@@ -19,7 +20,7 @@ export function MembersPage() {
   const mayWrite = useMay("members:write");
   return (
     <>
-      <PageHeader title="Members" description="Who may see this organization, and what each may do." actions={mayWrite && <Button look="primary" icon={<UserPlus size={15} />} onClick={() => setInviting(true)}>Invite</Button>} />
+      <PageHeader {...HEADINGS["/members"]} actions={mayWrite && <Button look="primary" icon={<UserPlus size={15} />} onClick={() => setInviting(true)}>Invite</Button>} />
       <Tabs label="About members" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { tab: next === "invitations" ? next : undefined } })}>
         {tab === "members" ? <MemberList /> : <InvitationList />}
       </Tabs>

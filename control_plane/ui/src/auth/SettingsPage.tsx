@@ -1,4 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router";
+import { HEADINGS } from "@/app/headings";
 import { PageHeader } from "@/design/PageHeader";
 import { Tabs } from "@/design/Tabs";
 import { GatewayList } from "@/publish/GatewayList";
@@ -16,7 +17,7 @@ export function SettingsPage() {
   const tabs = [["organization", "Organization"], ...(mayReadTokens ? [["tokens", "Service tokens"] as const] : []), ["gateways", "Gateways"], ["sessions", "Your browsers"]] as const;
   return (
     <>
-      <PageHeader title="Settings" />
+      <PageHeader {...HEADINGS["/settings"]} />
       <Tabs label="Settings" value={tab} tabs={tabs} onChange={(next) => void navigate({ search: { tab: next === "organization" ? undefined : next } })}>
         {tab === "organization" && <OrganizationSettings />}
         {tab === "tokens" && mayReadTokens && <TokenList />}

@@ -2,6 +2,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { History } from "lucide-react";
 import { useMemo, useState } from "react";
 import { ProblemState } from "@/api/ProblemState";
+import { HEADINGS } from "@/app/headings";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { PageHeader } from "@/design/PageHeader";
@@ -30,7 +31,7 @@ export function BacktestPage() {
   }
   return (
     <>
-      <PageHeader title="Backtest" description="What another limit or other prices would have done with the calls that there were, call for call as a gateway counts." />
+      <PageHeader {...HEADINGS["/backtest"]} />
       <div className="flex flex-col gap-4">
         <TriedForm draft={draft} problem={result.error} isRunning={result.isRunning} onRun={run} />
         {isAsked(tried) ? <Result draft={draft} {...result} /> : (

@@ -1,5 +1,6 @@
 import { getRouteApi, Link } from "@tanstack/react-router";
 import { Gauge, History, Plus, Timer } from "lucide-react";
+import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { Button, buttonClass } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
@@ -29,7 +30,7 @@ export function BudgetsPage() {
   const add = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => set({ new: addKind })}>{`Set a ${addKind}`}</Button>;
   return (
     <Gradually>
-      <PageHeader title="Budgets & quotas" description="Enforced in the gateway before a call is sent, with what calls under way may still cost held back." actions={<><Link to="/backtest" search={{ project }} className={buttonClass()}><History size={15} aria-hidden />Backtest</Link>{add}</>} />
+      <PageHeader {...HEADINGS["/budgets"]} actions={<><Link to="/backtest" search={{ project }} className={buttonClass()}><History size={15} aria-hidden />Backtest</Link>{add}</>} />
       <Tabs label="Kinds of limits" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { project, tab: next === "quotas" ? next : undefined } })}>
         <div className="mb-3 w-52"><ProjectSelect label="Project" all="All projects" value={project ?? ""} onChange={(id) => set({ project: id || undefined })} /></div>
         <LimitTable

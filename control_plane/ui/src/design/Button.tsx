@@ -36,6 +36,8 @@ export function Button({ look, small, busy, icon, className, children, disabled,
   );
 }
 
+export const ICON_BUTTON = "inline-flex size-8 shrink-0 items-center justify-center rounded-md text-ink-2 transition-colors hover:bg-sunken hover:text-ink";
+
 type IconProps = ButtonHTMLAttributes<HTMLButtonElement> & { label: string };
 
 /** A button with a picture alone; `label` is its name for everybody. */
@@ -45,7 +47,7 @@ export function IconButton({ label, className, children, ...rest }: IconProps) {
       type="button"
       aria-label={label}
       title={label}
-      className={clsx("inline-flex size-8 shrink-0 items-center justify-center rounded-md text-ink-2 transition-colors hover:bg-sunken hover:text-ink", className)}
+      className={clsx(ICON_BUTTON, className)}
       {...rest}
     >
       {children}

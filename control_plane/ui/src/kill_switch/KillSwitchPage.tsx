@@ -1,6 +1,7 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { History } from "lucide-react";
 import type { KillSwitchOut } from "@/api/schema";
+import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { scopeWords } from "@/budgets/limits";
 import { Badge } from "@/design/Badge";
@@ -43,7 +44,7 @@ export function KillSwitchPage() {
   const history = useSwitchHistory();
   return (
     <Gradually>
-      <PageHeader title="Kill switch" description="Ends the calls of a project at every gateway, those under way too, and admits no new ones until it is released." />
+      <PageHeader {...HEADINGS["/kill-switch"]} />
       <div className="flex flex-col gap-6">
         {active?.map((one) => <ActiveSwitch key={one.id} of={one} mayRelease={mayThrow} />)}
         {mayThrow && <TriggerPanel projectId={project} />}

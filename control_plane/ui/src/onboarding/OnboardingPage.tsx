@@ -2,6 +2,7 @@ import { getRouteApi } from "@tanstack/react-router";
 import { useState } from "react";
 import type { KeyWithSecret } from "@/api/schema";
 import { ProblemState } from "@/api/ProblemState";
+import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { PageHeader } from "@/design/PageHeader";
 import { AlertsStep } from "./AlertsStep";
@@ -27,8 +28,8 @@ export function OnboardingPage() {
   const go = (next: Step, project = projectId) => void navigate({ search: { project: project || undefined, step: next } });
   const leave = () => void navigate({ to: "/projects/$projectId", params: { projectId } });
   return (
-    <div className="mx-auto max-w-3xl">
-      <PageHeader title="Connect an application" description="From nothing to the first metered call in a few minutes." />
+    <div className="max-w-3xl">
+      <PageHeader {...HEADINGS["/onboarding"]} />
       <StepList current={step} />
       {step === "project" && <ProjectStep onChosen={(id) => go("key", id)} />}
       {step === "key" && <KeyStep projectId={projectId} made={made} onMade={setMade} onNext={() => go("call")} />}

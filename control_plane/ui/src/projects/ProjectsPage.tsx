@@ -1,6 +1,7 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { FolderKanban, Plus } from "lucide-react";
 import type { ProjectOut } from "@/api/schema";
+import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { Button } from "@/design/Button";
@@ -32,7 +33,7 @@ export function ProjectsPage() {
   const createButton = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => openNew(true)}>New project</Button>;
   return (
     <>
-      <PageHeader title="Projects" description="What keys, budgets and costs belong to." actions={createButton} />
+      <PageHeader {...HEADINGS["/projects"]} actions={createButton} />
       <div className="mb-3">
         <Segments label="Which projects" value={search.archived ? "archived" : "active"} options={[["active", "Active"], ["archived", "Archived"]]} onChange={(which) => void navigate({ search: { archived: which === "archived" || undefined } })} />
       </div>

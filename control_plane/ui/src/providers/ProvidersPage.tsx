@@ -1,4 +1,5 @@
 import { getRouteApi } from "@tanstack/react-router";
+import { HEADINGS } from "@/app/headings";
 import { PageHeader } from "@/design/PageHeader";
 import { Tabs } from "@/design/Tabs";
 import { CredentialList } from "./CredentialList";
@@ -13,7 +14,7 @@ export function ProvidersPage() {
   const navigate = route.useNavigate();
   return (
     <>
-      <PageHeader title="Providers & prices" description="Where calls go, with whose credential, and what they cost where it is not the list price." />
+      <PageHeader {...HEADINGS["/providers"]} />
       <Tabs label="About providers" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { tab: next === "upstreams" ? undefined : next } })}>
         {tab === "upstreams" && <UpstreamList />}
         {tab === "credentials" && <CredentialList />}

@@ -1,5 +1,6 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { CloudDownload, FileUp } from "lucide-react";
+import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { Button } from "@/design/Button";
 import { Select } from "@/design/Field";
@@ -32,7 +33,7 @@ export function ReconciliationPage() {
   );
   return (
     <>
-      <PageHeader title="Reconciliation" description="What gateways counted against what providers say themselves, and what was saved." actions={add} />
+      <PageHeader {...HEADINGS["/reconciliation"]} actions={add} />
       <Tabs label="About accounts" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { span: span === SPAN_DEFAULT ? undefined : span, tab: next === "report" ? undefined : next } })}>
         {(tab === "report" || tab === "savings") && (
           <div className="mb-3 w-32">

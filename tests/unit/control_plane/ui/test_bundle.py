@@ -26,6 +26,12 @@ def test_a_hashed_name_is_kept_for_ever_and_the_document_is_asked_for_each_time(
     assert files["index.html"].headers["cache-control"] == "no-cache"
 
 
+def test_a_document_depends_on_who_asks_and_a_hashed_name_does_not(tmp_path):
+    files = built(tmp_path)
+    assert files["index.html"].headers["vary"] == "accept-encoding, cookie"
+    assert files["assets/index-a1b2.js"].headers["vary"] == "accept-encoding"
+
+
 def test_the_policy_allows_neither_inline_code_nor_another_host(tmp_path):
     policy = built(tmp_path)["index.html"].headers["content-security-policy"]
     assert "default-src 'none'" in policy

@@ -6,6 +6,7 @@ import httpx
 import pytest
 from litestar import Litestar
 
+from control_plane.auth.principal import COOKIE
 from control_plane.ui.bundle import File, load
 from control_plane.ui.routes import PAGES, ui
 
@@ -21,18 +22,36 @@ def browser(files: dict[str, File]) -> httpx.AsyncClient:
 async def built(tmp_path: Path) -> AsyncIterator[httpx.AsyncClient]:
     (tmp_path / "assets").mkdir()
     (tmp_path / "index.html").write_text("<!doctype html><title>LensAI</title>")
+    (tmp_path / "pages").mkdir()
+    for name in ("home", "other", *PAGES):
+        (tmp_path / "pages" / f"{name}.html").write_text(f"<!doctype html><h1>{name}</h1>")
     (tmp_path / "theme.js").write_text("let theme;")
     (tmp_path / "assets" / "index-a1.js").write_text("let a;")
     async with browser(load(tmp_path)) as client:
         yield client
 
 
-async def test_every_page_is_the_same_document(built):
+async def test_every_page_is_the_same_document_to_whoever_shows_no_session(built):
     for path in ("/", "/sign-in", *(f"/{page}" for page in PAGES), "/projects/prj_1?tab=keys", "/requests/req_1"):
         answer = await built.get(path)
         assert (answer.status_code, answer.text) == (200, "<!doctype html><title>LensAI</title>"), path
         assert answer.headers["content-type"] == "text/html; charset=utf-8"
         assert "default-src 'none'" in answer.headers["content-security-policy"]
+
+
+async def test_a_browser_that_shows_a_session_gets_the_document_of_the_page(built):
+    built.cookies.set(COOKIE, "lss_over")
+    expected = {"/": "home", "/projects/prj_1": "other", "/requests/": "requests"} | {f"/{page}": page for page in PAGES}
+    for path, name in expected.items():
+        answer = await built.get(path)
+        assert (answer.status_code, answer.text) == (200, f"<!doctype html><h1>{name}</h1>"), path
+    assert (await built.get("/sign-in")).text == "<!doctype html><title>LensAI</title>"
+
+
+async def test_no_document_is_kept_for_somebody_else(built):
+    for path in ("/", "/keys", "/sign-in"):
+        answer = await built.get(path)
+        assert (answer.headers["vary"], answer.headers["cache-control"]) == ("accept-encoding, cookie", "no-cache")
 
 
 async def test_files_are_served_by_their_exact_names(built):
