@@ -41,8 +41,11 @@ export const documents: Plugin = {
       const font = files.find(({ fileName }) => /geist-latin-wght-normal-[^/]*\.woff2$/.test(fileName));
       if (index?.type !== "asset" || !font) return this.error("the build has no index.html, or no font");
       const chunks: Chunks = new Map(files.filter((file) => file.type === "chunk").map((chunk) => [chunk.fileName, chunk]));
+      const circle = [...chunks.values()].find(({ fileName, imports }) => imports.some((next) => needed(chunks, next).includes(fileName)));
+      // One of them would be evaluated before what it is made of. FILES (vite.config.ts) says what is in which.
+      if (circle) return this.error(`${circle.fileName} and a file that it imports need each other`);
       const source = String(index.source);
-      const app = needed(chunks, "src/app/start.tsx").filter((name) => !source.includes(name));
+      const app = needed(chunks, fileOf(chunks, "app/start")).filter((name) => !source.includes(name));
       const bare = withHead(source, [preload(font.fileName, "font"), ...app.map(modulePreload)]);
       const signedIn = withHead(bare, [preload("v1/session", "fetch")]);
       const { module } = await runnerImport<{ FirstPaint: FirstPaint }>("/src/app/FirstPaint.tsx", { root: import.meta.dirname, mode: "production", resolve: { alias: { "@": `${import.meta.dirname}/src` } } });
@@ -50,7 +53,7 @@ export const documents: Plugin = {
       index.source = bare;
       this.emitFile({ type: "asset", fileName: "pages/other.html", source: withRoot(signedIn, shown()) });
       for (const [address, heading] of Object.entries(HEADINGS)) {
-        const ofPage = needed(chunks, `src/${PAGE_FILES[address as Address]}.tsx`).filter((name) => !signedIn.includes(name));
+        const ofPage = needed(chunks, fileOf(chunks, PAGE_FILES[address as Address])).filter((name) => !signedIn.includes(name));
         const document = withHead(signedIn, ofPage.map(modulePreload)).replace("<title>", `<title>${heading.title.replace("&", "&amp;")} · `);
         this.emitFile({ type: "asset", fileName: `pages${address === "/" ? "/home" : address}.html`, source: withRoot(document, shown(heading)) });
       }
@@ -58,14 +61,19 @@ export const documents: Plugin = {
   },
 };
 
-/** The files that have to be there before a module of ours can be evaluated. */
-function needed(chunks: Chunks, module: string): string[] {
-  const first = [...chunks.values()].find(({ facadeModuleId }) => facadeModuleId?.endsWith(`/${module}`));
-  if (!first) throw new Error(`no file of the build is ${module}`);
-  const names = new Set([first.fileName]);
+/** The files that have to be there before this one can be evaluated, and itself. */
+function needed(chunks: Chunks, name: string): string[] {
+  const names = new Set([name]);
   // A set that grows is walked to its end.
-  for (const name of names) for (const next of chunks.get(name)?.imports ?? []) names.add(next);
+  for (const one of names) for (const next of chunks.get(one)?.imports ?? []) names.add(next);
   return [...names];
+}
+
+/** The file of the build that is imported for this module of ours. */
+function fileOf(chunks: Chunks, module: string): string {
+  const found = [...chunks.values()].find(({ facadeModuleId }) => facadeModuleId?.endsWith(`/src/${module}.tsx`));
+  if (!found) throw new Error(`no file of the build is src/${module}.tsx`);
+  return found.fileName;
 }
 
 // What is painted first goes first: without this a browser asks for code as if it held the page up.

@@ -15,18 +15,20 @@ const asItself = { target: plane, changeOrigin: true, headers: { origin: plane }
 /** What is fetched together: libraries of every page, what the app begins with, what opens over pages, and what pages share. */
 const FILES = [
   { name: "base", test: /node_modules\/(react|react-dom|scheduler|use-sync-external-store|@tanstack|openapi-fetch|openapi-react-query|clsx)\// },
-  { name: (id: string, graph: Rolldown.ChunkingContext) => (id !== START && ownOf(START, graph).has(id) ? "app" : null), test: SOURCES },
+  { name: (id: string, graph: Rolldown.ChunkingContext) => (isOfApp(id, graph) ? "app" : null), test: SOURCES },
+  { name: "icons", test: /node_modules\/lucide-react\// },
   { name: "over", test: /node_modules\/(@radix-ui|@floating-ui|react-remove-scroll(-bar)?|react-style-singleton|use-sidecar|use-callback-ref|get-nonce|aria-hidden|tslib)\/|src\/design\/(Dialog|Confirm|Menu|Tabs)/ },
-  { name: "shared", test: /src\/(api|design|projects\/(projects|Project(Select|Name)))|src\/auth\/session|lucide-react/, minShareCount: 3 },
+  { name: "shared", test: /src\/(api|design|projects\/(projects|Project(Select|Name)))|src\/auth\/session/, minShareCount: 3 },
   { name: "numbers", test: /src\/(analytics\/(?!FilterPicker|PeriodBar|UsageBoard)|budgets\/(limits|LimitStanding))/, minShareCount: 2 },
 ].map((group, at) => ({ ...group, priority: 9 - at, includeDependenciesRecursively: false }));
 
-/** Those of our modules without which this one cannot be evaluated. */
-function ownOf(first: string, graph: Rolldown.ChunkingContext): Set<string> {
-  const found = new Set([first]);
+/** Whether the app cannot begin without it. What is imported by itself has a file of its own: it tells what it exports. */
+function isOfApp(id: string, graph: Rolldown.ChunkingContext): boolean {
+  if (graph.getModuleInfo(id)?.dynamicImporters.length) return false;
+  const found = new Set([START]);
   // A set that grows is walked to its end.
-  for (const id of found) for (const next of graph.getModuleInfo(id)?.importedIds ?? []) if (SOURCES.test(next)) found.add(next);
-  return found;
+  for (const one of found) for (const next of graph.getModuleInfo(one)?.importedIds ?? []) if (SOURCES.test(next)) found.add(next);
+  return found.has(id);
 }
 
 /**

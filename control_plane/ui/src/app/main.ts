@@ -1,10 +1,16 @@
 import "@/design/tokens.css";
 
-/** What the document shows is painted first: to evaluate the app takes a phone longer than a frame. */
-function start(): void {
-  void import("./start");
+/** The libraries, what is made of them, and the page. */
+const PARTS = [() => import("react-dom/client"), () => import("./router"), () => import("./start")];
+
+/** Each part is evaluated in a task of its own: together they would keep a phone from answering for longer than a page may. */
+async function start(): Promise<void> {
+  for (const part of PARTS) {
+    await part();
+    await new Promise((resolve) => setTimeout(resolve));
+  }
 }
 
-// Where nobody looks no frame comes.
-if (document.hidden) start();
-else requestAnimationFrame(() => setTimeout(start));
+// What the document shows is painted first; where nobody looks no frame comes.
+if (document.hidden) void start();
+else requestAnimationFrame(() => setTimeout(() => void start()));

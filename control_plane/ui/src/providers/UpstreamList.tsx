@@ -50,7 +50,10 @@ export function UpstreamList() {
   ];
   return (
     <>
-      <ListIntro action={list.rows && list.rows.length > 0 && add}>The first part of a call's address names its upstream. Those of the gateway's own file serve beside these.</ListIntro>
+      <ListIntro action={list.rows && list.rows.length > 0 && add}>
+        <p>The first part of a call's address names its upstream.</p>
+        <p>Those of the gateway's own file serve beside these.</p>
+      </ListIntro>
       <ListView label="Upstreams" list={list} columns={columns} rowKey={(upstream) => upstream.id} empty={<EmptyState icon={<Waypoints size={18} />} title="No upstreams of your own" action={add}>Add where calls go: a provider, an Azure resource, a server of your own.</EmptyState>} />
       {asking?.what === "create" && <UpstreamForm onClose={close} />}
       {asking?.what === "edit" && <UpstreamForm upstream={asking.upstream} onClose={close} />}
