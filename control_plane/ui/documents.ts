@@ -4,7 +4,7 @@
 import { createElement, type ComponentProps, type ComponentType } from "react";
 import { renderToStaticMarkup } from "react-dom/server";
 import { runnerImport, type Plugin, type Rolldown } from "vite";
-import { HEADINGS, type Address, type Heading } from "./src/app/headings";
+import { HEADINGS, type Address, type Heading } from "./src/app/headings.ts";
 
 /** Which file makes a page; the router imports the same. */
 export const PAGE_FILES: Record<Address, string> = {

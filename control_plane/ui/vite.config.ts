@@ -3,7 +3,7 @@ import react from "@vitejs/plugin-react";
 import { fileURLToPath } from "node:url";
 import type { Plugin, Rolldown } from "vite";
 import { defineConfig } from "vitest/config";
-import { documents } from "./documents";
+import { documents } from "./documents.ts";
 
 // Where `vite dev` finds the API; the control plane's own default.
 const plane = process.env.LENSAI_CONTROL_URL ?? "http://127.0.0.1:8000";

@@ -14,6 +14,8 @@ export type ChartProps = {
   past?: ChartSeries;
   kind: "bars" | "lines";
   format: (value: number) => string;
+  /** The labels of the axis, where each alone would not do. */
+  formatAxis?: (values: number[]) => string[];
   height?: number;
   /** A stretch that was dragged over. */
   onPick?: (fromS: number, toS: number) => void;
@@ -71,11 +73,11 @@ function timeLabels(timesS: number[]): (plot: uPlot, splits: number[]) => string
     });
 }
 
-function axes(timesS: number[], format: (value: number) => string, ink: string, line: string): uPlot.Axis[] {
+function axes({ timesS, format, formatAxis }: ChartProps, ink: string, line: string): uPlot.Axis[] {
   const look = { stroke: ink, font: `11px ${getComputedStyle(document.body).fontFamily}`, ticks: { show: false } };
   return [
     { ...look, grid: { show: false }, size: 28, space: 70, values: timeLabels(timesS) },
-    { ...look, grid: { stroke: line, width: 1 }, size: 60, space: 40, values: (_, splits) => splits.map(format) },
+    { ...look, grid: { stroke: line, width: 1 }, size: 60, space: 40, values: (_, splits) => formatAxis?.(splits) ?? splits.map(format) },
   ];
 }
 
@@ -100,7 +102,7 @@ function options(props: ChartProps, width: number, onHover: (index: number | nul
     legend: { show: false },
     cursor: { y: false, points: { show: kind === "lines" }, drag: { x: Boolean(onPick), y: false, setScale: false } },
     scales: { x: { range: (_, min, max) => [min - margin, max + margin] }, y: { range: (_, __, max) => [0, max > 0 ? max * 1.08 : 1] } },
-    axes: axes(timesS, props.format, ink, line),
+    axes: axes(props, ink, line),
     series: [{}, ...drawnSeries(shown, kind, colors), ...(props.past ? [dashed(past)] : [])],
     hooks: {
       setCursor: [(plot) => onHover(plot.cursor.idx ?? null, plot.cursor.left ?? -1)],

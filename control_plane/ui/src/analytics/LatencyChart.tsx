@@ -3,7 +3,7 @@ import { $api } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
 import { Card } from "@/design/Card";
 import { ExportButton } from "@/design/ExportButton";
-import { compact, duration } from "@/design/format";
+import { compact, duration, durations } from "@/design/format";
 import { Segments } from "@/design/Segments";
 import { LazyChart } from "./LazyChart";
 import { SPEEDS, type Asked, type Range, type Speed } from "./question";
@@ -45,7 +45,7 @@ export function LatencyChart({ query, speed: measure = SPEED_DEFAULT, onSpeed, o
         </>
       }
     >
-      <LazyChart ready={Boolean(data)} label="Percentiles over time" timesS={timesS} series={series} kind="lines" format={(value) => shown(measure, value)} onOpen={(fromS, toS) => onOpen(iso(fromS), iso(toS))} />
+      <LazyChart ready={Boolean(data)} label="Percentiles over time" timesS={timesS} series={series} kind="lines" format={(value) => shown(measure, value)} formatAxis={measure === "output_tokens_per_s" ? undefined : durations} onOpen={(fromS, toS) => onOpen(iso(fromS), iso(toS))} />
     </Card>
   );
 }

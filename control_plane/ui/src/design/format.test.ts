@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { amount, beginning, compact, dollars, duration, percent, relative } from "./format";
+import { amount, beginning, compact, dollars, duration, durations, percent, relative } from "./format";
 
 test.each([
   ["1234.5", "$1,234.50"],
@@ -23,6 +23,14 @@ test.each([
   [75_000, "1m 15s"],
   [180_000, "3m"],
 ])("%s ms is shown as %s", (ms, shown) => expect(duration(ms)).toBe(shown));
+
+test.each([
+  [[0, 200, 400], ["0 ms", "200 ms", "400 ms"]],
+  [[0, 500, 1000, 1500], ["0.0 s", "0.5 s", "1.0 s", "1.5 s"]],
+  [[0, 20_000, 40_000, 60_000], ["0 s", "20 s", "40 s", "60 s"]],
+  [[0.25, 0.5], ["0.25 ms", "0.50 ms"]],
+  [[], []],
+])("an axis at %j ms has one unit", (values, labels) => expect(durations(values)).toEqual(labels));
 
 test("times are told by their distance", () => {
   expect(relative(0, 200_000)).toBe("3 minutes ago");

@@ -50,6 +50,13 @@ export function duration(ms: number | null | undefined): string {
   return seconds ? `${minutes}m ${seconds}s` : `${minutes}m`;
 }
 
+/** Milliseconds along an axis, all in one unit and with as many digits: `0 s`, `40 s`, `80 s`. */
+export function durations(values: readonly number[]): string[] {
+  const [unit, size] = Math.max(...values) < 1000 ? (["ms", 1] as const) : (["s", 1000] as const);
+  const digits = Math.max(...values.map((ms) => (String(+(ms / size).toFixed(2)).split(".")[1] ?? "").length));
+  return values.map((ms) => `${(ms / size).toFixed(digits)} ${unit}`);
+}
+
 const NOW_MS = 10_000;
 const STEPS: [string, number][] = [
   ["year", 31_536_000_000],
