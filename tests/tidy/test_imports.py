@@ -184,7 +184,10 @@ MAY_IMPORT |= {
         *BASE, "control_plane.ingest", "control_plane.projects.tables", "control_plane.providers.tables",
         "gateway.identify", "gateway.journal", "gateway.lake", "gateway.private_file", "gateway.providers",
     ),
-    "control_plane.ui": ("control_plane.api.problems", "control_plane.auth.sign_in_page", "control_plane.ui"),
+    "control_plane.ui": (
+        "control_plane.api.problems", "control_plane.auth.principal", "control_plane.auth.sign_in_page",
+        "control_plane.ui",
+    ),
     "control_plane.publish": (*BASE, *TABLES, "control_plane.publish", "gateway.policy_rules"),
     **{
         f"control_plane.{feature}": (

@@ -3,6 +3,7 @@ import { Plus } from "lucide-react";
 import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { Button } from "@/design/Button";
+import { Gradually } from "@/design/Gradually";
 import { PageHeader } from "@/design/PageHeader";
 import { Tabs } from "@/design/Tabs";
 import { AlertHistory } from "./AlertHistory";
@@ -19,12 +20,12 @@ export function AlertsPage() {
   const add = (open: boolean) => void navigate({ search: { new: open || undefined } });
   const button = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => add(true)}>New rule</Button>;
   return (
-    <>
+    <Gradually>
       <PageHeader {...HEADINGS["/alerts"]} actions={button} />
       <Tabs label="About alerts" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { tab: next === "history" ? next : undefined } })}>
         {tab === "rules" ? <RuleList action={button} /> : <AlertHistory state={state} onState={(next) => void navigate({ search: { tab: "history", state: next } })} />}
       </Tabs>
       {adding && mayWrite && <RuleForm onClose={() => add(false)} />}
-    </>
+    </Gradually>
   );
 }

@@ -3,7 +3,8 @@ import { Skeleton } from "@/design/Skeleton";
 import type { ChartProps } from "./Chart";
 
 // The library is fetched with the first chart, not with the first page.
-const Chart = lazy(async () => ({ default: (await import("./Chart")).Chart }));
+const loaded = async () => ({ default: (await import("./Chart")).Chart });
+const Chart = lazy(loaded);
 const HEIGHT = 240;
 
 /** How far below the window it is drawn already. */
@@ -14,6 +15,10 @@ export function LazyChart({ ready, ...props }: ChartProps & { ready: boolean }) 
   const place = useRef<HTMLDivElement>(null);
   const isSeen = useSeen(place);
   const height = props.height ?? HEIGHT;
+  // At the same time as its numbers.
+  useEffect(() => {
+    if (isSeen) void loaded();
+  }, [isSeen]);
   const placeholder = <div style={{ height }}>{isSeen && <Skeleton className="h-full w-full" />}</div>;
   return (
     <>

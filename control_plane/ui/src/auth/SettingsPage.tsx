@@ -1,5 +1,6 @@
 import { getRouteApi } from "@tanstack/react-router";
 import { HEADINGS } from "@/app/headings";
+import { Gradually } from "@/design/Gradually";
 import { PageHeader } from "@/design/PageHeader";
 import { Tabs } from "@/design/Tabs";
 import { GatewayList } from "@/publish/GatewayList";
@@ -16,7 +17,7 @@ export function SettingsPage() {
   const mayReadTokens = useMay("tokens:read");
   const tabs = [["organization", "Organization"], ...(mayReadTokens ? [["tokens", "Service tokens"] as const] : []), ["gateways", "Gateways"], ["sessions", "Your browsers"]] as const;
   return (
-    <>
+    <Gradually>
       <PageHeader {...HEADINGS["/settings"]} />
       <Tabs label="Settings" value={tab} tabs={tabs} onChange={(next) => void navigate({ search: { tab: next === "organization" ? undefined : next } })}>
         {tab === "organization" && <OrganizationSettings />}
@@ -24,6 +25,6 @@ export function SettingsPage() {
         {tab === "gateways" && <GatewayList />}
         {tab === "sessions" && <SessionList />}
       </Tabs>
-    </>
+    </Gradually>
   );
 }

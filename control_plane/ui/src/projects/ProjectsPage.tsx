@@ -6,6 +6,7 @@ import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
+import { Gradually } from "@/design/Gradually";
 import { written } from "@/design/format";
 import { ListView } from "@/design/ListView";
 import { PageHeader } from "@/design/PageHeader";
@@ -32,7 +33,7 @@ export function ProjectsPage() {
   const openNew = (open: boolean) => void navigate({ search: (before) => ({ ...before, new: open || undefined }) });
   const createButton = mayWrite && <Button look="primary" icon={<Plus size={15} />} onClick={() => openNew(true)}>New project</Button>;
   return (
-    <>
+    <Gradually>
       <PageHeader {...HEADINGS["/projects"]} actions={createButton} />
       <div className="mb-3">
         <Segments label="Which projects" value={search.archived ? "archived" : "active"} options={[["active", "Active"], ["archived", "Archived"]]} onChange={(which) => void navigate({ search: { archived: which === "archived" || undefined } })} />
@@ -46,6 +47,6 @@ export function ProjectsPage() {
         empty={<EmptyState icon={<FolderKanban size={18} />} title="No projects yet" action={createButton}>A project groups the keys of one product, team or environment, and shows what they cost.</EmptyState>}
       />
       {search.new && mayWrite && <CreateProject onClose={() => openNew(false)} />}
-    </>
+    </Gradually>
   );
 }

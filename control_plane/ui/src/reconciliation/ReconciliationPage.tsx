@@ -4,6 +4,7 @@ import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
 import { Button } from "@/design/Button";
 import { Select } from "@/design/Field";
+import { Gradually } from "@/design/Gradually";
 import { PageHeader } from "@/design/PageHeader";
 import { Tabs } from "@/design/Tabs";
 import { FetchForm } from "./FetchForm";
@@ -32,7 +33,7 @@ export function ReconciliationPage() {
     </>
   );
   return (
-    <>
+    <Gradually>
       <PageHeader {...HEADINGS["/reconciliation"]} actions={add} />
       <Tabs label="About accounts" value={tab} tabs={TABS} onChange={(next) => void navigate({ search: { span: span === SPAN_DEFAULT ? undefined : span, tab: next === "report" ? undefined : next } })}>
         {(tab === "report" || tab === "savings") && (
@@ -47,6 +48,6 @@ export function ReconciliationPage() {
       </Tabs>
       {mayWrite && adding === "file" && <ImportForm onClose={() => open(undefined)} />}
       {mayWrite && adding === "fetch" && <FetchForm onClose={() => open(undefined)} />}
-    </>
+    </Gradually>
   );
 }

@@ -41,8 +41,8 @@ async def test_every_page_is_the_same_document_to_whoever_shows_no_session(built
 
 async def test_a_browser_that_shows_a_session_gets_the_document_of_the_page(built):
     built.cookies.set(COOKIE, "lss_over")
-    expected = {"/": "home", "/projects/prj_1": "other", "/requests/": "requests"} | {f"/{page}": page for page in PAGES}
-    for path, name in expected.items():
+    named = {"/": "home", "/projects/prj_1": "other", "/requests/": "requests"}
+    for path, name in (named | {f"/{page}": page for page in PAGES}).items():
         answer = await built.get(path)
         assert (answer.status_code, answer.text) == (200, f"<!doctype html><h1>{name}</h1>"), path
     assert (await built.get("/sign-in")).text == "<!doctype html><title>LensAI</title>"
