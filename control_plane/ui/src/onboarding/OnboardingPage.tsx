@@ -4,6 +4,7 @@ import type { KeyWithSecret } from "@/api/schema";
 import { ProblemState } from "@/api/ProblemState";
 import { HEADINGS } from "@/app/headings";
 import { useMay } from "@/auth/session";
+import { Gradually } from "@/design/Gradually";
 import { PageHeader } from "@/design/PageHeader";
 import { AlertsStep } from "./AlertsStep";
 import { BudgetStep } from "./BudgetStep";
@@ -29,13 +30,15 @@ export function OnboardingPage() {
   const leave = () => void navigate({ to: "/projects/$projectId", params: { projectId } });
   return (
     <div className="max-w-3xl">
-      <PageHeader {...HEADINGS["/onboarding"]} />
-      <StepList current={step} />
-      {step === "project" && <ProjectStep onChosen={(id) => go("key", id)} />}
-      {step === "key" && <KeyStep projectId={projectId} made={made} onMade={setMade} onNext={() => go("call")} />}
-      {step === "call" && made && <CallStep made={made} onNext={maySetBudgets ? () => go("budget") : leave} />}
-      {step === "budget" && <BudgetStep projectId={projectId} onNext={() => go("alerts")} />}
-      {step === "alerts" && <AlertsStep projectId={projectId} onDone={leave} />}
+      <Gradually>
+        <PageHeader {...HEADINGS["/onboarding"]} />
+        <StepList current={step} />
+        {step === "project" && <ProjectStep onChosen={(id) => go("key", id)} />}
+        {step === "key" && <KeyStep projectId={projectId} made={made} onMade={setMade} onNext={() => go("call")} />}
+        {step === "call" && made && <CallStep made={made} onNext={maySetBudgets ? () => go("budget") : leave} />}
+        {step === "budget" && <BudgetStep projectId={projectId} onNext={() => go("alerts")} />}
+        {step === "alerts" && <AlertsStep projectId={projectId} onDone={leave} />}
+      </Gradually>
     </div>
   );
 }
