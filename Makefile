@@ -164,7 +164,7 @@ $(LIGHTHOUSE)/node_modules/.installed: $(LIGHTHOUSE)/package-lock.json
 	@npm ci --loglevel error --no-fund --no-audit --prefix $(LIGHTHOUSE)
 	@touch $@
 
-$(UI)/dist/.built: $(UI)/node_modules/.installed $(UI)/index.html $(UI)/vite.config.ts $(shell find $(UI)/src $(UI)/public -type f)
+$(UI)/dist/.built: $(UI)/node_modules/.installed $(UI)/index.html $(UI)/vite.config.ts $(UI)/documents.ts $(shell find $(UI)/src $(UI)/public -type f)
 	@echo 'Building the web UI …'
 	@npm run --silent --prefix $(UI) build -- --logLevel warn
 	@touch $@

@@ -1,4 +1,11 @@
+import tomllib
+from pathlib import Path, PurePath
+
+import pytest
+
 from control_plane.ui import bundle
+
+ROOT = Path(__file__).resolve().parents[4]
 
 
 def built(directory):
@@ -49,3 +56,12 @@ def test_a_browser_is_sent_the_best_encoding_that_it_takes(tmp_path):
     ]:
         sent = bundle.sent(file, accepted)
         assert (sent.body, sent.headers.get("content-encoding")) == (body, encoding)
+
+
+def test_a_package_has_every_file_of_the_build():
+    files = bundle.load()
+    if not files:
+        pytest.skip("the web UI was not built: make ui")
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    packaged = project["tool"]["setuptools"]["package-data"]["control_plane.ui"]
+    assert [name for name in files if not any(PurePath("dist", name).match(one) for one in packaged)] == []
