@@ -17,13 +17,13 @@ const FORMS = { mobile: undefined, desktop: desktopConfig };
 const SIGN_IN = "/sign-in";
 const PAGES = [
   SIGN_IN, "/", "/usage", "/requests", "/reconciliation", "/budgets", "/alerts", "/kill-switch", "/projects", "/keys",
-  "/providers", "/members", "/audit", "/settings", "/onboarding",
+  "/providers", "/members", "/audit", "/settings", "/onboarding", "/backtest",
 ];
 
 const base = process.env.LENSAI_UI_URL;
 if (!base) throw new Error("LENSAI_UI_URL is not set: run by tests/e2e/ui/stage.py");
 const asked = process.argv.slice(2);
-const pages = asked.length ? PAGES.filter((page) => asked.includes(page)) : PAGES;
+const pages = asked.length ? asked : PAGES;
 
 const browser = await puppeteer.launch({ executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
 let failed = 0;
