@@ -129,9 +129,6 @@ class QuotaTable:
         self.quotas: Mapping[str, Quota] = {quota.id: quota for quota in policy.quotas}
         self._found: dict[tuple[object, ...], Dues] = {}
 
-    def __bool__(self) -> bool:
-        return bool(self.quotas)
-
     def due(self, caller: Caller, route: Route, call: Call, at_s: int) -> Dues:
         """The counters of every quota in whose scope the call lies, one for each value that it has of a "*"."""
         alike = (

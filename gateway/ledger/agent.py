@@ -148,9 +148,9 @@ class RedisLedger:
     def watched(self, counter: str) -> Watch | None:
         """The thresholds of a counter, as its last hold here said."""
         one = self._counters.by_name.get(counter)
-        return (
-            Watch(one.whole, one.terms.thresholds) if one is not None and one.whole and one.terms.thresholds else None
-        )
+        if one is None or not one.whole or not one.terms.thresholds:
+            return None
+        return Watch(one.whole, one.terms.thresholds)
 
     def finish_periods(self, now_s: int) -> None:
         """Lets go of counters whose windows ended so long ago that nothing of theirs settles any more."""
