@@ -15,7 +15,7 @@ const asItself = { target: plane, changeOrigin: true, headers: { origin: plane }
 /** What is fetched together: libraries of every page, what the app begins with, what opens over pages, and what pages share. */
 const FILES = [
   { name: "base", test: /node_modules\/(react|react-dom|scheduler|use-sync-external-store|@tanstack|openapi-fetch|openapi-react-query|clsx)\// },
-  { name: (id: string, graph: Rolldown.ChunkingContext) => (isOfApp(id, graph) ? "app" : null), test: SOURCES },
+  { name: (id: string, graph: Rolldown.ChunkingContext) => (isOfApp(id, graph) ? "app" : null), debugName: "app", test: SOURCES },
   { name: "icons", test: /node_modules\/lucide-react\// },
   { name: "over", test: /node_modules\/(@radix-ui|@floating-ui|react-remove-scroll(-bar)?|react-style-singleton|use-sidecar|use-callback-ref|get-nonce|aria-hidden|tslib)\/|src\/design\/(Dialog|Confirm|Menu|Tabs)/ },
   { name: "shared", test: /src\/(api|design|projects\/(projects|Project(Select|Name)))|src\/auth\/session/, minShareCount: 3 },
