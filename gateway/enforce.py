@@ -18,12 +18,12 @@ from gateway.examine import Call
 from gateway.faults import Refusal
 from gateway.identify import Caller
 from gateway.kill_switch import KillSwitches
-from gateway.ledger.base import Crossed, Hold, Ledger, Shortage, Unreachable
+from gateway.ledger.base import NO_HOLDS, Crossed, Holds, Ledger, Shortage, Unreachable
 from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
 from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
-from gateway.quotas import Begun, Consumed, Due, Dues, Most, QuotaTable, charged, charged_later
+from gateway.quotas import Amounts, Begun, Consumed, Due, Dues, QuotaTable, amounts_of, charged, charged_later
 from gateway.route import Route
 from gateway.worst_case import WorstCase, WorstCases, tighten
 from pricing.bound import Unbounded
@@ -39,6 +39,8 @@ SLICE_TOKENS = 2048
 # A stream asks for the next slice when it has this many tokens left: what a provider may have written, and we not yet
 # read, when the stream is cut.
 LEAD_TOKENS = 1024
+# Price lists whose worst cases are remembered: everybody's, and those of organizations with prices of their own.
+CASES_MAX = 256
 # A counter's name with the longest values that callers may choose in four dimensions; it is the id of a frame.
 COUNTER_CHARS_MAX = 640
 _NONE_KNOWN: tuple[str, set[str]] = ("", set())
@@ -63,12 +65,12 @@ class Admission(msgspec.Struct, gc=False):
         worst = self.worst
         return worst is not None and self.tokens_out < min(tokens_seen + LEAD_TOKENS, worst.tokens_out)
 
-    def most(self, tokens_out: int) -> Most:
+    def amounts(self, tokens_out: int) -> Amounts:
         """The most that a call of so much output consumes."""
         worst = self.worst
         if worst is None:
-            return Most(nanousd=self.ceiling_nanousd or 0)
-        return Most(worst.bound.nanousd(tokens_out), worst.tokens_in, tokens_out)
+            return amounts_of(self.ceiling_nanousd or 0, 0, 0)
+        return amounts_of(worst.bound.nanousd(tokens_out), worst.tokens_in, tokens_out)
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -130,16 +132,13 @@ _NEEDS_STORE = Refusal(
 class Enforcer:
     """The quotas in force and the ledger they are kept in. One per process."""
 
-    def __init__(self, ledger: Ledger, catalog: Callable[[str], Catalog], thread: Executor, *, alone: bool) -> None:
-        """`catalog` has the prices for an organization; `alone`: no other process serves the same calls with a ledger
-        of its own.
-        """
+    def __init__(self, ledger: Ledger, thread: Executor, *, alone: bool) -> None:
+        """`alone`: no other process serves the same calls with a ledger of its own."""
         self.ledger = ledger
         self._alone = alone
         self._cardinality = Cardinality(ledger)
         self.numbers = QuotaNumbers()
-        self._catalog = catalog
-        self._cases: dict[str, WorstCases] = {}  # by organization, whose prices they are of
+        self._cases: dict[Catalog, WorstCases] = {}
         self._thread = thread
         # The counters that calls have touched, for whoever reports them, and who is told of thresholds.
         self.touched: set[str] | None = None
@@ -172,42 +171,54 @@ class Enforcer:
     # -- before a call is sent
 
     def admit(
-        self, id: str, view: PolicyView, caller: Caller, route: Route, call: Call, at_s: int
+        self, id: str, view: PolicyView, caller: Caller, route: Route, call: Call, catalog: Catalog, at_s: int
     ) -> Admission | Waiting | Refusal | None:
-        """What the call holds from now on; why it does not; or None where no quota touches it."""
+        """What the call holds from now on; why it does not; or None where no quota touches it.
+
+        `catalog` has the prices for its organization.
+        """
         if self._view is not view:
             self._follow(view)
         if self._kills and (killed := self._kill_switches.find(caller, route, call.model)) is not None:
             return killed
         table = self._table
-        if not table.quotas:
-            return None
         dues = table.due(caller, route, call, at_s)
         if not dues.each:
             return None
-        if not self._alone and any(due.blocks for due in dues.each):
+        if dues.blocks and not self._alone:
             return _NEEDS_STORE
-        if dues.varying and (unknown := self._cardinality.without_room(dues.varying)):
+        if dues.varying and not dues.known:
+            unknown = self._cardinality.without_room(dues.varying)
             blocking = next((due for due in unknown if due.blocks), None)
             if blocking is not None:
                 return quota_words.too_many_values(_counted(table, blocking, at_s))
-            dues = Dues.of(tuple(due for due in dues.each if due not in unknown))
-        admission = self._bounded(table, dues, caller, route, call, at_s)
+            if unknown:
+                dues = Dues.of(tuple(due for due in dues.each if due not in unknown))
+            else:
+                dues.known = all(due.quota.unit != "concurrent" for due in dues.varying)
+        admission = self._bounded(table, dues, caller, route, call, catalog, at_s)
         if isinstance(admission, Refusal):
             return admission
-        short = self._reserve(id, admission, at_s)
+        if self.touched is not None:
+            self.touched.update(dues.counters)
+        short = self.ledger.reserve(id, dues.holds(admission.amounts(admission.tokens_out)))
         return admission if short is None else Waiting(admission, short)
 
     def _bounded(
-        self, table: QuotaTable, dues: Dues, caller: Caller, route: Route, call: Call, at_s: int
+        self, table: QuotaTable, dues: Dues, caller: Caller, route: Route, call: Call, catalog: Catalog, at_s: int
     ) -> Admission | Refusal:
         if not dues.bounded:
             return Admission(table, dues)
-        worst = self._worst_cases(caller.project.org_id).find(call, route, at_s)
+        cases = self._cases.get(catalog)
+        if cases is None:
+            if len(self._cases) >= CASES_MAX:
+                self._cases.clear()
+            cases = self._cases[catalog] = WorstCases(catalog)
+        worst = cases.find(call, route, at_s)
         if not isinstance(worst, Unbounded):
             admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
             guaranteed = caller.key.mode == "guaranteed"
-            if worst.open_ended and not guaranteed and not self._ample(admission, at_s):
+            if worst.open_ended and not guaranteed and not _is_ample(admission):
                 admission.pays_as_it_goes = True
                 admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
             return admission
@@ -218,24 +229,6 @@ class Enforcer:
             self.numbers.let_through(due.quota.id, "unbounded")
         return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in dues.bounded))
 
-    def _worst_cases(self, org_id: str) -> WorstCases:
-        catalog = self._catalog(org_id)
-        cases = self._cases.get(org_id)
-        if cases is None or cases.catalog is not catalog:
-            cases = self._cases[org_id] = WorstCases(catalog)
-        return cases
-
-    def _ample(self, admission: Admission, at_s: int) -> bool:
-        return all(hold.limit is None or hold.amount * AMPLE <= hold.limit for hold in self._holds(admission, at_s))
-
-    def _holds(self, admission: Admission, at_s: int) -> list[Hold]:
-        return admission.table.holds(admission.dues.each, admission.most(admission.tokens_out), at_s)
-
-    def _reserve(self, id: str, admission: Admission, at_s: int) -> Shortage | None:
-        if self.touched is not None:
-            self.touched.update(due.counter for due in admission.dues.each)
-        return self.ledger.reserve(id, self._holds(admission, at_s))
-
     async def admit_waiting(
         self, id: str, waiting: Waiting, route: Route, call: Call, at_s: int, *, guaranteed: bool
     ) -> Admission | Refusal:
@@ -245,9 +238,7 @@ class Enforcer:
             loop = asyncio.get_running_loop()
             worst = await loop.run_in_executor(self._thread, tighten, admission.worst, call, route)
             admission.worst, admission.tokens_out = worst, min(admission.tokens_out, worst.tokens_out)
-        obtained = await self._obtain(
-            lambda: self._holds(admission, at_s), lambda holds: self.ledger.reserve(id, holds)
-        )
+        obtained = await self._obtain(lambda: _holds(admission, at_s), lambda holds: self.ledger.reserve(id, holds))
         if obtained is None:
             return admission
         if not isinstance(obtained, Shortage) or admission.worst is None or not guaranteed:
@@ -256,7 +247,7 @@ class Enforcer:
         return admission if lowered else self.refusal(admission, obtained, at_s)
 
     async def _obtain(
-        self, holds_now: Callable[[], Sequence[Hold]], take: Callable[[Sequence[Hold]], Shortage | None]
+        self, holds_now: Callable[[], Holds], take: Callable[[Holds], Shortage | None]
     ) -> Shortage | Unreachable | None:
         """Takes the holds once what is missing has been fetched; why it could not be."""
         for _ in range(OBTAIN_ROUNDS_MAX):
@@ -276,12 +267,12 @@ class Enforcer:
         if call.text is not call.body and not call.spliced:
             return False  # in an encoding: its bytes are the client's
         for _ in admission.dues.each:
-            tokens = _affordable(admission, short, at_s)
+            tokens = _affordable(admission, short)
             lowered = lower_cap(route.endpoint.reader, route.destination.provider.name, call.body, tokens)
             if lowered is None:
                 return False
             admission.tokens_out, admission.body = tokens, lowered
-            again = self._reserve(id, admission, at_s)
+            again = self.ledger.reserve(id, _holds(admission, at_s))
             if again is None:
                 return True
             short = again
@@ -303,7 +294,7 @@ class Enforcer:
         """The same, with what lies elsewhere. What has ended meanwhile needs no more."""
         tokens_out = _extended(admission, tokens_seen)
 
-        def take(holds: Sequence[Hold]) -> Shortage | None:
+        def take(holds: Holds) -> Shortage | None:
             return self.ledger.extend(id, holds) if self.ledger.held(id) else None
 
         obtained = await self._obtain(lambda: _more(admission, tokens_out, at_s), take)
@@ -313,31 +304,33 @@ class Enforcer:
 
     def outrun(self, admission: Admission, tokens_seen: int, at_s: int) -> Refusal:
         """Why a stream ends that has brought more than it holds, while what it asked for is being fetched."""
-        wanted = _more(admission, _extended(admission, tokens_seen), at_s)[0]
-        return self.refusal(admission, Shortage(wanted.counter, wanted.amount, 0), at_s, midstream=True)
+        wanted = _more(admission, _extended(admission, tokens_seen), at_s)
+        short = Shortage(wanted.counters[0], wanted.amounts[0], 0)
+        return self.refusal(admission, short, at_s, midstream=True)
 
     # -- at its end
 
     def settle(self, id: str, admission: Admission, consumed: Consumed | None) -> tuple[dict[str, int], int]:
         """What every counter was charged, and the number of it; `consumed` None: the call was never sent."""
+        dues = admission.dues
         if self.touched is not None:
-            self.touched.update(due.counter for due in admission.dues.each)
+            self.touched.update(dues.counters)
         if consumed is None:
             return {}, self.ledger.settle(id, {})
-        held = {} if consumed.is_told else self.ledger.held(id)
-        amounts = charged(admission.dues.each, held, consumed)
-        seq = self.ledger.settle(id, amounts)
-        for due in admission.dues.telling:
+        told = consumed.told
+        charges = charged(dues.each, self.ledger.held(id), consumed) if told is None else dues.charges(told)
+        seq = self.ledger.settle(id, charges)
+        for due in dues.telling:
             if self.ledger.balance(due.counter).settled > (due.quota.limit or 0):
                 self.numbers.let_through(due.quota.id, "over_alert")
-        return amounts, seq
+        return charges, seq
 
     def settle_later(
         self, id: str, admission: Admission | None, before: Sequence[Begun], consumed: Consumed
     ) -> tuple[dict[str, int], int]:
         """The same for a call that tells what work consumed which another call began, and was charged `before` for."""
         if admission is None:
-            self.ledger.reserve(id, ())
+            self.ledger.reserve(id, NO_HOLDS)
         amounts = charged_later(() if admission is None else admission.dues.each, before, consumed)
         if self.touched is not None:
             self.touched.update(amounts)
@@ -386,22 +379,32 @@ def _extended(admission: Admission, tokens_seen: int) -> int:
     return min(tokens_seen + LEAD_TOKENS + SLICE_TOKENS, admission.worst.tokens_out)
 
 
-def _more(admission: Admission, tokens_out: int, at_s: int) -> list[Hold]:
+def _holds(admission: Admission, at_s: int) -> Holds:
+    """What a call is to hold that came earlier."""
+    return admission.table.holds(admission.dues.each, admission.amounts(admission.tokens_out), at_s)
+
+
+def _is_ample(admission: Admission) -> bool:
+    """Whether each limit has room for many calls like this one."""
+    holds = admission.dues.holds(admission.amounts(admission.tokens_out))
+    return all(hold.limit is None or hold.amount * AMPLE <= hold.limit for hold in holds)
+
+
+def _more(admission: Admission, tokens_out: int, at_s: int) -> Holds:
     """What it needs beside what it holds."""
-    before, after = admission.most(admission.tokens_out), admission.most(tokens_out)
-    more = Most(after.nanousd - before.nanousd, 0, tokens_out - admission.tokens_out)
-    holds = admission.table.holds(admission.dues.each, more, at_s)
-    return [hold for due, hold in zip(admission.dues.each, holds, strict=True) if due.needs_bound]
+    before, after = admission.amounts(admission.tokens_out), admission.amounts(tokens_out)
+    more = amounts_of(after[0] - before[0], 0, tokens_out - admission.tokens_out)
+    return admission.table.holds(admission.dues.bounded, more, at_s)
 
 
-def _affordable(admission: Admission, short: Shortage, at_s: int) -> int:
+def _affordable(admission: Admission, short: Shortage) -> int:
     """How much output fits into what is left of a counter; the input included, it may be none."""
     due = next(due for due in admission.dues.each if due.counter == short.counter)
     fewest, most = 0, admission.tokens_out - 1
     while fewest < most:
         tokens = (fewest + most + 1) // 2
-        [hold] = admission.table.holds((due,), admission.most(tokens), at_s)
-        fewest, most = (tokens, most) if hold.amount <= short.available else (fewest, tokens - 1)
+        fits = admission.amounts(tokens)[due.held_as] <= short.available
+        fewest, most = (tokens, most) if fits else (fewest, tokens - 1)
     return fewest
 
 

@@ -81,11 +81,12 @@ class Holding:
         plan, call = exchange.plan, exchange.call
         assert plan is not None, "judged without a refusal"
         assert call is not None, "judged without a refusal"
+        assert exchange.catalog is not None, "judged without a refusal"
         view = self._policy.current  # that of now: a switch may have been thrown since the head came
         if not view.enforces:
             return None
         at_s = exchange.request.arrived_ns // 1_000_000_000
-        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, at_s)
+        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, exchange.catalog, at_s)
         if admitted is None or isinstance(admitted, Admission):
             exchange.admission = admitted
         elif isinstance(admitted, Refusal):
@@ -134,10 +135,10 @@ class Holding:
         plan, call = exchange.plan, exchange.call
         if exchange.admission is None or plan is None or call is None:
             return True
-        exchange.catalog = self._catalog(plan.caller.project.org_id)
-        at_s = self._now_s()
+        catalog = exchange.catalog = self._catalog(plan.caller.project.org_id)
+        view, at_s = self._policy.current, self._now_s()
         asked = msgspec.structs.replace(call, model=model)
-        admitted = self._enforcer.admit(exchange.id, self._policy.current, plan.caller, plan.route, asked, at_s)
+        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, asked, catalog, at_s)
         exchange.admission = None
         if not isinstance(admitted, Waiting):
             return self._go_on(exchange, admitted)
@@ -215,7 +216,7 @@ class Holding:
         admission = exchange.admission
         if admission is None and not exchange.begun:
             return
-        consumed = consumed_by(charge.provenance, charge.cost_nanousd, charge.usage)
+        consumed = consumed_by(charge.provenance, charge.cost_nanousd, charge.tokens_in, charge.tokens_out)
         if admission is None or exchange.begun:
             before = decode_begun(exchange.begun)
             settled = self._enforcer.settle_later(exchange.id, admission, before, consumed)

@@ -118,7 +118,7 @@ class Server:
         self._bounding = ThreadPoolExecutor(1, "bounding")
         self._background = Background(logger)
         alone = self._store is not None or settings.workers == 1
-        self._enforcer = Enforcer(self.ledger, self._prices.of, self._bounding, alone=alone)
+        self._enforcer = Enforcer(self.ledger, self._bounding, alone=alone)
         self._link = self._linked() if settings.control_plane_url else None
         self._telemetry = Telemetry(self._probes())
         self._telemetry.keys_used = None if self._link is None else {}

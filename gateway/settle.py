@@ -20,6 +20,8 @@ class Charge(msgspec.Struct, frozen=True, gc=False):
 
     provenance: Provenance
     usage: Usage | None = None
+    tokens_in: int | None = None  # of that usage
+    tokens_out: int | None = None
     cost_nanousd: int | None = None
     price_match: PriceMatch = "none"
     price_version: str = ""
@@ -75,6 +77,8 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     return Charge(
         reading.provenance,
         usage,
+        None if usage is None else usage.tokens_in,
+        None if usage is None else usage.tokens_out,
         None if amount is None or match == "unpriced" else amount.nanousd,
         match,
         catalog.version,

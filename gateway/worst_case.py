@@ -171,8 +171,8 @@ class WorstCases:
             return self._read(call, route, caching, at_s)[0]
         parts, upstream = said.parts, destination.upstream
         alike = upstream.name, endpoint.reader, call.model, caching, said.members, parts.images, parts.opaque
-        terms = self._known(alike, upstream, at_s)
-        if terms is None:
+        terms = self._remembered.get(alike)
+        if terms is None or terms.upstream is not upstream or not terms.starts_at_s <= at_s < terms.ends_at_s:
             found, terms = self._read(call, route, caching, at_s)
             if terms is not None:
                 self._remember(alike, terms)

@@ -1,7 +1,7 @@
 """Owns what a body says in short: enough to know one that asks what another has asked before. Knows no meaning."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import msgspec
 
@@ -46,11 +46,11 @@ _MEMBERS: Mapping[str, _Members] = {
 }
 
 
-class Said(NamedTuple):
+class Said(msgspec.Struct, frozen=True, gc=False):
     """All that a body asks for: bodies that say the same may use the same, but for the length of their text."""
 
     members: bytes  # as the body spells them
-    parts: Parts  # of whose images' characters only that length depends
+    parts: Parts = NOTHING_ELSE  # of whose images' characters only that length depends
 
 
 def said_in(text: bytes, reader: str) -> Said | None:
@@ -58,11 +58,11 @@ def said_in(text: bytes, reader: str) -> Said | None:
     members = _MEMBERS.get(reader)
     if members is None:
         return None
+    parts = NOTHING_ELSE
     try:
         body = members.plain_decoder.decode(text)
         for name in members.content:
             setattr(body, name, "")
-        parts = NOTHING_ELSE
     except (ValueError, RecursionError):
         try:
             body = jsontext.decode(members.decoder, text)

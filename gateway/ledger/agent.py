@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import Balance, Crossed, Hold, Shortage, Unreachable
+from gateway.ledger.base import Balance, Crossed, Hold, Holds, Shortage, Unreachable
 from gateway.ledger.leases import Leases, Watch
 from gateway.ledger.leases_file import Checkpoint
 from gateway.ledger.store import EVER, Answer, Beat, Fence, Statement, Store, StoreDown
@@ -18,9 +18,9 @@ from gateway.ledger.store import EVER, Answer, Beat, Fence, Statement, Store, St
 POLL_S = 0.1
 # How long spending may go unreported: thresholds and what people see are that old.
 REPORT_S = 1.0
-# A lease is fetched ahead for counters in use: touched so lately.
+# A lease is fetched ahead for counters in use: used so lately.
 PREFETCH_S = 1.0
-# A counter untouched for so long gives its slack back, so that a node that works finds it without a recall.
+# A counter unused for so long gives its slack back, so that a node that works finds it without a recall.
 IDLE_S = 10.0
 # What `obtain` waits between two questions while others give back: they hear of it within POLL_S.
 RECALL_S = 0.03
@@ -78,6 +78,9 @@ class RedisLedger:
         self._leases = Leases(identity.node, identity.epoch, keep=not complete)
         self._counters = self._leases.counters
         self.held = self._counters.held
+        self.reserve = self._leases.reserve
+        self.extend = self._leases.extend
+        self.settle = self._leases.settle
         self._under_way: dict[str, asyncio.Event] = {}  # counter -> set when the statement about it is answered
         self._lacks: dict[int, str] = {}  # who waits -> for which counter
         self._waiters = 0
@@ -121,20 +124,6 @@ class RedisLedger:
     def seq(self) -> int:
         return self._counters.seq
 
-    def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
-        self._leases.touch(holds, self._clock())
-        return self._counters.reserve(id, holds)
-
-    def extend(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
-        self._leases.touch(holds, self._clock())
-        return self._counters.extend(id, holds)
-
-    def settle(self, id: str, actual: Mapping[str, int]) -> int:
-        seq = self._counters.settle(id, actual)
-        if seq:
-            self._leases.settled(actual)
-        return seq
-
     def balance(self, counter: str) -> Balance:
         return self._leases.balance(counter)
 
@@ -142,6 +131,8 @@ class RedisLedger:
         return {name: self._leases.balance(name) for name in self._leases.by_name}
 
     def crossed(self) -> Sequence[Crossed]:
+        if not self._crossed:
+            return ()
         crossed, self._crossed = self._crossed, []
         return crossed
 
@@ -164,13 +155,13 @@ class RedisLedger:
 
     # Fetching
 
-    async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
+    async def obtain(self, holds: Holds, timeout_s: float) -> Shortage | Unreachable | None:
         """Fetches what is missing. None: it fits now, if it is reserved before anything else is awaited."""
         until_s = self._clock() + timeout_s
         self._waiters += 1
         waiter = self._waiters
         since: dict[str, int] = {}
-        self._leases.touch(holds, self._clock())
+        self._leases.follow(holds)
         self._leases.wait(waiter, holds)
         try:
             while (short := self._counters.shortage(holds)) is not None:
@@ -180,7 +171,7 @@ class RedisLedger:
                 refused = await self._fetch(hold, waiter, since, until_s)
                 if refused is not None:
                     return refused
-                self._leases.touch(holds, self._clock())
+                self._leases.follow(holds)
             return None
         finally:
             self._leases.wait_no_more(waiter, holds)
@@ -206,7 +197,7 @@ class RedisLedger:
             answer = await self._sync(name, need=self._leases.need(hold), since=since.get(name, EVER))
         except StoreDown:
             return Unreachable(name)
-        if answer is None or self._counters.shortage((hold,)) is None or name in self._granted:
+        if answer is None or self._counters.shortage(Holds.of((hold,))) is None or name in self._granted:
             return None
         return await self._refused(hold, waiter, answer, since, until_s)
 

@@ -5,7 +5,7 @@ new counter and nothing is ever reset. The promise: settled + held <= limit for 
 moment. A ledger knows no policy: limits come with each hold, and so change while calls are in flight.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import msgspec
@@ -37,6 +37,32 @@ class Hold(msgspec.Struct, frozen=True, gc=False):
     @property
     def limit(self) -> int | None:
         return self.terms.limit
+
+
+class Holds(msgspec.Struct, frozen=True, gc=False):
+    """Amounts wanted together, all or none, in columns: each counter once, its terms, and how much of it.
+
+    Calls alike share the first two columns, so that what is made for each of them is one object and its amounts.
+    """
+
+    counters: tuple[str, ...] = ()
+    terms: tuple[Terms, ...] = ()
+    amounts: tuple[int, ...] = ()
+
+    @classmethod
+    def of(cls, holds: Iterable[Hold]) -> "Holds":
+        rows = tuple(holds)
+        return cls(
+            tuple(hold.terms.counter for hold in rows),
+            tuple(hold.terms for hold in rows),
+            tuple(hold.amount for hold in rows),
+        )
+
+    def __iter__(self) -> Iterator[Hold]:
+        return map(Hold, self.terms, self.amounts)
+
+
+NO_HOLDS = Holds()
 
 
 class Crossed(msgspec.Struct, frozen=True, gc=False):
@@ -81,15 +107,15 @@ class Ledger(Protocol):
         """Grows with every settlement; what a checkpoint contains is told by it."""
         ...
 
-    def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
+    def reserve(self, id: str, holds: Holds) -> Shortage | None:
         """Takes all of the holds or none. An id that holds already is a bug of the caller's."""
         ...
 
-    async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
+    async def obtain(self, holds: Holds, timeout_s: float) -> Shortage | Unreachable | None:
         """After a shortage: fetches what lies elsewhere. None: it is worth to reserve again."""
         ...
 
-    def extend(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
+    def extend(self, id: str, holds: Holds) -> Shortage | None:
         """Takes more for an id that holds, all or none."""
         ...
 

@@ -5,11 +5,11 @@ to one number; a start takes the newest and folds in the finals above it, each n
 a dead process left open counts as spent: the journal ends them with their holds. Does no I/O.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from gateway.ledger.base import Balance, Hold, Shortage, Unreachable
+from gateway.ledger.base import Balance, Holds, Shortage, Unreachable
 from gateway.ledger.counters import Counter, Counters, until
 from gateway.ledger.window import NEVER_S
 
@@ -110,7 +110,7 @@ class EmbeddedLedger:
     def seq(self) -> int:
         return self._counters.seq
 
-    async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
+    async def obtain(self, holds: Holds, timeout_s: float) -> Shortage | Unreachable | None:
         """Nothing lies elsewhere: the shortage, if it is still there."""
         return self._counters.shortage(holds)
 

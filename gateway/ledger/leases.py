@@ -5,11 +5,11 @@ and the slack it may still hold. The store grants only as long as the claims of 
 settled + held <= claim, whatever becomes of the store. No I/O, no clock.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import msgspec
 
-from gateway.ledger.base import Balance, Hold, Shortage, Terms
+from gateway.ledger.base import Balance, Hold, Holds, Shortage, Terms
 from gateway.ledger.counters import Counter, Counters
 from gateway.ledger.store import AMOUNT_MAX, EVER, Answer, Statement
 
@@ -31,24 +31,23 @@ class Lease(msgspec.Struct):
     pending_claim: int = 0  # granted, and not yet remembered on disk
     forfeit: int = 0  # counted as spent at the start, for nobody could say what became of it
     grain: int = 0  # the last slice granted; the low-water mark is half of it
-    touched_at_s: float = 0.0
+    used_at_s: float = 0.0  # when it was last found in use
     others_spent: int = 0
     others_claim: int = 0
     recalled: bool = False
     revision: int = 0  # of that limit
-    lowered: bool = False  # the limit was, and the claims of all nodes may still be above it
     heard: frozenset[int] = frozenset()  # percents passed on
     waiting: dict[int, int] = {}  # who waits for it -> how much each wants to hold
 
-    def limit_by(self, terms: Terms) -> None:
-        """Takes the limit of the newest hold, if that has one."""
+    def limit_by(self, terms: Terms) -> bool:
+        """Takes the limit of the newest hold, if that has one; whether the claims of all nodes may be above it now."""
         if terms.limit is None:
-            return
+            return False
         # A limit that was raised and lowered again while nobody asked here looks as before, and is not: others may
         # have claimed under the higher one.
-        if self.limit is not None and (terms.limit < self.limit or terms.revision != self.revision):
-            self.lowered = True
+        lowered = self.limit is not None and (terms.limit < self.limit or terms.revision != self.revision)
         self.limit, self.revision = terms.limit, terms.revision
+        return lowered
 
 
 class Leases:
@@ -57,46 +56,73 @@ class Leases:
     def __init__(self, node: str, epoch: int, *, keep: bool) -> None:
         self.node = node
         self.epoch = epoch
-        self.counters = Counters(lease=0)
+        self.counters = Counters(lease=0, heard=self._limit)
         self.by_name: dict[str, Lease] = {}
         self.unreported: set[str] = set()
+        self._lowered: set[str] = set()  # whose limit was, and the claims of all nodes may still be above it
         self._settled: set[str] = set()  # since `idle` was asked
-        self._asked_at_s = 0.0
         self.keep = keep  # claims of an earlier start count as spent
 
-    def touch(self, holds: Sequence[Hold], now_s: float) -> None:
-        """Makes the leases that are missing, and takes slack back that was granted under a higher limit.
+    def reserve(self, id: str, holds: Holds) -> Shortage | None:
+        """Takes all of the holds or none."""
+        if self._lowered:
+            self._take_back(holds)
+        return self.counters.reserve(id, holds)
 
-        What is given back of calls then is no slack either, until all claims are known to be within the lower limit.
+    def extend(self, id: str, holds: Holds) -> Shortage | None:
+        """Takes more for an id that holds, all or none."""
+        if self._lowered:
+            self._take_back(holds)
+        return self.counters.extend(id, holds)
+
+    def settle(self, id: str, actual: Mapping[str, int]) -> int:
+        """Turns an id's holds into what was consumed; the seq of it, or 0 where it holds nothing."""
+        seq = self.counters.settle(id, actual)
+        if seq:
+            self._settled.update(actual)
+            if not actual.keys() <= self.by_name.keys():
+                for name in [name for name in actual if name not in self.by_name]:
+                    self._new(name)
+        return seq
+
+    def follow(self, holds: Holds) -> None:
+        """Makes the leases that are missing, of counters whose limits are those of the holds."""
+        self.counters.follow(holds)
+        self._take_back(holds)
+
+    def _take_back(self, holds: Holds) -> None:
+        """Takes slack back that was granted under a higher limit.
+
+        What is given back of calls is no slack either, until all claims are known to be within the lower limit.
         """
-        for hold in holds:
-            terms = hold.terms
-            lease = self.by_name.get(terms.counter) or self._new(terms.counter)
-            lease.touched_at_s = now_s
-            if lease.limit != terms.limit or lease.revision != terms.revision:
-                lease.limit_by(terms)
-            if lease.lowered and terms.limit is not None:
-                self._lower(terms.counter, 0)
+        for name in self._lowered.intersection(holds.counters):
+            self._lower(name, 0)
+
+    def _limit(self, terms: Terms) -> None:
+        """A counter is limited by these terms from now on."""
+        lease = self.by_name.get(terms.counter) or self._new(terms.counter)
+        if lease.limit_by(terms):
+            self._lowered.add(terms.counter)
+        if terms.counter in self._lowered:
+            self._lower(terms.counter, 0)
 
     def _new(self, name: str) -> Lease:
         lease = self.by_name[name] = Lease()
         return lease
 
-    def settled(self, actual: Mapping[str, int]) -> None:
-        """Remembers that the spending of these counters has to be reported."""
-        self.unreported.update(actual)
-        self._settled.update(actual)
-        for name in actual.keys() - self.by_name.keys():
-            self._new(name)
-
     def idle(self, since_s: float, now_s: float) -> list[str]:
-        """Counters of which nobody has reserved or settled since then; settlements count as of the last time asked."""
-        for name in self._settled & self.by_name.keys():
-            lease = self.by_name[name]
-            lease.touched_at_s = max(lease.touched_at_s, self._asked_at_s)
+        """Counters found in use last before then. Finds what is in use now: to be asked before each report."""
+        for name, lease in self.by_name.items():
+            if self._in_use(name, lease):
+                lease.used_at_s = now_s
+        self.unreported |= self._settled
         self._settled.clear()
-        self._asked_at_s = now_s
-        return [name for name, lease in self.by_name.items() if not since_s < lease.touched_at_s <= now_s]
+        return [name for name, lease in self.by_name.items() if not since_s < lease.used_at_s <= now_s]
+
+    def _in_use(self, name: str, lease: Lease) -> bool:
+        """Whether something is held of it or waited for, or was settled since `idle` was asked."""
+        counter = self.counters.by_name.get(name)
+        return name in self._settled or bool(lease.waiting) or (counter is not None and counter.held > 0)
 
     def restore(self, name: str, settled: int, counted: int) -> None:
         """Counts what this node spent before it was started again; `counted` is more where nobody can say."""
@@ -117,14 +143,14 @@ class Leases:
     def _recount(self, name: str, amount: int) -> None:
         self.counters.add(name, amount)
         counter = self.counters.by_name[name]
-        counter.lease = max(counter.lease or 0, counter.settled)
+        counter.lend(max(counter.lease or 0, counter.settled))
         self.unreported.add(name)
 
-    def wait(self, waiter: int, holds: Sequence[Hold]) -> None:
+    def wait(self, waiter: int, holds: Holds) -> None:
         for hold in holds:
             self.by_name[hold.counter].waiting[waiter] = hold.amount
 
-    def wait_no_more(self, waiter: int, holds: Sequence[Hold]) -> None:
+    def wait_no_more(self, waiter: int, holds: Holds) -> None:
         for hold in holds:
             lease = self.by_name.get(hold.counter)
             if lease is not None:
@@ -151,7 +177,7 @@ class Leases:
             return
         kept = counter.settled + counter.held + slack
         if kept < (counter.lease or 0):
-            counter.lease = kept
+            counter.lend(kept)
             self.unreported.add(name)
 
     def slack(self, name: str) -> int:
@@ -160,17 +186,22 @@ class Leases:
         return 0 if counter is None else max((counter.lease or 0) - counter.settled - counter.held, 0)
 
     def low(self, since_s: float) -> list[str]:
-        """Counters touched since then whose next slice is better fetched before somebody waits for it."""
+        """Counters in use since then whose next slice is better fetched before somebody waits for it."""
         return [
             name
             for name, lease in self.by_name.items()
-            if lease.touched_at_s >= since_s
-            and lease.limit is not None
+            if lease.limit is not None
             and not lease.recalled
+            and (lease.used_at_s >= since_s or self._in_use(name, lease))
             and self.slack(name) < lease.grain // 2
         ]
 
     # What the store is told, and what it answers
+
+    @property
+    def is_reported(self) -> bool:
+        """Whether the store has heard of all that was settled or given back."""
+        return not (self.unreported or self._settled)
 
     def need(self, hold: Hold) -> int:
         """How much is missing for a hold, at least 1; beyond what is settled, held and slack."""
@@ -206,7 +237,8 @@ class Leases:
         counter = self.counters.by_name.get(name) or Counter(lease=0)
         lease.seq += 1
         used = counter.settled + counter.held
-        claim = counter.lease = max(counter.lease or 0, used)
+        claim = max(counter.lease or 0, used)
+        counter.lend(claim)
         wanted = sum(lease.waiting.values()) - (claim - used)
         return Statement(
             counter=name,
@@ -251,7 +283,7 @@ class Leases:
         if unknown > 0:  # spent by an earlier start of this node, or before it was forgotten here
             self.counters.add(name, unknown)
             counter = self.counters.by_name[name]
-            counter.lease = max(counter.lease or 0, counter.settled)
+            counter.lend(max(counter.lease or 0, counter.settled))
         lease.told = (answer.spent, answer.claim)
         lease.pending_claim = answer.claim if said.asks else 0
         lease.others_spent = answer.all_spent - answer.spent
@@ -260,7 +292,7 @@ class Leases:
         same = said.limit == _exact(lease.limit) and said.revision == lease.revision
         # A store that is not open yet has not heard everybody's claims.
         if said.limit is not None and same and said.run == answer.run and answer.all_claims <= said.limit:
-            lease.lowered = False
+            self._lowered.discard(name)
         new = tuple(percent for percent in answer.marks if percent not in lease.heard)
         lease.heard |= set(new)
         counter = self.counters.by_name.get(name)
@@ -279,15 +311,15 @@ class Leases:
         granted = answer.claim - max(said.claim, answer.spent)
         if answer.status != "ok" or granted <= 0:
             return 0
-        lower = lease.lowered or (lease.limit or 0) < (said.limit or 0) or lease.revision != said.revision
-        if said.run != run or answer.run != run or lower:
+        lower = (lease.limit or 0) < (said.limit or 0) or lease.revision != said.revision
+        if said.run != run or answer.run != run or lower or said.counter in self._lowered:
             self.unreported.add(said.counter)  # the store has it as ours, and is told that it is not
             return 0
         counter = self.counters.by_name.get(said.counter)
         if counter is None:
             self.counters.add(said.counter, 0)
             counter = self.counters.by_name[said.counter]
-        counter.lease = (counter.lease or 0) + granted
+        counter.lend((counter.lease or 0) + granted)
         lease.grain = granted
         return granted
 
@@ -321,11 +353,12 @@ class Leases:
 
     def forget(self, name: str) -> bool:
         """Drops a counter of a period that is over; False where something is held or waited for, or not yet told."""
-        counter, lease = self.counters.by_name.get(name), self.by_name.get(name)
-        if lease is not None and (lease.waiting or name in self.unreported or (counter is not None and counter.held)):
+        lease = self.by_name.get(name)
+        if name in self.unreported or (lease is not None and self._in_use(name, lease)):
             return False
         self.counters.forget(name)
         self.by_name.pop(name, None)
+        self._lowered.discard(name)
         return True
 
 

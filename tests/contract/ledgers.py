@@ -4,10 +4,10 @@ import asyncio
 import contextlib
 import secrets
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable
 
 from gateway.ledger.agent import Identity, RedisLedger
-from gateway.ledger.base import Hold, Ledger, Shortage, Unreachable
+from gateway.ledger.base import Holds, Ledger, Shortage, Unreachable
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.ledger.leases_file import Checkpoint
 from gateway.ledger.store import Answer, Beat, Fence, Statement, Store, StoreDown
@@ -80,7 +80,7 @@ class Node:
         await eventually(lambda: self.ledger.open)
 
 
-async def take(ledger: Ledger, id: str, holds: Sequence[Hold], timeout_s: float = 5.0) -> Shortage | Unreachable | None:
+async def take(ledger: Ledger, id: str, holds: Holds, timeout_s: float = 5.0) -> Shortage | Unreachable | None:
     """What the request path does: reserve, fetch what is missing, reserve again."""
     until_s = time.monotonic() + timeout_s
     while ledger.reserve(id, holds) is not None:

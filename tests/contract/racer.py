@@ -8,7 +8,7 @@ import sys
 
 from gateway.ledger.redis import RedisStore
 from tests.contract.ledgers import Node, take
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 
 COUNTER = "race@total"
 
@@ -18,8 +18,8 @@ async def main(url: str, name: str, tries: int, amount: int, limit: int) -> None
     async with Node(name, store).working() as ledger:
         print("ready", flush=True)
         await asyncio.to_thread(sys.stdin.readline)
-        holds = [hold(COUNTER, amount, limit)]
-        outcomes = await asyncio.gather(*(take(ledger, f"{name}-{index}", holds, 20.0) for index in range(tries)))
+        wanted = holds(hold(COUNTER, amount, limit))
+        outcomes = await asyncio.gather(*(take(ledger, f"{name}-{index}", wanted, 20.0) for index in range(tries)))
         print(sum(outcome is None for outcome in outcomes), flush=True)
         await asyncio.to_thread(sys.stdin.read)
     await store.close()

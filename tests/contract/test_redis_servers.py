@@ -19,7 +19,7 @@ from gateway.ledger.store import Beat, Statement
 from tests.contract.ledgers import Node, eventually, take
 from tests.contract.servers import DURABLE, Address, Server
 from tests.simulation import model
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 from tests.tidy.tree import ROOT
 
 COUNTER = "budget@2026-11|user={odd}%"
@@ -158,7 +158,7 @@ class Load:
         while not self.stopped:
             self.ids += 1
             id, amount = f"id{self.ids}", random.randint(1, 40)
-            if await take(ledger, id, [hold(COUNTER, amount, self.limit)], 0.3) is None:
+            if await take(ledger, id, holds(hold(COUNTER, amount, self.limit)), 0.3) is None:
                 self.admitted += 1
                 self.sum += amount
                 assert self.sum <= self.limit
@@ -232,7 +232,7 @@ async def test_a_replica_promoted_under_load_grants_once_all_nodes_have_told_it_
 
 async def test_a_grant_that_no_replica_has_is_not_used(server):
     async with nodes(server.url, 1) as ledgers:
-        assert await take(ledgers[0], "x", [hold(COUNTER, 1, 10)]) is None
+        assert await take(ledgers[0], "x", holds(hold(COUNTER, 1, 10))) is None
     store = RedisStore(server.url, replicas=1, timeout_s=0.2)
     lonely = Node("lonely", store)
     await lonely.ledger.step()
@@ -242,9 +242,9 @@ async def test_a_grant_that_no_replica_has_is_not_used(server):
 
 async def test_amounts_are_exact_to_the_last_unit_at_two_to_the_53(server):
     async with nodes(server.url, 2) as (first, second):
-        assert await take(first, "x", [hold(COUNTER, 2**53 - 1, 2**53)]) is None
-        assert await take(second, "y", [hold(COUNTER, 2, 2**53)]) is not None
-        assert await take(second, "y", [hold(COUNTER, 1, 2**53)]) is None
+        assert await take(first, "x", holds(hold(COUNTER, 2**53 - 1, 2**53))) is None
+        assert await take(second, "y", holds(hold(COUNTER, 2, 2**53))) is not None
+        assert await take(second, "y", holds(hold(COUNTER, 1, 2**53))) is None
         assert msgspec.to_builtins(second.balance(COUNTER)) == {"settled": 0, "held": 1, "leased": 2**53 - 1}
 
 

@@ -6,7 +6,7 @@ from random import Random
 from typing import Any
 
 from gateway.ledger.agent import Identity, RedisLedger
-from gateway.ledger.base import Hold, Shortage, Unreachable
+from gateway.ledger.base import Holds, Shortage, Unreachable
 from gateway.ledger.leases import Watch
 from gateway.ledger.leases_file import Checkpoint
 from tests.simulation.loop import SimulatedLoop
@@ -121,7 +121,7 @@ class Node:
 
     # What the request path does around the ledger
 
-    async def take(self, id: str, holds: Callable[[], list[Hold]], timeout_s: float) -> Shortage | Unreachable | None:
+    async def take(self, id: str, holds: Callable[[], Holds], timeout_s: float) -> Shortage | Unreachable | None:
         """Reserves, fetching as often as it takes; the intent is journaled before anything is sent."""
         until_s = self.ledger._clock() + timeout_s
         while self.ledger.reserve(id, holds()) is not None:
@@ -131,7 +131,7 @@ class Node:
         self.disk.journal.append((0, id, dict(self.ledger.held(id))))
         return None
 
-    def extend(self, id: str, holds: list[Hold]) -> Shortage | None:
+    def extend(self, id: str, holds: Holds) -> Shortage | None:
         short = self.ledger.extend(id, holds)
         if short is None:
             self.disk.journal.append((0, id, dict(self.ledger.held(id))))

@@ -10,13 +10,13 @@ from random import Random
 
 import msgspec
 
-from gateway.ledger.agent import POLL_S, PREFETCH_S
-from gateway.ledger.base import Hold
+from gateway.ledger.agent import POLL_S, PREFETCH_S, REPORT_S
+from gateway.ledger.base import Hold, Holds
 from gateway.ledger.leases import Watch
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.node import Node, asyncio_sleep
 from tests.simulation.server import TIMEOUT_S, Network, Server
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 
 SHARED, SECOND, COUNTED = "tokens@2026-11", "calls@2026-11", "seen@2026-11"
 PERCENTS = (50, 100)
@@ -67,7 +67,7 @@ class Books:
         self.settled_ids: set[str] = set()
         self.refused = self.admitted = 0
 
-    def admit(self, id: str, holds: list[Hold]) -> None:
+    def admit(self, id: str, holds: Holds) -> None:
         self.admitted += 1
         mine = self.open.setdefault(id, {})
         for one in holds:
@@ -148,12 +148,12 @@ class Schedule:
         if node.alive:
             node.spawn(self._life(node))
 
-    def _holds(self, amount: int) -> list[Hold]:
+    def _holds(self, amount: int) -> Holds:
         limits = self.books.limits
-        holds = [self._shared(amount), hold(COUNTED, amount, None)]
+        wanted = [self._shared(amount), hold(COUNTED, amount, None)]
         if amount % 2:
-            holds.append(hold(SECOND, 1, limits[SECOND]))
-        return holds
+            wanted.append(hold(SECOND, 1, limits[SECOND]))
+        return holds(*wanted)
 
     def _shared(self, amount: int) -> Hold:
         return hold(SHARED, amount, self.books.limits[SHARED], revision=self.books.revision)
@@ -170,7 +170,7 @@ class Schedule:
                 continue
             self.books.admit(id, self._holds(amount))
             await sleep(random.random() * 0.3)
-            more = [self._shared(1 + amount // 3)]
+            more = holds(self._shared(1 + amount // 3))
             if random.random() < 0.3 and node.extend(id, more) is None:
                 self.books.admit(id, more)
                 await sleep(random.random() * 0.3)
@@ -275,18 +275,18 @@ class Schedule:
     async def _probe_one(self, node: Node, part: int, refused: list[str]) -> None:
         self.ids += 1
         id = f"probe{self.ids}"
-        holds = [self._shared(part)]
-        short = await node.take(id, lambda: holds, 10.0)
+        wanted = holds(self._shared(part))
+        short = await node.take(id, lambda: wanted, 10.0)
         if short is not None:
             refused.append(f"{node.name}: {short}")
             return
-        self.books.admit(id, holds)
+        self.books.admit(id, wanted)
         await asyncio_sleep(self.loop)(0.5)
         self.books.settle(id, {SHARED: 0}, node.settle(id, {SHARED: 0}))
 
     def _count(self) -> None:
         """Holds have returned, and the store's sums are those of the books, or more where a disk forgot."""
-        self.loop.run(self.loop.time() + 2 * PREFETCH_S)  # nothing is fetched ahead for what nobody touches
+        self.loop.run(self.loop.time() + REPORT_S + 2 * PREFETCH_S)  # nothing is fetched ahead for what nobody uses
         for node in self.nodes:
             for name in node.ledger._leases.by_name:
                 node.ledger._leases.give(name)
@@ -301,7 +301,7 @@ class Schedule:
         self._count_thresholds()
 
     def _reported(self) -> bool:
-        return self._quiet() and not any(node.ledger._leases.unreported for node in self.nodes)
+        return self._quiet() and all(node.ledger._leases.is_reported for node in self.nodes)
 
     def _count_thresholds(self) -> None:
         told = [crossing for node in self.nodes for crossing in node.thresholds]

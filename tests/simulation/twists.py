@@ -1,11 +1,10 @@
 """Owns known bugs, put in on purpose: a simulation that does not catch them proves nothing."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import msgspec
 
 from gateway.ledger.agent import RedisLedger
-from gateway.ledger.base import Hold, Shortage
 from gateway.ledger.store import Answer, Beat, Fence, Statement
 from tests.simulation import model
 from tests.simulation.schedule import Schedule
@@ -30,8 +29,12 @@ def check_then_act(schedule: Schedule) -> None:
 class SettlesTwice(RedisLedger):
     """Counts an id again when it is settled again."""
 
-    def settle(self, id: str, actual: Mapping[str, int]) -> int:
-        seq = super().settle(id, actual)
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **named)  # pyright: ignore[reportArgumentType]
+        self.settle = self._settle
+
+    def _settle(self, id: str, actual: Mapping[str, int]) -> int:
+        seq = self._leases.settle(id, actual)
         if not seq:
             for counter, amount in actual.items():
                 self._counters.add(counter, amount)
@@ -65,15 +68,17 @@ def lose_fence(schedule: Schedule) -> None:
     schedule.server.beat = beat
 
 
+class NeverFilled(set[str]):
+    def add(self, element: str) -> None:
+        pass
+
+
 class TrustsOldSlack(RedisLedger):
     """Keeps slack that a higher limit granted."""
 
-    def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
-        for hold in holds:
-            lease = self._leases.by_name.get(hold.counter)
-            if lease is not None and hold.limit is not None:
-                lease.limit, lease.revision, lease.lowered = hold.limit, hold.terms.revision, False
-        return super().reserve(id, holds)
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **named)  # pyright: ignore[reportArgumentType]
+        self._leases._lowered = NeverFilled()
 
 
 def keep_old_slack(schedule: Schedule) -> None:

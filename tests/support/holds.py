@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 
-from gateway.ledger.base import Hold, Terms
+from gateway.ledger.base import Hold, Holds, Terms
 from gateway.ledger.window import NEVER_S
 
 
@@ -17,6 +17,10 @@ def hold(
     revision: int = 0,
 ) -> Hold:
     return Hold(_terms(counter, limit, thresholds, whole, ends_at_s, revision), amount)
+
+
+def holds(*each: Hold) -> Holds:
+    return Holds.of(each)
 
 
 _terms = lru_cache(1024)(Terms)

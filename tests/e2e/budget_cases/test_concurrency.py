@@ -16,7 +16,7 @@ from tests.e2e.budget_cases.rows import CHAT, chat
 from tests.e2e.budget_cases.stage import before_provider, before_sandbox, dollars, quota
 from tests.support.data_plane import Wire, call, provider, soon, until
 from tests.support.gateways import gateway_on, sandbox_upstreams
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 
 # Of a provider whose prices are flat and whose tokenizer is not known: every such call holds the same.
 FLAT = "/groq/v1/chat/completions"
@@ -165,7 +165,7 @@ async def test_48_sums_are_exact(tmp_path, sandbox):
 def test_48_a_hundred_thousand_times_four_tenths_of_a_micro_dollar_is_four_cents():
     ledger = EmbeddedLedger()
     for call_number in range(100_000):
-        ledger.reserve(str(call_number), (hold("q@total", 400, 40_000_000),))
+        ledger.reserve(str(call_number), holds(hold("q@total", 400, 40_000_000)))
         ledger.settle(str(call_number), {"q@total": 400})
     assert ledger.balance("q@total").settled == 40_000_000
-    assert ledger.reserve("more", (hold("q@total", 1, 40_000_000),)) is not None
+    assert ledger.reserve("more", holds(hold("q@total", 1, 40_000_000))) is not None

@@ -15,7 +15,7 @@ from gateway.books import EmbeddedBooks
 from gateway.contract.record import Record, encode_record
 from gateway.journal.writer import Journal
 from gateway.ledger.embedded import EmbeddedLedger
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 
 FINALS = int(os.environ.get("TESTS_RESTART_FINALS", "100000"))
 COUNTERS = 10_000
@@ -51,7 +51,7 @@ def write(directory: Path) -> None:
     journal = opened(directory, ledger)
     for number in range(FINALS):
         id, counter = f"req_{number}", counter_of(number)
-        ledger.reserve(id, (hold(counter, 10, 10**9),))
+        ledger.reserve(id, holds(hold(counter, 10, 10**9)))
         seq = ledger.settle(id, {counter: AMOUNT})
         record = Record(request_id=id, ts_ns=number, outcome="ok", counters={counter: AMOUNT}, ledger_seq=seq)
         journal.final(id.encode(), encode_record(record))

@@ -10,7 +10,7 @@ from gateway.journal.frame import FINAL, INTENT, SIGNAL, Frame
 from gateway.journal.writer import Journal
 from gateway.ledger.base import Balance, Crossed
 from gateway.ledger.embedded import EmbeddedLedger
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 
 NOW_S = 1_800_000_000
 
@@ -37,7 +37,7 @@ def opened(directory: Path) -> tuple[Journal, EmbeddedLedger]:
 def test_what_was_settled_is_known_after_a_restart_wherever_it_lies(tmp_path: Path):
     journal, ledger = opened(tmp_path)
     for number in range(1, 31):
-        ledger.reserve(str(number), [hold("q@total", 5, None)])
+        ledger.reserve(str(number), holds(hold("q@total", 5, None)))
         journal.final(b"%d" % number, final(ledger.settle(str(number), {"q@total": number}), **{"q@total": number}))
         journal.flush(number * 300_000_000)  # every fourth rotates
         if number % 7 == 0:
@@ -62,7 +62,7 @@ def test_only_numbered_finals_and_signals_are_counted():
     books.fold(Frame(SIGNAL, b"q", msgspec.msgpack.encode(Crossed("q", 50, 7, 14))))
 
     assert ledger.counters() == {"q": Balance(7)}
-    ledger.reserve("d", [hold("q", 0, 14, thresholds=(50,))])
+    ledger.reserve("d", holds(hold("q", 0, 14, thresholds=(50,))))
     ledger.settle("d", {"q": 1})
     assert not ledger.crossed()
 

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,14 +10,14 @@ from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Cardinality, E
 from gateway.examine import Call, examine
 from gateway.faults import Refusal
 from gateway.identify import Caller
-from gateway.ledger.base import Balance, Crossed, Hold, Shortage, Unreachable
+from gateway.ledger.base import Balance, Crossed, Holds, Shortage, Unreachable
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.policy import PolicyView
 from gateway.quotas import Consumed, QuotaTable
 from gateway.route import Route
 from pricing.catalog import Catalog
 from tests.support.data_plane import upstreams_at
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
 
 CATALOG = Catalog.load()
@@ -35,7 +35,7 @@ class Stage:
         self.view = PolicyView(msgspec.structs.replace(policy, quotas=quotas, kill_switches=switches))
         self.ledger = EmbeddedLedger()
         self.thread = ThreadPoolExecutor(1)
-        self.enforcer = Enforcer(self.ledger, lambda _org_id: CATALOG, self.thread, alone=alone)
+        self.enforcer = Enforcer(self.ledger, self.thread, alone=alone)
 
     def made(self, body: bytes, *lines: bytes) -> tuple[Caller, Route, Call]:
         request = request_of("/openai/v1/chat/completions", body, *lines)
@@ -45,7 +45,7 @@ class Stage:
         return caller, route, call
 
     def admit(self, id: str, body: bytes = CHAT % b"Hi", *lines: bytes) -> Any:
-        return self.enforcer.admit(id, self.view, *self.made(body, *lines), NOW_S)
+        return self.enforcer.admit(id, self.view, *self.made(body, *lines), CATALOG, NOW_S)
 
     async def wait(self, id: str, waiting: Any, body: bytes, *, guaranteed: bool = False) -> Any:
         assert isinstance(waiting, Waiting)
@@ -224,7 +224,7 @@ def test_a_quota_that_refuses_with_less_than_a_tenth_left_is_told_as_used_up_onc
     stage.enforcer.refusal(admission, Shortage(counter, 10**7, 10**7 - 1), NOW_S)
     assert heard == []
 
-    stage.ledger.reserve("b", [hold(counter, 91 * 10**5, 10**7)])
+    stage.ledger.reserve("b", holds(hold(counter, 91 * 10**5, 10**7)))
     stage.ledger.settle("b", {counter: 9 * 10**6})
     for _ in range(2):
         stage.enforcer.refusal(admission, Shortage(counter, 10**7, 10**6), NOW_S)
@@ -317,13 +317,13 @@ async def test_what_lies_elsewhere_is_fetched_before_anybody_is_refused(stages: 
 
         lent = False
 
-        async def obtain(self, holds: Sequence[Hold], timeout_s: float) -> Shortage | Unreachable | None:
+        async def obtain(self, holds: Holds, timeout_s: float) -> Shortage | Unreachable | None:
             self.lent = True
             return None
 
     lender = Lender()
     reserve = lender.reserve
-    lender.reserve = lambda id, holds: reserve(id, holds) if lender.lent else Shortage(holds[0].counter, 1, 0)
+    lender.reserve = lambda id, holds: reserve(id, holds) if lender.lent else Shortage(holds.counters[0], 1, 0)
     stage.enforcer.ledger = lender
 
     assert isinstance(await stage.wait("a", stage.admit("a"), CHAT % b"Hi"), Admission)

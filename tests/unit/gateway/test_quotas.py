@@ -5,8 +5,19 @@ import pytest
 
 from gateway.contract.policy import Quota, QuotaOverride
 from gateway.examine import Call
-from gateway.quotas import ALIKE_MAX, Begun, Consumed, Due, Most, QuotaTable, begun, charged, charged_later, consumed_by
-from pricing.usage import Usage
+from gateway.quotas import (
+    ALIKE_MAX,
+    Begun,
+    Consumed,
+    Due,
+    Dues,
+    QuotaTable,
+    amounts_of,
+    begun,
+    charged,
+    charged_later,
+    consumed_by,
+)
 from tests.support.data_plane import upstreams_at
 from tests.support.holds import hold
 from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
@@ -136,7 +147,7 @@ def test_what_blocks_holds_the_most_and_what_only_tells_holds_nothing(unit: Any,
     )
     found = dues(table)
 
-    hard, soft, free = table.holds(found, Most(70, 20, 30), NOW_S)
+    hard, soft, free = table.holds(found, amounts_of(70, 20, 30), NOW_S)
 
     assert hard == hold(found[0].counter, amount, 100, (50, 80, 90, 100), 100, ends_at_s=found[0].period.ends_at_s)
     assert (soft.amount, soft.limit, soft.terms.whole) == (1 if unit == "concurrent" else 0, None, 100)
@@ -150,6 +161,9 @@ def test_minutes_of_grace_change_the_limit_and_then_end():
 
     assert [table.limit(due, NOW_S) for due in found] == [500, None]
     assert [table.limit(due, NOW_S + 60) for due in found] == [100, 100]
+    for at_s, limits in ((NOW_S + 59, [500, None]), (NOW_S + 60, [100, 100]), (NOW_S, [500, None])):
+        assert [due.terms.limit for due in dues(table, at_s=at_s)] == limits
+        assert [hold.limit for hold in table.holds(found, amounts_of(1, 0, 0), at_s)] == limits
 
 
 HELD = {"usd": 90, "tokens_in": 80, "tokens_out": 70, "tokens": 60}
@@ -175,6 +189,8 @@ def test_what_nobody_reported_counts_as_it_was_held(consumed: Consumed, hard: li
         found = dues(table_of(*(quota(unit, unit=unit, action=action) for unit in units)))
         held = {due.counter: HELD.get(due.quota.unit, 1) if action == "block" else 0 for due in found}
         assert list(charged(found, held, consumed).values()) == expected
+        if consumed.told is not None:
+            assert list(Dues.of(tuple(found)).charges(consumed.told).values()) == expected
 
 
 def test_work_that_is_told_of_later_gives_back_what_its_beginning_was_charged_too_much():
@@ -193,11 +209,12 @@ def test_work_that_is_told_of_later_gives_back_what_its_beginning_was_charged_to
 
 
 def test_what_nobody_told_is_not_known_and_what_cost_nothing_is():
-    assert consumed_by("unknown", None, None) == Consumed(reported=False)
-    assert consumed_by("none", 0, None) == Consumed(reported=True, nanousd=0, tokens_in=0, tokens_out=0)
-    told = consumed_by("reported", 9, Usage(input_text=3, output_text=2))
+    assert consumed_by("unknown", None, None, None) == Consumed(reported=False)
+    assert consumed_by("none", 0, None, None) == Consumed(reported=True, nanousd=0, tokens_in=0, tokens_out=0)
+    told = consumed_by("reported", 9, 3, 2)
     assert told == Consumed(reported=True, nanousd=9, tokens_in=3, tokens_out=2)
-    assert not consumed_by("partial", 9, Usage(input_text=3)).reported
+    assert told.told == amounts_of(9, 3, 2)
+    assert not consumed_by("partial", 9, 3, 0).reported
 
 
 def test_quotas_are_found_by_project_by_organization_and_for_everybody():

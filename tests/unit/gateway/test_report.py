@@ -15,7 +15,7 @@ from gateway.ledger.embedded import EmbeddedLedger
 from gateway.policy import PolicyHolder
 from gateway.published_file import PublishedFile
 from gateway.report import Reporter, Sources
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 from tests.support.policy_server import item, key, project
 
 NOW_MS = 1_800_000_000_500
@@ -50,7 +50,7 @@ class Worker:
         self.policy.take(Part("", 0, version, items=tuple(item(row, version) for row in rows)))
 
     def spend(self, counter: str, amount: int) -> None:
-        self.ledger.reserve(counter, [hold(counter, amount, None)])
+        self.ledger.reserve(counter, holds(hold(counter, amount, None)))
         self.ledger.settle(counter, {counter: amount})
         self.touched.add(counter)
 

@@ -15,7 +15,7 @@ from pricing.catalog import Catalog
 from pricing.cost import cost
 from pricing.overrides import Override
 from pricing.usage import Usage
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 from tests.support.written_calls import ORG, call, land, used
 
 CATALOG = Catalog.load()
@@ -133,8 +133,8 @@ def by_the_ledger(calls: list[dict[str, Any]], proposal: Proposal) -> set[int]:
         if "tag" in proposal.varying:
             names = [f"{name}|tag={tag}" for name in names for tag in sorted(one["tags"])]
         amount = one["cost"] if proposal.unit == "usd" else 1
-        holds = [hold(name, amount, proposal.limit) for name in names]
-        if ledger.reserve(str(number), holds) is not None:
+        wanted = holds(*(hold(name, amount, proposal.limit) for name in names))
+        if ledger.reserve(str(number), wanted) is not None:
             away.add(number)
         else:
             ledger.settle(str(number), dict.fromkeys(names, amount))

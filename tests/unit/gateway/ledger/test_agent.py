@@ -6,10 +6,10 @@ from gateway.ledger.agent import IDLE_S, Identity, RedisLedger
 from gateway.ledger.base import Unreachable
 from gateway.ledger.leases_file import Checkpoint
 from tests.contract.ledgers import ModelStore, take
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 
 MONTH = "budget@2026-11"
-HOLDS = [hold(MONTH, 10, 100)]
+HOLDS = holds(hold(MONTH, 10, 100))
 
 
 class Stage:
@@ -82,26 +82,27 @@ async def test_a_counter_in_use_is_fetched_ahead(stage):
     assert await take(ledger, "x", HOLDS) is None
     for index in range(3):
         await ledger.step()
-        assert ledger.reserve(f"id{index}", [hold(MONTH, 5, 100)]) is None
+        assert ledger.reserve(f"id{index}", holds(hold(MONTH, 5, 100))) is None
 
 
 async def test_an_idle_counter_gives_its_slack_back(stage):
     ledger, other = await opened(stage), stage.node("b")
     assert await take(ledger, "x", HOLDS) is None
     ledger.settle("x", {MONTH: 1})
-    stage.now_s += 2 * IDLE_S
-    await ledger.step()
+    for _ in range(2):
+        stage.now_s += IDLE_S + 1
+        await ledger.step()
     assert stage.store.hashes[MONTH]["claim:a"] == "1"
     await other.step()
     for _ in range(2):
         await ledger.step()  # who works has to remember the newcomer first, and say so
     await opened(stage, other)
-    assert await take(other, "y", [hold(MONTH, 99, 100)]) is None
+    assert await take(other, "y", holds(hold(MONTH, 99, 100))) is None
 
 
 async def test_started_again_it_counts_what_it_had_settled_and_gives_back_the_rest(stage):
     ledger = await opened(stage)
-    assert await take(ledger, "x", [hold(MONTH, 60, 100)]) is None
+    assert await take(ledger, "x", holds(hold(MONTH, 60, 100))) is None
     seq = ledger.settle("x", {MONTH: 20})
     died = ledger.checkpoint()
     again = stage.node("a", died)

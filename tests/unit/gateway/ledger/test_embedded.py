@@ -2,7 +2,7 @@ import pytest
 
 from gateway.ledger.base import Balance, Crossed, Shortage
 from gateway.ledger.embedded import KEPT_S, CheckpointUnusable, EmbeddedLedger
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 
 NOW_S = 1_800_000_000
 
@@ -16,8 +16,8 @@ def restored(checkpoint: bytes | None = None) -> EmbeddedLedger:
 def test_it_reserves_extends_and_settles():
     ledger = restored()
 
-    assert ledger.reserve("a", [hold("org", 60, 100)]) is None
-    assert ledger.extend("a", [hold("org", 50, 100)]) == Shortage("org", 50, 40)
+    assert ledger.reserve("a", holds(hold("org", 60, 100))) is None
+    assert ledger.extend("a", holds(hold("org", 50, 100))) == Shortage("org", 50, 40)
     assert ledger.balance("org") == Balance(0, 60)
     assert ledger.settle("a", {"org": 20}) == ledger.seq == 1
     assert ledger.counters() == {"org": Balance(20, 0)}
@@ -26,16 +26,16 @@ def test_it_reserves_extends_and_settles():
 
 async def test_nothing_is_to_be_had_elsewhere():
     ledger = restored()
-    ledger.reserve("a", [hold("org", 60, 100)])
+    ledger.reserve("a", holds(hold("org", 60, 100)))
 
-    assert await ledger.obtain([hold("org", 50, 100)], 1.0) == Shortage("org", 50, 40)
-    assert await ledger.obtain([hold("org", 40, 100)], 1.0) is None
+    assert await ledger.obtain(holds(hold("org", 50, 100)), 1.0) == Shortage("org", 50, 40)
+    assert await ledger.obtain(holds(hold("org", 40, 100)), 1.0) is None
 
 
 def test_a_restart_has_what_the_checkpoint_has_and_what_was_settled_since():
     ledger = restored()
     for id in "abc":
-        ledger.reserve(id, [hold("org", 10, 100, ends_at_s=NOW_S + 60)])
+        ledger.reserve(id, holds(hold("org", 10, 100, ends_at_s=NOW_S + 60)))
     finals = [(ledger.settle("a", {"org": 7}), {"org": 7})]
     checkpoint = ledger.snapshot(NOW_S).encode()
     finals += [(ledger.settle(id, {"org": 9}), {"org": 9}) for id in "bc"]
@@ -57,12 +57,12 @@ def test_what_a_dead_call_held_counts_as_spent_and_is_numbered():
     again = restored()
     again.fold(1, {"org": 60})
     assert again.balance("org") == Balance(60, 0)
-    assert again.reserve("b", [hold("org", 50, 100)]) == Shortage("org", 50, 40)
+    assert again.reserve("b", holds(hold("org", 50, 100))) == Shortage("org", 50, 40)
 
 
 def test_a_threshold_that_was_told_of_is_not_told_again_after_a_restart():
     ledger = restored()
-    ledger.reserve("a", [hold("org", 60, 100, thresholds=(50, 90))])
+    ledger.reserve("a", holds(hold("org", 60, 100, thresholds=(50, 90))))
     ledger.settle("a", {"org": 60})
     assert ledger.crossed() == [Crossed("org", 50, 60, 100)]
     assert not ledger.crossed()
@@ -72,7 +72,7 @@ def test_a_threshold_that_was_told_of_is_not_told_again_after_a_restart():
         again.fold(1, {"org": 60})
     by_signal.told("org", 50)
     for again in (by_checkpoint, by_signal, untold):
-        again.reserve("b", [hold("org", 1, 100, thresholds=(50, 90))])
+        again.reserve("b", holds(hold("org", 1, 100, thresholds=(50, 90))))
         again.settle("b", {"org": 1})
 
     assert not by_checkpoint.crossed()
@@ -82,7 +82,7 @@ def test_a_threshold_that_was_told_of_is_not_told_again_after_a_restart():
 
 def test_old_windows_leave_the_checkpoint():
     ledger = restored()
-    ledger.reserve("a", [hold("old", 1, None, ends_at_s=NOW_S), hold("new", 1, None, ends_at_s=NOW_S + 1)])
+    ledger.reserve("a", holds(hold("old", 1, None, ends_at_s=NOW_S), hold("new", 1, None, ends_at_s=NOW_S + 1)))
     ledger.settle("a", {"old": 1, "new": 1})
 
     later = restored(ledger.snapshot(NOW_S + 1 + KEPT_S).encode())

@@ -5,7 +5,7 @@ import pytest
 from gateway.ledger.base import Balance, Hold
 from gateway.ledger.leases import Leases, Watch
 from gateway.ledger.store import Answer, Statement
-from tests.support.holds import hold
+from tests.support.holds import hold, holds
 
 MONTH = "budget@2026-11"
 
@@ -16,7 +16,7 @@ def money(amount: int, limit: int | None = 100) -> Hold:
 
 def leases(*, keep: bool = False) -> Leases:
     made = Leases("a", 1, keep=keep)
-    made.touch([money(1)], 0.0)
+    made.follow(holds(money(1)))
     return made
 
 
@@ -36,21 +36,21 @@ def fetch(made: Leases, amount: int, granted: int, **change: object) -> int:
 
 def test_without_a_lease_nothing_may_be_held():
     made = leases()
-    assert made.counters.reserve("x", [money(1)]) is not None
+    assert made.counters.reserve("x", holds(money(1))) is not None
 
 
 def test_what_was_granted_may_be_held_and_no_more():
     made = leases()
     assert fetch(made, 10, granted=25) == 25
-    assert made.counters.reserve("x", [money(20)]) is None
-    assert made.counters.reserve("y", [money(6)]) is not None
+    assert made.counters.reserve("x", holds(money(20))) is None
+    assert made.counters.reserve("y", holds(money(6))) is not None
     assert made.need(money(6)) == 1
 
 
 def test_a_statement_says_what_is_settled_and_what_may_be_spent():
     made = leases()
     fetch(made, 10, granted=25)
-    made.counters.reserve("x", [money(20)])
+    made.counters.reserve("x", holds(money(20)))
     made.counters.settle("x", {MONTH: 7})
     said = made.statement(MONTH, "run1")
     assert (said.seq, said.spent, said.claim, said.gives) == (2, 7, 25, False)
@@ -59,7 +59,7 @@ def test_a_statement_says_what_is_settled_and_what_may_be_spent():
 def test_what_is_given_is_not_there_any_more_whoever_hears_of_it():
     made = leases()
     fetch(made, 10, granted=25)
-    made.counters.reserve("x", [money(20)])
+    made.counters.reserve("x", holds(money(20)))
     made.give(MONTH)
     assert made.slack(MONTH) == 0
     said = made.statement(MONTH, "run1")
@@ -69,18 +69,18 @@ def test_what_is_given_is_not_there_any_more_whoever_hears_of_it():
 def test_slack_that_somebody_waits_for_is_kept():
     made = leases()
     fetch(made, 10, granted=25)
-    made.wait(1, [money(15)])
+    made.wait(1, holds(money(15)))
     made.give(MONTH)
     assert made.slack(MONTH) == 15
-    made.wait_no_more(1, [money(15)])
+    made.wait_no_more(1, holds(money(15)))
     made.give(MONTH)
     assert made.slack(MONTH) == 0
 
 
 def test_more_is_asked_for_all_who_wait_and_needed_for_one():
     made = leases()
-    made.wait(1, [money(15)])
-    made.wait(2, [money(30)])
+    made.wait(1, holds(money(15)))
+    made.wait(2, holds(money(30)))
     said = made.statement(MONTH, "run1", need=made.need(money(15)))
     assert (said.need, said.want) == (15, 45)
 
@@ -101,7 +101,7 @@ def test_a_grant_that_another_server_or_an_old_statement_brought_is_not_taken(ch
 def test_a_grant_under_a_limit_that_was_lowered_meanwhile_is_not_taken():
     made = leases()
     said = made.statement(MONTH, "run1", need=10)
-    made.touch([money(1, limit=50)], 0.0)
+    made.follow(holds(money(1, limit=50)))
     told = answer(said, 25)
     made.heard(said, told)
     assert made.accept(said, told, "run1") == 0
@@ -111,14 +111,14 @@ def test_a_grant_under_a_limit_that_was_lowered_meanwhile_is_not_taken():
 def test_a_lowered_limit_takes_slack_and_what_calls_give_back_until_all_claims_fit():
     made = leases()
     fetch(made, 80, granted=80)
-    made.counters.reserve("x", [money(60)])
-    made.touch([money(1, limit=50)], 0.0)
+    made.counters.reserve("x", holds(money(60)))
+    made.follow(holds(money(1, limit=50)))
     assert made.slack(MONTH) == 0
     made.counters.settle("x", {MONTH: 0})
-    made.touch([money(1, limit=50)], 0.0)
+    made.follow(holds(money(1, limit=50)))
     assert made.slack(MONTH) == 0
     assert fetch(made, 10, granted=10, all_claims=45) == 10
-    made.touch([money(1, limit=50)], 0.0)
+    made.follow(holds(money(1, limit=50)))
     assert made.slack(MONTH) == 10
 
 
@@ -132,7 +132,7 @@ def test_what_the_store_knows_to_be_spent_beyond_is_counted_here():
 def test_more_settled_than_held_is_stated_as_claim():
     made = leases()
     fetch(made, 10, granted=10)
-    made.counters.reserve("x", [money(10)])
+    made.counters.reserve("x", holds(money(10)))
     made.counters.settle("x", {MONTH: 35})
     said = made.statement(MONTH, "run1")
     assert (said.spent, said.claim) == (35, 35)
@@ -161,7 +161,7 @@ def test_a_threshold_is_exact_and_passed_on_once():
 def test_a_balance_shows_what_others_spent_and_may_spend():
     made = leases()
     fetch(made, 10, granted=10, all_spent=20, all_claims=55)
-    made.counters.reserve("x", [money(4)])
+    made.counters.reserve("x", holds(money(4)))
     assert made.balance(MONTH) == Balance(20, 4, 25)
     assert made.balance("never seen@2026-11") == Balance(0, 0, 0)
 
@@ -169,10 +169,11 @@ def test_a_balance_shows_what_others_spent_and_may_spend():
 def test_what_is_held_waited_for_or_not_reported_is_not_forgotten():
     made = leases()
     fetch(made, 10, granted=10)
-    made.counters.reserve("x", [money(4)])
+    made.counters.reserve("x", holds(money(4)))
     assert made.forget(MONTH) is False
-    made.counters.settle("x", {MONTH: 4})
-    made.settled({MONTH: 4})
+    made.settle("x", {MONTH: 4})
+    assert made.forget(MONTH) is False
+    made.idle(0.0, 1.0)
     assert made.forget(MONTH) is False
     said = made.statement(MONTH, "run1")
     made.heard(said, answer(said))
@@ -189,12 +190,28 @@ def test_the_disk_is_told_of_a_grant_before_it_may_be_spent():
     assert made.slack(MONTH) == 0
 
 
-def test_what_was_settled_lately_is_not_idle():
+def test_what_is_held_waited_for_or_was_settled_lately_is_not_idle():
     made = leases()
-    made.touch([money(1)], 1.0)
-    assert made.idle(0.0, 11.0) == []
+    fetch(made, 10, granted=10)
     assert made.idle(2.0, 12.0) == [MONTH]
-
-    made.settled({MONTH: 1})
+    made.reserve("x", holds(money(4)))
     assert made.idle(3.0, 13.0) == []
-    assert made.idle(12.0, 22.0) == [MONTH]
+    made.settle("x", {MONTH: 4})
+    assert made.idle(4.0, 14.0) == []
+    assert made.idle(13.0, 23.0) == []
+    assert made.idle(14.0, 24.0) == [MONTH]
+    made.wait(1, holds(money(15)))
+    assert made.idle(15.0, 25.0) == []
+
+
+def test_a_slice_is_fetched_ahead_for_what_is_in_use_and_runs_low():
+    made = leases()
+    fetch(made, 20, granted=20)
+    assert made.low(1.0) == []
+    made.reserve("x", holds(money(11)))
+    assert made.low(1.0) == [MONTH]
+    made.settle("x", {MONTH: 11})
+    assert made.low(1.0) == [MONTH]
+    made.idle(0.0, 1.0)
+    assert made.low(1.0) == [MONTH]
+    assert made.low(1.1) == []
