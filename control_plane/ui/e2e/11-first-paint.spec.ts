@@ -32,3 +32,15 @@ test("who is not signed in sees no page's heading on the way to signing in", asy
   await expect(page.locator("h1")).toHaveCount(0);
   await page.context().close();
 });
+
+test("a page whose code does not arrive says so, and loads when it is asked again", async ({ browser }) => {
+  const page = await pageOf(browser, "owner");
+  await page.route(/\/assets\/router-.*\.js/, (route) => route.abort());
+  await page.goto("/keys");
+  await expect(page.getByRole("alert")).toContainText("This page could not be loaded");
+  await page.unroute(/\/assets\/router-.*\.js/);
+  await page.getByRole("button", { name: "Reload" }).click();
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("Keys");
+  await expect(page.getByRole("alert")).toHaveCount(0);
+  await page.context().close();
+});

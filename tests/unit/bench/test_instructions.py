@@ -26,7 +26,8 @@ def test_what_callgrind_counted_is_the_total_of_its_file() -> None:
 
 
 def test_a_row_compares_the_instructions_of_one_call() -> None:
-    row = Row("JSON, 1 connections", "call", {"before": Count(2_000_000, 10), "gateway": Count(4_200_000, 20)})
+    counts = {"before": Count(2_000_000, 10), "gateway": Count(4_400_000, 20, idle=200_000)}
+    row = Row("JSON, 1 connections", "call", counts)
     assert row.percent("gateway") == pytest.approx(5.0)
     assert markdown(Run("2026-01-01", (row,))).splitlines() == [
         "| scenario | per | before | gateway | more |",

@@ -1,13 +1,19 @@
 import "@/design/tokens.css";
+import { showNotLoaded } from "./notLoaded";
 
 /** The libraries, what is made of them, and the page. */
 const PARTS = [() => import("react-dom/client"), () => import("./router"), () => import("./start")];
 
 /** Each part is evaluated in a task of its own: together they would keep a phone from answering for longer than a page may. */
 async function start(): Promise<void> {
-  for (const part of PARTS) {
-    await part();
-    await new Promise((resolve) => setTimeout(resolve));
+  try {
+    for (const part of PARTS) {
+      await part();
+      await new Promise((resolve) => setTimeout(resolve));
+    }
+  } catch (failure) {
+    showNotLoaded();
+    throw failure;
   }
 }
 
