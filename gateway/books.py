@@ -30,14 +30,16 @@ LEASES_NAME = "leases.msgpack"
 class EmbeddedBooks:
     """Of a process that is alone."""
 
-    def __init__(self, ledger: EmbeddedLedger, now_s: Callable[[], int]) -> None:
+    def __init__(self, ledger: EmbeddedLedger, now_s: Callable[[], int], *, monotonic_s: Callable[[], float]) -> None:
         self.ledger = ledger
         self._now_s = now_s
+        self._monotonic_s = monotonic_s
+        self._ahead_s = now_s() - monotonic_s()
 
     def restore(self, directory: Path, checkpoint: bytes | None) -> None:
         """Raises GatewayFault: what was spent is not to be guessed."""
         try:
-            self.ledger.restore(checkpoint, self._now_s())
+            self.ledger.restore(checkpoint)
         except CheckpointUnusable as fault:
             raise GatewayFault(f"the ledger's checkpoint in {directory} cannot be used: {fault}") from fault
 
@@ -54,7 +56,8 @@ class EmbeddedBooks:
         return self.ledger.count_open(held)
 
     def snapshot(self) -> "_Sums":
-        return _Sums(self.ledger.snapshot(self._now_s()))
+        # A clock that is set ahead, and back again, ends no window.
+        return _Sums(self.ledger.snapshot(min(self._now_s(), int(self._monotonic_s() + self._ahead_s))))
 
 
 class _Sums(NamedTuple):
@@ -115,7 +118,7 @@ class LeaseBooks:
         )
         if was is None and checkpoint is not None:
             embedded = EmbeddedLedger()
-            embedded.restore(checkpoint, self._now_s())
+            embedded.restore(checkpoint)
             sums = {name: balance.settled for name, balance in embedded.counters().items()}
             self.ledger.restore(sums, embedded.seq)
         self._restored_seq = self.ledger.seq

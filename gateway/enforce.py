@@ -334,7 +334,7 @@ class Enforcer:
         amounts = charged_later(() if admission is None else admission.dues.each, before, consumed)
         if self.touched is not None:
             self.touched.update(amounts)
-        return amounts, self.ledger.settle(id, amounts)
+        return amounts, self.ledger.settle_later(id, amounts)
 
     def told(self, crossed: Crossed) -> None:
         """A threshold was reached, and is in the journal."""

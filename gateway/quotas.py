@@ -15,15 +15,13 @@ from gateway.contract.policy import Dimension, Policy, Quota, QuotaOverride, Uni
 from gateway.examine import Call
 from gateway.identify import Caller
 from gateway.ledger.base import Hold, Holds, Terms
-from gateway.ledger.window import NEVER_S, Period, period
+from gateway.ledger.window import NEVER_S, NOW, Period, period
 from gateway.route import Route
 
 # What the amount of a hold is counted in, for quotas that need to know how much a call may consume.
 BOUNDED_UNITS = frozenset(("usd", "tokens_in", "tokens_out", "tokens"))
 # Calls alike in everything that quotas are of, whose counters are remembered: some 2 KB each.
 ALIKE_MAX = 4096
-# The period of calls at a time.
-_NOW = Period("now", 0, NEVER_S)
 _DIMENSIONS: tuple[Dimension, ...] = (
     "org", "project", "key", "user", "team", "model", "provider", "upstream", "route", "tag",
 )  # fmt: skip
@@ -126,7 +124,7 @@ class _Ready:
             (name, scope[name]) for name in _DIMENSIONS if scope.get(name, "*") != "*"
         )
         self.varying: tuple[Dimension, ...] = tuple(name for name in _DIMENSIONS if scope.get(name) == "*")
-        self._period = _NOW if quota.unit == "concurrent" else Period("", 0, 0)
+        self._period = NOW if quota.unit == "concurrent" else Period("", 0, 0)
 
     def period(self, at_s: int) -> Period:
         """That of a moment. It is remembered, for the next call comes in the same one as a rule."""
@@ -151,7 +149,7 @@ class _Ready:
             counter=counter,
             period=now,
             scope=scope,
-            terms=Terms(counter, self.limit(at_s), quota.thresholds, quota.limit, now.ends_at_s, self.revision),
+            terms=Terms(counter, self.limit(at_s), quota.thresholds, quota.limit, now.kept_until_s, self.revision),
             starts_at_s=now.starts_at_s if at_s < turns_at_s else max(now.starts_at_s, turns_at_s),
             ends_at_s=min(now.ends_at_s, turns_at_s) if at_s < turns_at_s else now.ends_at_s,
             held_as=_PLACES[quota.unit] if is_held else _NOTHING_OF_IT,

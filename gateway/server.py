@@ -478,7 +478,7 @@ def _listening_at(host: str, port: int, *, shared: bool) -> dict[str, Any]:
 
 def _books(settings: Settings, store: RedisStore | None, now_s: Callable[[], int]) -> EmbeddedBooks | LeaseBooks:
     if store is None:
-        return EmbeddedBooks(EmbeddedLedger(), now_s)
+        return EmbeddedBooks(EmbeddedLedger(), now_s, monotonic_s=time.monotonic)
     return LeaseBooks(store, now_s, monotonic_s=time.monotonic, nodes_min=settings.ledger_nodes_min)
 
 

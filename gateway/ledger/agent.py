@@ -9,10 +9,11 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import Balance, Crossed, Hold, Holds, Shortage, Unreachable
+from gateway.ledger.base import Balance, Crossed, Hold, Holds, Shortage, Unreachable, period_of
 from gateway.ledger.leases import Leases, Watch
 from gateway.ledger.leases_file import Checkpoint
-from gateway.ledger.store import EVER, Answer, Beat, Fence, Statement, Store, StoreDown
+from gateway.ledger.store import EVER, Answer, Beat, Fence, Statement, Store, StoreDown, granted_by
+from gateway.ledger.window import NOW
 
 # How often a node says that it is there and hears what others lack: the time a recall takes. A script of 0.1 ms.
 POLL_S = 0.1
@@ -28,8 +29,6 @@ RECALL_S = 0.03
 TIMEOUT_MARGIN_S = 1.0
 # Statements under way at once: enough to fill a round trip, few enough for a pool of connections.
 SYNCS_AT_A_TIME = 32
-# A late settlement belongs to its window: no call lasts longer.
-LATE_S = 48 * 3600
 # How long the store keeps a counter whose period is over: late settlements, and people who look back.
 KEEP_MS = 35 * 86_400_000
 
@@ -81,6 +80,7 @@ class RedisLedger:
         self.reserve = self._leases.reserve
         self.extend = self._leases.extend
         self.settle = self._leases.settle
+        self.settle_later = self._leases.settle_later
         self._under_way: dict[str, asyncio.Event] = {}  # counter -> set when the statement about it is answered
         self._lacks: dict[int, str] = {}  # who waits -> for which counter
         self._waiters = 0
@@ -108,10 +108,10 @@ class RedisLedger:
         self._roster_version, self._roster = was.roster_version, was.roster
         self._counters.seq = was.seq
         for name, (settled, claim) in was.claims.items():
-            self._leases.restore(name, settled, settled if complete else claim)
+            self._leases.restore(name, settled, settled if complete else claim, was.backs.get(name, 0))
 
     def restore(self, settled: Mapping[str, int], seq: int) -> None:
-        """Adds what the journal says was settled after the checkpoint's seq; before anything else is done.
+        """Adds what one final in the journal says was settled after the checkpoint's seq; before anything else is done.
 
         Intents without an end belong to it, at what they held.
         """
@@ -145,9 +145,7 @@ class RedisLedger:
 
     def finish_periods(self, now_s: int) -> None:
         """Lets go of counters whose windows ended so long ago that nothing of theirs settles any more."""
-        for name, one in self._counters.by_name.items():
-            if one.terms.ends_at_s + LATE_S < now_s:
-                self._over.add(name)
+        self._over.update(self._counters.ended(now_s))
 
     def over(self, counter: str) -> None:
         """The period of a counter has ended: it is reported once more, and then forgotten here."""
@@ -265,11 +263,12 @@ class RedisLedger:
             watch = self._watch(said.counter)
             if watch is not None:
                 self._crossed.append(Crossed(said.counter, percent, answer.all_spent, watch.limit))
-        if said.asks and answer.status == "ok" and answer.claim > said.claim:
+        if granted_by(said, answer):
             await self._remember()  # first on disk, then spent
-        self._granted.discard(said.counter)
-        if self._leases.accept(said, answer, self._run if self.open else ""):
             self._granted.add(said.counter)
+        else:
+            self._granted.discard(said.counter)
+        self._leases.accept(said, answer, self._run if self.open else "")
         self._leases.stated(said, answer, self._run)
 
     def _note_run(self, answer: Answer) -> None:
@@ -310,6 +309,7 @@ class RedisLedger:
             roster_version=self._roster_version,
             roster=self._roster,
             claims=self._leases.claims(),
+            backs=self._leases.backs(),
         )
 
     # Beside the request path
@@ -396,6 +396,8 @@ class RedisLedger:
         self._reported_at_s = now_s
         for name in self._leases.idle(now_s - IDLE_S, now_s):
             self._leases.give(name)
+            if period_of(name) == NOW.name and self._leases.is_blank(name):
+                self._over.add(name)  # callers may choose its name, and another one each time
         return sorted(self._leases.unreported)
 
     async def _finish_periods(self) -> None:

@@ -10,7 +10,7 @@ from typing import Protocol
 
 import msgspec
 
-from gateway.ledger.window import NEVER_S
+from gateway.ledger.window import NEVER_S, NOW, TOTAL
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
@@ -20,8 +20,18 @@ class Terms(msgspec.Struct, frozen=True, gc=False):
     limit: int | None  # None: counted, and never refused
     thresholds: tuple[int, ...] = ()  # percent of the limit, ascending; each is told of once
     whole: int | None = None  # the limit that thresholds are percent of, where `limit` is not it; None: as `limit`
-    ends_at_s: int = NEVER_S  # of the counter's window: later it may be forgotten
+    kept_until_s: int = NEVER_S  # when the counter's window is long over, and it may be forgotten
     revision: int = 0  # of the limit: another one each time it is edited, also to what it was before
+
+
+def period_of(counter: str) -> str:
+    """The name of the window that a counter is of, as its own name says."""
+    return counter.partition("|")[0].rpartition("@")[2]
+
+
+def is_endless(counter: str) -> bool:
+    """Whether it is of no window that ends."""
+    return period_of(counter) in (TOTAL.name, NOW.name)
 
 
 class Hold(msgspec.Struct, frozen=True, gc=False):
@@ -129,6 +139,10 @@ class Ledger(Protocol):
         0 where the id holds nothing, and then nothing changes: settling twice is settling once. A counter that is not
         named in `actual` is given back whole; one that was never held is counted all the same.
         """
+        ...
+
+    def settle_later(self, id: str, actual: Mapping[str, int]) -> int:
+        """The same where some of it is below zero: given back of what another call was charged, anywhere."""
         ...
 
     def balance(self, counter: str) -> Balance: ...

@@ -8,16 +8,18 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import NO_HOLDS, Crossed, Hold, Holds, Shortage, Terms
+from gateway.ledger.base import NO_HOLDS, Crossed, Hold, Holds, Shortage, Terms, is_endless
 from gateway.ledger.window import NEVER_S
 
 # More than is ever settled or held: the cap of a counter that has none, and the alarm of one with nothing left to tell.
 _ENDLESS = 1 << 127
+# A counter of which nobody has held anything does not say when its window ends: the longest window, and two days.
+UNKNOWN_END_S = 33 * 24 * 3600
 
 
-def until(ends_at_s: int) -> Terms:
+def until(kept_until_s: int) -> Terms:
     """The terms of a counter of which nobody has held anything since the start."""
-    return Terms("", None, ends_at_s=ends_at_s)
+    return Terms("", None, kept_until_s=kept_until_s)
 
 
 class Counter(msgspec.Struct):
@@ -29,10 +31,15 @@ class Counter(msgspec.Struct):
     terms: Terms = until(NEVER_S)  # of the last hold: what they say of limit, thresholds and window is so by now
     told: int = 0  # the highest threshold that was told of, in percent
     alarm: int = _ENDLESS  # where this is settled, a threshold is to be told of
-    cap: int = _ENDLESS  # the lower one of limit and lease
+    cap: int = _ENDLESS  # what settled and held stay within: the lease, or the limit where there is none
 
     def __post_init__(self) -> None:
         self._set_cap()
+
+    @property
+    def is_blank(self) -> bool:
+        """Whether it is as if nobody had ever touched it."""
+        return not (self.settled or self.held or self.lease or self.told)
 
     @property
     def whole(self) -> int | None:
@@ -50,11 +57,10 @@ class Counter(msgspec.Struct):
         self._set_cap()
 
     def _set_cap(self) -> None:
-        limit, lease = self.terms.limit, self.lease
-        if limit is None:
+        if self.terms.limit is None:
             self.cap = _ENDLESS
         else:
-            self.cap = limit if lease is None else min(limit, lease)
+            self.cap = self.terms.limit if self.lease is None else self.lease
 
 
 class Counters:
@@ -104,19 +110,25 @@ class Counters:
                 self._follow(counter, terms)
             left = counter.cap - counter.settled - counter.held
             if amount > left and amount:
-                self._give_back(holds, until=name)
+                self._give_back(holds, before=name)
                 return Shortage(name, amount, max(left, 0))
             counter.held += amount
         return None
 
-    def _give_back(self, holds: Holds, until: str | None = None) -> None:
+    def _give_back(self, holds: Holds, before: str | None = None) -> None:
         for name, amount in zip(holds.counters, holds.amounts, strict=True):
-            if name == until:
+            if name == before:
                 break
             self.by_name[name].held -= amount
 
     def _new(self, name: str) -> Counter:
         counter = self.by_name[name] = Counter(lease=self._lease)
+        return counter
+
+    def _again(self, name: str, holds: Holds) -> Counter:
+        """A counter of which a call holds nothing, and which was forgotten meanwhile: the clock was set ahead."""
+        counter = self._new(name)
+        counter.follow(holds.terms[holds.counters.index(name)])
         return counter
 
     def follow(self, holds: Holds) -> None:
@@ -144,7 +156,7 @@ class Counters:
             return 0
         others = len(actual) - len(holds.counters)
         for name, amount in zip(holds.counters, holds.amounts):  # noqa: B905 - takes twice as long
-            counter = self.by_name[name]
+            counter = self.by_name.get(name) or self._again(name, holds)
             counter.held -= amount
             if name not in actual:
                 others += 1
@@ -181,10 +193,15 @@ class Counters:
         counter.alarm = _alarm(counter)
         return Crossed(name, counter.told, counter.settled, whole)
 
-    def forget_ended(self, before_s: int) -> None:
-        """Drops the counters of windows that ended before then, but for those of which something is held."""
-        for name in [name for name, one in self.by_name.items() if one.terms.ends_at_s < before_s]:
-            self.forget(name)
+    def ended(self, now_s: int) -> list[str]:
+        """Counters that need not be kept any more. To be asked now and then, for it also finds when others end."""
+        found: list[str] = []
+        for name, one in self.by_name.items():
+            if one.terms.kept_until_s == NEVER_S and not one.terms.counter and not is_endless(name):
+                one.follow(until(now_s + UNKNOWN_END_S))
+            if one.terms.kept_until_s < now_s:
+                found.append(name)
+        return found
 
     def forget(self, name: str) -> None:
         """Drops a counter, unless something is held of it."""

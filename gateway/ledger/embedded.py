@@ -11,19 +11,14 @@ import msgspec
 
 from gateway.ledger.base import Balance, Holds, Shortage, Unreachable
 from gateway.ledger.counters import Counter, Counters, until
-from gateway.ledger.window import NEVER_S
 
 FORMAT = 1
-# A late settlement belongs to its window: counters stay for this long after it, longer than any call lasts.
-KEPT_S = 48 * 3600
-# Folded from a final alone, a counter does not say when its window ends: the longest window, and the above.
-_UNKNOWN_END_S = 33 * 24 * 3600
 
 
 class _Row(msgspec.Struct, array_like=True, frozen=True):
     settled: int
     told: int
-    ends_at_s: int
+    kept_until_s: int
 
 
 class _Checkpoint(msgspec.Struct, array_like=True, frozen=True):
@@ -41,7 +36,7 @@ class Snapshot:
 
     def __init__(self, seq: int, counters: Mapping[str, Counter]) -> None:
         self.seq = seq
-        self._rows = {name: (one.settled, one.told, one.terms.ends_at_s) for name, one in counters.items()}
+        self._rows = {name: (one.settled, one.told, one.terms.kept_until_s) for name, one in counters.items()}
 
     def encode(self) -> bytes:
         return msgspec.msgpack.encode((FORMAT, self.seq, self._rows))
@@ -53,19 +48,17 @@ class EmbeddedLedger:
     def __init__(self) -> None:
         self._counters = Counters()
         self._folded: set[int] = set()
-        self._unknown_end_s = NEVER_S
         self._checkpoint_seq = 0
         self.held = self._counters.held
         self.extend = self._counters.extend
         self.reserve = self._counters.reserve
-        self.settle = self._counters.settle
+        self.settle = self.settle_later = self._counters.settle
         self.crossed = self._counters.crossed
 
     # -- at a start
 
-    def restore(self, checkpoint: bytes | None, now_s: int) -> None:
+    def restore(self, checkpoint: bytes | None) -> None:
         """`checkpoint` is what a snapshot encoded last, None at the first start. Raises CheckpointUnusable."""
-        self._unknown_end_s = now_s + _UNKNOWN_END_S
         if checkpoint is None:
             return
         try:
@@ -76,7 +69,7 @@ class EmbeddedLedger:
             raise CheckpointUnusable(f"format {loaded.format}; this version reads {FORMAT}")
         self._counters.seq = self._checkpoint_seq = loaded.seq
         for name, row in loaded.rows.items():
-            self._counters.by_name[name] = Counter(row.settled, told=row.told, terms=until(row.ends_at_s))
+            self._counters.by_name[name] = Counter(row.settled, told=row.told, terms=until(row.kept_until_s))
 
     def fold(self, seq: int, charged: Mapping[str, int]) -> None:
         """Takes in what a final frame says was charged, unless the checkpoint, or a frame before, has it already."""
@@ -88,7 +81,7 @@ class EmbeddedLedger:
 
     def told(self, counter: str, percent: int) -> None:
         """A signal frame says that a threshold was told of."""
-        one = self._counters.by_name.setdefault(counter, Counter(terms=until(self._unknown_end_s)))
+        one = self._counters.by_name.setdefault(counter, Counter())
         one.told = max(one.told, percent)
 
     def count_open(self, held: Mapping[str, int]) -> int:
@@ -99,9 +92,6 @@ class EmbeddedLedger:
 
     def _count(self, charged: Mapping[str, int]) -> None:
         for name, amount in charged.items():
-            if name not in self._counters.by_name:
-                ends_at_s = NEVER_S if name.partition("|")[0].endswith("@total") else self._unknown_end_s
-                self._counters.by_name[name] = Counter(terms=until(ends_at_s))
             self._counters.add(name, amount)
 
     # -- the protocol
@@ -125,5 +115,7 @@ class EmbeddedLedger:
 
     def snapshot(self, now_s: int) -> Snapshot:
         """What the next start needs beside the finals that come later. Forgets what is long over."""
-        self._counters.forget_ended(now_s - KEPT_S)
+        blank = [name for name, one in self._counters.by_name.items() if one.is_blank]
+        for name in (*blank, *self._counters.ended(now_s)):
+            self._counters.forget(name)
         return Snapshot(self._counters.seq, self._counters.by_name)

@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.ledger.base import Balance, Hold, Holds, Shortage, Terms
 from gateway.ledger.counters import Counter, Counters
-from gateway.ledger.store import AMOUNT_MAX, EVER, Answer, Statement
+from gateway.ledger.store import AMOUNT_MAX, EVER, Answer, Statement, granted_by
 
 
 class Watch(msgspec.Struct, frozen=True, gc=False):
@@ -24,9 +24,10 @@ class Watch(msgspec.Struct, frozen=True, gc=False):
 class Lease(msgspec.Struct):
     """What a node knows of one counter beside its own sums."""
 
-    limit: int | None = None  # of the last hold; None: no hold had one
+    limit: int | None = None  # of the last hold; None: it had none
+    unlimited: bool = False  # there was such a hold
     seq: int = 0  # of the last statement
-    told: tuple[int, int] = (0, 0)  # (spent, claim) as the store last confirmed them
+    back: int = 0  # given back of what had been settled: stated apart, for what is stated as spent never falls
     stated: bool = True  # False: the server that speaks now has not heard of it
     pending_claim: int = 0  # granted, and not yet remembered on disk
     forfeit: int = 0  # counted as spent at the start, for nobody could say what became of it
@@ -40,13 +41,15 @@ class Lease(msgspec.Struct):
     waiting: dict[int, int] = {}  # who waits for it -> how much each wants to hold
 
     def limit_by(self, terms: Terms) -> bool:
-        """Takes the limit of the newest hold, if that has one; whether the claims of all nodes may be above it now."""
+        """Takes the limit of the newest hold; whether the claims of all nodes may be above it now."""
+        before, self.limit = self.limit, terms.limit
         if terms.limit is None:
+            self.unlimited = True
             return False
         # A limit that was raised and lowered again while nobody asked here looks as before, and is not: others may
         # have claimed under the higher one.
-        lowered = self.limit is not None and (terms.limit < self.limit or terms.revision != self.revision)
-        self.limit, self.revision = terms.limit, terms.revision
+        lowered = self.unlimited or (before is not None and (terms.limit < before or terms.revision != self.revision))
+        self.unlimited, self.revision = False, terms.revision
         return lowered
 
 
@@ -56,7 +59,7 @@ class Leases:
     def __init__(self, node: str, epoch: int, *, keep: bool) -> None:
         self.node = node
         self.epoch = epoch
-        self.counters = Counters(lease=0, heard=self._limit)
+        self.counters = Counters(lease=0, heard=self._follow)
         self.by_name: dict[str, Lease] = {}
         self.unreported: set[str] = set()
         self._lowered: set[str] = set()  # whose limit was, and the claims of all nodes may still be above it
@@ -85,6 +88,19 @@ class Leases:
                     self._new(name)
         return seq
 
+    def settle_later(self, id: str, actual: Mapping[str, int]) -> int:
+        """The same where some of it is below zero, for another call was charged too much.
+
+        That is no slack of this node's: a limit may have been lowered meanwhile of which it has not heard.
+        """
+        seq = self.settle(id, actual)
+        for name, amount in actual.items() if seq else ():
+            if amount < 0:
+                counter = self.counters.by_name[name]
+                counter.lend((counter.lease or 0) + amount)
+                self.by_name[name].back -= amount
+        return seq
+
     def follow(self, holds: Holds) -> None:
         """Makes the leases that are missing, of counters whose limits are those of the holds."""
         self.counters.follow(holds)
@@ -98,7 +114,7 @@ class Leases:
         for name in self._lowered.intersection(holds.counters):
             self._lower(name, 0)
 
-    def _limit(self, terms: Terms) -> None:
+    def _follow(self, terms: Terms) -> None:
         """A counter is limited by these terms from now on."""
         lease = self.by_name.get(terms.counter) or self._new(terms.counter)
         if lease.limit_by(terms):
@@ -124,26 +140,27 @@ class Leases:
         counter = self.counters.by_name.get(name)
         return name in self._settled or bool(lease.waiting) or (counter is not None and counter.held > 0)
 
-    def restore(self, name: str, settled: int, counted: int) -> None:
+    def restore(self, name: str, settled: int, counted: int, back: int) -> None:
         """Counts what this node spent before it was started again; `counted` is more where nobody can say."""
         lease = self._new(name)
         lease.stated = False
-        lease.forfeit = counted - settled
+        lease.forfeit, lease.back = counted - settled, back
         self._recount(name, counted)
 
     def restore_more(self, settled: Mapping[str, int]) -> None:
-        """Counts what was spent after the checkpoint. What was forfeited may have been spent on it."""
+        """Counts what a call spent after the checkpoint, or gave back. What was forfeited may have been spent on it."""
         for name, amount in settled.items():
             lease = self.by_name.get(name) or self._new(name)
             lease.stated = False
-            covered = min(lease.forfeit, amount)
+            lease.back += max(-amount, 0)
+            covered = min(lease.forfeit, max(amount, 0))
             lease.forfeit -= covered
             self._recount(name, amount - covered)
 
     def _recount(self, name: str, amount: int) -> None:
         self.counters.add(name, amount)
         counter = self.counters.by_name[name]
-        counter.lend(max(counter.lease or 0, counter.settled))
+        counter.lend(counter.settled)  # what had been given back may be claimed by others by now
         self.unreported.add(name)
 
     def wait(self, waiter: int, holds: Holds) -> None:
@@ -168,8 +185,15 @@ class Leases:
 
     def give(self, name: str) -> None:
         """Lowers the claim to what is settled, held or waited for; true from here on, whoever hears of it."""
-        if name in self.by_name:
-            self._lower(name, sum(self.by_name[name].waiting.values()))
+        lease = self.by_name.get(name)
+        if lease is not None:
+            lease.grain = 0  # nothing is fetched ahead before somebody has asked for a slice again
+            self._lower(name, sum(lease.waiting.values()))
+
+    def is_blank(self, name: str) -> bool:
+        """Whether this node has nothing of a counter, and never had."""
+        counter = self.counters.by_name.get(name)
+        return counter is None or counter.is_blank
 
     def _lower(self, name: str, slack: int) -> None:
         counter = self.counters.by_name.get(name)
@@ -190,7 +214,8 @@ class Leases:
         return [
             name
             for name, lease in self.by_name.items()
-            if lease.limit is not None
+            if lease.grain
+            and lease.limit is not None
             and not lease.recalled
             and (lease.used_at_s >= since_s or self._in_use(name, lease))
             and self.slack(name) < lease.grain // 2
@@ -208,10 +233,16 @@ class Leases:
         return max(hold.amount - self.slack(hold.counter), 1)
 
     def hopeless(self, hold: Hold) -> bool:
-        """Whether what this node alone has settled and holds leaves too little."""
-        counter = self.counters.by_name[hold.counter]
-        limit = min(hold.limit or 0, AMOUNT_MAX)
-        return counter.settled + counter.held + hold.amount > limit
+        """Whether what this node alone has settled and holds leaves too little, whatever others claim.
+
+        They may have given back more than they have settled: that is heard with the next report.
+        """
+        counter, lease = self.counters.by_name[hold.counter], self.by_name[hold.counter]
+        limit = min(hold.limit or 0, AMOUNT_MAX) - min(lease.others_spent, 0)
+        hopeless = counter.settled + counter.held + hold.amount > limit
+        if hopeless:
+            self.unreported.add(hold.counter)
+        return hopeless
 
     def free(self, hold: Hold) -> int:
         """What nobody claims of a counter, as far as this node has heard."""
@@ -246,8 +277,9 @@ class Leases:
             epoch=self.epoch,
             seq=lease.seq,
             run=run,
-            spent=min(counter.settled, AMOUNT_MAX),
-            claim=min(claim, AMOUNT_MAX),
+            spent=min(counter.settled + lease.back, AMOUNT_MAX),
+            claim=min(claim + lease.back, AMOUNT_MAX),
+            back=min(lease.back, AMOUNT_MAX),
             keep=self.keep,
             gives=claim <= used + sum(lease.waiting.values()),
             need=min(need, AMOUNT_MAX),
@@ -269,7 +301,7 @@ class Leases:
         """
         name = said.counter
         lease = self.by_name.get(name)
-        if lease is None and (answer.marks or answer.spent > said.spent):
+        if lease is None and (answer.marks or answer.spent > said.spent or answer.back > said.back):
             # Another start of this node left something behind that is this one's to do.
             lease = self._new(name)
             lease.seq = said.seq
@@ -279,15 +311,15 @@ class Leases:
         if answer.status != "ok":
             lease.seq = max(lease.seq, answer.seq)
             return ()
-        unknown = answer.spent - said.spent
-        if unknown > 0:  # spent by an earlier start of this node, or before it was forgotten here
-            self.counters.add(name, unknown)
+        spent, back = answer.spent - said.spent, answer.back - said.back
+        if spent or back:  # by an earlier start of this node, or before the counter was forgotten here
+            self.counters.add(name, spent - back)
             counter = self.counters.by_name[name]
             counter.lend(max(counter.lease or 0, counter.settled))
-        lease.told = (answer.spent, answer.claim)
-        lease.pending_claim = answer.claim if said.asks else 0
-        lease.others_spent = answer.all_spent - answer.spent
-        lease.others_claim = answer.all_claims - answer.claim
+            lease.back += back
+        lease.pending_claim = answer.claim - answer.back if said.asks else 0
+        lease.others_spent = answer.all_spent - (answer.spent - answer.back)
+        lease.others_claim = answer.all_claims - (answer.claim - answer.back)
         lease.recalled = answer.recalled
         same = said.limit == _exact(lease.limit) and said.revision == lease.revision
         # A store that is not open yet has not heard everybody's claims.
@@ -296,7 +328,9 @@ class Leases:
         new = tuple(percent for percent in answer.marks if percent not in lease.heard)
         lease.heard |= set(new)
         counter = self.counters.by_name.get(name)
-        if counter is None or (counter.settled <= answer.spent and (counter.lease or 0) >= said.claim):
+        if counter is None or (
+            counter.settled == answer.spent - answer.back and (counter.lease or 0) >= said.claim - said.back
+        ):
             self.unreported.discard(name)
         if new:
             self.unreported.add(name)  # the store is told that they were passed on
@@ -308,8 +342,8 @@ class Leases:
         if lease is None:
             return 0
         lease.pending_claim = 0
-        granted = answer.claim - max(said.claim, answer.spent)
-        if answer.status != "ok" or granted <= 0:
+        granted = granted_by(said, answer)
+        if not granted:
             return 0
         lower = (lease.limit or 0) < (said.limit or 0) or lease.revision != said.revision
         if said.run != run or answer.run != run or lower or said.counter in self._lowered:
@@ -336,9 +370,13 @@ class Leases:
         for name, lease in self.by_name.items():
             counter = self.counters.by_name.get(name) or Counter(lease=0)
             claim = max(counter.lease or 0, counter.settled + counter.held, lease.pending_claim)
-            if claim:
+            if claim or counter.settled:
                 found[name] = (counter.settled, claim)
         return found
+
+    def backs(self) -> dict[str, int]:
+        """counter -> what was given back of it, where anything was."""
+        return {name: lease.back for name, lease in self.by_name.items() if lease.back}
 
     def balance(self, name: str) -> Balance:
         lease = self.by_name.get(name)

@@ -30,6 +30,7 @@ class Checkpoint(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     roster_version: int = 0
     roster: tuple[str, ...] = ()
     claims: dict[str, tuple[int, int]] = {}  # counter -> (settled, claim)
+    backs: dict[str, int] = {}  # counter -> what was given back of what had been settled
 
 
 _encoder = msgspec.msgpack.Encoder()

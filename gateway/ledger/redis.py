@@ -112,14 +112,14 @@ def _statement_arguments(said: Statement) -> tuple[str | int, ...]:
         said.node, said.epoch, said.seq, said.run, said.spent, said.claim, _flag(said.keep), _flag(said.gives),
         said.need, said.want, _flag(said.more), "" if said.limit is None else said.limit, said.live, said.since,
         ",".join(f"{percent}:{amount}" for percent, amount in said.marks),
-        ",".join(map(str, said.heard)), said.keep_ms,
+        ",".join(map(str, said.heard)), said.keep_ms, said.back,
     )  # fmt: skip
 
 
 def _answer(found: Any) -> Answer:
-    status, version, run, spent, claim, all_spent, all_claims, recalled, marks, pending, seq = found
+    status, version, run, spent, claim, all_spent, all_claims, recalled, marks, pending, *more = found
     return Answer(
-        status, version, run, spent, claim, all_spent, all_claims, bool(recalled), tuple(marks), tuple(pending), seq
+        status, version, run, spent, claim, all_spent, all_claims, bool(recalled), tuple(marks), tuple(pending), *more
     )
 
 

@@ -40,6 +40,7 @@ class Statement(msgspec.Struct, frozen=True, gc=False):
     heard: tuple[int, ...] = ()
     keep_ms: int = 0
     revision: int = 0  # of the limit; the store has no use for it, the answer is read by it
+    back: int = 0
 
     @property
     def asks(self) -> bool:
@@ -60,6 +61,14 @@ class Answer(msgspec.Struct, frozen=True, gc=False):
     marks: tuple[int, ...] = ()
     pending: tuple[str, ...] = ()
     seq: int = 0  # of the last statement that changed anything
+    back: int = 0
+
+
+def granted_by(said: Statement, answer: Answer) -> int:
+    """How much the store has added to what was claimed."""
+    if answer.status != "ok":
+        return 0
+    return max(answer.claim - max(said.claim + answer.back - said.back, answer.spent), 0)
 
 
 class Beat(msgspec.Struct, frozen=True, gc=False):

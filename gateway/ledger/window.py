@@ -14,6 +14,9 @@ Window = Literal["minute", "hour", "day", "week", "month", "total"]
 
 # The end of what has none; far beyond any call, and exact in a double.
 NEVER_S = 2**52
+# How long after its window a counter is kept: a late settlement belongs to it, and no call lasts longer than two days.
+# By then nobody is refused by it; so those of minutes, of which a day has many, are kept for less.
+_KEPT_S_MIN, _KEPT_S_MAX = 3600, 48 * 3600
 
 
 class Period(msgspec.Struct, frozen=True, gc=False):
@@ -23,11 +26,22 @@ class Period(msgspec.Struct, frozen=True, gc=False):
     starts_at_s: int
     ends_at_s: int
 
+    @property
+    def kept_until_s(self) -> int:
+        """When a counter of it may be forgotten."""
+        if self.ends_at_s == NEVER_S:
+            return NEVER_S
+        return self.ends_at_s + min(max(self.ends_at_s - self.starts_at_s, _KEPT_S_MIN), _KEPT_S_MAX)
+
+
+TOTAL = Period("total", 0, NEVER_S)
+NOW = Period("now", 0, NEVER_S)  # of calls at a time
+
 
 def period(window: Window, time_zone: str, at_s: int) -> Period:
     """The period of a window that a moment lies in. Raises ZoneInfoNotFoundError for a zone that is none."""
     if window == "total":
-        return Period("total", 0, NEVER_S)
+        return TOTAL
     local = datetime.fromtimestamp(at_s, ZoneInfo(time_zone))
     if window in ("minute", "hour"):
         return _of_the_clock(window, local, at_s)
@@ -46,7 +60,7 @@ def period(window: Window, time_zone: str, at_s: int) -> Period:
 def period_named(window: Window, time_zone: str, name: str) -> Period | None:
     """The period of a window that bears a name; None where none does."""
     if name == "total":
-        return Period("total", 0, NEVER_S) if window == "total" else None
+        return TOTAL if window == "total" else None
     zone = ZoneInfo(time_zone)
     try:
         match window:

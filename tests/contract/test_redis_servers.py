@@ -48,6 +48,7 @@ def counter_statement(random: Random, run: str) -> Statement:
         marks=((50, 50), (100, 100)) if random.random() < 0.5 else (),
         heard=random.choice(((), (50,), (50, 100))),
         keep_ms=random.choice((0, 0, 60_000)),
+        back=random.choice((0, 0, 0, 3, 7)),
     )
 
 

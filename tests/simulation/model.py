@@ -18,7 +18,9 @@ def _number(stored: Hash, field: str) -> int:
 
 
 def _sum(stored: Hash, prefix: str) -> int:
-    return min(sum(int(value) for field, value in stored.items() if field.startswith(prefix)), AMOUNT_MAX)
+    """Of all nodes, less what was given back."""
+    all, back = (sum(int(value) for field, value in stored.items() if field.startswith(p)) for p in (prefix, "back:"))
+    return max(min(all, AMOUNT_MAX) - back, 0)
 
 
 def sync(stored: Hash, said: Statement, run: str, now_ms: int) -> Answer:
@@ -28,7 +30,7 @@ def sync(stored: Hash, said: Statement, run: str, now_ms: int) -> Answer:
         return _answer(stored, said, run, now_ms, "fenced", ())
     if known_epoch == said.epoch and _number(stored, f"seq:{node}") >= said.seq:
         return _answer(stored, said, run, now_ms, "old", ())
-    if known_epoch == 0 and not (said.claim or said.need or said.want or said.more):
+    if known_epoch == 0 and not (said.claim or said.back or said.need or said.want or said.more):
         return _answer(stored, said, run, now_ms, "ok", ())
     _write(stored, said, known_epoch)
     if said.run == run and said.limit is not None and said.asks:
@@ -38,13 +40,17 @@ def sync(stored: Hash, said: Statement, run: str, now_ms: int) -> Answer:
 
 def _write(stored: Hash, said: Statement, known_epoch: int) -> None:
     node, spent = said.node, said.spent
+    back = max(said.back, _number(stored, f"back:{node}"))
+    claim = min(said.claim + back - said.back, AMOUNT_MAX)
     if said.keep and known_epoch < said.epoch:
         spent = max(spent, _number(stored, f"claim:{node}"))
     spent = max(spent, _number(stored, f"spent:{node}"))
     version = str(_number(stored, "version") + 1)
     stored["version"] = version
     stored[f"epoch:{node}"], stored[f"seq:{node}"] = str(said.epoch), str(said.seq)
-    stored[f"spent:{node}"], stored[f"claim:{node}"] = str(spent), str(max(said.claim, spent))
+    stored[f"spent:{node}"], stored[f"claim:{node}"] = str(spent), str(max(claim, spent))
+    if back:
+        stored[f"back:{node}"] = str(back)
     if said.gives:
         stored[f"gave:{node}"] = version
 
@@ -101,6 +107,7 @@ def _answer(stored: Hash, said: Statement, run: str, now_ms: int, status: str, m
         marks,
         _pending(stored, said),
         _number(stored, f"seq:{said.node}"),
+        _number(stored, f"back:{said.node}"),
     )
 
 

@@ -37,19 +37,15 @@ class Disk:
                 found[id] = amounts
         return found
 
-    def resolve(self) -> tuple[dict[str, int], int]:
-        """Ends what was open at what it held; what was settled after the checkpoint, and the last seq."""
+    def resolve(self) -> list[tuple[int, dict[str, int]]]:
+        """Ends what was open at what it held; the seqs and amounts of what was settled after the checkpoint."""
         since = self.checkpoint.seq if self.checkpoint else 0
         last = max([since, *(seq for seq, _, _ in self.journal)])
         for id, amounts in self.open_intents().items():
             last += 1
             self.journal.append((last, id, amounts))
-        settled: dict[str, int] = {}
-        for seq, _, amounts in self.journal:
-            for counter, amount in amounts.items() if seq > since else ():
-                settled[counter] = settled.get(counter, 0) + amount
         self.synced = len(self.journal)
-        return settled, last
+        return [(seq, amounts) for seq, _, amounts in self.journal if seq > since]
 
 
 class Node:
@@ -71,7 +67,7 @@ class Node:
     def start(self) -> None:
         self.life += 1
         self.alive = True
-        was, settled, seq = self.disk.checkpoint, *self.disk.resolve()
+        was, finals = self.disk.checkpoint, self.disk.resolve()
         identity = Identity(
             self.name,
             was.epoch + 1 if was else 1,
@@ -90,7 +86,8 @@ class Node:
             watch=self.watch,
             on_threshold=lambda counter, percent, _: self.thresholds.append((counter, percent)),
         )
-        self.ledger.restore(settled, seq)
+        for seq, settled in finals:
+            self.ledger.restore(settled, seq)
         self.spawn(self.ledger.agent())
 
     def spawn(self, work: Any) -> None:
@@ -138,7 +135,12 @@ class Node:
         return short
 
     def settle(self, id: str, actual: Mapping[str, int]) -> int:
-        seq = self.ledger.settle(id, actual)
+        return self._write(self.ledger.settle(id, actual), id, actual)
+
+    def settle_later(self, id: str, actual: Mapping[str, int]) -> int:
+        return self._write(self.ledger.settle_later(id, actual), id, actual)
+
+    def _write(self, seq: int, id: str, actual: Mapping[str, int]) -> int:
         if seq:
             self.disk.journal.append((seq, id, dict(actual)))
         return seq

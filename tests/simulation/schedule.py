@@ -13,6 +13,7 @@ import msgspec
 from gateway.ledger.agent import POLL_S, PREFETCH_S, REPORT_S
 from gateway.ledger.base import Hold, Holds
 from gateway.ledger.leases import Watch
+from gateway.ledger.store import AMOUNT_MAX
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.node import Node, asyncio_sleep
 from tests.simulation.server import TIMEOUT_S, Network, Server
@@ -62,6 +63,7 @@ class Books:
     def __init__(self, limits: dict[str, int]) -> None:
         self.limits = limits
         self.revision = 0  # of the limit that changes
+        self.graces = 0  # overrides under way that lift it
         self.open: dict[str, dict[str, int]] = {}
         self.sums = dict.fromkeys((SHARED, SECOND, COUNTED), 0)
         self.settled_ids: set[str] = set()
@@ -73,17 +75,21 @@ class Books:
         for one in holds:
             mine[one.counter] = mine.get(one.counter, 0) + one.amount
             self.sums[one.counter] += one.amount
-            limit = self.limits.get(one.counter)
+            limit = self.limit(one.counter)
             if limit is not None and self.sums[one.counter] > limit:
                 raise Broken(f"I1: {self.sums[one.counter]} of {limit} {one.counter}")
+
+    def limit(self, counter: str) -> int | None:
+        return AMOUNT_MAX if counter == SHARED and self.graces else self.limits.get(counter)
 
     def settle(self, id: str, actual: dict[str, int], seq: int) -> None:
         if bool(seq) == (id in self.settled_ids):
             raise Broken(f"I3: {id} settled with {seq}")
         if seq:
             self.settled_ids.add(id)
-            for counter, amount in self.open.pop(id).items():
-                self.sums[counter] += actual[counter] - amount
+            held = self.open.pop(id)
+            for counter, amount in actual.items():
+                self.sums[counter] += amount - held.get(counter, 0)
 
 
 class Schedule:
@@ -156,7 +162,7 @@ class Schedule:
         return holds(*wanted)
 
     def _shared(self, amount: int) -> Hold:
-        return hold(SHARED, amount, self.books.limits[SHARED], revision=self.books.revision)
+        return hold(SHARED, amount, self.books.limit(SHARED), revision=self.books.revision)
 
     async def _life(self, node: Node) -> None:
         """One call: reserve, perhaps extend, settle, perhaps twice."""
@@ -181,12 +187,22 @@ class Schedule:
         actual = {counter: int(amount * share) for counter, amount in node.ledger.held(id).items()}
         for _ in range(self.random.choice((1, 1, 2))):
             self.books.settle(id, actual, node.settle(id, actual))
+        if actual and self.plan.limit < 2**50 and self.random.random() < 0.2:
+            self._give_back(id, int(actual[SHARED] * self.random.random()))
+
+    def _give_back(self, id: str, amount: int) -> None:
+        """Another call tells, perhaps at another node, that work was charged too much; it is journaled with no hold."""
+        node = self.random.choice([node for node in self.nodes if node.alive])
+        teller, actual = f"{id}-told", {SHARED: -amount, COUNTED: 1}
+        node.ledger.reserve(teller, holds())
+        self.books.admit(teller, holds())
+        self.books.settle(teller, actual, node.settle_later(teller, actual))
 
     # Faults
 
     def _fault(self) -> None:
         node = self.random.choice(self.nodes)
-        faults = [self._crash, self._partition, self._jump, self._change_limit, self._outage]
+        faults = [self._crash, self._partition, self._jump, self._change_limit, self._grace, self._outage]
         if self.plan.loses != "nothing":
             faults += [self._lose] * 3
         self.random.choice(faults)(node)
@@ -219,6 +235,18 @@ class Schedule:
         self.books.revision += 1
         self.books.limits[SHARED] = int(self.books.limits[SHARED] * self.random.choice((0, 0.5, 0.9, 1.1, 2))) % 2**54
 
+    def _grace(self, _: Node) -> None:
+        """For some time nothing is refused, and then the limit is what it was before."""
+
+        def end() -> None:
+            self.books.graces -= 1
+            self.books.revision += 1
+
+        if self.plan.limit < 2**50:
+            self.books.graces += 1
+            self.books.revision += 1
+            self.loop.call_later(self.random.random(), end)
+
     def _outage(self, _: Node) -> None:
         self.server.up = False
         self.loop.call_later(self.random.random(), setattr, self.server, "up", True)
@@ -245,7 +273,8 @@ class Schedule:
             raise Broken("liveness: callers do not end, or a store is not opened")
 
     def _quiet(self) -> bool:
-        return self.to_come == 0 and all(len(node.tasks) == 1 and node.ledger.open for node in self.nodes)
+        ended = self.to_come == self.books.graces == 0
+        return ended and all(len(node.tasks) == 1 and node.ledger.open for node in self.nodes)
 
     def _probe(self) -> None:
         """What is left is asked for by all nodes at once, to the last unit: none of it may be refused."""
@@ -268,9 +297,10 @@ class Schedule:
 
     def _contact(self) -> None:
         """Every node speaks of every counter, as it does when others lack some of it; all is reported."""
-        for node in self.nodes:
-            node.spawn(node.ledger._sync_all(self.books.sums))
-        self.loop.run(self.loop.time() + CALM_S, self._reported)
+        for _ in range(2):  # the second time each hears what the others said
+            for node in self.nodes:
+                node.spawn(node.ledger._sync_all(self.books.sums))
+            self.loop.run(self.loop.time() + CALM_S, self._reported)
 
     async def _probe_one(self, node: Node, part: int, refused: list[str]) -> None:
         self.ids += 1

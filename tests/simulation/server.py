@@ -73,8 +73,10 @@ class Server:
     def claims(self, counter: str) -> tuple[int, int]:
         """(all spent, all claims) of a counter."""
         fields = self.state.get(counter, {})
-        sums = [sum(int(v) for f, v in fields.items() if f.startswith(p)) for p in ("spent:", "claim:")]
-        return sums[0], sums[1]
+        spent, claims, back = (
+            sum(int(v) for f, v in fields.items() if f.startswith(p)) for p in ("spent:", "claim:", "back:")
+        )
+        return spent - back, claims - back
 
 
 class Network:

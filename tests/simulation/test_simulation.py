@@ -24,7 +24,7 @@ REGRESSIONS = {
     20266210: "slack from before a limit that was raised and lowered again while its node was not asked",
     1272: "a server's clock that jumps makes all look dead",
 }
-CAUGHT_WITHIN = 300
+CAUGHT_WITHIN = 600
 
 
 def breaks(seed: int, twist: Callable[[Schedule], None]) -> bool:

@@ -59,6 +59,16 @@ def ignore_order(schedule: Schedule) -> None:
     schedule.server.sync = sync
 
 
+def forget_what_was_given_back(schedule: Schedule) -> None:
+    """The store takes the most that a node ever said to be spent."""
+
+    def sync(stored: model.Hash, said: Statement, run: str, now_ms: int) -> Answer:
+        answer = model.sync(stored, msgspec.structs.replace(said, back=0), run, now_ms)
+        return msgspec.structs.replace(answer, back=said.back)
+
+    schedule.server.sync = sync
+
+
 def lose_fence(schedule: Schedule) -> None:
     """A store that came back grants before everybody has told it what it forgot."""
 
@@ -104,5 +114,6 @@ TWISTS: dict[str, Callable[[Schedule], None]] = {
     "ignored-order": ignore_order,
     "lost-fence": lose_fence,
     "old-slack": keep_old_slack,
+    "lost-give-back": forget_what_was_given_back,
     "forgotten-claims": forget_claims,
 }

@@ -13,10 +13,10 @@ def hold(
     thresholds: tuple[int, ...] = (),
     whole: int | None = None,
     *,
-    ends_at_s: int = NEVER_S,
+    kept_until_s: int = NEVER_S,
     revision: int = 0,
 ) -> Hold:
-    return Hold(_terms(counter, limit, thresholds, whole, ends_at_s, revision), amount)
+    return Hold(_terms(counter, limit, thresholds, whole, kept_until_s, revision), amount)
 
 
 def holds(*each: Hold) -> Holds:

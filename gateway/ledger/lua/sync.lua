@@ -13,14 +13,16 @@
 --         13 live: nodes that work now                            14 since: version of the asker's first refusal
 --         15 marks: percent:amount,…                              16 heard: marks this node has passed on, percent,…
 --         17 keep_ms: how long to remember a counter whose period is over; 0: it is not over
+--         18 back: given back by the node of what had been settled, contained in 5 and 6: these only grow
 -- Units    amounts in the counter's unit (nano-USD, tokens, calls), at most 2^53: Lua's numbers are doubles
 -- Fields   version, demand (until when slices are recalled, ms), mark:<percent> (who has to pass it on, - nobody),
---          epoch:<node> seq:<node> spent:<node> claim:<node> gave:<node> (version)
--- Returns  {status, version, run_id, spent, claim, all spent, all claims, recalled 0|1, {marks}, {pending nodes}, seq}
+--          epoch:<node> seq:<node> spent:<node> claim:<node> back:<node> gave:<node> (version)
+-- Returns  {status, version, run_id, spent, claim, all spent, all claims, recalled 0|1, {marks}, {pending nodes}, seq,
+--          back}; of all, what was given back is taken off
 --          status: ok; old: an earlier statement, nothing was changed; fenced: the node has been started since
 -- Example  limit 100; b's claim is 40, of which 10 are spent. a states spent 0, claim 0, asks need 50, live 2:
---          free = 100 - 40 = 60 >= 50, so a's claim becomes 50: {ok, 2, …, 0, 50, 10, 90, 0, {}, {b}, 1}.
---          Had a asked for 70: {ok, 2, …, 0, 0, 10, 40, 1, {}, {b}, 1}, and b is asked to give back its 30.
+--          free = 100 - 40 = 60 >= 50, so a's claim becomes 50: {ok, 2, …, 0, 50, 10, 90, 0, {}, {b}, 1, 0}.
+--          Had a asked for 70: {ok, 2, …, 0, 0, 10, 40, 1, {}, {b}, 1, 0}, and b is asked to give back its 30.
 
 local EXACT_MAX = 2 ^ 53
 -- A slice is this part of a live node's even share of what is free: it shrinks as the remainder does.
@@ -33,10 +35,11 @@ local spent, claim = tonumber(ARGV[5]), tonumber(ARGV[6])
 local keep, gives, more = ARGV[7] == '1', ARGV[8] == '1', ARGV[11] == '1'
 local need, want, limit = tonumber(ARGV[9]), tonumber(ARGV[10]), tonumber(ARGV[12])
 local live, since, keep_ms = tonumber(ARGV[13]), tonumber(ARGV[14]), tonumber(ARGV[17])
+local back = tonumber(ARGV[18])
 
-assert(#KEYS == 1 and #ARGV == 17 and node ~= '')
+assert(#KEYS == 1 and #ARGV == 18 and node ~= '')
 assert(epoch >= 1 and seq >= 1 and live >= 1 and since >= 0 and keep_ms >= 0)
-for _, amount in ipairs({ spent, claim, need, want, limit or 0 }) do
+for _, amount in ipairs({ spent, claim, back, need, want, limit or 0 }) do
   assert(amount >= 0 and amount <= EXACT_MAX)
 end
 assert(claim >= spent and want >= need)
@@ -64,15 +67,20 @@ local server_run = string.match(redis.call('INFO', 'server'), 'run_id:(%x+)')
 local known_epoch = number('epoch:' .. node)
 
 local function sums()
-  local all_spent, all_claims = 0, 0
+  local all = { ['spent:'] = 0, ['claim:'] = 0 }
+  local all_back = 0
   for field, value in pairs(stored) do
-    if string.sub(field, 1, 6) == 'spent:' then
-      all_spent = all_spent + tonumber(value)
-    elseif string.sub(field, 1, 6) == 'claim:' then
-      all_claims = all_claims + tonumber(value)
+    local kind = string.match(field, '^%a+:')
+    if all[kind] then
+      all[kind] = all[kind] + tonumber(value)
+    elseif kind == 'back:' then
+      all_back = all_back + tonumber(value)
     end
   end
-  return math.min(all_spent, EXACT_MAX), math.min(all_claims, EXACT_MAX)
+  local function net(sum)
+    return math.max(math.min(sum, EXACT_MAX) - all_back, 0)
+  end
+  return net(all['spent:']), net(all['claim:'])
 end
 
 -- Who could give something back and has not been heard of since.
@@ -95,7 +103,7 @@ local function answer(status, marks)
   local recalled = number('demand') > now_ms and 1 or 0
   return {
     status, number('version'), server_run, number('spent:' .. node), number('claim:' .. node),
-    all_spent, all_claims, recalled, marks, pending(), number('seq:' .. node),
+    all_spent, all_claims, recalled, marks, pending(), number('seq:' .. node), number('back:' .. node),
   }
 end
 
@@ -106,10 +114,13 @@ if known_epoch == epoch and number('seq:' .. node) >= seq then
   return answer('old', {})
 end
 -- A node that has nothing to do with a counter leaves no trace in it.
-if known_epoch == 0 and claim == 0 and need == 0 and want == 0 and not more then
+if known_epoch == 0 and claim == 0 and back == 0 and need == 0 and want == 0 and not more then
   return answer('ok', {})
 end
 
+-- Who does not know all that it has given back says too little of what it has claimed, too.
+local unknown = math.max(number('back:' .. node) - back, 0)
+back, claim = back + unknown, math.min(claim + unknown, EXACT_MAX)
 if keep and known_epoch < epoch then
   spent = math.max(spent, number('claim:' .. node))
 end
@@ -121,6 +132,9 @@ set('epoch:' .. node, text(epoch))
 set('seq:' .. node, text(seq))
 set('spent:' .. node, text(spent))
 set('claim:' .. node, text(claim))
+if back > 0 then
+  set('back:' .. node, text(back))
+end
 if gives then
   set('gave:' .. node, text(version))
 end

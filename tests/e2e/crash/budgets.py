@@ -81,7 +81,7 @@ class Budgets:
 
 def _ledger(journal: Path) -> tuple[EmbeddedLedger, Counter[str]]:
     ledger, held = EmbeddedLedger(), Counter[str]()
-    books = EmbeddedBooks(ledger, lambda: 0)
+    books = EmbeddedBooks(ledger, lambda: 0, monotonic_s=lambda: 0.0)
     for worker in workers(journal):
         books.restore(worker, checkpoint.read(worker))
         for intent in survey(worker, books.fold).open_intents.values():

@@ -37,7 +37,7 @@ def opened(directory: Path, ledger: EmbeddedLedger) -> Journal:
         resolve=lambda intent: intent,
         segment_bytes_max=SEGMENT_BYTES_MAX,
         segment_age_ms=3_600_000,
-        books=EmbeddedBooks(ledger, lambda: 1_800_000_000),
+        books=EmbeddedBooks(ledger, lambda: 1_800_000_000, monotonic_s=lambda: 0.0),
     )
 
 

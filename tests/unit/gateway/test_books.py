@@ -19,8 +19,12 @@ def final(seq: int, **counters: int) -> bytes:
     return encode_record(Record(request_id=f"r{seq}", ts_ns=1, counters=counters or None, ledger_seq=seq))
 
 
+def embedded() -> EmbeddedBooks:
+    return EmbeddedBooks(EmbeddedLedger(), lambda: NOW_S, monotonic_s=lambda: 0.0)
+
+
 def opened(directory: Path) -> tuple[Journal, EmbeddedLedger]:
-    books = EmbeddedBooks(EmbeddedLedger(), lambda: NOW_S)
+    books = embedded()
     journal = Journal.open(
         directory,
         node_id="node",
@@ -53,7 +57,7 @@ def test_what_was_settled_is_known_after_a_restart_wherever_it_lies(tmp_path: Pa
 
 
 def test_only_numbered_finals_and_signals_are_counted():
-    books = EmbeddedBooks(EmbeddedLedger(), lambda: NOW_S)
+    books = embedded()
     ledger = books.ledger
     books.restore(Path(), None)
     books.fold(Frame(INTENT, b"a", final(0, q=5)))
@@ -69,4 +73,4 @@ def test_only_numbered_finals_and_signals_are_counted():
 
 def test_a_checkpoint_of_another_version_stops_the_start():
     with pytest.raises(GatewayFault, match="cannot be used: format 99"):
-        EmbeddedBooks(EmbeddedLedger(), lambda: NOW_S).restore(Path(), msgspec.msgpack.encode((99, 1, {})))
+        embedded().restore(Path(), msgspec.msgpack.encode((99, 1, {})))

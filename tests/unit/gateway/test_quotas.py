@@ -149,7 +149,8 @@ def test_what_blocks_holds_the_most_and_what_only_tells_holds_nothing(unit: Any,
 
     hard, soft, free = table.holds(found, amounts_of(70, 20, 30), NOW_S)
 
-    assert hard == hold(found[0].counter, amount, 100, (50, 80, 90, 100), 100, ends_at_s=found[0].period.ends_at_s)
+    kept_until_s = found[0].period.kept_until_s
+    assert hard == hold(found[0].counter, amount, 100, (50, 80, 90, 100), 100, kept_until_s=kept_until_s)
     assert (soft.amount, soft.limit, soft.terms.whole) == (1 if unit == "concurrent" else 0, None, 100)
     assert (free.limit, free.terms.whole) == (None, None)
 

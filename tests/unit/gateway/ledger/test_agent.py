@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.ledger.agent import IDLE_S, Identity, RedisLedger
-from gateway.ledger.base import Unreachable
+from gateway.ledger.agent import IDLE_S, REPORT_S, Identity, RedisLedger
+from gateway.ledger.base import Shortage, Unreachable
 from gateway.ledger.leases_file import Checkpoint
 from tests.contract.ledgers import ModelStore, take
 from tests.support.holds import hold, holds
@@ -48,6 +48,63 @@ async def opened(stage: Stage, ledger: RedisLedger | None = None) -> RedisLedger
         await ledger.step()
     assert ledger.open
     return ledger
+
+
+async def test_what_is_given_back_stays_given_back_when_it_is_reported_and_after_a_start(stage):
+    ledger = await opened(stage)
+    assert await take(ledger, "x", holds(hold(MONTH, 90, 100))) is None
+    ledger.settle("x", {MONTH: 90})
+    for _ in range(2):
+        stage.now_s += REPORT_S + 0.1
+        await ledger.step()
+    ledger.reserve("told", holds())
+    ledger.settle_later("told", {MONTH: -80})
+    for _ in range(2):
+        stage.now_s += REPORT_S + 0.1
+        await ledger.step()
+    assert ledger.balance(MONTH).settled == 10
+
+    again = await opened(stage, stage.node("a", ledger.checkpoint()))
+    assert again.balance(MONTH).settled == 10
+    assert await take(again, "y", holds(hold(MONTH, 91, 100))) == Shortage(MONTH, 91, 90)
+    assert await take(again, "y", holds(hold(MONTH, 90, 100))) is None
+
+
+async def test_a_grant_that_comes_too_late_for_its_limit_is_asked_for_again(stage):
+    ledger = await opened(stage)
+    older, newer = (holds(hold(MONTH, 60, 100, revision=revision)) for revision in (1, 2))
+    sync = stage.store.sync
+
+    async def meanwhile(said):
+        stage.store.sync = sync
+        answer = await sync(said)
+        assert ledger.reserve("newer", newer) is not None
+        return answer
+
+    stage.store.sync = meanwhile
+    assert await take(ledger, "older", older) is None
+
+
+async def test_what_callers_name_is_forgotten_once_none_of_their_calls_is_under_way(stage):
+    ledger, name = await opened(stage), "at-once@now|user=x"
+    assert await take(ledger, "x", holds(hold(name, 1, 5))) is None
+    ledger.settle("x", {name: 0})
+    for _ in range(3):
+        stage.now_s += IDLE_S + 1
+        await ledger.step()
+    assert name not in ledger.counters()
+
+
+async def test_counters_of_an_earlier_start_are_forgotten_in_the_end(stage):
+    ledger = await opened(stage)
+    assert await take(ledger, "x", HOLDS) is None
+    ledger.settle("x", {MONTH: 5})
+    again = await opened(stage, stage.node("a", ledger.checkpoint()))
+    for days in (0, 34):
+        assert MONTH in again.counters()
+        again.finish_periods(days * 24 * 3600)
+        await again.step()
+    assert MONTH not in again.counters()
 
 
 async def test_an_epoch_is_on_disk_before_the_store_hears_it(stage):

@@ -7,7 +7,7 @@ from gateway.ledger.window import NEVER_S
 def test_a_hold_of_which_nothing_more_is_said_is_of_a_window_that_never_ends():
     terms = Terms("q@total", 10)
 
-    assert (terms.thresholds, terms.whole, terms.ends_at_s) == ((), None, NEVER_S)
+    assert (terms.thresholds, terms.whole, terms.kept_until_s) == ((), None, NEVER_S)
 
 
 def test_a_hold_tells_whose_it_is_and_what_limits_it():

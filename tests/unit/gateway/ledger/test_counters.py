@@ -152,15 +152,26 @@ def test_thresholds_of_a_lease_are_not_its_own_to_tell():
     assert not counters.crossed()
 
 
-def test_counters_of_windows_that_are_over_are_forgotten_unless_something_is_held():
+def test_counters_of_windows_that_are_over_may_be_forgotten_unless_something_is_held():
     counters = Counters()
-    counters.reserve("a", holds(hold("old", 1, None, ends_at_s=100), hold("new", 1, None, ends_at_s=300)))
-    counters.forget_ended(200)
+    counters.reserve("a", holds(hold("old", 1, None, kept_until_s=100), hold("new", 1, None, kept_until_s=300)))
+    assert counters.ended(200) == ["old"]
+    counters.forget("old")
     assert set(counters.by_name) == {"old", "new"}
 
     counters.settle("a", {"old": 1, "new": 1})
-    counters.forget_ended(200)
+    counters.forget("old")
     assert set(counters.by_name) == {"new"}
+
+
+def test_a_call_settles_of_a_counter_that_was_forgotten_meanwhile():
+    counters = Counters()
+    counters.reserve("a", holds(hold("told", 0, None, kept_until_s=100), hold("org", 60, 100)))
+    counters.forget("told")
+
+    assert counters.settle("a", {"told": 7, "org": 20}) == 1
+    assert [(one.settled, one.held) for one in counters.by_name.values()] == [(20, 0), (7, 0)]
+    assert counters.ended(200) == ["told"]
 
 
 def test_an_id_that_holds_may_not_reserve_again():

@@ -1,7 +1,7 @@
 import pytest
 
 from gateway.ledger.base import Balance, Crossed, Shortage
-from gateway.ledger.embedded import KEPT_S, CheckpointUnusable, EmbeddedLedger
+from gateway.ledger.embedded import CheckpointUnusable, EmbeddedLedger
 from tests.support.holds import hold, holds
 
 NOW_S = 1_800_000_000
@@ -9,7 +9,7 @@ NOW_S = 1_800_000_000
 
 def restored(checkpoint: bytes | None = None) -> EmbeddedLedger:
     ledger = EmbeddedLedger()
-    ledger.restore(checkpoint, NOW_S)
+    ledger.restore(checkpoint)
     return ledger
 
 
@@ -35,7 +35,7 @@ async def test_nothing_is_to_be_had_elsewhere():
 def test_a_restart_has_what_the_checkpoint_has_and_what_was_settled_since():
     ledger = restored()
     for id in "abc":
-        ledger.reserve(id, holds(hold("org", 10, 100, ends_at_s=NOW_S + 60)))
+        ledger.reserve(id, holds(hold("org", 10, 100, kept_until_s=NOW_S + 60)))
     finals = [(ledger.settle("a", {"org": 7}), {"org": 7})]
     checkpoint = ledger.snapshot(NOW_S).encode()
     finals += [(ledger.settle(id, {"org": 9}), {"org": 9}) for id in "bc"]
@@ -82,10 +82,10 @@ def test_a_threshold_that_was_told_of_is_not_told_again_after_a_restart():
 
 def test_old_windows_leave_the_checkpoint():
     ledger = restored()
-    ledger.reserve("a", holds(hold("old", 1, None, ends_at_s=NOW_S), hold("new", 1, None, ends_at_s=NOW_S + 1)))
+    ledger.reserve("a", holds(hold("old", 1, None, kept_until_s=NOW_S), hold("new", 1, None, kept_until_s=NOW_S + 1)))
     ledger.settle("a", {"old": 1, "new": 1})
 
-    later = restored(ledger.snapshot(NOW_S + 1 + KEPT_S).encode())
+    later = restored(ledger.snapshot(NOW_S + 1).encode())
 
     assert set(later.counters()) == {"new"}
 
@@ -94,9 +94,34 @@ def test_a_counter_known_from_a_final_alone_is_forgotten_in_the_end_and_a_total_
     ledger = restored()
     ledger.fold(1, {"org@2026-11": 1, "org@total|user=x": 1})
 
-    ledger.snapshot(NOW_S + 365 * 24 * 3600)
+    for days in (0, 33, 34):
+        assert set(ledger.counters()) == {"org@2026-11", "org@total|user=x"}
+        ledger.snapshot(NOW_S + days * 24 * 3600)
 
     assert set(ledger.counters()) == {"org@total|user=x"}
+
+
+def test_a_total_whose_first_word_is_a_threshold_is_kept_too():
+    ledger = restored()
+    ledger.told("org@total", 90)
+    ledger.fold(1, {"org@total": 90})
+
+    for days in (0, 365):
+        ledger.snapshot(NOW_S + days * 24 * 3600)
+
+    assert ledger.balance("org@total") == Balance(90, 0)
+
+
+def test_what_nobody_has_spent_of_is_not_kept():
+    ledger = restored()
+    for number in range(3):
+        ledger.reserve(str(number), holds(hold(f"at-once@now|user={number}", 1, 5)))
+    ledger.settle("0", {"at-once@now|user=0": 0})
+    ledger.settle("1", {})
+
+    ledger.snapshot(NOW_S)
+
+    assert set(ledger.counters()) == {"at-once@now|user=2"}
 
 
 @pytest.mark.parametrize("checkpoint", [b"", b"\xc1", b"\x93\x02\x00\x80", b"\x93\x01\x00"])

@@ -140,12 +140,63 @@ def test_more_settled_than_held_is_stated_as_claim():
 
 def test_what_was_forfeited_covers_what_the_journal_finds():
     made = Leases("a", 2, keep=True)
-    made.restore(MONTH, 10, 30)
+    made.restore(MONTH, 10, 30, back=0)
     made.restore_more({MONTH: 15, "other@2026-11": 3})
     assert made.counters.by_name[MONTH].settled == 30
     made.restore_more({MONTH: 15})
     assert made.counters.by_name[MONTH].settled == 40
     assert sorted(made.unstated()) == [MONTH, "other@2026-11"]
+
+
+def test_what_is_given_back_is_stated_apart_and_is_nobodys_slack_here():
+    made = leases()
+    fetch(made, 20, granted=20)
+    made.reserve("x", holds(money(20)))
+    made.settle("x", {MONTH: 20})
+    made.reserve("told", holds())
+    assert made.settle_later("told", {MONTH: -15}) == 2
+    assert made.slack(MONTH) == 0
+    said = made.statement(MONTH, "run1")
+    assert (said.spent, said.claim, said.back) == (20, 20, 15)
+    made.heard(said, answer(said, back=15, all_spent=5, all_claims=5))
+    assert made.balance(MONTH) == Balance(5, 0, 0)
+    assert (made.claims(), made.backs()) == ({MONTH: (5, 5)}, {MONTH: 15})
+
+
+def test_what_was_given_back_of_another_nodes_spending_is_told_of_too():
+    made = leases()
+    made.reserve("told", holds())
+    made.settle_later("told", {MONTH: -15})
+    said = made.statement(MONTH, "run1")
+    assert (said.spent, said.claim, said.back) == (0, 0, 15)
+    made.heard(said, answer(said, back=15, all_spent=85, all_claims=85))
+    assert made.balance(MONTH).settled == 85
+    assert (
+        made.hopeless(money(16)) is False
+    )  # the others stand at 100: this may be known before or after the store does
+    made.by_name[MONTH].others_spent = 0
+    assert made.hopeless(money(116)) is True
+    assert MONTH in made.unreported
+
+
+def test_a_start_counts_what_was_given_back_before_it_and_after():
+    made = Leases("a", 2, keep=False)
+    made.restore(MONTH, 5, 5, back=15)
+    made.restore_more({MONTH: 10})
+    made.restore_more({MONTH: -4})
+    said = made.statement(MONTH, "run1")
+    assert (said.spent, said.claim, said.back) == (30, 30, 19)
+    assert made.heard(said, answer(said, back=19)) == ()
+    assert made.counters.by_name[MONTH].settled == 11
+
+
+def test_a_limit_after_none_was_lowered():
+    made = leases()
+    fetch(made, 20, granted=20)
+    made.follow(holds(money(1, limit=None)))
+    assert made.slack(MONTH) == 20
+    made.follow(holds(money(1)))
+    assert made.slack(MONTH) == 0
 
 
 def test_a_threshold_is_exact_and_passed_on_once():
