@@ -112,6 +112,17 @@ def _picker(places: Sequence[int]) -> Callable[[Amounts], tuple[int, ...]]:
     return lambda amounts: tuple(amounts[place] for place in places)
 
 
+def _varying(quota: Quota) -> tuple[Dimension, ...]:
+    """The dimensions in which it has a counter for each value."""
+    return tuple(name for name in _DIMENSIONS if quota.scope.get(name) == "*")
+
+
+def _counts_alike(quota: Quota, other: Quota) -> bool:
+    """Whether two quotas of one id count the same, under the same names."""
+    same = quota.unit == other.unit and quota.window == other.window and quota.time_zone == other.time_zone
+    return same and _varying(quota) == _varying(other)
+
+
 class _Ready:
     """A quota and the period it is in."""
 
@@ -125,7 +136,7 @@ class _Ready:
         self.fixed: tuple[tuple[Dimension, str], ...] = tuple(
             (name, scope[name]) for name in _DIMENSIONS if scope.get(name, "*") != "*"
         )
-        self.varying: tuple[Dimension, ...] = tuple(name for name in _DIMENSIONS if scope.get(name) == "*")
+        self.varying = _varying(quota)
         self._period = _NOW if quota.unit == "concurrent" else Period("", 0, 0)
 
     def period(self, at_s: int) -> Period:
@@ -215,12 +226,39 @@ class QuotaTable:
         )
 
     def limit(self, due: Due, at_s: int) -> int | None:
-        """What refuses at that moment; None: nothing does."""
-        return self._ready[due.quota.id].limit(at_s)
+        """What refuses more of a counter at that moment, under whichever policy it was found; None: nothing does."""
+        ready = self._of(due)
+        return None if ready is None else ready.limit(at_s)
 
     def holds(self, dues: Sequence[Due], amounts: Amounts, at_s: int) -> Holds:
-        """What is to be held of each, for a call that came earlier: a limit may be another one by now."""
-        return Holds.of(Hold(replace(due.terms, limit=self.limit(due, at_s)), amounts[due.held_as]) for due in dues)
+        """What is to be held of each, for a call that came earlier, and perhaps under another policy.
+
+        The counter, its window and what is held of it stay what they were then. What refuses is this policy's limit
+        at that moment: a quota that it has no more, that does not block any more or that counts something else by now
+        (another unit, window or time zone, other dimensions with "*") refuses nothing. One of another scope does: what
+        is counted under its name is its own.
+        """
+        return Holds.of(Hold(self._terms(due, at_s), amounts[due.held_as]) for due in dues)
+
+    def _terms(self, due: Due, at_s: int) -> Terms:
+        ready = self._of(due)
+        if ready is None:
+            return replace(due.terms, limit=None)
+        quota = ready.quota
+        return replace(
+            due.terms,
+            limit=ready.limit(at_s),
+            thresholds=quota.thresholds,
+            whole=quota.limit,
+            revision=ready.revision,
+        )
+
+    def _of(self, due: Due) -> _Ready | None:
+        """The quota of this policy that counts by a counter's name."""
+        ready = self._ready.get(due.quota.id)
+        if ready is None or not (ready.quota is due.quota or _counts_alike(ready.quota, due.quota)):
+            return None
+        return ready
 
 
 def _values(caller: Caller, route: Route, call: Call) -> dict[Dimension, tuple[str, ...]]:

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.contract.policy import KillSwitch, Quota
+from gateway.contract.policy import KillSwitch, Quota, QuotaOverride
 from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Cardinality, Enforcer, Waiting
 from gateway.examine import Call, examine
 from gateway.faults import Refusal
@@ -46,6 +46,13 @@ class Stage:
 
     def admit(self, id: str, body: bytes = CHAT % b"Hi", *lines: bytes) -> Any:
         return self.enforcer.admit(id, self.view, *self.made(body, *lines), CATALOG, NOW_S)
+
+    def replace(self, *quotas: Quota, overrides: tuple[QuotaOverride, ...] = ()) -> None:
+        """Has other quotas come into force, of which no call has been asked about yet."""
+        before = self.view.policy
+        policy = msgspec.structs.replace(before, quotas=quotas, quota_overrides=overrides, version=before.version + 1)
+        self.view = PolicyView(policy, self.view.callers, self.view)
+        self.enforcer.follow(self.view)
 
     async def wait(self, id: str, waiting: Any, body: bytes, *, guaranteed: bool = False) -> Any:
         assert isinstance(waiting, Waiting)
@@ -202,6 +209,57 @@ def test_a_stream_takes_more_before_it_has_used_what_it_holds():
     assert refusal.code == "budget_exhausted_midstream"
 
 
+def test_a_stream_goes_on_within_the_limit_that_has_come_into_force():
+    """Case 45."""
+    stage = Stage(quota(unit="tokens_out", limit=100_000))
+    admission = stage.admit("a", STREAM)
+    stage.replace(quota(unit="tokens_out", limit=3000))
+    held = stage.ledger.held("a")
+
+    short = stage.enforcer.extend("a", admission, 1500, NOW_S)
+
+    assert short == Shortage("q@total", 1500 + LEAD_TOKENS, 3000 - SLICE_TOKENS)
+    assert stage.ledger.held("a") == held, "what it was let through with stays its own"
+    refusal = stage.enforcer.refusal(admission, short, NOW_S, midstream=True)
+    assert refusal.hit is not None
+    assert refusal.hit.limit == 3000
+    stage.replace(quota(unit="tokens_out", limit=4572))
+    assert stage.enforcer.extend("a", admission, 1500, NOW_S) is None
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (),
+        (quota(unit="tokens_out", limit=3000, action="alert"),),
+        (quota(unit="tokens_out", limit=None),),
+        (quota(unit="tokens_out", limit=3000, window="day"),),
+        (quota(unit="tokens_out", limit=3000, scope={"user": "*"}),),
+        (quota("another", unit="tokens_out", limit=3000),),
+    ],
+)
+def test_a_stream_is_not_ended_by_a_quota_that_counts_it_no_more(after: tuple[Quota, ...]):
+    stage = Stage(quota(unit="tokens_out", limit=100_000))
+    admission = stage.admit("a", STREAM)
+    stage.replace(*after)
+
+    assert stage.enforcer.extend("a", admission, 9000, NOW_S) is None
+
+    assert stage.ledger.held("a") == {"q@total": 9000 + LEAD_TOKENS + SLICE_TOKENS}
+
+
+async def test_who_waits_is_let_through_by_the_limit_that_has_come_into_force(stages: list[Stage]):
+    stage = Stage(quota("calls", unit="requests", limit=0))
+    stages.append(stage)
+    waiting = stage.admit("a")
+    stage.replace(quota("calls", unit="requests", limit=1))
+
+    assert isinstance(await stage.wait("a", waiting, CHAT % b"Hi"), Admission)
+    stage.replace(quota("calls", unit="requests", limit=0))
+    refusal = await stage.wait("b", stage.admit("b"), CHAT % b"Hi")
+    assert refusal.hit.limit == 0
+
+
 def test_a_stream_that_outruns_what_it_holds_is_told_what_it_would_need():
     stage = Stage(quota("calls", unit="requests", limit=9), quota(limit=6 * 10**6))
     admission = stage.admit("a", STREAM)
@@ -330,16 +388,13 @@ async def test_what_lies_elsewhere_is_fetched_before_anybody_is_refused(stages: 
 
 
 def test_another_view_of_the_same_quotas_keeps_their_table():
+    """What calls alike share is found once for it."""
     stage = Stage(quota())
-    policy, table = stage.view.policy, stage.admit("a").table
+    policy, dues = stage.view.policy, stage.admit("a").dues
     stage.view = PolicyView(policy, stage.view.callers, stage.view)
-    assert stage.admit("b").table is table
-    stage.view = PolicyView(msgspec.structs.replace(policy, kill_switches=(KillSwitch("stop"),)))
-    assert isinstance(stage.admit("c"), Refusal)
-    stage.view = PolicyView(policy)
-    assert stage.admit("d").table is table
-    stage.view = PolicyView(msgspec.structs.replace(policy, quotas=(quota(limit=10**8),)))
-    assert stage.admit("e").table is not table
+    assert stage.admit("b").dues is dues
+    stage.view = PolicyView(msgspec.structs.replace(policy, quotas=(quota(limit=10**8),)), before=stage.view)
+    assert stage.admit("e").dues is not dues
 
 
 def test_counters_that_calls_touch_are_noted_for_whoever_reports_them():

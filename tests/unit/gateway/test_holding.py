@@ -55,6 +55,22 @@ async def test_what_a_stream_takes_on_its_way_is_journaled(tmp_path: Path):
             assert second.counters["q@total"] > first.counters["q@total"]
 
 
+async def test_a_stream_under_way_meets_the_limit_of_a_policy_that_comes_meanwhile(tmp_path: Path):
+    """Case 45: no other call need come before it does."""
+    words = chunk(b'data: {"choices":[{"delta":{"content":"%b"}}]}\n\n' % (b"x" * 1500))
+    async with provider() as there:
+        toml = policy(upstreams_at(there.port, "openai"))
+        async with serving(tmp_path, toml + quota("0.005")) as gateway:
+            client = await gateway.client()
+            client.send(call(CHAT, STREAM))
+            wire, _ = await there.called()
+            held = balance(gateway).held
+            gateway.reload(toml + quota("0.002"))
+            wire.send(stream_head(), words)
+            assert b"budget_exhausted_midstream" in (await client.message()).body
+            await until(lambda: balance(gateway) == Balance(held, 0))
+
+
 async def test_who_leaves_while_it_waits_holds_nothing(tmp_path: Path):
     async with provider() as there:
         toml = policy(upstreams_at(there.port, "openai")) + quota(BY_ITS_TOKENS_USD)
