@@ -158,8 +158,6 @@ class Enforcer:
         self._cases.clear()
         if before is None or not _same_quotas(before, after):
             self._table = QuotaTable(after)
-        else:
-            self._table.forget_alike()
         if before is None or before.kill_switches is not after.kill_switches:
             self._kill_switches = KillSwitches(after)
         self._kills = bool(self._kill_switches)

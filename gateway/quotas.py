@@ -11,7 +11,7 @@ from operator import itemgetter
 import msgspec
 from msgspec.structs import replace
 
-from gateway.contract.policy import Dimension, Policy, Quota, QuotaOverride, Unit
+from gateway.contract.policy import Dimension, Key, Policy, Project, Quota, QuotaOverride, Unit, Upstream
 from gateway.examine import Call
 from gateway.identify import Caller
 from gateway.ledger.base import Hold, Holds, Terms
@@ -172,6 +172,10 @@ class _Ready:
         )
 
 
+# What calls alike touch, and whose they are: a key, a project or an upstream may have been another one under its name.
+_Found = tuple[Dues, Key, Project, Upstream]
+
+
 class QuotaTable:
     """The quotas of one policy, made ready."""
 
@@ -190,7 +194,7 @@ class QuotaTable:
             else:
                 self._everybodys.append(ready)
         self.quotas: Mapping[str, Quota] = {quota.id: quota for quota in policy.quotas}
-        self._found: dict[tuple[object, ...], Dues] = {}
+        self._found: dict[tuple[object, ...], _Found] = {}
 
     def due(self, caller: Caller, route: Route, call: Call, at_s: int) -> Dues:
         """The counters of every quota in whose scope the call lies, one for each value that it has of a "*"."""
@@ -198,17 +202,19 @@ class QuotaTable:
             caller.key.id, caller.team, caller.route, caller.tags,
             call.user_id, call.model, route.endpoint.name, route.destination.upstream.name,
         )  # fmt: skip
+        key, project, upstream = caller.key, caller.project, route.destination.upstream
         found = self._found.get(alike)
-        if found is None or not found.starts_at_s <= at_s < found.ends_at_s:
-            found = self._find(caller, route, call, at_s)
-            if len(self._found) >= ALIKE_MAX:
-                self._found.clear()
-            self._found[alike] = found
-        return found
-
-    def forget_alike(self) -> None:
-        """Something that a call is has another meaning now: a key, a project or an upstream is not what it was."""
-        self._found.clear()
+        if found is not None:
+            dues, of_key, of_project, of_upstream = found
+            # A call whose head was judged under another policy is not alike, though its names are.
+            same = of_key is key and of_project is project and of_upstream is upstream
+            if same and dues.starts_at_s <= at_s < dues.ends_at_s:
+                return dues
+        dues = self._find(caller, route, call, at_s)
+        if len(self._found) >= ALIKE_MAX:
+            self._found.clear()
+        self._found[alike] = dues, key, project, upstream
+        return dues
 
     def _find(self, caller: Caller, route: Route, call: Call, at_s: int) -> Dues:
         project = caller.project
