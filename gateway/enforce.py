@@ -333,10 +333,29 @@ class Enforcer:
         told = consumed.told
         charges = charged(dues.each, self.ledger.held(id), consumed) if told is None else dues.charges(told)
         seq = self.ledger.settle(id, charges)
+        if dues.telling:
+            self._count_over_alert(dues)
+        return charges, seq
+
+    def settle_unheld(self, id: str, admission: Admission, consumed: Consumed) -> tuple[dict[str, int], int]:
+        """The same for what was consumed before its hold was taken, or though it was refused: it counts all the same.
+
+        What nobody reported is charged as it was to be held.
+        """
+        dues = admission.dues
+        if self.touched is not None:
+            self.touched.update(dues.counters)
+        wanted = dict(zip(dues.counters, dues.held(admission.amounts(admission.tokens_out)), strict=True))
+        charges = charged(dues.each, wanted, consumed)
+        self.ledger.reserve(id, NO_HOLDS)
+        seq = self.ledger.settle(id, charges)
+        self._count_over_alert(dues)
+        return charges, seq
+
+    def _count_over_alert(self, dues: Dues) -> None:
         for due in dues.telling:
             if self.ledger.balance(due.counter).settled > (due.quota.limit or 0):
                 self.numbers.let_through(due.quota.id, "over_alert")
-        return charges, seq
 
     def settle_later(
         self, id: str, admission: Admission | None, before: Sequence[Begun], consumed: Consumed
