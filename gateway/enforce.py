@@ -166,7 +166,7 @@ class Enforcer:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
         if self._view is not view:
             self.follow(view)
-        return self._kill_switches.find(caller, route, call.model) if self._kills else None
+        return self._kill_switches.find(caller, route, call) if self._kills else None
 
     # -- before a call is sent
 
@@ -179,7 +179,7 @@ class Enforcer:
         """
         if self._view is not view:
             self.follow(view)
-        if self._kills and (killed := self._kill_switches.find(caller, route, call.model)) is not None:
+        if self._kills and (killed := self._kill_switches.find(caller, route, call)) is not None:
             return killed
         dues = self._table.due(caller, route, call, at_s)
         if not dues.each:

@@ -72,7 +72,7 @@ MAY_IMPORT = {
     "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
     "gateway.worst_usage": (*VALUES, "gateway.bounds"),
     "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds", "gateway.worst_usage"),
-    "gateway.kill_switch": (*VALUES, *STAGES[:2]),
+    "gateway.kill_switch": (*VALUES, *STAGES[:3]),
     # What quotas ask of a call before it is sent, and how they answer.
     "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window"),
     "gateway.cap": VALUES,
