@@ -11,6 +11,7 @@ from operator import itemgetter
 import msgspec
 from msgspec.structs import replace
 
+from gateway.contract.counter_names import counter_name
 from gateway.contract.policy import Dimension, Key, Policy, Project, Quota, QuotaOverride, Unit, Upstream
 from gateway.examine import Call
 from gateway.identify import Caller
@@ -303,8 +304,7 @@ def _due(ready: _Ready, values: Mapping[Dimension, tuple[str, ...]], at_s: int) 
         return
     for varied in product(*(values[name] for name in ready.varying)):
         scope = tuple(zip(ready.varying, varied, strict=True))
-        suffix = "".join(f"|{name}={value}" for name, value in scope)
-        yield ready.due(stem + suffix, now, ready.fixed + scope, at_s)
+        yield ready.due(counter_name(stem, scope), now, ready.fixed + scope, at_s)
 
 
 class Consumed(msgspec.Struct, frozen=True, gc=False):

@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "gateway.providers": ("gateway.endpoints",),
     "gateway.faults": ("gateway.endpoints", "gateway.wire", "pricing.money"),
     "gateway.budgets_page": (
-        "gateway.contract.policy", "gateway.faults", "gateway.ledger", "gateway.quota_rules", "pricing.money",
+        "gateway.contract", "gateway.faults", "gateway.ledger", "gateway.quota_rules", "pricing.money",
     ),
     "gateway.quota_words": ("gateway.contract.policy", "gateway.faults", "pricing.money"),
     "gateway.request": ("gateway.wire",),
@@ -159,8 +159,8 @@ MAY_IMPORT |= {
     "control_plane.outgoing": (),
     "control_plane.lake": (
         "control_plane.clock", "control_plane.ingest.landed", "control_plane.jobs.runner", "control_plane.keyring",
-        "control_plane.lake", "gateway.contract.record", "gateway.journal.checkpoint", "gateway.journal.reader",
-        "gateway.lake", "gateway.ledger.embedded", "pricing",
+        "control_plane.lake", "gateway.contract.counter_names", "gateway.contract.record", "gateway.journal.checkpoint",
+        "gateway.journal.reader", "gateway.lake", "gateway.ledger.embedded", "pricing",
     ),
     "control_plane.analytics": (
         *BASE, *TABLES, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",

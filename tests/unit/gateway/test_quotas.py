@@ -82,6 +82,23 @@ def test_each_value_of_a_star_has_a_counter_of_its_own():
     assert dues(table)[0].scope == (("user", "zoe"), ("model", "gpt-4o-mini"))
 
 
+def test_values_cannot_spell_another_counter_nor_one_twice():
+    """Of four pairs of a user and a team, two would have one name; a body may name a model of two lines."""
+    table = table_of(quota("each", scope={"user": "*", "team": "*"}), quota("model", scope={"model": "*"}))
+    lines = (b"x-lensai-user: zoe|team=y", b"x-lensai-team: y|team=core")
+
+    names = counters(dues(table, *lines, model="a\nb"))
+
+    assert names == [
+        f"each@{MONTH}|user=zoe%7Cteam%3Dy|team=y%7Cteam%3Dcore",
+        f"each@{MONTH}|user=zoe%7Cteam%3Dy|team=core",
+        f"each@{MONTH}|user=zoe|team=y%7Cteam%3Dcore",
+        f"each@{MONTH}|user=zoe|team=core",
+        f"model@{MONTH}|model=a%0Ab",
+    ]
+    assert ("user", "zoe|team=y") in dues(table, *lines)[0].scope
+
+
 def test_every_tag_counts():
     found = dues(table_of(quota(scope={"tag": "*"})), b"x-lensai-tags: prod, night")
 
