@@ -221,7 +221,8 @@ class Enforcer:
                 admission.pays_as_it_goes = True
                 admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
             return admission
-        without = next((due for due in dues.bounded if due.quota.ceiling is None), None)
+        blocking = (due for due in dues.bounded if self._table.limit(due, at_s) is not None)
+        without = next((due for due in blocking if due.quota.ceiling is None), None)
         if without is not None:
             return quota_words.unbounded(self._counted(without, at_s), worst.reason)
         for due in dues.bounded:

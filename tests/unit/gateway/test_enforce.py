@@ -125,6 +125,25 @@ def test_what_has_no_bound_is_refused_unless_there_is_a_ceiling_for_it():
     assert stage.ledger.held("a") == {"q@total": 500}
 
 
+def test_what_has_no_bound_passes_where_nothing_is_refused_until_then():
+    """Minutes of grace without a limit, of one of two budgets; the other's ceiling is held."""
+    unknown = b'{"model":"unheard-of","messages":[]}'
+    stage = Stage()
+    stage.replace(quota(), quota("dear", ceiling=500), overrides=(QuotaOverride("q", NOW_S + 60),))
+
+    assert isinstance(stage.admit("a", unknown), Admission)
+
+    assert stage.ledger.held("a") == {"q@total": 500, "dear@total": 500}
+    assert stage.enforcer.numbers.soft_failures == {("q", "unbounded"): 1, ("dear", "unbounded"): 1}
+    stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 60),))
+    assert isinstance(stage.admit("b", unknown), Admission)
+    assert stage.ledger.held("b") == {"q@total": 0}
+    stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 60, 10**9),))
+    assert stage.admit("c", unknown).code == "unbounded_cost"
+    stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S),))
+    assert stage.admit("d", unknown).code == "unbounded_cost"
+
+
 def test_several_processes_without_one_ledger_refuse_what_blocks():
     stage = Stage(quota(), alone=False)
     refusal = stage.admit("a")
