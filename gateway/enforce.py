@@ -6,6 +6,7 @@ refused. Knows no bytes of the wire.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
@@ -82,7 +83,8 @@ class Waiting(msgspec.Struct, frozen=True):
 class Cardinality:
     """How many counters each quota has in its window: callers choose some of their names, and none may fill the memory.
 
-    Names are told apart as long as there is room for them; after that only those known before are let through.
+    Names are told apart as long as there is room for them; after that only those known before are let through. Room is
+    taken by what the ledger is asked for, not by what is refused before that.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -90,26 +92,33 @@ class Cardinality:
         self._known: dict[str, tuple[str, set[str]]] = {}  # quota -> its period, its counters
 
     def without_room(self, dues: Sequence[Due]) -> list[Due]:
-        """Those whose counters are not known and for which there is no room; the others take it."""
+        """Those of one call whose counters are not known and for which there is no room beside its others."""
         refused: list[Due] = []
+        asked: Counter[str] = Counter()
         for due in dues:
-            period, names = self._known.get(due.quota.id, _NONE_KNOWN)
-            if due.counter not in names and not self._has_room(due, period, names):
+            names = self._names(due)
+            if due.counter in names:
+                continue
+            if len(due.counter) > COUNTER_CHARS_MAX or len(names) + asked[due.quota.id] >= due.quota.values_max:
                 refused.append(due)
+            else:
+                asked[due.quota.id] += 1
         return refused
 
-    def _has_room(self, due: Due, period: str, names: set[str]) -> bool:
-        if len(due.counter) > COUNTER_CHARS_MAX:
-            return False
-        is_full = len(names) >= due.quota.values_max
+    def take(self, dues: Sequence[Due]) -> None:
+        """Their counters are known from now on. There was room for them just now."""
+        for due in dues:
+            self._names(due).add(due.counter)
+
+    def _names(self, due: Due) -> set[str]:
+        """The counters of a quota that are known in that window."""
+        period, names = self._known.get(due.quota.id, _NONE_KNOWN)
+        is_full = len(names) >= due.quota.values_max and due.counter not in names
         if period != due.period.name or (is_full and due.quota.unit == "concurrent"):
             # A first look, another window, or calls at a time that have ended meanwhile: counted anew.
             names = self._there(due)
             self._known[due.quota.id] = (due.period.name, names)
-        if due.counter not in names and len(names) >= due.quota.values_max:
-            return False
-        names.add(due.counter)
-        return True
+        return names
 
     def _there(self, due: Due) -> set[str]:
         stem = f"{due.quota.id}@{due.period.name}|"
@@ -193,11 +202,13 @@ class Enforcer:
                 return quota_words.too_many_values(self._counted(blocking, at_s))
             if unknown:
                 dues = Dues.of(tuple(due for due in dues.each if due not in unknown))
-            else:
-                dues.known = all(due.quota.unit != "concurrent" for due in dues.varying)
         admission = self._bounded(dues, caller, route, call, catalog, at_s)
         if isinstance(admission, Refusal):
             return admission
+        if dues.varying and not dues.known:
+            # Now, for the ledger has these counters from here on, whether the call fits or not.
+            self._cardinality.take(dues.varying)
+            dues.known = all(due.quota.unit != "concurrent" for due in dues.varying)
         if self.touched is not None:
             self.touched.update(dues.counters)
         short = self.ledger.reserve(id, dues.holds(admission.amounts(admission.tokens_out)))

@@ -78,7 +78,9 @@ class Dues(msgspec.Struct, gc=False):
     terms: tuple[Terms, ...]
     held: Callable[[Amounts], tuple[int, ...]]  # what is held of each, and what each is charged
     charged: Callable[[Amounts], tuple[int, ...]]
-    known: bool = False  # there was room for all counters whose names callers choose, and nothing takes it from them
+    # There was room for all counters whose names callers choose. Nothing takes it from them in their window: only calls
+    # at a time that have ended lose it, so that those are asked again each time.
+    known: bool = False
 
     @classmethod
     def of(cls, each: tuple[Due, ...]) -> "Dues":

@@ -339,6 +339,25 @@ def test_values_that_callers_make_up_are_bounded_and_known_ones_stay_let_in():
     assert refusal.code == "scope_values_exceeded"
 
 
+def test_a_call_that_is_refused_without_asking_the_ledger_takes_no_room_from_others():
+    stage = Stage(quota(scope={"user": "*"}, values_max=1))
+    unknown = b'{"model":"unheard-of","messages":[]}'
+    for user in (b"ann", b"bob"):
+        assert stage.admit("a", unknown, b"x-lensai-user: " + user).code == "unbounded_cost"
+
+    assert isinstance(stage.admit("b", CHAT % b"Hi", b"x-lensai-user: cyd"), Admission)
+    assert isinstance(stage.admit("c", CHAT % b"Hi", b"x-lensai-user: cyd"), Admission)
+    assert stage.admit("d", CHAT % b"Hi", b"x-lensai-user: ann").code == "scope_values_exceeded"
+
+
+def test_what_one_call_takes_together_has_room_together():
+    stage = Stage(quota(scope={"tag": "*"}, values_max=2))
+
+    assert stage.admit("a", CHAT % b"Hi", b"x-lensai-tags: a, b, c").code == "scope_values_exceeded"
+    assert stage.ledger.counters() == {}
+    assert isinstance(stage.admit("b", CHAT % b"Hi", b"x-lensai-tags: c, d"), Admission)
+
+
 def test_where_nothing_blocks_further_values_are_not_counted():
     stage = Stage(quota(scope={"user": "*"}, values_max=1, action="alert"))
     stage.admit("a", CHAT % b"Hi", b"x-lensai-user: ann")
@@ -370,7 +389,10 @@ def test_values_are_told_from_the_ledger_after_a_restart_and_anew_in_each_window
 
     assert cardinality.without_room([bob]) == [bob]
     assert not cardinality.without_room([ann])
-    assert not cardinality.without_room([dues(table, stage, b"bob", NOW_S + 60)])
+    later = dues(table, stage, b"bob", NOW_S + 60)
+    assert not cardinality.without_room([later])
+    cardinality.take([later])
+    assert cardinality.without_room([dues(table, stage, b"ann", NOW_S + 60)])
 
 
 def test_of_calls_at_a_time_only_those_under_way_count():
