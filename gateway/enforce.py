@@ -180,12 +180,23 @@ class Enforcer:
     # -- before a call is sent
 
     def admit(
-        self, id: str, view: PolicyView, caller: Caller, route: Route, call: Call, catalog: Catalog, at_s: int
+        self,
+        id: str,
+        view: PolicyView,
+        caller: Caller,
+        route: Route,
+        call: Call,
+        catalog: Catalog,
+        at_s: int,
+        now_s: int | None = None,
     ) -> Admission | Waiting | Refusal | None:
         """What the call holds from now on; why it does not; or None where no quota touches it.
 
-        `catalog` has the prices for its organization.
+        `catalog` has the prices for its organization. Windows and prices are those of `at_s`, when it arrived; limits
+        are those of `now_s`, where that may be another moment.
         """
+        if now_s is None:
+            now_s = at_s
         if self._view is not view:
             self.follow(view)
         if self._kills and (killed := self._kill_switches.find(caller, route, call)) is not None:
@@ -202,7 +213,7 @@ class Enforcer:
                 return quota_words.too_many_values(self._counted(blocking, at_s))
             if unknown:
                 dues = Dues.of(tuple(due for due in dues.each if due not in unknown))
-        admission = self._bounded(dues, caller, route, call, catalog, at_s)
+        admission = self._bounded(dues, caller, route, call, catalog, at_s, now_s)
         if isinstance(admission, Refusal):
             return admission
         if dues.varying and not dues.known:
@@ -211,11 +222,13 @@ class Enforcer:
             dues.known = all(due.quota.unit != "concurrent" for due in dues.varying)
         if self.touched is not None:
             self.touched.update(dues.counters)
-        short = self.ledger.reserve(id, dues.holds(admission.amounts(admission.tokens_out)))
+        is_as_then = now_s < dues.ends_at_s
+        holds = dues.holds(admission.amounts(admission.tokens_out)) if is_as_then else self._holds(admission, now_s)
+        short = self.ledger.reserve(id, holds)
         return admission if short is None else Waiting(admission, short)
 
     def _bounded(
-        self, dues: Dues, caller: Caller, route: Route, call: Call, catalog: Catalog, at_s: int
+        self, dues: Dues, caller: Caller, route: Route, call: Call, catalog: Catalog, at_s: int, now_s: int
     ) -> Admission | Refusal:
         if not dues.bounded:
             return Admission(dues)
@@ -232,10 +245,10 @@ class Enforcer:
                 admission.pays_as_it_goes = True
                 admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
             return admission
-        blocking = (due for due in dues.bounded if self._table.limit(due, at_s) is not None)
+        blocking = (due for due in dues.bounded if self._table.limit(due, now_s) is not None)
         without = next((due for due in blocking if due.quota.ceiling is None), None)
         if without is not None:
-            return quota_words.unbounded(self._counted(without, at_s), worst.reason)
+            return quota_words.unbounded(self._counted(without, now_s), worst.reason)
         for due in dues.bounded:
             self.numbers.let_through(due.quota.id, "unbounded")
         return Admission(dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in dues.bounded))

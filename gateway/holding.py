@@ -86,7 +86,10 @@ class Holding:
         if not view.enforces:
             return None
         at_s = exchange.request.arrived_ns // 1_000_000_000
-        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, exchange.catalog, at_s)
+        # An override may have ended while the body came; where there is none, no clock is read for that.
+        now_s = self._now_s() if view.policy.quota_overrides else at_s
+        catalog = exchange.catalog
+        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, catalog, at_s, now_s)
         if admitted is None or isinstance(admitted, Admission):
             exchange.admission = admitted
         elif isinstance(admitted, Refusal):

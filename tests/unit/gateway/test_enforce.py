@@ -47,6 +47,10 @@ class Stage:
     def admit(self, id: str, body: bytes = CHAT % b"Hi", *lines: bytes) -> Any:
         return self.enforcer.admit(id, self.view, *self.made(body, *lines), CATALOG, NOW_S)
 
+    def admit_late(self, id: str, now_s: int) -> Any:
+        """A call whose head came at NOW_S and whose body has come whole now."""
+        return self.enforcer.admit(id, self.view, *self.made(CHAT % b"Hi"), CATALOG, NOW_S, now_s)
+
     def replace(self, *quotas: Quota, overrides: tuple[QuotaOverride, ...] = ()) -> None:
         """Has other quotas come into force, of which no call has been asked about yet."""
         before = self.view.policy
@@ -142,6 +146,22 @@ def test_what_has_no_bound_passes_where_nothing_is_refused_until_then():
     assert stage.admit("c", unknown).code == "unbounded_cost"
     stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S),))
     assert stage.admit("d", unknown).code == "unbounded_cost"
+
+
+def test_minutes_of_grace_are_over_for_a_call_whose_body_came_after_them():
+    """It belongs to the window in which it arrived; what refuses it is what is in force now."""
+    stage = Stage()
+    calls = quota("calls", unit="requests", limit=1, window="minute")
+    stage.replace(calls, overrides=(QuotaOverride("calls", NOW_S + 10, 3),))
+    assert isinstance(stage.admit("a"), Admission)
+    assert isinstance(stage.admit_late("b", NOW_S + 9), Admission)
+
+    assert stage.admit_late("c", NOW_S + 10).short == Shortage("calls@2027-01-15T08:00+0000", 1, 0)
+    assert isinstance(stage.admit_late("d", NOW_S + 70), Waiting), "nor does another minute count it"
+    stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 10),))
+    unknown = stage.made(b'{"model":"unheard-of","messages":[]}')
+    refusal = stage.enforcer.admit("e", stage.view, *unknown, CATALOG, NOW_S, NOW_S + 10)
+    assert refusal.code == "unbounded_cost"
 
 
 def test_several_processes_without_one_ledger_refuse_what_blocks():

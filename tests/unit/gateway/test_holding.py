@@ -11,6 +11,7 @@ import pytest
 from gateway.contract.record import Record, decode_record
 from gateway.journal.frame import INTENT
 from gateway.ledger.base import Balance
+from gateway.pipeline import Clock
 from tests.support.data_plane import (
     Gateway,
     Provider,
@@ -87,6 +88,28 @@ async def test_a_stream_under_way_meets_the_limit_of_a_policy_that_comes_meanwhi
             wire.send(stream_head(), words)
             assert b"budget_exhausted_midstream" in (await client.message()).body
             await until(lambda: balance(gateway) == Balance(held, 0))
+
+
+class Times(Clock):
+    """A wall clock that stands until it is set."""
+
+    def __init__(self) -> None:
+        self.at_s = 1_800_000_000
+        self.now_ns = lambda: self.at_s * 10**9
+
+
+async def test_a_body_that_comes_after_minutes_of_grace_is_refused_by_the_quota_s_own_limit(tmp_path: Path):
+    times = Times()
+    async with provider() as there:
+        grace = '[[quota_overrides]]\nquota = "q"\nuntil = 2027-01-15T08:00:10Z\n'
+        toml = policy(upstreams_at(there.port, "openai")) + quota("0") + grace
+        async with serving(tmp_path, toml, clock=times) as gateway:
+            client = await gateway.client()
+            client.send(call(CHAT, ASKED)[:-1])
+            await until(lambda: any(one._exchange is not None for one in gateway.server._connections))
+            times.at_s += 10
+            client.send(ASKED[-1:])
+            assert (await client.message()).status == 402
 
 
 async def test_who_leaves_while_it_waits_holds_nothing(tmp_path: Path):
