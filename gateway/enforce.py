@@ -333,7 +333,8 @@ class Enforcer:
     def outrun(self, admission: Admission, tokens_seen: int, at_s: int) -> Refusal:
         """Why a stream ends that has brought more than it holds, while what it asked for is being fetched."""
         wanted = self._more(admission, _extended(admission, tokens_seen), at_s)
-        short = Shortage(wanted.counters[0], wanted.amounts[0], 0)
+        # Of input tokens a stream wants no more, and of none of them more than there is.
+        short = next(Shortage(hold.counter, hold.amount, 0) for hold in wanted if hold.amount)
         return self.refusal(admission, short, at_s, midstream=True)
 
     def _holds(self, admission: Admission, at_s: int) -> Holds:

@@ -300,7 +300,7 @@ async def test_who_waits_is_let_through_by_the_limit_that_has_come_into_force(st
 
 
 def test_a_stream_that_outruns_what_it_holds_is_told_what_it_would_need():
-    stage = Stage(quota("calls", unit="requests", limit=9), quota(limit=6 * 10**6))
+    stage = Stage(quota("in", unit="tokens_in", limit=10**9), quota(limit=6 * 10**6))
     admission = stage.admit("a", STREAM)
 
     refusal = stage.enforcer.outrun(admission, SLICE_TOKENS + 1, NOW_S)
