@@ -216,13 +216,15 @@ class Enforcer:
         admission = self._bounded(dues, caller, route, call, catalog, at_s, now_s)
         if isinstance(admission, Refusal):
             return admission
+        is_as_then = now_s < dues.ends_at_s
+        if (dues.empty or not is_as_then) and (empty := self._empty(admission, now_s)) is not None:
+            return empty
         if dues.varying and not dues.known:
             # Now, for the ledger has these counters from here on, whether the call fits or not.
             self._cardinality.take(dues.varying)
             dues.known = all(due.quota.unit != "concurrent" for due in dues.varying)
         if self.touched is not None:
             self.touched.update(dues.counters)
-        is_as_then = now_s < dues.ends_at_s
         holds = dues.holds(admission.amounts(admission.tokens_out)) if is_as_then else self._holds(admission, now_s)
         short = self.ledger.reserve(id, holds)
         return admission if short is None else Waiting(admission, short)
@@ -252,6 +254,15 @@ class Enforcer:
         for due in dues.bounded:
             self.numbers.let_through(due.quota.id, "unbounded")
         return Admission(dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in dues.bounded))
+
+    def _empty(self, admission: Admission, now_s: int) -> Refusal | None:
+        """Why a call that costs nothing may not be: a budget of nothing ends all calls, and the ledger the others."""
+        if admission.amounts(admission.tokens_out)[0]:
+            return None
+        for due in admission.dues.bounded:
+            if due.quota.unit == "usd" and self._table.limit(due, now_s) == 0:
+                return self.refusal(admission, Shortage(due.counter, 0, 0), now_s)
+        return None
 
     async def admit_waiting(
         self, id: str, waiting: Waiting, route: Route, call: Call, at_s: int, *, guaranteed: bool

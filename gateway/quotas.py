@@ -70,6 +70,7 @@ class Dues(msgspec.Struct, gc=False):
     starts_at_s: int
     ends_at_s: int
     blocks: bool  # whether any does
+    empty: bool  # whether any is a budget of nothing, which refuses what costs nothing too
     # Of these, those that need a bound, those whose names callers choose, and those that only tell of a limit.
     bounded: tuple[Due, ...]
     varying: tuple[Due, ...]
@@ -90,6 +91,7 @@ class Dues(msgspec.Struct, gc=False):
             starts_at_s=max((due.starts_at_s for due in each), default=0),
             ends_at_s=min((due.ends_at_s for due in each), default=NEVER_S),
             blocks=any(due.blocks for due in each),
+            empty=any(due.quota.unit == "usd" and due.terms.limit == 0 for due in each),
             bounded=tuple(due for due in each if due.needs_bound),
             varying=tuple(due for due in each if due.varies),
             telling=tuple(due for due in each if not due.blocks and due.quota.limit is not None),

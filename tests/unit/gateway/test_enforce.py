@@ -164,6 +164,31 @@ def test_minutes_of_grace_are_over_for_a_call_whose_body_came_after_them():
     assert refusal.code == "unbounded_cost"
 
 
+def test_a_budget_of_nothing_refuses_what_costs_nothing_too():
+    """Case 47."""
+
+    def listed(*quotas: Quota, overrides: tuple[QuotaOverride, ...] = (), now_s: int = NOW_S) -> Any:
+        stage = Stage()
+        stage.replace(*quotas, overrides=overrides)
+        request = request_of("/openai/v1/models")
+        caller, route = caller_of(request, stage.view), route_of(request, stage.view)
+        call = examine(request, caller, route, 1 << 20)
+        assert isinstance(call, Call)
+        return stage.enforcer.admit("a", stage.view, caller, route, call, CATALOG, NOW_S, now_s)
+
+    refusal = listed(quota(limit=0))
+    assert (refusal.code, refusal.hit.wanted, refusal.hit.limit) == ("budget_exceeded", 0, 0)
+    assert isinstance(listed(quota(limit=1)), Admission)
+    assert isinstance(listed(quota(limit=0, action="alert")), Admission)
+    assert isinstance(listed(quota(limit=0, unit="tokens")), Admission), "of which it uses none"
+    assert isinstance(listed(quota(limit=0, unit="requests")), Waiting)
+    assert isinstance(listed(quota(limit=0, unit="concurrent")), Waiting)
+    grace = (QuotaOverride("q", NOW_S + 10),)
+    assert isinstance(listed(quota(limit=0), overrides=grace), Admission)
+    assert listed(quota(limit=0), overrides=grace, now_s=NOW_S + 10).code == "budget_exceeded"
+    assert listed(quota(limit=9), overrides=(QuotaOverride("q", NOW_S + 10, 0),)).code == "budget_exceeded"
+
+
 def test_several_processes_without_one_ledger_refuse_what_blocks():
     stage = Stage(quota(), alone=False)
     refusal = stage.admit("a")
