@@ -3,11 +3,12 @@
 Pure: the policy, the counters and the moment go in. Money is decimal USD in a text, everything else a whole number.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Literal, get_args
 
 import msgspec
 
+from gateway.contract.counter_names import values_in
 from gateway.contract.policy import Dimension, Policy, Quota
 from gateway.faults import rfc3339
 from gateway.ledger.base import Balance
@@ -71,7 +72,7 @@ def _rows(quota: Quota, limit: int | None, counters: Mapping[str, Balance], now_
     each = [dimension for dimension in get_args(Dimension) if quota.scope.get(dimension) == EACH]
     found = {key: balance for key, balance in counters.items() if key == counter or key.startswith(f"{counter}|")}
     for key, balance in sorted(found.items(), key=_by_spent) or [(counter, Balance())]:
-        scope: dict[str, str] = {**quota.scope, **values_in(key[len(counter) :], each)}
+        scope: dict[str, str] = {**quota.scope, **values_in(key, each)}
         yield BudgetRow(
             quota.id,
             quota.unit,
@@ -89,16 +90,6 @@ def _rows(quota: Quota, limit: int | None, counters: Mapping[str, Balance], now_
 
 def _by_spent(item: tuple[str, Balance]) -> tuple[int, str]:
     return -item[1].settled - item[1].held, item[0]
-
-
-def values_in(suffix: str, dimensions: Sequence[Dimension]) -> dict[str, str]:
-    """The values of a counter's name: `|user=zoe|tag=a` of the dimensions user and tag, in their order."""
-    values: dict[str, str] = {}
-    for dimension in reversed(dimensions):
-        suffix, found, value = suffix.rpartition(f"|{dimension}=")
-        if found:
-            values[dimension] = value
-    return values
 
 
 def _amount(quota: Quota, amount: int | None) -> Amount | None:

@@ -6,6 +6,7 @@ refused. Knows no bytes of the wire.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
@@ -52,7 +53,6 @@ OBTAIN_ROUNDS_MAX = 8
 class Admission(msgspec.Struct, gc=False):
     """What a call was let through with. `tokens_out` is how much output its holds allow."""
 
-    table: QuotaTable
     dues: Dues
     worst: WorstCase | None = None
     ceiling_nanousd: int | None = None  # held because the cost has no bound
@@ -83,7 +83,8 @@ class Waiting(msgspec.Struct, frozen=True):
 class Cardinality:
     """How many counters each quota has in its window: callers choose some of their names, and none may fill the memory.
 
-    Names are told apart as long as there is room for them; after that only those known before are let through.
+    Names are told apart as long as there is room for them; after that only those known before are let through. Room is
+    taken by what the ledger is asked for, not by what is refused before that.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -91,26 +92,33 @@ class Cardinality:
         self._known: dict[str, tuple[str, set[str]]] = {}  # quota -> its period, its counters
 
     def without_room(self, dues: Sequence[Due]) -> list[Due]:
-        """Those whose counters are not known and for which there is no room; the others take it."""
+        """Those of one call whose counters are not known and for which there is no room beside its others."""
         refused: list[Due] = []
+        asked: Counter[str] = Counter()
         for due in dues:
-            period, names = self._known.get(due.quota.id, _NONE_KNOWN)
-            if due.counter not in names and not self._has_room(due, period, names):
+            names = self._names(due)
+            if due.counter in names:
+                continue
+            if len(due.counter) > COUNTER_CHARS_MAX or len(names) + asked[due.quota.id] >= due.quota.values_max:
                 refused.append(due)
+            else:
+                asked[due.quota.id] += 1
         return refused
 
-    def _has_room(self, due: Due, period: str, names: set[str]) -> bool:
-        if len(due.counter) > COUNTER_CHARS_MAX:
-            return False
-        is_full = len(names) >= due.quota.values_max
+    def take(self, dues: Sequence[Due]) -> None:
+        """Their counters are known from now on. There was room for them just now."""
+        for due in dues:
+            self._names(due).add(due.counter)
+
+    def _names(self, due: Due) -> set[str]:
+        """The counters of a quota that are known in that window."""
+        period, names = self._known.get(due.quota.id, _NONE_KNOWN)
+        is_full = len(names) >= due.quota.values_max and due.counter not in names
         if period != due.period.name or (is_full and due.quota.unit == "concurrent"):
             # A first look, another window, or calls at a time that have ended meanwhile: counted anew.
             names = self._there(due)
             self._known[due.quota.id] = (due.period.name, names)
-        if due.counter not in names and len(names) >= due.quota.values_max:
-            return False
-        names.add(due.counter)
-        return True
+        return names
 
     def _there(self, due: Due) -> set[str]:
         stem = f"{due.quota.id}@{due.period.name}|"
@@ -149,15 +157,16 @@ class Enforcer:
         self._kill_switches: KillSwitches
         self._kills = False  # whether there is any kill switch
 
-    def _follow(self, view: PolicyView) -> None:
-        """Makes the quotas and kill switches of a policy ready that has come into force."""
+    def follow(self, view: PolicyView) -> None:
+        """Has the quotas and kill switches of a policy in force, also for what is under way: extensions, and who waits.
+
+        To be told of each policy as it comes into force.
+        """
         before, self._view = None if self._view is None else self._view.policy, view
         after = view.policy
         self._cases.clear()
         if before is None or not _same_quotas(before, after):
             self._table = QuotaTable(after)
-        else:
-            self._table.forget_alike()
         if before is None or before.kill_switches is not after.kill_switches:
             self._kill_switches = KillSwitches(after)
         self._kills = bool(self._kill_switches)
@@ -165,24 +174,34 @@ class Enforcer:
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
         if self._view is not view:
-            self._follow(view)
-        return self._kill_switches.find(caller, route, call.model) if self._kills else None
+            self.follow(view)
+        return self._kill_switches.find(caller, route, call) if self._kills else None
 
     # -- before a call is sent
 
     def admit(
-        self, id: str, view: PolicyView, caller: Caller, route: Route, call: Call, catalog: Catalog, at_s: int
+        self,
+        id: str,
+        view: PolicyView,
+        caller: Caller,
+        route: Route,
+        call: Call,
+        catalog: Catalog,
+        at_s: int,
+        now_s: int | None = None,
     ) -> Admission | Waiting | Refusal | None:
         """What the call holds from now on; why it does not; or None where no quota touches it.
 
-        `catalog` has the prices for its organization.
+        `catalog` has the prices for its organization. Windows and prices are those of `at_s`, when it arrived; limits
+        are those of `now_s`, where that may be another moment.
         """
+        if now_s is None:
+            now_s = at_s
         if self._view is not view:
-            self._follow(view)
-        if self._kills and (killed := self._kill_switches.find(caller, route, call.model)) is not None:
+            self.follow(view)
+        if self._kills and (killed := self._kill_switches.find(caller, route, call)) is not None:
             return killed
-        table = self._table
-        dues = table.due(caller, route, call, at_s)
+        dues = self._table.due(caller, route, call, at_s)
         if not dues.each:
             return None
         if dues.blocks and not self._alone:
@@ -191,24 +210,30 @@ class Enforcer:
             unknown = self._cardinality.without_room(dues.varying)
             blocking = next((due for due in unknown if due.blocks), None)
             if blocking is not None:
-                return quota_words.too_many_values(_counted(table, blocking, at_s))
+                return quota_words.too_many_values(self._counted(blocking, at_s))
             if unknown:
                 dues = Dues.of(tuple(due for due in dues.each if due not in unknown))
-            else:
-                dues.known = all(due.quota.unit != "concurrent" for due in dues.varying)
-        admission = self._bounded(table, dues, caller, route, call, catalog, at_s)
+        admission = self._bounded(dues, caller, route, call, catalog, at_s, now_s)
         if isinstance(admission, Refusal):
             return admission
+        is_as_then = now_s < dues.ends_at_s
+        if (dues.empty or not is_as_then) and (empty := self._empty(admission, now_s)) is not None:
+            return empty
+        if dues.varying and not dues.known:
+            # Now, for the ledger has these counters from here on, whether the call fits or not.
+            self._cardinality.take(dues.varying)
+            dues.known = all(due.quota.unit != "concurrent" for due in dues.varying)
         if self.touched is not None:
             self.touched.update(dues.counters)
-        short = self.ledger.reserve(id, dues.holds(admission.amounts(admission.tokens_out)))
+        holds = dues.holds(admission.amounts(admission.tokens_out)) if is_as_then else self._holds(admission, now_s)
+        short = self.ledger.reserve(id, holds)
         return admission if short is None else Waiting(admission, short)
 
     def _bounded(
-        self, table: QuotaTable, dues: Dues, caller: Caller, route: Route, call: Call, catalog: Catalog, at_s: int
+        self, dues: Dues, caller: Caller, route: Route, call: Call, catalog: Catalog, at_s: int, now_s: int
     ) -> Admission | Refusal:
         if not dues.bounded:
-            return Admission(table, dues)
+            return Admission(dues)
         cases = self._cases.get(catalog)
         if cases is None:
             if len(self._cases) >= CASES_MAX:
@@ -216,18 +241,28 @@ class Enforcer:
             cases = self._cases[catalog] = WorstCases(catalog)
         worst = cases.find(call, route, at_s)
         if not isinstance(worst, Unbounded):
-            admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
+            admission = Admission(dues, worst, tokens_out=worst.tokens_out)
             guaranteed = caller.key.mode == "guaranteed"
             if worst.open_ended and not guaranteed and not _is_ample(admission):
                 admission.pays_as_it_goes = True
                 admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
             return admission
-        without = next((due for due in dues.bounded if due.quota.ceiling is None), None)
+        blocking = (due for due in dues.bounded if self._table.limit(due, now_s) is not None)
+        without = next((due for due in blocking if due.quota.ceiling is None), None)
         if without is not None:
-            return quota_words.unbounded(_counted(table, without, at_s), worst.reason)
+            return quota_words.unbounded(self._counted(without, now_s), worst.reason)
         for due in dues.bounded:
             self.numbers.let_through(due.quota.id, "unbounded")
-        return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in dues.bounded))
+        return Admission(dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in dues.bounded))
+
+    def _empty(self, admission: Admission, now_s: int) -> Refusal | None:
+        """Why a call that costs nothing may not be: a budget of nothing ends all calls, and the ledger the others."""
+        if admission.amounts(admission.tokens_out)[0]:
+            return None
+        for due in admission.dues.bounded:
+            if due.quota.unit == "usd" and self._table.limit(due, now_s) == 0:
+                return self.refusal(admission, Shortage(due.counter, 0, 0), now_s)
+        return None
 
     async def admit_waiting(
         self, id: str, waiting: Waiting, route: Route, call: Call, at_s: int, *, guaranteed: bool
@@ -238,7 +273,11 @@ class Enforcer:
             loop = asyncio.get_running_loop()
             worst = await loop.run_in_executor(self._thread, tighten, admission.worst, call, route)
             admission.worst, admission.tokens_out = worst, min(admission.tokens_out, worst.tokens_out)
-        obtained = await self._obtain(lambda: _holds(admission, at_s), lambda holds: self.ledger.reserve(id, holds))
+
+        def take(holds: Holds) -> Shortage | None:
+            return self.ledger.reserve(id, holds)
+
+        obtained = await self._obtain(lambda: self._holds(admission, at_s), take)
         if obtained is None:
             return admission
         if not isinstance(obtained, Shortage) or admission.worst is None or not guaranteed:
@@ -272,7 +311,7 @@ class Enforcer:
             if lowered is None:
                 return False
             admission.tokens_out, admission.body = tokens, lowered
-            again = self.ledger.reserve(id, _holds(admission, at_s))
+            again = self.ledger.reserve(id, self._holds(admission, at_s))
             if again is None:
                 return True
             short = again
@@ -283,7 +322,7 @@ class Enforcer:
     def extend(self, id: str, admission: Admission, tokens_seen: int, at_s: int) -> Shortage | None:
         """Holds what a stream needs to go on, before it has used up what it holds."""
         tokens_out = _extended(admission, tokens_seen)
-        short = self.ledger.extend(id, _more(admission, tokens_out, at_s))
+        short = self.ledger.extend(id, self._more(admission, tokens_out, at_s))
         if short is None:
             admission.tokens_out = tokens_out
         return short
@@ -297,16 +336,27 @@ class Enforcer:
         def take(holds: Holds) -> Shortage | None:
             return self.ledger.extend(id, holds) if self.ledger.held(id) else None
 
-        obtained = await self._obtain(lambda: _more(admission, tokens_out, at_s), take)
+        obtained = await self._obtain(lambda: self._more(admission, tokens_out, at_s), take)
         if obtained is None and self.ledger.held(id):
             admission.tokens_out = tokens_out
         return obtained
 
     def outrun(self, admission: Admission, tokens_seen: int, at_s: int) -> Refusal:
         """Why a stream ends that has brought more than it holds, while what it asked for is being fetched."""
-        wanted = _more(admission, _extended(admission, tokens_seen), at_s)
-        short = Shortage(wanted.counters[0], wanted.amounts[0], 0)
+        wanted = self._more(admission, _extended(admission, tokens_seen), at_s)
+        # Of input tokens a stream wants no more, and of none of them more than there is.
+        short = next(Shortage(hold.counter, hold.amount, 0) for hold in wanted if hold.amount)
         return self.refusal(admission, short, at_s, midstream=True)
+
+    def _holds(self, admission: Admission, at_s: int) -> Holds:
+        """What a call is to hold that came earlier."""
+        return self._table.holds(admission.dues.each, admission.amounts(admission.tokens_out), at_s)
+
+    def _more(self, admission: Admission, tokens_out: int, at_s: int) -> Holds:
+        """What it needs beside what it holds."""
+        before, after = admission.amounts(admission.tokens_out), admission.amounts(tokens_out)
+        more = amounts_of(after[0] - before[0], 0, tokens_out - admission.tokens_out)
+        return self._table.holds(admission.dues.bounded, more, at_s)
 
     # -- at its end
 
@@ -320,10 +370,29 @@ class Enforcer:
         told = consumed.told
         charges = charged(dues.each, self.ledger.held(id), consumed) if told is None else dues.charges(told)
         seq = self.ledger.settle(id, charges)
+        if dues.telling:
+            self._count_over_alert(dues)
+        return charges, seq
+
+    def settle_unheld(self, id: str, admission: Admission, consumed: Consumed) -> tuple[dict[str, int], int]:
+        """The same for what was consumed before its hold was taken, or though it was refused: it counts all the same.
+
+        What nobody reported is charged as it was to be held.
+        """
+        dues = admission.dues
+        if self.touched is not None:
+            self.touched.update(dues.counters)
+        wanted = dict(zip(dues.counters, dues.held(admission.amounts(admission.tokens_out)), strict=True))
+        charges = charged(dues.each, wanted, consumed)
+        self.ledger.reserve(id, NO_HOLDS)
+        seq = self.ledger.settle(id, charges)
+        self._count_over_alert(dues)
+        return charges, seq
+
+    def _count_over_alert(self, dues: Dues) -> None:
         for due in dues.telling:
             if self.ledger.balance(due.counter).settled > (due.quota.limit or 0):
                 self.numbers.let_through(due.quota.id, "over_alert")
-        return charges, seq
 
     def settle_later(
         self, id: str, admission: Admission | None, before: Sequence[Begun], consumed: Consumed
@@ -346,13 +415,17 @@ class Enforcer:
     ) -> Refusal:
         """What was hit, how much of it is left, and when there is more."""
         due = next(due for due in admission.dues.each if due.counter == short.counter)
-        counted = _counted(admission.table, due, at_s)
+        counted = self._counted(due, at_s)
         if isinstance(short, Unreachable):
             return quota_words.unreachable(counted)
         self._tell_used_up(due)
         if midstream:
             return quota_words.ran_out(counted, wanted=short.wanted, remaining=short.available)
         return quota_words.too_little(counted, wanted=short.wanted, remaining=short.available, now_s=at_s)
+
+    def _counted(self, due: Due, at_s: int) -> Counted:
+        resets_at_s = None if due.period.ends_at_s == NEVER_S else due.period.ends_at_s
+        return Counted(due.quota, dict(due.scope), self._table.limit(due, at_s), resets_at_s)
 
     def _tell_used_up(self, due: Due) -> None:
         """A quota that refuses with less than a tenth left is at 100 % to people, and is told so once in a window.
@@ -379,22 +452,10 @@ def _extended(admission: Admission, tokens_seen: int) -> int:
     return min(tokens_seen + LEAD_TOKENS + SLICE_TOKENS, admission.worst.tokens_out)
 
 
-def _holds(admission: Admission, at_s: int) -> Holds:
-    """What a call is to hold that came earlier."""
-    return admission.table.holds(admission.dues.each, admission.amounts(admission.tokens_out), at_s)
-
-
 def _is_ample(admission: Admission) -> bool:
     """Whether each limit has room for many calls like this one."""
     holds = admission.dues.holds(admission.amounts(admission.tokens_out))
     return all(hold.limit is None or hold.amount * AMPLE <= hold.limit for hold in holds)
-
-
-def _more(admission: Admission, tokens_out: int, at_s: int) -> Holds:
-    """What it needs beside what it holds."""
-    before, after = admission.amounts(admission.tokens_out), admission.amounts(tokens_out)
-    more = amounts_of(after[0] - before[0], 0, tokens_out - admission.tokens_out)
-    return admission.table.holds(admission.dues.bounded, more, at_s)
 
 
 def _affordable(admission: Admission, short: Shortage) -> int:
@@ -406,8 +467,3 @@ def _affordable(admission: Admission, short: Shortage) -> int:
         fits = admission.amounts(tokens)[due.held_as] <= short.available
         fewest, most = (tokens, most) if fits else (fewest, tokens - 1)
     return fewest
-
-
-def _counted(table: QuotaTable, due: Due, at_s: int) -> Counted:
-    resets_at_s = None if due.period.ends_at_s == NEVER_S else due.period.ends_at_s
-    return Counted(due.quota, dict(due.scope), table.limit(due, at_s), resets_at_s)

@@ -27,6 +27,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     body: bytes
     spliced: bool  # include_usage was added: what it causes is stripped from the stream
     text: bytes  # the body content-decoded, for an estimate
+    end_user: str = ""  # whom the body names, whatever a header or the key says
 
 
 def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int) -> Call | Refusal:
@@ -44,7 +45,8 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     if caller.key.models is not None and model not in caller.key.models:
         return Refusal("key_scope", f"This key may not use the model {model!r}")
     stream = _streams(endpoint, seen)
-    user_id = caller.user_id or _label(seen.end_user)
+    end_user = _label(seen.end_user) if seen.end_user else ""
+    user_id = caller.user_id or end_user
     provider = route.destination.provider
     spliced = (
         stream
@@ -55,7 +57,7 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
         and text is request.body
     )
     body = ask_for_usage(request.body, seen) if spliced else request.body
-    return Call(model, stream, user_id, body, spliced, text)
+    return Call(model, stream, user_id, body, spliced, text, end_user)
 
 
 def _seen(endpoint: Endpoint, content_type: bytes | None, text: bytes) -> Peek | Malformed:

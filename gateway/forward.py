@@ -12,7 +12,7 @@ import msgspec
 
 from gateway.contract.record import Outcome, Record
 from gateway.endpoints import Dialect
-from gateway.enforce import Admission
+from gateway.enforce import Admission, Waiting
 from gateway.examine import Call
 from gateway.faults import Refusal, render_answer, render_stream_error
 from gateway.identify import Caller
@@ -99,7 +99,9 @@ class Exchange:
     refusal: Refusal | None = None
     admitted = False
     waits = False  # for what its quotas hold elsewhere
-    admission: Admission | None = None  # None: no quota touches it
+    # None: no quota touches it. A session has that of the response to come, also while nothing is held of it (yet).
+    admission: Admission | None = None
+    waiting: Waiting | None = None  # the hold for a session's next response, for what lies elsewhere
     catalog: Catalog | None = None  # the prices it was admitted at
     counters: dict[str, int] | None = None  # what they were charged
     ledger_seq = 0

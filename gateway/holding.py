@@ -86,7 +86,10 @@ class Holding:
         if not view.enforces:
             return None
         at_s = exchange.request.arrived_ns // 1_000_000_000
-        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, exchange.catalog, at_s)
+        # An override may have ended while the body came; where there is none, no clock is read for that.
+        now_s = self._now_s() if view.policy.quota_overrides else at_s
+        catalog = exchange.catalog
+        admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, call, catalog, at_s, now_s)
         if admitted is None or isinstance(admitted, Admission):
             exchange.admission = admitted
         elif isinstance(admitted, Refusal):
@@ -130,27 +133,38 @@ class Holding:
     def take_again(self, exchange: Exchange, model: str, *, waits: bool) -> bool:
         """Whether a session holds the next of its responses, before it is asked for; if not, it ends here.
 
-        `waits`: what does not fit here and now may be fetched, and the session goes on meanwhile.
+        `waits`: what does not fit here and now may be fetched, and the session goes on meanwhile. Quotas of now are
+        asked, also where none touched the session before.
         """
-        plan, call = exchange.plan, exchange.call
-        if exchange.admission is None or plan is None or call is None:
-            return True
-        catalog = exchange.catalog = self._catalog(plan.caller.project.org_id)
-        view, at_s = self._policy.current, self._now_s()
+        plan, call, view = exchange.plan, exchange.call, self._policy.current
+        assert plan is not None, "a session without a plan"
+        assert call is not None, "a session without a call"
+        if exchange.waiting is not None:
+            return True  # the hold that is being fetched will be for the next
+        if not view.enforces:
+            return self._go_on(exchange, None)
+        catalog, at_s = self._catalog(plan.caller.project.org_id), self._now_s()
+        exchange.catalog = catalog
         asked = msgspec.structs.replace(call, model=model)
         admitted = self._enforcer.admit(exchange.id, view, plan.caller, plan.route, asked, catalog, at_s)
-        exchange.admission = None
         if not isinstance(admitted, Waiting):
             return self._go_on(exchange, admitted)
+        exchange.admission = admitted.admission
         if not waits:
             return self._go_on(exchange, self._enforcer.refusal(admitted.admission, admitted.short, at_s))
+        exchange.waiting = admitted
         self._background.spawn(self._take_again_waiting(exchange, admitted, plan.route, asked, at_s), "hold")
         return True
 
     async def _take_again_waiting(
         self, exchange: Exchange, waiting: Waiting, route: Route, asked: Call, at_s: int
     ) -> None:
-        admitted = await self._enforcer.admit_waiting(exchange.id, waiting, route, asked, at_s, guaranteed=False)
+        try:
+            admitted = await self._enforcer.admit_waiting(exchange.id, waiting, route, asked, at_s, guaranteed=False)
+        except Exception:
+            self._logger.exception("pipeline_failed", extra={"request_id": exchange.id})
+            admitted = BUG
+        exchange.waiting = None
         if exchange.wanted:
             self._go_on(exchange, admitted)
         elif isinstance(admitted, Admission):  # it has ended meanwhile, and was recorded: nothing was sent for this
@@ -161,16 +175,23 @@ class Holding:
         if isinstance(admitted, Refusal):
             _cut_off(exchange, admitted)
             return False
+        untouched = admitted is None and exchange.admission is None
         exchange.admission = admitted
-        if exchange.wanted:  # what has ended must not be opened in the journal again
+        if exchange.wanted and not untouched:  # what has ended must not be opened in the journal again
             self._journal_again(exchange)
         return True
 
     def renamed(self, exchange: Exchange, model: str) -> bool:
-        """A session's client is about to name another model: whether what that may cost is held now."""
-        if exchange.admission is None:
-            return True
-        self._enforcer.settle(exchange.id, exchange.admission, None)
+        """A session's client is about to name another model: whether what that may cost is held now.
+
+        While the hold for the next response is still being fetched, not even what the model before may cost is held:
+        the session ends.
+        """
+        waiting = exchange.waiting
+        if waiting is not None:
+            return self._go_on(exchange, self._enforcer.refusal(waiting.admission, waiting.short, self._now_s()))
+        if exchange.admission is not None:
+            self._enforcer.settle(exchange.id, exchange.admission, None)
         return self.take_again(exchange, model, waits=False)
 
     # -- while it streams
@@ -220,6 +241,10 @@ class Holding:
         if admission is None or exchange.begun:
             before = decode_begun(exchange.begun)
             settled = self._enforcer.settle_later(exchange.id, admission, before, consumed)
+        elif exchange.websocket and admission.dues.each and not self._enforcer.ledger.held(exchange.id):
+            if charge.provenance == "none":
+                return  # a session that ends with no response under way
+            settled = self._enforcer.settle_unheld(exchange.id, admission, consumed)
         else:
             settled = self._enforcer.settle(exchange.id, admission, consumed if exchange.dispatches else None)
         exchange.counters, exchange.ledger_seq = settled

@@ -1,7 +1,8 @@
-"""Owns which calls a kill switch ends. Pure: who calls, where to and for which model go in, the switch comes out.
+"""Owns which calls a kill switch ends. Pure: who calls, where to and what for go in, the switch comes out.
 
-A caller chooses some of what is said of a call (x-lensai-user, -team, -route), so those dimensions match what the key
-or the endpoint says as well: no header gets a call out of a switch.
+A caller chooses some of what is said of a call (x-lensai-user, -team, -route), so those dimensions match what the body,
+the key or the endpoint says as well, and what stays open is named by its endpoint alone: no header gets a call out of a
+switch.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -9,29 +10,34 @@ from collections.abc import Callable, Collection, Mapping
 import msgspec
 
 from gateway.contract.policy import Dimension, KillSwitch, Policy
+from gateway.examine import Call
 from gateway.faults import Refusal
 from gateway.identify import Caller
 from gateway.route import Route
 
-_Values = Callable[[Caller, Route, str], Collection[str]]
+_Values = Callable[[Caller, Route, Call], Collection[str]]
 
 
-def _models(_caller: Caller, route: Route, model: str) -> Collection[str]:
-    return (model, route.destination.upstream.models.get(model, ""))
+def _models(_caller: Caller, route: Route, call: Call) -> Collection[str]:
+    return (call.model, route.destination.upstream.models.get(call.model, ""))
+
+
+def _users(caller: Caller, _route: Route, call: Call) -> Collection[str]:
+    return (call.user_id, call.end_user, caller.user_id, caller.key.user_id)
 
 
 # What a call is, in each dimension. An empty value is none: no scope names it.
 _VALUES: Mapping[Dimension, _Values] = {
-    "org": lambda caller, _route, _model: (caller.project.org_id,),
-    "project": lambda caller, _route, _model: (caller.project.id,),
-    "key": lambda caller, _route, _model: (caller.key.id,),
-    "user": lambda caller, _route, _model: (caller.user_id, caller.key.user_id),
-    "team": lambda caller, _route, _model: (caller.team, caller.key.team),
+    "org": lambda caller, _route, _call: (caller.project.org_id,),
+    "project": lambda caller, _route, _call: (caller.project.id,),
+    "key": lambda caller, _route, _call: (caller.key.id,),
+    "user": _users,
+    "team": lambda caller, _route, _call: (caller.team, caller.key.team),
     "model": _models,
-    "provider": lambda _caller, route, _model: (route.destination.provider.name,),
-    "upstream": lambda _caller, route, _model: (route.destination.upstream.name,),
-    "route": lambda caller, route, _model: (caller.route, route.endpoint.name),
-    "tag": lambda caller, _route, _model: caller.tags,
+    "provider": lambda _caller, route, _call: (route.destination.provider.name,),
+    "upstream": lambda _caller, route, _call: (route.destination.upstream.name,),
+    "route": lambda caller, route, _call: (caller.route, route.endpoint.name),
+    "tag": lambda caller, _route, _call: caller.tags,
 }
 
 
@@ -43,12 +49,12 @@ class _Switch(msgspec.Struct, frozen=True):
     scope: tuple[tuple[_Values, str], ...]
     everybodys: bool  # it names an upstream and no organization: not what an organization calls by the same name
 
-    def ends(self, caller: Caller, route: Route, model: str) -> bool:
-        if route.endpoint.name in self.allowed or caller.route in self.allowed:
+    def ends(self, caller: Caller, route: Route, call: Call) -> bool:
+        if route.endpoint.name in self.allowed:
             return False
         if self.everybodys and route.destination.upstream.org_id:
             return False
-        return all(value in values(caller, route, model) for values, value in self.scope)
+        return all(value in values(caller, route, call) for values, value in self.scope)
 
 
 class KillSwitches:
@@ -70,10 +76,10 @@ class KillSwitches:
     def __bool__(self) -> bool:
         return bool(self._switches)
 
-    def find(self, caller: Caller, route: Route, model: str) -> Refusal | None:
-        """What the first switch that ends such a call answers; `model` is as requested, "" while it is not known."""
+    def find(self, caller: Caller, route: Route, call: Call) -> Refusal | None:
+        """What the first switch that ends such a call answers."""
         for switch in self._switches:
-            if switch.ends(caller, route, model):
+            if switch.ends(caller, route, call):
                 return switch.refusal
         return None
 

@@ -127,7 +127,7 @@ def _switch(switch: KillSwitch, names: _Names) -> Fields:
         yield "reason", "is longer than 500 characters or holds control characters; callers are told it: shorten it"
     for name in switch.allow:
         if not _VALUE.fullmatch(name):
-            yield "allow", f"{name!r} is no endpoint's name and no x-lensai-route; correct it"
+            yield "allow", f"{name!r} is no endpoint's name; correct it"
     if EACH in switch.scope.values():
         yield "scope", '"*" has no meaning here; leave the dimension out to end the calls of all its values'
     else:

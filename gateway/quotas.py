@@ -11,7 +11,8 @@ from operator import itemgetter
 import msgspec
 from msgspec.structs import replace
 
-from gateway.contract.policy import Dimension, Policy, Quota, QuotaOverride, Unit
+from gateway.contract.counter_names import counter_name
+from gateway.contract.policy import Dimension, Key, Policy, Project, Quota, QuotaOverride, Unit, Upstream
 from gateway.examine import Call
 from gateway.identify import Caller
 from gateway.ledger.base import Hold, Holds, Terms
@@ -67,6 +68,7 @@ class Dues(msgspec.Struct, gc=False):
     starts_at_s: int
     ends_at_s: int
     blocks: bool  # whether any does
+    empty: bool  # whether any is a budget of nothing, which refuses what costs nothing too
     # Of these, those that need a bound, those whose names callers choose, and those that only tell of a limit.
     bounded: tuple[Due, ...]
     varying: tuple[Due, ...]
@@ -75,7 +77,9 @@ class Dues(msgspec.Struct, gc=False):
     terms: tuple[Terms, ...]
     held: Callable[[Amounts], tuple[int, ...]]  # what is held of each, and what each is charged
     charged: Callable[[Amounts], tuple[int, ...]]
-    known: bool = False  # there was room for all counters whose names callers choose, and nothing takes it from them
+    # There was room for all counters whose names callers choose. Nothing takes it from them in their window: only calls
+    # at a time that have ended lose it, so that those are asked again each time.
+    known: bool = False
 
     @classmethod
     def of(cls, each: tuple[Due, ...]) -> "Dues":
@@ -85,6 +89,7 @@ class Dues(msgspec.Struct, gc=False):
             starts_at_s=max((due.starts_at_s for due in each), default=0),
             ends_at_s=min((due.ends_at_s for due in each), default=NEVER_S),
             blocks=any(due.blocks for due in each),
+            empty=any(due.quota.unit == "usd" and due.terms.limit == 0 for due in each),
             bounded=tuple(due for due in each if due.needs_bound),
             varying=tuple(due for due in each if due.varies),
             telling=tuple(due for due in each if not due.blocks and due.quota.limit is not None),
@@ -110,6 +115,17 @@ def _picker(places: Sequence[int]) -> Callable[[Amounts], tuple[int, ...]]:
     return lambda amounts: tuple(amounts[place] for place in places)
 
 
+def _varying(quota: Quota) -> tuple[Dimension, ...]:
+    """The dimensions in which it has a counter for each value."""
+    return tuple(name for name in _DIMENSIONS if quota.scope.get(name) == "*")
+
+
+def _counts_alike(quota: Quota, other: Quota) -> bool:
+    """Whether two quotas of one id count the same, under the same names."""
+    same = quota.unit == other.unit and quota.window == other.window and quota.time_zone == other.time_zone
+    return same and _varying(quota) == _varying(other)
+
+
 class _Ready:
     """A quota and the period it is in."""
 
@@ -123,7 +139,7 @@ class _Ready:
         self.fixed: tuple[tuple[Dimension, str], ...] = tuple(
             (name, scope[name]) for name in _DIMENSIONS if scope.get(name, "*") != "*"
         )
-        self.varying: tuple[Dimension, ...] = tuple(name for name in _DIMENSIONS if scope.get(name) == "*")
+        self.varying = _varying(quota)
         self._period = NOW if quota.unit == "concurrent" else Period("", 0, 0)
 
     def period(self, at_s: int) -> Period:
@@ -159,6 +175,10 @@ class _Ready:
         )
 
 
+# What calls alike touch, and whose they are: a key, a project or an upstream may have been another one under its name.
+_Found = tuple[Dues, Key, Project, Upstream]
+
+
 class QuotaTable:
     """The quotas of one policy, made ready."""
 
@@ -177,7 +197,7 @@ class QuotaTable:
             else:
                 self._everybodys.append(ready)
         self.quotas: Mapping[str, Quota] = {quota.id: quota for quota in policy.quotas}
-        self._found: dict[tuple[object, ...], Dues] = {}
+        self._found: dict[tuple[object, ...], _Found] = {}
 
     def due(self, caller: Caller, route: Route, call: Call, at_s: int) -> Dues:
         """The counters of every quota in whose scope the call lies, one for each value that it has of a "*"."""
@@ -185,17 +205,19 @@ class QuotaTable:
             caller.key.id, caller.team, caller.route, caller.tags,
             call.user_id, call.model, route.endpoint.name, route.destination.upstream.name,
         )  # fmt: skip
+        key, project, upstream = caller.key, caller.project, route.destination.upstream
         found = self._found.get(alike)
-        if found is None or not found.starts_at_s <= at_s < found.ends_at_s:
-            found = self._find(caller, route, call, at_s)
-            if len(self._found) >= ALIKE_MAX:
-                self._found.clear()
-            self._found[alike] = found
-        return found
-
-    def forget_alike(self) -> None:
-        """Something that a call is has another meaning now: a key, a project or an upstream is not what it was."""
-        self._found.clear()
+        if found is not None:
+            dues, of_key, of_project, of_upstream = found
+            # A call whose head was judged under another policy is not alike, though its names are.
+            same = of_key is key and of_project is project and of_upstream is upstream
+            if same and dues.starts_at_s <= at_s < dues.ends_at_s:
+                return dues
+        dues = self._find(caller, route, call, at_s)
+        if len(self._found) >= ALIKE_MAX:
+            self._found.clear()
+        self._found[alike] = dues, key, project, upstream
+        return dues
 
     def _find(self, caller: Caller, route: Route, call: Call, at_s: int) -> Dues:
         project = caller.project
@@ -213,12 +235,39 @@ class QuotaTable:
         )
 
     def limit(self, due: Due, at_s: int) -> int | None:
-        """What refuses at that moment; None: nothing does."""
-        return self._ready[due.quota.id].limit(at_s)
+        """What refuses more of a counter at that moment, under whichever policy it was found; None: nothing does."""
+        ready = self._of(due)
+        return None if ready is None else ready.limit(at_s)
 
     def holds(self, dues: Sequence[Due], amounts: Amounts, at_s: int) -> Holds:
-        """What is to be held of each, for a call that came earlier: a limit may be another one by now."""
-        return Holds.of(Hold(replace(due.terms, limit=self.limit(due, at_s)), amounts[due.held_as]) for due in dues)
+        """What is to be held of each, for a call that came earlier, and perhaps under another policy.
+
+        The counter, its window and what is held of it stay what they were then. What refuses is this policy's limit
+        at that moment: a quota that it has no more, that does not block any more or that counts something else by now
+        (another unit, window or time zone, other dimensions with "*") refuses nothing. One of another scope does: what
+        is counted under its name is its own.
+        """
+        return Holds.of(Hold(self._terms(due, at_s), amounts[due.held_as]) for due in dues)
+
+    def _terms(self, due: Due, at_s: int) -> Terms:
+        ready = self._of(due)
+        if ready is None:
+            return replace(due.terms, limit=None)
+        quota = ready.quota
+        return replace(
+            due.terms,
+            limit=ready.limit(at_s),
+            thresholds=quota.thresholds,
+            whole=quota.limit,
+            revision=ready.revision,
+        )
+
+    def _of(self, due: Due) -> _Ready | None:
+        """The quota of this policy that counts by a counter's name."""
+        ready = self._ready.get(due.quota.id)
+        if ready is None or not (ready.quota is due.quota or _counts_alike(ready.quota, due.quota)):
+            return None
+        return ready
 
 
 def _values(caller: Caller, route: Route, call: Call) -> dict[Dimension, tuple[str, ...]]:
@@ -257,8 +306,7 @@ def _due(ready: _Ready, values: Mapping[Dimension, tuple[str, ...]], at_s: int) 
         return
     for varied in product(*(values[name] for name in ready.varying)):
         scope = tuple(zip(ready.varying, varied, strict=True))
-        suffix = "".join(f"|{name}={value}" for name, value in scope)
-        yield ready.due(stem + suffix, now, ready.fixed + scope, at_s)
+        yield ready.due(counter_name(stem, scope), now, ready.fixed + scope, at_s)
 
 
 class Consumed(msgspec.Struct, frozen=True, gc=False):

@@ -14,7 +14,8 @@ from typing import NamedTuple, get_args
 
 import msgspec
 
-from gateway.budgets_page import CONCURRENT_PERIOD, limit_now, values_in
+from gateway.budgets_page import CONCURRENT_PERIOD, limit_now
+from gateway.contract.counter_names import values_in
 from gateway.contract.policy import Dimension, Policy, Quota, Window
 from gateway.contract.publishing import CounterState, Crossing, Report
 from gateway.crossings import Crossings, Untold
@@ -220,7 +221,7 @@ class Reporter:
             balance.settled,
             balance.held,
             limit_now(self._policy, quota, self._now_ms() // 1000),
-            values_in(counter[len(counter.partition("|")[0]) :], each),
+            values_in(counter, each),
         )
 
     @property

@@ -362,6 +362,7 @@ class Server:
         self._policy_loaded_s = time.monotonic()
         view = self._policy.current
         self._prices.follow(view)
+        self._enforcer.follow(view)
         if view.policy.kill_switches is not self._kill_switches:
             self._kill_switches = view.policy.kill_switches
             self._pipeline.policy_swapped()

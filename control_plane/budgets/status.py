@@ -24,6 +24,7 @@ from control_plane.budgets.schema import (
 from control_plane.budgets.tables import BudgetEvent, CounterState, Override
 from control_plane.publish.tables import GatewayNode
 from control_plane.work import Work
+from gateway.contract.counter_names import values_in
 from gateway.contract.policy import Dimension, Quota, Unit
 from gateway.ledger.window import NEVER_S, Period, period
 from gateway.quota_rules import EACH
@@ -254,10 +255,5 @@ def of_the_window(column: InstrumentedAttribute[str], quota: Quota, window: Peri
 
 
 def values(counter: str, quota: Quota) -> dict[str, str]:
-    """The values in a counter's name, whose parts are in the order of the dimensions; a value may hold a `|` itself."""
-    _, bar, rest = counter.partition("|")
-    rest, found = bar + rest, dict[str, str]()
-    for dimension in reversed(get_args(Dimension)):
-        if quota.scope.get(dimension) == EACH:
-            rest, _, found[dimension] = rest.rpartition(f"|{dimension}=")
-    return found
+    """The values in a counter's name, of the dimensions that are counted apart."""
+    return values_in(counter, [dimension for dimension in get_args(Dimension) if quota.scope.get(dimension) == EACH])

@@ -31,7 +31,7 @@ Allow = Annotated[
     list[str],
     Meta(
         max_length=ALLOW_MAX,
-        description="Names of endpoints, or of x-lensai-route, that stay open",
+        description="Names of endpoints that stay open",
         examples=[["models.list"]],
     ),
 ]

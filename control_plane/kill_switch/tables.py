@@ -16,7 +16,7 @@ class KillSwitch(Base, OrgOwned):
     scope: Mapped[dict[str, str]]  # further dimensions
     active: Mapped[bool] = mapped_column(index=True)
     reason: Mapped[str]
-    allow: Mapped[list[str]]  # endpoints or routes that stay open
+    allow: Mapped[list[str]]  # endpoints that stay open
     activated_by: Mapped[str]
     activated_at_ms: Mapped[int]
     released_by: Mapped[str | None]

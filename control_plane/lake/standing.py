@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 
 from control_plane.lake.absorbed import SINCE
 from control_plane.lake.table import State, Table, us
+from gateway.contract.counter_names import escaped
 
 STANDING = "standing"
 ORDERS = "orders"
@@ -180,8 +181,9 @@ def _blanked(rows: Any) -> Any:
 
 
 def _without(counter: str, user_id: str) -> str:
-    """A budget's counter without the name: `total|user=zoe|tag=a` counts by user."""
-    return re.sub(re.escape(f"|user={user_id}") + r"(?=\||$)", f"|user={ERASED}", counter)
+    """A budget's counter without the name: `total|user=zoe|tag=a` counts by user. Names of before are not escaped."""
+    written = "|".join(map(re.escape, (escaped(user_id), user_id)))
+    return re.sub(rf"\|user=(?:{written})(?=\||$)", f"|user={ERASED}", counter)
 
 
 def still_stand(erased: Iterable[Erasure], oldest_us: int) -> Iterator[Erasure]:

@@ -16,6 +16,7 @@ import msgspec
 from msgspec.structs import asdict, astuple
 
 from gateway.cli.columns import printable
+from gateway.contract.counter_names import shown
 from gateway.contract.policy import PriceOverride, decode_policy
 from gateway.contract.record import Record, decode_record
 from gateway.faults import CODES
@@ -104,7 +105,7 @@ def explained(record: Record, catalog: Catalog) -> Iterator[str]:
     yield from _charged(record, catalog)
     counters: Mapping[str, Any] = asdict(record).get("counters") or {}
     for name, amount in counters.items():
-        yield f"{'counter':<11}{printable(name)}  {amount}"
+        yield f"{'counter':<11}{printable(shown(name))}  {amount}"
 
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:

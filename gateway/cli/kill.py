@@ -52,9 +52,7 @@ def _parser() -> argparse.ArgumentParser:
         help=f"which calls, all of them by default; may be repeated ({', '.join(get_args(Dimension))})",
     )  # fmt: skip
     parser.add_argument("--reason", default="", help="which callers are told")
-    parser.add_argument(
-        "--allow", action="append", default=[], metavar="NAME", help="an endpoint or x-lensai-route that stays open"
-    )
+    parser.add_argument("--allow", action="append", default=[], metavar="NAME", help="an endpoint that stays open")
     parser.add_argument("--release", default="", metavar="ID", help="open this switch again")
     return parser
 

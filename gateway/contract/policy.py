@@ -130,7 +130,7 @@ class KillSwitch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     id: str
     scope: dict[Dimension, str] = {}  # dimension -> value; {} is everything
     reason: str = ""  # which the caller is told
-    allow: tuple[str, ...] = ()  # names of endpoints, or of x-lensai-route, that stay open
+    allow: tuple[str, ...] = ()  # names of endpoints that stay open
 
 
 class Policy(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

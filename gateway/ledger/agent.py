@@ -9,11 +9,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import Balance, Crossed, Hold, Holds, Shortage, Unreachable, period_of
+from gateway.ledger.base import Balance, Crossed, Hold, Holds, Shortage, Unreachable, is_of_now
 from gateway.ledger.leases import Leases, Watch
 from gateway.ledger.leases_file import Checkpoint
 from gateway.ledger.store import EVER, Answer, Beat, Fence, Statement, Store, StoreDown, granted_by
-from gateway.ledger.window import NOW
 
 # How often a node says that it is there and hears what others lack: the time a recall takes. A script of 0.1 ms.
 POLL_S = 0.1
@@ -108,7 +107,8 @@ class RedisLedger:
         self._roster_version, self._roster = was.roster_version, was.roster
         self._counters.seq = was.seq
         for name, (settled, claim) in was.claims.items():
-            self._leases.restore(name, settled, settled if complete else claim, was.backs.get(name, 0))
+            counted = settled if complete or is_of_now(name) else claim
+            self._leases.restore(name, settled, counted, was.backs.get(name, 0))
 
     def restore(self, settled: Mapping[str, int], seq: int) -> None:
         """Adds what one final in the journal says was settled after the checkpoint's seq; before anything else is done.
@@ -396,7 +396,7 @@ class RedisLedger:
         self._reported_at_s = now_s
         for name in self._leases.idle(now_s - IDLE_S, now_s):
             self._leases.give(name)
-            if period_of(name) == NOW.name and self._leases.is_blank(name):
+            if is_of_now(name) and self._leases.is_blank(name):
                 self._over.add(name)  # callers may choose its name, and another one each time
         return sorted(self._leases.unreported)
 

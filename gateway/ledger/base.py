@@ -34,6 +34,11 @@ def is_endless(counter: str) -> bool:
     return period_of(counter) in (TOTAL.name, NOW.name)
 
 
+def is_of_now(counter: str) -> bool:
+    """Whether it counts calls at a time: nothing of it stays when they have ended, however that was."""
+    return period_of(counter) == NOW.name
+
+
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """An amount wanted of a counter, in its unit: nano-USD, tokens or requests."""
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.ledger.base import Balance, Holds, Shortage, Unreachable
+from gateway.ledger.base import Balance, Holds, Shortage, Unreachable, is_of_now
 from gateway.ledger.counters import Counter, Counters, until
 
 FORMAT = 1
@@ -69,6 +69,8 @@ class EmbeddedLedger:
             raise CheckpointUnusable(f"format {loaded.format}; this version reads {FORMAT}")
         self._counters.seq = self._checkpoint_seq = loaded.seq
         for name, row in loaded.rows.items():
+            if is_of_now(name):
+                continue
             self._counters.by_name[name] = Counter(row.settled, told=row.told, terms=until(row.kept_until_s))
 
     def fold(self, seq: int, charged: Mapping[str, int]) -> None:
@@ -92,7 +94,8 @@ class EmbeddedLedger:
 
     def _count(self, charged: Mapping[str, int]) -> None:
         for name, amount in charged.items():
-            self._counters.add(name, amount)
+            if not is_of_now(name):
+                self._counters.add(name, amount)
 
     # -- the protocol
 

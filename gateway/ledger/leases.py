@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.ledger.base import Balance, Hold, Holds, Shortage, Terms
+from gateway.ledger.base import Balance, Hold, Holds, Shortage, Terms, is_of_now
 from gateway.ledger.counters import Counter, Counters
 from gateway.ledger.store import AMOUNT_MAX, EVER, Answer, Statement, granted_by
 
@@ -152,6 +152,8 @@ class Leases:
         for name, amount in settled.items():
             lease = self.by_name.get(name) or self._new(name)
             lease.stated = False
+            if is_of_now(name):
+                continue
             lease.back += max(-amount, 0)
             covered = min(lease.forfeit, max(amount, 0))
             lease.forfeit -= covered
@@ -280,7 +282,7 @@ class Leases:
             spent=min(counter.settled + lease.back, AMOUNT_MAX),
             claim=min(claim + lease.back, AMOUNT_MAX),
             back=min(lease.back, AMOUNT_MAX),
-            keep=self.keep,
+            keep=self.keep and not is_of_now(name),
             gives=claim <= used + sum(lease.waiting.values()),
             need=min(need, AMOUNT_MAX),
             want=min(max(need, wanted), AMOUNT_MAX) if need else 0,
@@ -317,6 +319,8 @@ class Leases:
             counter = self.counters.by_name[name]
             counter.lend(max(counter.lease or 0, counter.settled))
             lease.back += back
+            if is_of_now(name):  # of calls that have ended with that start
+                self._unspend(name)
         lease.pending_claim = answer.claim - answer.back if said.asks else 0
         lease.others_spent = answer.all_spent - (answer.spent - answer.back)
         lease.others_claim = answer.all_claims - (answer.claim - answer.back)
@@ -335,6 +339,12 @@ class Leases:
         if new:
             self.unreported.add(name)  # the store is told that they were passed on
         return new
+
+    def _unspend(self, name: str) -> None:
+        counter = self.counters.by_name[name]
+        self.by_name[name].back += counter.settled
+        counter.lend((counter.lease or 0) - counter.settled)
+        counter.settled = 0
 
     def accept(self, said: Statement, answer: Answer, run: str) -> int:
         """Takes what was granted into the lease; how much. Nothing if another server or another limit counts by now."""

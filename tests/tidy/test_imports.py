@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "gateway.providers": ("gateway.endpoints",),
     "gateway.faults": ("gateway.endpoints", "gateway.wire", "pricing.money"),
     "gateway.budgets_page": (
-        "gateway.contract.policy", "gateway.faults", "gateway.ledger", "gateway.quota_rules", "pricing.money",
+        "gateway.contract", "gateway.faults", "gateway.ledger", "gateway.quota_rules", "pricing.money",
     ),
     "gateway.quota_words": ("gateway.contract.policy", "gateway.faults", "pricing.money"),
     "gateway.request": ("gateway.wire",),
@@ -72,7 +72,7 @@ MAY_IMPORT = {
     "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
     "gateway.worst_usage": (*VALUES, "gateway.bounds"),
     "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds", "gateway.worst_usage"),
-    "gateway.kill_switch": (*VALUES, *STAGES[:2]),
+    "gateway.kill_switch": (*VALUES, *STAGES[:3]),
     # What quotas ask of a call before it is sent, and how they answer.
     "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window"),
     "gateway.cap": VALUES,
@@ -159,8 +159,8 @@ MAY_IMPORT |= {
     "control_plane.outgoing": (),
     "control_plane.lake": (
         "control_plane.clock", "control_plane.ingest.landed", "control_plane.jobs.runner", "control_plane.keyring",
-        "control_plane.lake", "gateway.contract.record", "gateway.journal.checkpoint", "gateway.journal.reader",
-        "gateway.lake", "gateway.ledger.embedded", "pricing",
+        "control_plane.lake", "gateway.contract.counter_names", "gateway.contract.record", "gateway.journal.checkpoint",
+        "gateway.journal.reader", "gateway.lake", "gateway.ledger.embedded", "pricing",
     ),
     "control_plane.analytics": (
         *BASE, *TABLES, "control_plane.analytics", "control_plane.lake.query", "control_plane.lake.scope",

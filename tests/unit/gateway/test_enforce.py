@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from gateway.contract.policy import KillSwitch, Quota
+from gateway.contract.policy import KillSwitch, Quota, QuotaOverride
 from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Cardinality, Enforcer, Waiting
 from gateway.examine import Call, examine
 from gateway.faults import Refusal
@@ -46,6 +46,17 @@ class Stage:
 
     def admit(self, id: str, body: bytes = CHAT % b"Hi", *lines: bytes) -> Any:
         return self.enforcer.admit(id, self.view, *self.made(body, *lines), CATALOG, NOW_S)
+
+    def admit_late(self, id: str, now_s: int) -> Any:
+        """A call whose head came at NOW_S and whose body has come whole now."""
+        return self.enforcer.admit(id, self.view, *self.made(CHAT % b"Hi"), CATALOG, NOW_S, now_s)
+
+    def replace(self, *quotas: Quota, overrides: tuple[QuotaOverride, ...] = ()) -> None:
+        """Has other quotas come into force, of which no call has been asked about yet."""
+        before = self.view.policy
+        policy = msgspec.structs.replace(before, quotas=quotas, quota_overrides=overrides, version=before.version + 1)
+        self.view = PolicyView(policy, self.view.callers, self.view)
+        self.enforcer.follow(self.view)
 
     async def wait(self, id: str, waiting: Any, body: bytes, *, guaranteed: bool = False) -> Any:
         assert isinstance(waiting, Waiting)
@@ -116,6 +127,66 @@ def test_what_has_no_bound_is_refused_unless_there_is_a_ceiling_for_it():
     stage = Stage(quota(ceiling=500))
     assert isinstance(stage.admit("a", unknown), Admission)
     assert stage.ledger.held("a") == {"q@total": 500}
+
+
+def test_what_has_no_bound_passes_where_nothing_is_refused_until_then():
+    """Minutes of grace without a limit, of one of two budgets; the other's ceiling is held."""
+    unknown = b'{"model":"unheard-of","messages":[]}'
+    stage = Stage()
+    stage.replace(quota(), quota("dear", ceiling=500), overrides=(QuotaOverride("q", NOW_S + 60),))
+
+    assert isinstance(stage.admit("a", unknown), Admission)
+
+    assert stage.ledger.held("a") == {"q@total": 500, "dear@total": 500}
+    assert stage.enforcer.numbers.soft_failures == {("q", "unbounded"): 1, ("dear", "unbounded"): 1}
+    stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 60),))
+    assert isinstance(stage.admit("b", unknown), Admission)
+    assert stage.ledger.held("b") == {"q@total": 0}
+    stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 60, 10**9),))
+    assert stage.admit("c", unknown).code == "unbounded_cost"
+    stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S),))
+    assert stage.admit("d", unknown).code == "unbounded_cost"
+
+
+def test_minutes_of_grace_are_over_for_a_call_whose_body_came_after_them():
+    """It belongs to the window in which it arrived; what refuses it is what is in force now."""
+    stage = Stage()
+    calls = quota("calls", unit="requests", limit=1, window="minute")
+    stage.replace(calls, overrides=(QuotaOverride("calls", NOW_S + 10, 3),))
+    assert isinstance(stage.admit("a"), Admission)
+    assert isinstance(stage.admit_late("b", NOW_S + 9), Admission)
+
+    assert stage.admit_late("c", NOW_S + 10).short == Shortage("calls@2027-01-15T08:00+0000", 1, 0)
+    assert isinstance(stage.admit_late("d", NOW_S + 70), Waiting), "nor does another minute count it"
+    stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 10),))
+    unknown = stage.made(b'{"model":"unheard-of","messages":[]}')
+    refusal = stage.enforcer.admit("e", stage.view, *unknown, CATALOG, NOW_S, NOW_S + 10)
+    assert refusal.code == "unbounded_cost"
+
+
+def test_a_budget_of_nothing_refuses_what_costs_nothing_too():
+    """Case 47."""
+
+    def listed(*quotas: Quota, overrides: tuple[QuotaOverride, ...] = (), now_s: int = NOW_S) -> Any:
+        stage = Stage()
+        stage.replace(*quotas, overrides=overrides)
+        request = request_of("/openai/v1/models")
+        caller, route = caller_of(request, stage.view), route_of(request, stage.view)
+        call = examine(request, caller, route, 1 << 20)
+        assert isinstance(call, Call)
+        return stage.enforcer.admit("a", stage.view, caller, route, call, CATALOG, NOW_S, now_s)
+
+    refusal = listed(quota(limit=0))
+    assert (refusal.code, refusal.hit.wanted, refusal.hit.limit) == ("budget_exceeded", 0, 0)
+    assert isinstance(listed(quota(limit=1)), Admission)
+    assert isinstance(listed(quota(limit=0, action="alert")), Admission)
+    assert isinstance(listed(quota(limit=0, unit="tokens")), Admission), "of which it uses none"
+    assert isinstance(listed(quota(limit=0, unit="requests")), Waiting)
+    assert isinstance(listed(quota(limit=0, unit="concurrent")), Waiting)
+    grace = (QuotaOverride("q", NOW_S + 10),)
+    assert isinstance(listed(quota(limit=0), overrides=grace), Admission)
+    assert listed(quota(limit=0), overrides=grace, now_s=NOW_S + 10).code == "budget_exceeded"
+    assert listed(quota(limit=9), overrides=(QuotaOverride("q", NOW_S + 10, 0),)).code == "budget_exceeded"
 
 
 def test_several_processes_without_one_ledger_refuse_what_blocks():
@@ -202,8 +273,59 @@ def test_a_stream_takes_more_before_it_has_used_what_it_holds():
     assert refusal.code == "budget_exhausted_midstream"
 
 
+def test_a_stream_goes_on_within_the_limit_that_has_come_into_force():
+    """Case 45."""
+    stage = Stage(quota(unit="tokens_out", limit=100_000))
+    admission = stage.admit("a", STREAM)
+    stage.replace(quota(unit="tokens_out", limit=3000))
+    held = stage.ledger.held("a")
+
+    short = stage.enforcer.extend("a", admission, 1500, NOW_S)
+
+    assert short == Shortage("q@total", 1500 + LEAD_TOKENS, 3000 - SLICE_TOKENS)
+    assert stage.ledger.held("a") == held, "what it was let through with stays its own"
+    refusal = stage.enforcer.refusal(admission, short, NOW_S, midstream=True)
+    assert refusal.hit is not None
+    assert refusal.hit.limit == 3000
+    stage.replace(quota(unit="tokens_out", limit=4572))
+    assert stage.enforcer.extend("a", admission, 1500, NOW_S) is None
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        (),
+        (quota(unit="tokens_out", limit=3000, action="alert"),),
+        (quota(unit="tokens_out", limit=None),),
+        (quota(unit="tokens_out", limit=3000, window="day"),),
+        (quota(unit="tokens_out", limit=3000, scope={"user": "*"}),),
+        (quota("another", unit="tokens_out", limit=3000),),
+    ],
+)
+def test_a_stream_is_not_ended_by_a_quota_that_counts_it_no_more(after: tuple[Quota, ...]):
+    stage = Stage(quota(unit="tokens_out", limit=100_000))
+    admission = stage.admit("a", STREAM)
+    stage.replace(*after)
+
+    assert stage.enforcer.extend("a", admission, 9000, NOW_S) is None
+
+    assert stage.ledger.held("a") == {"q@total": 9000 + LEAD_TOKENS + SLICE_TOKENS}
+
+
+async def test_who_waits_is_let_through_by_the_limit_that_has_come_into_force(stages: list[Stage]):
+    stage = Stage(quota("calls", unit="requests", limit=0))
+    stages.append(stage)
+    waiting = stage.admit("a")
+    stage.replace(quota("calls", unit="requests", limit=1))
+
+    assert isinstance(await stage.wait("a", waiting, CHAT % b"Hi"), Admission)
+    stage.replace(quota("calls", unit="requests", limit=0))
+    refusal = await stage.wait("b", stage.admit("b"), CHAT % b"Hi")
+    assert refusal.hit.limit == 0
+
+
 def test_a_stream_that_outruns_what_it_holds_is_told_what_it_would_need():
-    stage = Stage(quota("calls", unit="requests", limit=9), quota(limit=6 * 10**6))
+    stage = Stage(quota("in", unit="tokens_in", limit=10**9), quota(limit=6 * 10**6))
     admission = stage.admit("a", STREAM)
 
     refusal = stage.enforcer.outrun(admission, SLICE_TOKENS + 1, NOW_S)
@@ -262,6 +384,25 @@ def test_values_that_callers_make_up_are_bounded_and_known_ones_stay_let_in():
     assert refusal.code == "scope_values_exceeded"
 
 
+def test_a_call_that_is_refused_without_asking_the_ledger_takes_no_room_from_others():
+    stage = Stage(quota(scope={"user": "*"}, values_max=1))
+    unknown = b'{"model":"unheard-of","messages":[]}'
+    for user in (b"ann", b"bob"):
+        assert stage.admit("a", unknown, b"x-lensai-user: " + user).code == "unbounded_cost"
+
+    assert isinstance(stage.admit("b", CHAT % b"Hi", b"x-lensai-user: cyd"), Admission)
+    assert isinstance(stage.admit("c", CHAT % b"Hi", b"x-lensai-user: cyd"), Admission)
+    assert stage.admit("d", CHAT % b"Hi", b"x-lensai-user: ann").code == "scope_values_exceeded"
+
+
+def test_what_one_call_takes_together_has_room_together():
+    stage = Stage(quota(scope={"tag": "*"}, values_max=2))
+
+    assert stage.admit("a", CHAT % b"Hi", b"x-lensai-tags: a, b, c").code == "scope_values_exceeded"
+    assert stage.ledger.counters() == {}
+    assert isinstance(stage.admit("b", CHAT % b"Hi", b"x-lensai-tags: c, d"), Admission)
+
+
 def test_where_nothing_blocks_further_values_are_not_counted():
     stage = Stage(quota(scope={"user": "*"}, values_max=1, action="alert"))
     stage.admit("a", CHAT % b"Hi", b"x-lensai-user: ann")
@@ -293,7 +434,10 @@ def test_values_are_told_from_the_ledger_after_a_restart_and_anew_in_each_window
 
     assert cardinality.without_room([bob]) == [bob]
     assert not cardinality.without_room([ann])
-    assert not cardinality.without_room([dues(table, stage, b"bob", NOW_S + 60)])
+    later = dues(table, stage, b"bob", NOW_S + 60)
+    assert not cardinality.without_room([later])
+    cardinality.take([later])
+    assert cardinality.without_room([dues(table, stage, b"ann", NOW_S + 60)])
 
 
 def test_of_calls_at_a_time_only_those_under_way_count():
@@ -330,16 +474,13 @@ async def test_what_lies_elsewhere_is_fetched_before_anybody_is_refused(stages: 
 
 
 def test_another_view_of_the_same_quotas_keeps_their_table():
+    """What calls alike share is found once for it."""
     stage = Stage(quota())
-    policy, table = stage.view.policy, stage.admit("a").table
+    policy, dues = stage.view.policy, stage.admit("a").dues
     stage.view = PolicyView(policy, stage.view.callers, stage.view)
-    assert stage.admit("b").table is table
-    stage.view = PolicyView(msgspec.structs.replace(policy, kill_switches=(KillSwitch("stop"),)))
-    assert isinstance(stage.admit("c"), Refusal)
-    stage.view = PolicyView(policy)
-    assert stage.admit("d").table is table
-    stage.view = PolicyView(msgspec.structs.replace(policy, quotas=(quota(limit=10**8),)))
-    assert stage.admit("e").table is not table
+    assert stage.admit("b").dues is dues
+    stage.view = PolicyView(msgspec.structs.replace(policy, quotas=(quota(limit=10**8),)), before=stage.view)
+    assert stage.admit("e").dues is not dues
 
 
 def test_counters_that_calls_touch_are_noted_for_whoever_reports_them():

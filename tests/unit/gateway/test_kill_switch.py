@@ -1,6 +1,7 @@
 import pytest
 
 from gateway.contract.policy import KillSwitch, Policy
+from gateway.examine import Call, examine
 from gateway.faults import Refusal
 from gateway.identify import Caller
 from gateway.kill_switch import KillSwitches, refusal_of
@@ -11,6 +12,10 @@ UPSTREAM = '[credentials.c]\nsecret = "s"\n[upstreams.openai]\ncredential_id = "
 VIEW = view_of(UPSTREAM, 'user_id = "agent-7"\nteam = "red"\ntags = ["batch"]')
 
 
+def asked(model: str = "prod", user_id: str = "", end_user: str = "") -> Call:
+    return Call(model, False, user_id, b"", False, b"", end_user)
+
+
 def call(*lines: bytes) -> tuple[Caller, Route]:
     request = request_of("/v1/chat/completions", b"{}", *lines)
     return caller_of(request, VIEW), route_of(request, VIEW)
@@ -19,14 +24,14 @@ def call(*lines: bytes) -> tuple[Caller, Route]:
 def ends(scope: dict[str, str], *lines: bytes, model: str = "prod", allow: tuple[str, ...] = ()) -> bool:
     caller, route = call(*lines)
     switch = KillSwitch("stop", scope, allow=allow)  # type: ignore[arg-type]
-    found = KillSwitches(Policy(kill_switches=(switch,))).find(caller, route, model)
+    found = KillSwitches(Policy(kill_switches=(switch,))).find(caller, route, asked(model))
     assert found in (None, refusal_of(switch))
     return found is not None
 
 
 def test_where_there_is_none_every_call_passes():
     switches = KillSwitches(Policy())
-    assert switches.find(*call(), "prod") is None
+    assert switches.find(*call(), asked()) is None
     assert not switches
 
 
@@ -68,15 +73,30 @@ def test_a_model_that_is_not_known_yet_is_no_model():
     assert not ends({"model": "prod"}, model="")
 
 
-def test_endpoints_and_routes_may_stay_open():
+def test_endpoints_may_stay_open_and_nothing_that_a_header_only_says():
     assert not ends({}, allow=("models", "chat.completions"))
-    assert not ends({}, b"x-lensai-route: health", allow=("health",))
-    assert ends({}, b"x-lensai-route: other", allow=("health",))
+    assert not ends({}, b"x-lensai-route: health", allow=("chat.completions",))
+    assert ends({}, b"x-lensai-route: health", allow=("health",))
+    assert ends({}, b"x-lensai-route: models", allow=("models",))
+
+
+def test_the_user_that_a_body_names_is_matched_beside_that_of_the_header_and_of_the_key():
+    switches = KillSwitches(Policy(kill_switches=(KillSwitch("stop", {"user": "bob"}),)))
+    body = b'{"model":"prod","user":"bob","messages":[]}'
+    plain = view_of(UPSTREAM)
+    for view, lines in ((plain, ()), (plain, (b"x-lensai-user: ann",)), (VIEW, ())):
+        request = request_of("/v1/chat/completions", body, *lines)
+        caller, route = caller_of(request, view), route_of(request, view)
+        found = examine(request, caller, route, 1 << 20)
+        assert isinstance(found, Call)
+        assert switches.find(caller, route, found) is not None
+    assert switches.find(*call(), asked(user_id="ann")) is None
+    assert switches.find(*call(), asked(user_id="bob")) is not None
 
 
 def test_the_first_switch_that_ends_a_call_is_told():
     rows = (KillSwitch("a", {"team": "blue"}), KillSwitch("b", {"team": "red"}), KillSwitch("c"))
-    assert KillSwitches(Policy(kill_switches=rows)).find(*call(), "prod") == refusal_of(rows[1])
+    assert KillSwitches(Policy(kill_switches=rows)).find(*call(), asked()) == refusal_of(rows[1])
 
 
 def test_its_refusal_says_why_and_is_not_retried():
@@ -96,7 +116,7 @@ def test_an_upstream_named_without_an_organization_is_the_one_that_everybody_sha
 
     def find(**scope: str) -> Refusal | None:
         row = KillSwitch("stop", scope)  # type: ignore[arg-type]
-        return KillSwitches(Policy(kill_switches=(row,))).find(caller, route, "prod")
+        return KillSwitches(Policy(kill_switches=(row,))).find(caller, route, asked())
 
     assert find(upstream="openai") is None
     assert find(upstream="openai", org="default") is not None

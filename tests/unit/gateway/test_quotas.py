@@ -26,6 +26,8 @@ PATH = "/openai/v1/chat/completions"
 BODY = b'{"model":"gpt-4o-mini","messages":[]}'
 UPSTREAMS = upstreams_at(1, "openai")
 KEY = 'user_id = "zoe"\nteam = "core"\ntags = ["prod"]'
+VIEW = view_of(UPSTREAMS, KEY)
+ROUTE = route_of(request_of(PATH, BODY), VIEW)
 MONTH = "2027-01"
 
 
@@ -41,10 +43,10 @@ def table_of(*quotas: Quota, overrides: tuple[QuotaOverride, ...] = ()) -> Quota
 def dues(
     table: QuotaTable, *lines: bytes, model: str = "gpt-4o-mini", user_id: str = "zoe", at_s: int = NOW_S
 ) -> tuple[Due, ...]:
-    view, request = view_of(UPSTREAMS, KEY), request_of(PATH, BODY, *lines)
-    caller = caller_of(request, view)
+    request = request_of(PATH, BODY, *lines)
+    caller = caller_of(request, VIEW)
     call = Call(model, False, caller.user_id if lines else user_id, BODY, False, BODY)
-    return table.due(caller, route_of(request, view), call, at_s).each
+    return table.due(caller, ROUTE, call, at_s).each
 
 
 def counters(found: tuple[Due, ...]) -> list[str]:
@@ -78,6 +80,23 @@ def test_each_value_of_a_star_has_a_counter_of_its_own():
 
     assert counters(dues(table)) == [f"q@{MONTH}|user=zoe|model=gpt-4o-mini"]
     assert dues(table)[0].scope == (("user", "zoe"), ("model", "gpt-4o-mini"))
+
+
+def test_values_cannot_spell_another_counter_nor_one_twice():
+    """Of four pairs of a user and a team, two would have one name; a body may name a model of two lines."""
+    table = table_of(quota("each", scope={"user": "*", "team": "*"}), quota("model", scope={"model": "*"}))
+    lines = (b"x-lensai-user: zoe|team=y", b"x-lensai-team: y|team=core")
+
+    names = counters(dues(table, *lines, model="a\nb"))
+
+    assert names == [
+        f"each@{MONTH}|user=zoe%7Cteam%3Dy|team=y%7Cteam%3Dcore",
+        f"each@{MONTH}|user=zoe%7Cteam%3Dy|team=core",
+        f"each@{MONTH}|user=zoe|team=y%7Cteam%3Dcore",
+        f"each@{MONTH}|user=zoe|team=core",
+        f"model@{MONTH}|model=a%0Ab",
+    ]
+    assert ("user", "zoe|team=y") in dues(table, *lines)[0].scope
 
 
 def test_every_tag_counts():
@@ -250,10 +269,28 @@ def test_an_organizations_own_upstream_is_not_the_one_that_everybodys_quotas_nam
     assert counters(found) == [f"provider@{MONTH}", f"own@{MONTH}"]
 
 
-def test_what_was_remembered_of_calls_alike_can_be_forgotten():
-    table = table_of(quota("q", scope={"user": "zoe"}))
-    before = dues(table)
-    assert dues(table) is before
-    table.forget_alike()
-    assert dues(table) is not before
-    assert dues(table) == before
+@pytest.mark.parametrize("moved", ["key", "project", "upstream"])
+def test_calls_judged_under_another_policy_are_not_alike(moved: str):
+    """A body may come long after its head, and a session lasts: the counters of either are those of its own head."""
+    view, request = view_of(UPSTREAMS, KEY), request_of(PATH, BODY)
+    caller, route = caller_of(request, view), route_of(request, view)
+    call = Call("gpt-4o-mini", False, "zoe", BODY, False, BODY)
+    later, later_route = caller, route
+    match moved:
+        case "key":
+            later = msgspec.structs.replace(caller, key=msgspec.structs.replace(caller.key, team="moved"))
+        case "project":
+            later = msgspec.structs.replace(caller, project=msgspec.structs.replace(caller.project, org_id="moved"))
+        case _:
+            upstream = msgspec.structs.replace(route.destination.upstream, models={"gpt-4o-mini": "moved"})
+            destination = msgspec.structs.replace(route.destination, upstream=upstream)
+            later_route = msgspec.structs.replace(route, destination=destination)
+    table = table_of(quota(scope={"org": "*", "team": "*", "model": "*"}))
+    before = table.due(caller, route, call, NOW_S)
+    assert table.due(caller, route, call, NOW_S) is before
+
+    after = table.due(later, later_route, call, NOW_S)
+
+    assert any("moved" in due.counter for due in after.each)
+    assert table.due(later, later_route, call, NOW_S) is after
+    assert table.due(caller, route, call, NOW_S).each == before.each

@@ -3179,7 +3179,7 @@ export interface components {
         /** KillSwitchTrigger */
         KillSwitchTrigger: {
             /**
-             * @description Names of endpoints, or of x-lensai-route, that stay open
+             * @description Names of endpoints that stay open
              * @example [
              *       "models.list"
              *     ]

@@ -46,7 +46,7 @@ export function TriggerPanel({ projectId }: { projectId?: string }) {
           <Field label="Whose calls end"><ProjectSelect value={project} onChange={setProject} all={`All of ${organization.name}`} /></Field>
           <Field label="Reason" hint="Callers are told it, with every refusal."><Input value={reason} onChange={(event) => setReason(event.target.value)} required maxLength={500} placeholder="An agent runs in circles" /></Field>
           <ScopeFields rows={scope} onChange={setScope} />
-          <Field label="What stays open" optional hint="Names of endpoints or routes (x-lensai-route), with commas between."><Input value={allow} onChange={(event) => setAllow(event.target.value)} placeholder="models.list, health-check" spellCheck={false} /></Field>
+          <Field label="What stays open" optional hint="Names of endpoints, with commas between."><Input value={allow} onChange={(event) => setAllow(event.target.value)} placeholder="models.list, files" spellCheck={false} /></Field>
         </form>
         <div className="flex flex-col items-center justify-center gap-3 rounded-lg bg-sunken p-5 text-center">
           <button type="submit" form="trigger" className="flex size-28 flex-col items-center justify-center gap-1.5 rounded-full border-4 border-danger/30 bg-danger font-semibold text-white shadow-float transition-transform hover:bg-danger-hover active:scale-95">

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pytest
 
 from control_plane.lake.curate import absorb
 from control_plane.lake.curated import open_tables
@@ -73,6 +74,13 @@ def test_who_was_erased_is_nobody_and_costs_what_it_cost() -> None:
         "users@total|user=zoey": 9,
         "shop@total": 1,
     }
+
+
+@pytest.mark.parametrize("written", ["a%7Cb%3Dc", "a|b=c"])
+def test_who_was_erased_stands_in_no_counter_s_name_however_it_is_written(written: str) -> None:
+    one = call(1, user_id="a|b=c", counters={f"users@total|user={written}|tag=a": 8})
+    found = obey(Orders(erased=(erasure("a|b=c"),)), rows(one))
+    assert dict(found.column("counters").to_pylist()[0]) == {f"users@total|user={ERASED}|tag=a": 8}
 
 
 def test_somebody_of_that_name_elsewhere_or_later_is_not_meant() -> None:

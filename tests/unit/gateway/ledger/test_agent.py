@@ -1,5 +1,6 @@
 """The ledger of one node: what it does around its leases, step by step."""
 
+import msgspec
 import pytest
 
 from gateway.ledger.agent import IDLE_S, REPORT_S, Identity, RedisLedger
@@ -93,6 +94,20 @@ async def test_what_callers_name_is_forgotten_once_none_of_their_calls_is_under_
         stage.now_s += IDLE_S + 1
         await ledger.step()
     assert name not in ledger.counters()
+
+
+@pytest.mark.parametrize("machine", ["", "another"])
+async def test_calls_at_a_time_are_over_when_their_process_is(stage, machine):
+    ledger, name = await opened(stage), "at-once@now"
+    wanted = holds(hold(name, 2, 2))
+    assert await take(ledger, "x", wanted) is None
+    stage.store.hashes[name]["spent:a"] = "1"  # as an earlier version charged it
+    checkpoint = msgspec.structs.replace(ledger.checkpoint(), machine=machine)
+    again = stage.node("a", checkpoint)
+    again.restore({name: 2}, 1)
+    await opened(stage, again)
+    assert again.balance(name).settled == 0
+    assert await take(again, "y", wanted) is None
 
 
 async def test_counters_of_an_earlier_start_are_forgotten_in_the_end(stage):

@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from gateway.ledger.base import Balance, Crossed, Shortage
@@ -110,6 +111,14 @@ def test_a_total_whose_first_word_is_a_threshold_is_kept_too():
         ledger.snapshot(NOW_S + days * 24 * 3600)
 
     assert ledger.balance("org@total") == Balance(90, 0)
+
+
+def test_calls_at_a_time_are_over_when_their_process_is():
+    ledger = restored(msgspec.msgpack.encode((1, 1, {"at-once@now": (2, 0, 2**52), "org@total": (5, 0, 2**52)})))
+    ledger.count_open({"at-once@now|user=x": 1, "org@total": 5})
+    ledger.fold(7, {"at-once@now": 1})
+
+    assert ledger.counters() == {"org@total": Balance(10, 0)}
 
 
 def test_what_nobody_has_spent_of_is_not_kept():
