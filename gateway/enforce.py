@@ -37,6 +37,8 @@ USED_UP_MAX = 10_000
 AMPLE = 32
 # Output tokens of one slice: half a minute of a fast model, so that a stream extends its hold a few times a minute.
 SLICE_TOKENS = 2048
+# Near a limit slices shrink to what is left; one of less than this would end as soon as it is taken.
+SLICE_TOKENS_MIN = 64
 # A stream asks for the next slice when it has this many tokens left: what a provider may have written, and we not yet
 # read, when the stream is cut.
 LEAD_TOKENS = 1024
@@ -337,6 +339,13 @@ class Enforcer:
             return self.ledger.extend(id, holds) if self.ledger.held(id) else None
 
         obtained = await self._obtain(lambda: self._more(admission, tokens_out, at_s), take)
+        for _ in admission.dues.bounded:  # each round fits one more counter
+            if not isinstance(obtained, Shortage):
+                break
+            tokens_out = _smaller(admission, tokens_out, obtained)
+            if tokens_out < admission.tokens_out + SLICE_TOKENS_MIN:
+                break
+            obtained = take(self._more(admission, tokens_out, at_s))
         if obtained is None and self.ledger.held(id):
             admission.tokens_out = tokens_out
         return obtained
@@ -450,6 +459,18 @@ def _extended(admission: Admission, tokens_seen: int) -> int:
     """How much output a stream that has brought so much is to hold for."""
     assert admission.worst is not None, "only what has a bound is paid as it goes"
     return min(tokens_seen + LEAD_TOKENS + SLICE_TOKENS, admission.worst.tokens_out)
+
+
+def _smaller(admission: Admission, tokens_out: int, short: Shortage) -> int:
+    """How much output a stream may hold for in place of so much, by what is left of a counter."""
+    place = next(due.held_as for due in admission.dues.each if due.counter == short.counter)
+    affordable = admission.amounts(admission.tokens_out)[place] + short.available
+    fewest, most = admission.tokens_out, tokens_out - 1
+    while fewest < most:
+        tokens = (fewest + most + 1) // 2
+        fits = admission.amounts(tokens)[place] <= affordable
+        fewest, most = (tokens, most) if fits else (fewest, tokens - 1)
+    return fewest
 
 
 def _is_ample(admission: Admission) -> bool:

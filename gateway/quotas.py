@@ -15,7 +15,7 @@ from gateway.contract.counter_names import counter_name
 from gateway.contract.policy import Dimension, Key, Policy, Project, Quota, QuotaOverride, Unit, Upstream
 from gateway.examine import Call
 from gateway.identify import Caller
-from gateway.ledger.base import Hold, Holds, Terms
+from gateway.ledger.base import UNLIMITED, Hold, Holds, Terms
 from gateway.ledger.window import NEVER_S, NOW, Period, period
 from gateway.route import Route
 
@@ -155,6 +155,17 @@ class _Ready:
         override = self.override
         return self.quota.limit if override is None or at_s >= override.until_s else override.limit
 
+    def terms(self, counter: str, kept_until_s: int, at_s: int) -> Terms:
+        """Those that holds of one of its counters are subject to at that moment."""
+        quota, limit, revision = self.quota, self.limit(at_s), self.revision
+        if self.blocks and limit is None:
+            limit = UNLIMITED
+        if self.override is not None:
+            # An override ends by the clock, and others may have gone further under it: no limit before it is as this.
+            until_s = self.override.until_s
+            revision = (revision << 64) + 2 * until_s + (at_s >= until_s)
+        return Terms(counter, limit, quota.thresholds, quota.limit, kept_until_s, revision)
+
     def due(self, counter: str, now: Period, scope: tuple[tuple[Dimension, str], ...], at_s: int) -> Due:
         """One of its counters. Of a quota that only tells, nothing is held but the call itself, where that counts."""
         quota = self.quota
@@ -165,7 +176,7 @@ class _Ready:
             counter=counter,
             period=now,
             scope=scope,
-            terms=Terms(counter, self.limit(at_s), quota.thresholds, quota.limit, now.kept_until_s, self.revision),
+            terms=self.terms(counter, now.kept_until_s, at_s),
             starts_at_s=now.starts_at_s if at_s < turns_at_s else max(now.starts_at_s, turns_at_s),
             ends_at_s=min(now.ends_at_s, turns_at_s) if at_s < turns_at_s else now.ends_at_s,
             held_as=_PLACES[quota.unit] if is_held else _NOTHING_OF_IT,
@@ -253,14 +264,7 @@ class QuotaTable:
         ready = self._of(due)
         if ready is None:
             return replace(due.terms, limit=None)
-        quota = ready.quota
-        return replace(
-            due.terms,
-            limit=ready.limit(at_s),
-            thresholds=quota.thresholds,
-            whole=quota.limit,
-            revision=ready.revision,
-        )
+        return ready.terms(due.counter, due.terms.kept_until_s, at_s)
 
     def _of(self, due: Due) -> _Ready | None:
         """The quota of this policy that counts by a counter's name."""
@@ -287,7 +291,7 @@ def _values(caller: Caller, route: Route, call: Call) -> dict[Dimension, tuple[s
         "provider": (destination.provider.name,),
         "upstream": (destination.upstream.name,),
         "route": _both(named_route, route.endpoint.name),
-        "tag": caller.tags,
+        "tag": caller.tags or ("",),
     }
 
 

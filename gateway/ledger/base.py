@@ -12,6 +12,10 @@ import msgspec
 
 from gateway.ledger.window import NEVER_S, NOW, TOTAL
 
+# A limit that refuses nothing, and is one: what is taken under it is claimed first, so that it counts when there is a
+# lower one again. All ledgers count exactly up to here (store.AMOUNT_MAX).
+UNLIMITED = 2**53
+
 
 class Terms(msgspec.Struct, frozen=True, gc=False):
     """What holds of a counter are subject to. Calls alike share one object, which is quick to compare with itself."""

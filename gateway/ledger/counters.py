@@ -4,7 +4,7 @@ Where a counter has a lease, that is the limit here, whatever the quota says: th
 others. Where it has none, the limit of each hold is.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
@@ -178,20 +178,21 @@ class Counters:
             self._alarmed.append(name)
 
     def crossed(self) -> Sequence[Crossed]:
-        """The highest threshold that each counter has reached since this was last asked, and is told of now."""
+        """The thresholds that were reached since this was last asked, each of which is told of now and never again."""
         if not self._alarmed:
             return ()
         names, self._alarmed = self._alarmed, []
-        return [crossed for name in names if (crossed := self._tell(name)) is not None]
+        return [crossed for name in names for crossed in self._tell(name)]
 
-    def _tell(self, name: str) -> Crossed | None:
+    def _tell(self, name: str) -> Iterator[Crossed]:
         counter = self.by_name.get(name)
         if counter is None or counter.settled < counter.alarm or not (whole := counter.whole):
-            return None  # given back since, or told of already
-        reached = counter.settled * 100 // whole
-        counter.told = max(one for one in counter.terms.thresholds if one <= reached)
+            return  # given back since, or told of already
+        for percent in sorted(counter.terms.thresholds):
+            if counter.told < percent and percent * whole <= counter.settled * 100:
+                counter.told = percent
+                yield Crossed(name, percent, counter.settled, whole)
         counter.alarm = _alarm(counter)
-        return Crossed(name, counter.told, counter.settled, whole)
 
     def ended(self, now_s: int) -> list[str]:
         """Counters that need not be kept any more. To be asked now and then, for it also finds when others end."""

@@ -273,6 +273,20 @@ def test_a_stream_takes_more_before_it_has_used_what_it_holds():
     assert refusal.code == "budget_exhausted_midstream"
 
 
+async def test_a_stream_near_its_limit_goes_on_with_what_is_left_of_it():
+    stage = Stage(quota(limit=3 * 10**6))
+    admission = stage.admit("a", STREAM)
+    held = stage.ledger.balance("q@total").held
+    stage.ledger.reserve("b", holds(hold("q@total", 3 * 10**6 - held - 100_100, 3 * 10**6)))
+
+    assert isinstance(stage.enforcer.extend("a", admission, SLICE_TOKENS - LEAD_TOKENS + 1, NOW_S), Shortage)
+    assert await stage.enforcer.extend_waiting("a", admission, SLICE_TOKENS - LEAD_TOKENS + 1, NOW_S) is None
+    assert admission.tokens_out == SLICE_TOKENS + 100  # at 1,000 nano-USD each
+    again = await stage.enforcer.extend_waiting("a", admission, SLICE_TOKENS, NOW_S)
+    assert isinstance(again, Shortage)
+    assert again.available == 100
+
+
 def test_a_stream_goes_on_within_the_limit_that_has_come_into_force():
     """Case 45."""
     stage = Stage(quota(unit="tokens_out", limit=100_000))

@@ -5,6 +5,7 @@ import pytest
 
 from gateway.contract.policy import Quota, QuotaOverride
 from gateway.examine import Call
+from gateway.ledger.base import UNLIMITED
 from gateway.quotas import (
     ALIKE_MAX,
     Begun,
@@ -181,7 +182,9 @@ def test_minutes_of_grace_change_the_limit_and_then_end():
 
     assert [table.limit(due, NOW_S) for due in found] == [500, None]
     assert [table.limit(due, NOW_S + 60) for due in found] == [100, 100]
-    for at_s, limits in ((NOW_S + 59, [500, None]), (NOW_S + 60, [100, 100]), (NOW_S, [500, None])):
+    revisions = dues(table)[0].terms.revision, dues(table, at_s=NOW_S + 60)[0].terms.revision
+    assert len({*revisions, dues(table_of(quota("more")))[0].terms.revision}) == 3
+    for at_s, limits in ((NOW_S + 59, [500, UNLIMITED]), (NOW_S + 60, [100, 100]), (NOW_S, [500, UNLIMITED])):
         assert [due.terms.limit for due in dues(table, at_s=at_s)] == limits
         assert [hold.limit for hold in table.holds(found, amounts_of(1, 0, 0), at_s)] == limits
 
