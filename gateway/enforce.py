@@ -441,8 +441,9 @@ class Enforcer:
 
         What is settled seldom gets there: a call holds the most it may cost, which is more than it costs.
         """
-        limit, balance = due.quota.limit, self.ledger.balance(due.counter)
-        if not limit or 100 not in due.quota.thresholds or due.counter in self._used_up:
+        quota = self._table.quotas.get(due.quota.id, due.quota)
+        limit, balance = quota.limit, self.ledger.balance(due.counter)
+        if not limit or 100 not in quota.thresholds or due.counter in self._used_up:
             return
         if (balance.settled + balance.held + (balance.leased or 0)) * 10 >= limit * 9:
             if len(self._used_up) >= USED_UP_MAX:

@@ -367,6 +367,18 @@ def test_a_quota_that_refuses_with_less_than_a_tenth_left_is_told_as_used_up_onc
     assert heard == [Crossed(counter, 100, 9 * 10**6, 10**7)]
 
 
+def test_a_quota_is_used_up_by_the_limit_that_has_come_into_force():
+    stage = Stage(quota(limit=10**6))
+    heard: list[Crossed] = []
+    stage.enforcer.heard = heard.append
+    admission = stage.admit("a")
+    stage.replace(quota(limit=10**8))
+
+    stage.ledger.settle("a", {"q@total": 10**6})
+    stage.enforcer.refusal(admission, Shortage("q@total", 10**8, 10**8 - 10**6), NOW_S)
+    assert heard == []
+
+
 def test_a_ledger_that_cannot_be_asked_is_no_budget_that_is_spent():
     stage = Stage(quota())
     admission = stage.admit("a")
