@@ -20,7 +20,7 @@ from gateway.faults import Refusal
 from gateway.identify import Caller
 from gateway.kill_switch import KillSwitches
 from gateway.ledger.base import NO_HOLDS, Crossed, Holds, Ledger, Shortage, Unreachable
-from gateway.ledger.window import NEVER_S
+from gateway.ledger.window import NEVER_S, Period
 from gateway.policy import PolicyView
 from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
@@ -46,7 +46,7 @@ LEAD_TOKENS = 1024
 CASES_MAX = 256
 # A counter's name with the longest values that callers may choose in four dimensions; it is the id of a frame.
 COUNTER_CHARS_MAX = 640
-_NONE_KNOWN: tuple[str, set[str]] = ("", set())
+_NONE_KNOWN: tuple[Period, set[str]] = (Period("", 0, 0), set())
 # How long a call waits for what other processes hold unused, and how often others may be quicker to take it.
 OBTAIN_TIMEOUT_S = 0.25
 OBTAIN_ROUNDS_MAX = 8
@@ -91,7 +91,7 @@ class Cardinality:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._known: dict[str, tuple[str, set[str]]] = {}  # quota -> its period, its counters
+        self._known: dict[str, tuple[Period, set[str]]] = {}  # quota -> its period, its counters
 
     def without_room(self, dues: Sequence[Due]) -> list[Due]:
         """Those of one call whose counters are not known and for which there is no room beside its others."""
@@ -116,10 +116,12 @@ class Cardinality:
         """The counters of a quota that are known in that window."""
         period, names = self._known.get(due.quota.id, _NONE_KNOWN)
         is_full = len(names) >= due.quota.values_max and due.counter not in names
-        if period != due.period.name or (is_full and due.quota.unit == "concurrent"):
-            # A first look, another window, or calls at a time that have ended meanwhile: counted anew.
-            names = self._there(due)
-            self._known[due.quota.id] = (due.period.name, names)
+        if period.name != due.period.name or (is_full and due.quota.unit == "concurrent"):
+            # A first look, a window before, or calls at a time that have ended meanwhile: counted anew. Of one that
+            # begins after those seen here there is nothing yet.
+            begins = period is not _NONE_KNOWN[0] and due.period.starts_at_s > period.starts_at_s
+            names = set[str]() if begins else self._there(due)
+            self._known[due.quota.id] = (due.period, names)
         return names
 
     def _there(self, due: Due) -> set[str]:
