@@ -70,7 +70,8 @@ class Admission(msgspec.Struct, gc=False):
         worst = self.worst
         if worst is None:
             return amounts_of(self.ceiling_nanousd or 0, 0, 0)
-        return amounts_of(worst.bound.nanousd(tokens_out), worst.tokens_in, tokens_out)
+        nanousd = worst.bound.nanousd(tokens_out) if self.ceiling_nanousd is None else self.ceiling_nanousd
+        return amounts_of(nanousd, worst.tokens_in, tokens_out)
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -215,19 +216,34 @@ class Enforcer:
                 self._cases.clear()
             cases = self._cases[catalog] = WorstCases(catalog)
         worst = cases.find(call, route, at_s)
-        if not isinstance(worst, Unbounded):
-            admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
-            guaranteed = caller.key.mode == "guaranteed"
-            if worst.open_ended and not guaranteed and not _is_ample(admission):
-                admission.pays_as_it_goes = True
-                admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
-            return admission
-        without = next((due for due in dues.bounded if due.quota.ceiling is None), None)
+        if isinstance(worst, Unbounded):
+            return self._with_ceiling(Admission(table, dues), dues.bounded, worst, at_s)
+        admission = Admission(table, dues, worst, tokens_out=worst.tokens_out)
+        if worst.unpriced is not None:  # quotas of tokens have their bound
+            of_money = tuple(due for due in dues.bounded if due.quota.unit == "usd")
+            refused = self._with_ceiling(admission, of_money, worst.unpriced, at_s)
+            if isinstance(refused, Refusal):
+                return refused
+        guaranteed = caller.key.mode == "guaranteed"
+        if worst.open_ended and not guaranteed and not _is_ample(admission):
+            admission.pays_as_it_goes = True
+            admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
+        return admission
+
+    def _with_ceiling(
+        self, admission: Admission, dues: Sequence[Due], lacking: Unbounded, at_s: int
+    ) -> Admission | Refusal:
+        """Lets a call hold the ceilings of these, which lack a bound, if each has one."""
+        without = next((due for due in dues if due.quota.ceiling is None), None)
         if without is not None:
-            return quota_words.unbounded(_counted(table, without, at_s), worst.reason)
-        for due in dues.bounded:
-            self.numbers.let_through(due.quota.id, "unbounded")
-        return Admission(table, dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in dues.bounded))
+            counted = _counted(admission.table, without, at_s)
+            if lacking.unpriced and without.quota.unit == "usd":
+                return quota_words.unpriced(counted, lacking.reason)
+            return quota_words.unbounded(counted, lacking.of_tokens or lacking.reason)
+        for due in dues:
+            self.numbers.let_through(due.quota.id, "unpriced" if lacking.unpriced else "unbounded")
+        admission.ceiling_nanousd = max((due.quota.ceiling or 0 for due in dues), default=None)
+        return admission
 
     async def admit_waiting(
         self, id: str, waiting: Waiting, route: Route, call: Call, at_s: int, *, guaranteed: bool
@@ -335,6 +351,12 @@ class Enforcer:
         if self.touched is not None:
             self.touched.update(amounts)
         return amounts, self.ledger.settle(id, amounts)
+
+    def unpriced(self, admission: Admission) -> None:
+        """Nobody knows what a call cost that quotas of money only tell of."""
+        for due in admission.dues.telling:
+            if due.quota.unit == "usd":
+                self.numbers.let_through(due.quota.id, "unpriced")
 
     def told(self, crossed: Crossed) -> None:
         """A threshold was reached, and is in the journal."""

@@ -64,9 +64,14 @@ CODES: dict[str, Code] = {
     "resource_not_allowed": Code(403, *_FORBIDDEN, "The Azure resource is not in the upstream's list."),
     "kill_switch": Code(403, *_FORBIDDEN, "A kill switch of the policy ends such calls; the message has its reason."),
     "unbounded_cost": Code(
-        403, *_FORBIDDEN, "Nothing bounds what the call may cost, and a budget that blocks has no ceiling for it."
+        403, *_FORBIDDEN, "Nothing bounds what the call may cost or use, and a quota that blocks has no ceiling for it."
     ),
-    "unpriced_model": Code(403, *_FORBIDDEN, "The model has no price, so that no budget can hold for it."),
+    "unpriced_model": Code(
+        403,
+        *_FORBIDDEN,
+        "The model has no price, and a budget of money that blocks has no ceiling for it: state a price in "
+        "`price_overrides`.",
+    ),
     "scope_values_exceeded": Code(
         403,
         *_FORBIDDEN,

@@ -222,6 +222,8 @@ class Holding:
             settled = self._enforcer.settle_later(exchange.id, admission, before, consumed)
         else:
             settled = self._enforcer.settle(exchange.id, admission, consumed if exchange.dispatches else None)
+        if admission is not None and charge.price_match == "unpriced":
+            self._enforcer.unpriced(admission)
         exchange.counters, exchange.ledger_seq = settled
         self.tell_crossed()
 

@@ -53,18 +53,22 @@ def ran_out(counted: Counted, *, wanted: int, remaining: int) -> Refusal:
 
 
 def unbounded(counted: Counted, reason: str) -> Refusal:
-    """Nothing bounds the call's cost; `reason` says what: "the body names no output limit"."""
-    message = (
-        f"The cost of this call has no bound ({reason}), and the budget {_of(counted)} blocks: bound it, or have a"
-        " ceiling_usd set for that quota in the gateway's policy"
-    )
+    """Nothing bounds what the call costs or uses; `reason` says what: "the body names no output limit"."""
+    if counted.quota.unit == "usd":
+        message = (
+            f"The cost of this call has no bound ({reason}), and the budget {_of(counted)} blocks: bound it, or have a"
+            " ceiling_usd set for that quota in the gateway's policy"
+        )
+    else:  # only money has a ceiling
+        message = f"What this call uses has no bound ({reason}), and the limit {_of(counted)} blocks: bound it"
     return Refusal("unbounded_cost", message, hit=_hit(counted))
 
 
-def unpriced(counted: Counted, model: str) -> Refusal:
+def unpriced(counted: Counted, reason: str) -> Refusal:
+    """The call's price is not known; `reason` says what has none, and where one is stated."""
     message = (
-        f"The model {model!r} has no price, and the budget {_of(counted)} blocks: use a model with a list price, or"
-        " have one set in [[price_overrides]], or a ceiling_usd for that quota, in the gateway's policy"
+        f"What this call costs is not known ({reason}), and the budget {_of(counted)} blocks: use a model with a list"
+        " price, or have one stated in [[price_overrides]], or a ceiling_usd for that quota, in the gateway's policy"
     )
     return Refusal("unpriced_model", message, hit=_hit(counted))
 

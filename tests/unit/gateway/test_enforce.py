@@ -107,15 +107,60 @@ def test_a_limit_that_tells_only_needs_no_bound_and_refuses_nothing():
 
 def test_what_has_no_bound_is_refused_unless_there_is_a_ceiling_for_it():
     """Case 53."""
-    unknown = b'{"model":"unheard-of","messages":[]}'
+    unknown = b'{"model":"gpt-4o","messages":[],"n":1.5}'
     refusal = Stage(quota()).admit("a", unknown)
     assert isinstance(refusal, Refusal)
     assert (refusal.code, refusal.status) == ("unbounded_cost", 403)
-    assert "unheard-of" in refusal.message
+    assert "number of answers" in refusal.message
 
     stage = Stage(quota(ceiling=500))
     assert isinstance(stage.admit("a", unknown), Admission)
     assert stage.ledger.held("a") == {"q@total": 500}
+    assert stage.enforcer.numbers.soft_failures == {("q", "unbounded"): 1}
+
+
+UNHEARD_OF = b'{"model":"unheard-of","max_tokens":7,"messages":[]}'
+
+
+def test_a_model_without_a_price_is_refused_as_such_and_told_where_to_state_one():
+    refusal = Stage(quota()).admit("a", UNHEARD_OF)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.status) == ("unpriced_model", 403)
+    assert "'unheard-of' has no price" in refusal.message
+    assert "price_overrides" in refusal.message
+
+
+def test_a_ceiling_lets_a_model_without_a_price_through_and_counts_it():
+    stage = Stage(quota(ceiling=500), quota("t", unit="tokens"))
+    admission = stage.admit("a", UNHEARD_OF)
+    assert isinstance(admission, Admission)
+    assert admission.worst is not None
+    tokens = admission.worst.tokens_in + 7
+    assert stage.ledger.held("a") == {"q@total": 500, "t@total": tokens}
+    assert stage.enforcer.numbers.soft_failures == {("q", "unpriced"): 1}
+
+
+def test_a_limit_of_tokens_needs_no_price():
+    stage = Stage(quota(unit="tokens_out", limit=10))
+    assert isinstance(stage.admit("a", UNHEARD_OF), Admission)
+    assert stage.ledger.held("a") == {"q@total": 7}
+    assert isinstance(stage.admit("b", UNHEARD_OF), Waiting)
+
+
+def test_a_limit_of_tokens_refuses_what_nothing_caps_and_says_so():
+    refusal = Stage(quota(unit="tokens")).admit("a", b'{"model":"unheard-of","messages":[]}')
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "unbounded_cost"
+    assert "cap its output tokens" in refusal.message
+    assert "ceiling_usd" not in refusal.message
+    assert "price" not in refusal.message
+
+
+def test_a_budget_that_only_tells_counts_the_calls_whose_cost_nobody_knows():
+    stage = Stage(quota(action="alert"), quota("t", unit="tokens", action="alert"))
+    admission = stage.admit("a", UNHEARD_OF)
+    stage.enforcer.unpriced(admission)
+    assert stage.enforcer.numbers.soft_failures == {("q", "unpriced"): 1}
 
 
 def test_several_processes_without_one_ledger_refuse_what_blocks():

@@ -6,7 +6,18 @@ from pathlib import Path
 from gateway.contract.record import Record, decode_record
 from gateway.journal.frame import INTENT
 from gateway.ledger.base import Balance
-from tests.support.data_plane import Gateway, call, chunk, policy, provider, serving, stream_head, until, upstreams_at
+from tests.support.data_plane import (
+    Gateway,
+    answer,
+    call,
+    chunk,
+    policy,
+    provider,
+    serving,
+    stream_head,
+    until,
+    upstreams_at,
+)
 
 CHAT = "/openai/v1/chat/completions"
 ASKED = b'{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}'
@@ -72,3 +83,15 @@ async def test_who_leaves_while_it_waits_holds_nothing(tmp_path: Path):
             [record] = await gateway.stop()
             assert (record.outcome, record.cost_nanousd) == ("client_gone", 0)
     assert there.connections == 0
+
+
+async def test_an_alert_on_money_counts_calls_whose_model_has_no_price(tmp_path: Path):
+    async with provider() as there:
+        toml = policy(upstreams_at(there.port, "openai")) + quota("1") + 'action = "alert"\n'
+        async with serving(tmp_path, toml) as gateway:
+            client = await gateway.client()
+            client.send(call(CHAT, ASKED.replace(b"gpt-4o-mini", b"unheard-of")))
+            wire, _ = await there.called()
+            wire.send(answer(b'{"model":"unheard-of","usage":{"prompt_tokens":9,"completion_tokens":2}}'))
+            await client.message()
+            await until(lambda: gateway.server._enforcer.numbers.soft_failures == {("q", "unpriced"): 1})

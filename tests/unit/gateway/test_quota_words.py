@@ -76,10 +76,18 @@ def test_what_cannot_be_bounded_names_the_cure():
     assert (refusal.code, refusal.status) == ("unbounded_cost", 403)
     assert "(a file whose size is not known)" in refusal.message
     assert "ceiling_usd" in refusal.message
-    refusal = unpriced(BUDGET, "mystery-1")
+    refusal = unpriced(BUDGET, "'mystery-1' has no price")
     assert (refusal.code, refusal.status, refusal.retryable) == ("unpriced_model", 403, False)
     assert "'mystery-1' has no price" in refusal.message
     assert "[[price_overrides]]" in refusal.message
+
+
+def test_no_ceiling_is_advised_where_there_can_be_none():
+    refusal = unbounded(limit("tokens"), "cap its output tokens")
+    assert refusal.message == (
+        "What this call uses has no bound (cap its output tokens), and the limit 'fast' (tokens a minute) blocks:"
+        " bound it"
+    )
 
 
 def test_values_beyond_the_bound_are_refused():
