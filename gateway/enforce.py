@@ -144,6 +144,8 @@ class Enforcer:
         # The counters that calls have touched, for whoever reports them, and who is told of thresholds.
         self.touched: set[str] | None = None
         self.heard: Callable[[Crossed], None] = lambda _crossed: None
+        # Whether the ledger's store is away: what others count is not known, so that what only tells may tell too late.
+        self.away: Callable[[], bool] = lambda: False
         self._used_up: set[str] = set()  # counters of which that was told
         self._view: PolicyView | None = None
         self._table: QuotaTable
@@ -336,6 +338,9 @@ class Enforcer:
         told = consumed.told
         charges = charged(dues.each, self.ledger.held(id), consumed) if told is None else dues.charges(told)
         seq = self.ledger.settle(id, charges)
+        if dues.telling and self.away():
+            for due in dues.telling:
+                self.numbers.let_through(due.quota.id, "ledger_unavailable")
         for due in dues.telling:
             if self.ledger.balance(due.counter).settled > (due.quota.limit or 0):
                 self.numbers.let_through(due.quota.id, "over_alert")

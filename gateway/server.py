@@ -38,6 +38,8 @@ from gateway.journal.writer import Books, Journal
 from gateway.ledger.base import Balance
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.ledger.redis import RedisStore
+from gateway.ledger.store import Store
+from gateway.ledger_watch import WatchedStore
 from gateway.logs import RequestLog, logger
 from gateway.pipeline import CLOCK, Clock, Pipeline
 from gateway.policy import PolicyHolder
@@ -65,6 +67,8 @@ BACKLOG = 2048
 # What the kernel holds for a client that does not take it, beyond what is on its way: without this some megabytes for
 # each of thousands of slow readers, and a provider that is told too late to wait.
 UNSENT_BYTES_MAX = 64 * 1024
+# What a ledger that is not open means to calls.
+_LENT = "what is lent is spent, then quotas that block answer 503"
 # A look at all counters takes milliseconds; a scraper is not kept waiting by a loop that is stuck.
 LOOKING_S = 2.0
 # What is written last may take this long to leave once the drain is over, and a client to say goodbye to TLS.
@@ -106,7 +110,8 @@ class Server:
         self._store = (
             RedisStore(settings.ledger_url, replicas=settings.ledger_replicas) if settings.ledger_url else None
         )
-        self._books = _books(settings, self._store, self._now_s)
+        self._watched = None if self._store is None else WatchedStore(self._store, logger)
+        self._books = _books(settings, self._watched, self._now_s)
         self._crossings = Crossings(self._now_s)
         books = TellingBooks(self._books, self._crossings) if settings.control_plane_url else self._books
         self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, books)
@@ -119,6 +124,7 @@ class Server:
         self._background = Background(logger)
         alone = self._store is not None or settings.workers == 1
         self._enforcer = Enforcer(self.ledger, self._bounding, alone=alone)
+        self._enforcer.away = lambda: bool(self._degraded())
         self._link = self._linked() if settings.control_plane_url else None
         self._telemetry = Telemetry(self._probes())
         self._telemetry.keys_used = None if self._link is None else {}
@@ -241,6 +247,7 @@ class Server:
                 registry=self._telemetry.registry(),
                 health=heartbeat_check(self._heartbeat.age_s),
                 ready=self._unready,
+                degraded=self._degraded,
                 pages={"/budgets": self._budgets},
             )
         except (OSError, OverflowError) as fault:
@@ -412,6 +419,18 @@ class Server:
             reasons["policy"] = "no keys: `lensai keys create` makes one"
         return reasons
 
+    def _degraded(self) -> dict[str, str]:
+        """Why calls under quotas that block may be refused, though others are served; empty when all is well."""
+        if self._watched is None or not isinstance(self._books, LeaseBooks):
+            return {}
+        if self._watched.problem:
+            return {"ledger": f"the store cannot be asked ({self._watched.problem}): {_LENT}"}
+        ledger = self._books.ledger
+        if ledger.open:
+            return {}
+        why = "another process has this identity" if ledger.fenced else "the store waits for every gateway to report"
+        return {"ledger": f"{why}: {_LENT}"}
+
     def _probes(self) -> dict[str, Probe]:
         journal, policy = self._journal, self._policy
         return {
@@ -430,6 +449,7 @@ class Server:
             "lensai_policy_refused": lambda: bool(policy.problem),
             "lensai_policy_source": lambda: {(policy.source,): 1},
             "lensai_event_loop_lag_seconds": self._heartbeat.lag_s,
+            **({} if self._store is None else {"lensai_ledger_open": lambda: not self._degraded()}),
             **({} if self._link is None else self._link.probes()),
             **self._enforcer.numbers.probes(lambda: policy.current.policy, self._counters, self._now_s),
         }
@@ -476,7 +496,7 @@ def _listening_at(host: str, port: int, *, shared: bool) -> dict[str, Any]:
     return {"sock": both}
 
 
-def _books(settings: Settings, store: RedisStore | None, now_s: Callable[[], int]) -> EmbeddedBooks | LeaseBooks:
+def _books(settings: Settings, store: Store | None, now_s: Callable[[], int]) -> EmbeddedBooks | LeaseBooks:
     if store is None:
         return EmbeddedBooks(EmbeddedLedger(), now_s)
     return LeaseBooks(store, now_s, monotonic_s=time.monotonic, nodes_min=settings.ledger_nodes_min)

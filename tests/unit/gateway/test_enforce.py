@@ -401,3 +401,11 @@ def test_counters_that_calls_touch_are_noted_for_whoever_reports_them():
     stage.enforcer.told(Crossed("q@total", 50, 1, 2))
     assert heard == [Crossed("q@total", 50, 1, 2)]
     assert stage.enforcer.numbers.thresholds["q", "50"] == 1
+
+
+def test_a_quota_that_tells_counts_the_calls_that_pass_while_the_store_is_away():
+    stage = Stage(quota("soft", action="alert"), quota())
+    admission = stage.admit("a")
+    stage.enforcer.away = lambda: True
+    stage.enforcer.settle("a", admission, Consumed(True, 1, 1, 1))
+    assert stage.enforcer.numbers.soft_failures == {("soft", "ledger_unavailable"): 1}
