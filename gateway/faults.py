@@ -183,10 +183,16 @@ class Refusal(msgspec.Struct, frozen=True):
     hit: QuotaHit | None = None
     as_429: bool = False  # for clients that know no other status of a budget
     retry: bool | None = None  # whether a retry may help; None: as the code says
+    reason: str = ""  # the message as records keep it, where they do: without what must not be kept
 
     @property
     def status(self) -> int:
         return 429 if self.as_429 else CODES[self.code].status
+
+    @property
+    def why(self) -> str:
+        """What a record may keep of the message: nothing, but of those that hold only names of the policy."""
+        return self.message if self.code == "kill_switch" else self.reason
 
     @property
     def retryable(self) -> bool:

@@ -7,6 +7,8 @@ seconds to wait. Either names the quota, what is left of it and when it is full 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.contract.policy import Quota
 from gateway.faults import QuotaHit, Refusal, rfc3339
 from pricing.money import usd
@@ -42,9 +44,9 @@ def too_little(counted: Counted, *, wanted: int, remaining: int, now_s: int) -> 
         f"The limit {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)},"
         f" and the call needs {_amount(counted, wanted)}{_until(counted)}"
     )
-    hit = _hit(counted, wanted, remaining)
     wait_s = _wait_s(counted, wanted, now_s)
-    return Refusal("rate_limited", message, wait_s, hit, retry=wait_s is not None)
+    refusal = _refusal("rate_limited", counted, message, wanted, remaining)
+    return replace(refusal, retry_after_s=wait_s, retry=wait_s is not None)
 
 
 def ran_out(counted: Counted, *, wanted: int, remaining: int) -> Refusal:
@@ -61,7 +63,7 @@ def unbounded(counted: Counted, reason: str) -> Refusal:
         )
     else:  # only money has a ceiling
         message = f"What this call uses has no bound ({reason}), and the limit {_of(counted)} blocks: bound it"
-    return Refusal("unbounded_cost", message, hit=_hit(counted))
+    return _refusal("unbounded_cost", counted, message)
 
 
 def unpriced(counted: Counted, reason: str) -> Refusal:
@@ -70,7 +72,7 @@ def unpriced(counted: Counted, reason: str) -> Refusal:
         f"What this call costs is not known ({reason}), and the budget {_of(counted)} blocks: use a model with a list"
         " price, or have one stated in [[price_overrides]], or a ceiling_usd for that quota, in the gateway's policy"
     )
-    return Refusal("unpriced_model", message, hit=_hit(counted))
+    return _refusal("unpriced_model", counted, message)
 
 
 def too_many_values(counted: Counted) -> Refusal:
@@ -79,12 +81,12 @@ def too_many_values(counted: Counted) -> Refusal:
         f"The quota {_of(counted)} counts {counted.quota.values_max} values in this window already: use one of those,"
         " or have values_max raised in the gateway's policy"
     )
-    return Refusal("scope_values_exceeded", message, hit=_hit(counted))
+    return _refusal("scope_values_exceeded", counted, message)
 
 
 def unreachable(counted: Counted) -> Refusal:
     message = f"The ledger of the quota {_of(counted)} cannot be asked: try again"
-    return Refusal("ledger_unavailable", message, CONCURRENT_RETRY_AFTER_S, _hit(counted))
+    return replace(_refusal("ledger_unavailable", counted, message), retry_after_s=CONCURRENT_RETRY_AFTER_S)
 
 
 def _spent(code: str, counted: Counted, wanted: int, remaining: int) -> Refusal:
@@ -94,7 +96,7 @@ def _spent(code: str, counted: Counted, wanted: int, remaining: int) -> Refusal:
         f"The budget {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)}, and"
         f" {needs} {_amount(counted, wanted)}{_until(counted)}. Ask for less output, or have the budget raised"
     )
-    return Refusal(code, message, hit=_hit(counted, wanted, remaining), as_429=counted.quota.answers_429)
+    return replace(_refusal(code, counted, message, wanted, remaining), as_429=counted.quota.answers_429)
 
 
 def _wait_s(counted: Counted, wanted: int, now_s: int) -> int | None:
@@ -108,11 +110,15 @@ def _wait_s(counted: Counted, wanted: int, now_s: int) -> int | None:
     return max(counted.resets_at_s - now_s, 1)
 
 
-def _hit(counted: Counted, wanted: int | None = None, remaining: int | None = None) -> QuotaHit:
+def _refusal(
+    code: str, counted: Counted, message: str, wanted: int | None = None, remaining: int | None = None
+) -> Refusal:
+    """The refusal, and its words for the record: those without the values of the scope, which may name people."""
     quota = counted.quota
-    return QuotaHit(
+    hit = QuotaHit(
         quota.id, quota.unit, quota.window, counted.scope, counted.limit, wanted, remaining, counted.resets_at_s
     )
+    return Refusal(code, message, hit=hit, reason=message.replace(_of(counted), _of(counted._replace(scope={}))))
 
 
 def _of(counted: Counted) -> str:

@@ -96,6 +96,16 @@ def test_values_beyond_the_bound_are_refused():
     assert "'users' (usd a month, user=zoe) counts 7 values" in refusal.message
 
 
+def test_what_a_record_keeps_of_a_refusal_names_no_value_of_a_scope():
+    counted = Counted(Quota("users", "usd", USD, scope={"user": "*"}), {"user": "zoe"}, USD)
+    refusal = too_little(counted, wanted=2 * USD, remaining=USD, now_s=NOW_S)
+    assert "user=zoe" in refusal.message
+    assert refusal.why == (
+        "The budget 'users' (usd a month) has 1.00 USD left of 1.00 USD, and the call may cost up to 2.00 USD. Ask for"
+        " less output, or have the budget raised"
+    )
+
+
 def test_a_ledger_that_cannot_be_asked_is_worth_a_retry():
     refusal = unreachable(Counted(Quota("all", "usd", USD, "total")))
     assert (refusal.code, refusal.status, refusal.retryable) == ("ledger_unavailable", 503, True)
