@@ -13,11 +13,11 @@ import msgspec
 
 from gateway import quota_words
 from gateway.cap import lower_cap
-from gateway.contract.policy import Policy
+from gateway.contract.policy import KillSwitch, Policy
 from gateway.examine import Call
-from gateway.faults import Refusal
+from gateway.faults import Refusal, SwitchHit
 from gateway.identify import Caller
-from gateway.kill_switch import KillSwitches
+from gateway.kill_switch import KillSwitches, refusal_of
 from gateway.ledger.base import NO_HOLDS, Crossed, Holds, Ledger, Shortage, Unreachable
 from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
@@ -151,6 +151,7 @@ class Enforcer:
         self._table: QuotaTable
         self._kill_switches: KillSwitches
         self._kills = False  # whether there is any kill switch
+        self._told: dict[str, Refusal] = {}  # what callers are answered, by a switch's message, which has its id
 
     def _follow(self, view: PolicyView) -> None:
         """Makes the quotas and kill switches of a policy ready that has come into force."""
@@ -163,13 +164,15 @@ class Enforcer:
             self._table.forget_alike()
         if before is None or before.kill_switches is not after.kill_switches:
             self._kill_switches = KillSwitches(after)
+            self._told = {refusal_of(row).message: _told(row) for row in after.kill_switches}
         self._kills = bool(self._kill_switches)
 
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
         if self._view is not view:
             self._follow(view)
-        return self._kill_switches.find(caller, route, call.model) if self._kills else None
+        found = self._kill_switches.find(caller, route, call.model) if self._kills else None
+        return None if found is None else self._told[found.message]
 
     # -- before a call is sent
 
@@ -183,7 +186,7 @@ class Enforcer:
         if self._view is not view:
             self._follow(view)
         if self._kills and (killed := self._kill_switches.find(caller, route, call.model)) is not None:
-            return killed
+            return self._told[killed.message]
         table = self._table
         dues = table.due(caller, route, call, at_s)
         if not dues.each:
@@ -194,7 +197,7 @@ class Enforcer:
             unknown = self._cardinality.without_room(dues.varying)
             blocking = next((due for due in unknown if due.blocks), None)
             if blocking is not None:
-                return quota_words.too_many_values(_counted(table, blocking, at_s))
+                return quota_words.too_many_values(self._standing(table, blocking, at_s))
             if unknown:
                 dues = Dues.of(tuple(due for due in dues.each if due not in unknown))
             else:
@@ -238,7 +241,7 @@ class Enforcer:
         """Lets a call hold the ceilings of these, which lack a bound, if each has one."""
         without = next((due for due in dues if due.quota.ceiling is None), None)
         if without is not None:
-            counted = _counted(admission.table, without, at_s)
+            counted = self._standing(admission.table, without, at_s)
             if lacking.unpriced and without.quota.unit == "usd":
                 return quota_words.unpriced(counted, lacking.reason)
             return quota_words.unbounded(counted, lacking.of_tokens or lacking.reason)
@@ -373,13 +376,24 @@ class Enforcer:
     ) -> Refusal:
         """What was hit, how much of it is left, and when there is more."""
         due = next(due for due in admission.dues.each if due.counter == short.counter)
-        counted = _counted(admission.table, due, at_s)
+        counted = self._standing(admission.table, due, at_s)
         if isinstance(short, Unreachable):
             return quota_words.unreachable(counted)
         self._tell_used_up(due)
         if midstream:
             return quota_words.ran_out(counted, wanted=short.wanted, remaining=short.available)
-        return quota_words.too_little(counted, wanted=short.wanted, remaining=short.available, now_s=at_s)
+        ceiling = admission.ceiling_nanousd is not None
+        return quota_words.too_little(
+            counted, wanted=short.wanted, remaining=short.available, now_s=at_s, ceiling=ceiling
+        )
+
+    def _standing(self, table: QuotaTable, due: Due, at_s: int) -> Counted:
+        """The counter, with what is left of it by what is known here."""
+        counted, balance = _counted(table, due, at_s), self.ledger.balance(due.counter)
+        if counted.limit is None:
+            return counted
+        taken = balance.settled + balance.held + (balance.leased or 0)
+        return counted._replace(remaining=max(counted.limit - taken, 0))
 
     def _tell_used_up(self, due: Due) -> None:
         """A quota that refuses with less than a tenth left is at 100 % to people, and is told so once in a window.
@@ -394,6 +408,11 @@ class Enforcer:
                 self._used_up.clear()
             self._used_up.add(due.counter)
             self.heard(Crossed(due.counter, 100, balance.settled, limit))
+
+
+def _told(switch: KillSwitch) -> Refusal:
+    """What the calls that a switch ends are answered, with the switch for programs."""
+    return msgspec.structs.replace(refusal_of(switch), hit=SwitchHit(switch.id, dict(switch.scope), switch.reason))
 
 
 def _same_quotas(before: Policy, after: Policy) -> bool:

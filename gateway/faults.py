@@ -174,13 +174,25 @@ class QuotaHit(msgspec.Struct, frozen=True):
         return f"{usd(amount):f}" if amount is not None and self.unit == "usd" else amount
 
 
+class SwitchHit(msgspec.Struct, frozen=True):
+    """The kill switch that stood in the way, and whose calls it ends."""
+
+    kill_switch: str
+    scope: Mapping[str, str] = {}
+    reason: str = ""  # its operator's words
+
+    def details(self) -> dict[str, object]:
+        """The hit for programs."""
+        return {"kill_switch": self.kill_switch, "scope": dict(self.scope), "reason": self.reason}
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why a call was not forwarded, or ended early. `code` is a key of `CODES`; `message` names the fix."""
 
     code: str
     message: str
     retry_after_s: int | None = None
-    hit: QuotaHit | None = None
+    hit: QuotaHit | SwitchHit | None = None
     as_429: bool = False  # for clients that know no other status of a budget
     retry: bool | None = None  # whether a retry may help; None: as the code says
     reason: str = ""  # the message as records keep it, where they do: without what must not be kept
@@ -234,8 +246,11 @@ def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close:
     return b"%b\r\n%b" % (b"".join(lines), body)
 
 
-def _hit_lines(hit: QuotaHit) -> Iterator[bytes]:
+def _hit_lines(hit: QuotaHit | SwitchHit) -> Iterator[bytes]:
     """What was hit, where no shape need leave room for it. Ids are plain names; what callers chose is in no header."""
+    if isinstance(hit, SwitchHit):
+        yield b"x-lensai-kill-switch: %b\r\n" % hit.kill_switch.encode()
+        return
     yield b"x-lensai-quota: %b\r\n" % hit.quota.encode()
     if hit.remaining is not None:
         yield b"x-lensai-quota-remaining: %b\r\n" % str(hit.amount(hit.remaining)).encode()
@@ -295,7 +310,7 @@ def _extra(refusal: Refusal) -> dict[str, object]:
     return {} if refusal.hit is None else {"lensai": refusal.hit.details()}
 
 
-def _error_info(code: str, hit: QuotaHit) -> dict[str, object]:
+def _error_info(code: str, hit: QuotaHit | SwitchHit) -> dict[str, object]:
     """google.rpc.ErrorInfo (google/rpc/error_details.proto): its metadata are texts."""
     details = hit.details() | {"scope": ",".join(f"{name}={value}" for name, value in hit.scope.items())}
     return {

@@ -34,12 +34,15 @@ class Counted(NamedTuple):
     scope: Mapping[str, str] = {}  # dimension -> value; those of "*" as they were counted
     limit: int | None = None  # in force now, an override included
     resets_at_s: int | None = None  # None: never
+    remaining: int | None = None  # what is left by what is known here, where nothing else says it
 
 
-def too_little(counted: Counted, *, wanted: int, remaining: int, now_s: int) -> Refusal:
-    """The call needs more than is left. `wanted` and `remaining` are in the quota's unit."""
+def too_little(counted: Counted, *, wanted: int, remaining: int, now_s: int, ceiling: bool = False) -> Refusal:
+    """The call needs more than is left. `wanted` and `remaining` are in the quota's unit; `ceiling`: what is wanted is
+    one, for the call's own cost is not known.
+    """
     if counted.quota.unit == "usd":
-        return _spent("budget_exceeded", counted, wanted, remaining)
+        return _spent("budget_exceeded", counted, wanted, remaining, ceiling=ceiling)
     message = (
         f"The limit {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)},"
         f" and the call needs {_amount(counted, wanted)}{_until(counted)}"
@@ -89,12 +92,16 @@ def unreachable(counted: Counted) -> Refusal:
     return replace(_refusal("ledger_unavailable", counted, message), retry_after_s=CONCURRENT_RETRY_AFTER_S)
 
 
-def _spent(code: str, counted: Counted, wanted: int, remaining: int) -> Refusal:
-    ended = code == "budget_exhausted_midstream"
-    needs = "the stream needs another" if ended else "the call may cost up to"
+def _spent(code: str, counted: Counted, wanted: int, remaining: int, *, ceiling: bool = False) -> Refusal:
+    needs, advice = "the call may cost up to", "Ask for less output, or have the budget raised"
+    if code == "budget_exhausted_midstream":
+        needs = "the stream needs another"
+    elif ceiling:
+        needs = "the call, whose cost has no bound or no price, would hold the ceiling_usd of"
+        advice = "Less output would not change that: send what has a bound and a price, or have the budget raised"
     message = (
         f"The budget {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)}, and"
-        f" {needs} {_amount(counted, wanted)}{_until(counted)}. Ask for less output, or have the budget raised"
+        f" {needs} {_amount(counted, wanted)}{_until(counted)}. {advice}"
     )
     return replace(_refusal(code, counted, message, wanted, remaining), as_429=counted.quota.answers_429)
 
@@ -114,7 +121,7 @@ def _refusal(
     code: str, counted: Counted, message: str, wanted: int | None = None, remaining: int | None = None
 ) -> Refusal:
     """The refusal, and its words for the record: those without the values of the scope, which may name people."""
-    quota = counted.quota
+    quota, remaining = counted.quota, counted.remaining if remaining is None else remaining
     hit = QuotaHit(
         quota.id, quota.unit, quota.window, counted.scope, counted.limit, wanted, remaining, counted.resets_at_s
     )

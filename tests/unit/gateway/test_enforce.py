@@ -8,7 +8,7 @@ import pytest
 from gateway.contract.policy import KillSwitch, Quota
 from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Cardinality, Enforcer, Waiting
 from gateway.examine import Call, examine
-from gateway.faults import Refusal
+from gateway.faults import QuotaHit, Refusal, SwitchHit
 from gateway.identify import Caller
 from gateway.ledger.base import Balance, Crossed, Holds, Shortage, Unreachable
 from gateway.ledger.embedded import EmbeddedLedger
@@ -409,3 +409,27 @@ def test_a_quota_that_tells_counts_the_calls_that_pass_while_the_store_is_away()
     stage.enforcer.away = lambda: True
     stage.enforcer.settle("a", admission, Consumed(True, 1, 1, 1))
     assert stage.enforcer.numbers.soft_failures == {("soft", "ledger_unavailable"): 1}
+
+
+def test_what_is_left_is_told_where_a_call_has_no_bound():
+    stage = Stage(quota(limit=10**9))
+    held = stage.admit("a").worst.nanousd
+    refusal = stage.admit("b", b'{"model":"gpt-4o","messages":[],"n":1.5}')
+    assert isinstance(refusal.hit, QuotaHit)
+    assert refusal.hit.remaining == 10**9 - held
+
+
+async def test_a_call_that_would_hold_a_ceiling_is_told_so(stages: list[Stage]):
+    stage = Stage(quota(limit=100, ceiling=500))
+    stages.append(stage)
+    refusal = await stage.wait("a", stage.admit("a", UNHEARD_OF), UNHEARD_OF)
+    assert refusal.code == "budget_exceeded"
+    assert "would hold the ceiling_usd" in refusal.message
+
+
+def test_a_switch_is_named_to_programs():
+    stage = Stage(switches=(KillSwitch("stop", {"project": "web"}, reason="It loops"),))
+    refusal = stage.admit("a")
+    assert refusal.hit == SwitchHit("stop", {"project": "web"}, "It loops")
+    assert "It loops" in refusal.message
+    assert stage.enforcer.killed(stage.view, *stage.made(CHAT % b"Hi")) == refusal

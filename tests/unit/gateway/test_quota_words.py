@@ -71,6 +71,24 @@ def test_a_call_that_is_larger_than_the_limit_is_not_worth_a_retry():
     assert not too_little(limit("concurrent", limit=0), wanted=1, remaining=0, now_s=NOW_S).retryable
 
 
+def test_a_call_that_holds_a_ceiling_is_not_told_to_ask_for_less():
+    refusal = too_little(BUDGET, wanted=3 * USD, remaining=USD, now_s=NOW_S, ceiling=True)
+    assert "the call, whose cost has no bound or no price, would hold the ceiling_usd of 3.00 USD;" in refusal.message
+    assert "Ask for less output" not in refusal.message
+
+
+def test_what_is_left_is_told_also_where_the_refusal_is_about_something_else():
+    counted = BUDGET._replace(remaining=7)
+    for refusal in (
+        unbounded(counted, "why"),
+        unpriced(counted, "why"),
+        too_many_values(counted),
+        unreachable(counted),
+    ):
+        assert isinstance(refusal.hit, QuotaHit)
+        assert refusal.hit.remaining == 7
+
+
 def test_what_cannot_be_bounded_names_the_cure():
     refusal = unbounded(BUDGET, "a file whose size is not known")
     assert (refusal.code, refusal.status) == ("unbounded_cost", 403)
