@@ -25,6 +25,7 @@ from gateway.budgets_page import budgets_page
 from gateway.claims import Claims
 from gateway.connect import Connector, LookUp, look_up, outbound
 from gateway.connection import ClientConnection
+from gateway.contract.policy import Quota
 from gateway.contract.record import decode_record
 from gateway.crossings import Crossings, TellingBooks
 from gateway.descriptors import make_room
@@ -67,6 +68,8 @@ BACKLOG = 2048
 # What the kernel holds for a client that does not take it, beyond what is on its way: without this some megabytes for
 # each of thousands of slow readers, and a provider that is told too late to wait.
 UNSENT_BYTES_MAX = 64 * 1024
+# In a line of the log.
+QUOTAS_NAMED_MAX = 10
 # What a ledger that is not open means to calls.
 _LENT = "what is lent is spent, then quotas that block answer 503"
 # A look at all counters takes milliseconds; a scraper is not kept waiting by a loop that is stuck.
@@ -140,6 +143,8 @@ class Server:
         self.now_ns = self._clock.now_ns
         self.monotonic_ns = self._clock.monotonic_ns
         self._stop = asyncio.Event()
+        self._quotas_warned_of: tuple[Quota, ...] = ()
+        self._warn_unshared()
 
     def _made_pipeline(self) -> Pipeline:
         return Pipeline(
@@ -369,9 +374,28 @@ class Server:
         self._policy_loaded_s = time.monotonic()
         view = self._policy.current
         self._prices.follow(view)
+        self._warn_unshared()
         if view.policy.kill_switches is not self._kill_switches:
             self._kill_switches = view.policy.kill_switches
             self._pipeline.policy_swapped()
+
+    def _warn_unshared(self) -> None:
+        """Says which quotas refuse every call, because each of several workers would spend all of them."""
+        quotas = self._policy.current.policy.quotas
+        if self._store is not None or self.settings.workers == 1 or self._worker or quotas is self._quotas_warned_of:
+            return
+        self._quotas_warned_of = quotas
+        blocking = [quota.id for quota in quotas if quota.action == "block" and quota.limit is not None]
+        if blocking:
+            more = f" and {len(blocking) - QUOTAS_NAMED_MAX} more" if len(blocking) > QUOTAS_NAMED_MAX else ""
+            logger.warning(
+                "quotas_refuse_every_call",
+                extra={
+                    "quotas": ", ".join(blocking[:QUOTAS_NAMED_MAX]) + more,
+                    "problem": f"{self.settings.workers} workers have no ledger in common, so calls under quotas that"
+                    " block are answered 503: set ledger_url to a Redis or Valkey, or workers to 1",
+                },
+            )
 
     def _linked(self) -> "Link":
         """The control plane, and what this worker tells it."""
