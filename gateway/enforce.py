@@ -412,7 +412,8 @@ class Enforcer:
 
 def _told(switch: KillSwitch) -> Refusal:
     """What the calls that a switch ends are answered, with the switch for programs."""
-    return msgspec.structs.replace(refusal_of(switch), hit=SwitchHit(switch.id, dict(switch.scope), switch.reason))
+    scope: dict[str, str] = {**switch.scope}
+    return msgspec.structs.replace(refusal_of(switch), hit=SwitchHit(switch.id, scope, switch.reason))
 
 
 def _same_quotas(before: Policy, after: Policy) -> bool:

@@ -52,7 +52,10 @@ CODES: dict[str, Code] = {
         402, *_SPENT, "A budget has too little left for what the call may cost; 429 where the quota says `answers_429`."
     ),
     "budget_exhausted_midstream": Code(
-        402, *_SPENT, "A budget ran out under a stream, which ends here; what it has said so far is charged."
+        402,
+        *_SPENT,
+        "A budget ran out under a stream, which ends here; what it held is charged, unless the provider reported its "
+        "usage.",
     ),
     "key_scope": Code(403, *_FORBIDDEN, "The key may not use this upstream, endpoint or model."),
     "endpoint_not_metered": Code(

@@ -65,7 +65,7 @@ def main(argv: Sequence[str], settings: Settings, *, output: TextIO = sys.stdout
         errors.write(f"lensai explain: no call {printable(arguments.request_id)!r} under {data_dir}{elsewhere}\n")
         return 1
     policy = policy_of(data_dir)
-    units = {quota.id: quota.unit for quota in policy.quotas}
+    units: dict[str, Unit] = {quota.id: quota.unit for quota in policy.quotas}
     output.writelines(f"{line}\n" for line in explained(record, catalog_of(policy), units))
     return 0
 
