@@ -18,12 +18,13 @@ RETRY_AFTER_S_MAX = 60
 # A call at a time ends at any moment.
 CONCURRENT_RETRY_AFTER_S = 1
 
-_UNITS = {
-    "tokens_in": "input tokens",
-    "tokens_out": "output tokens",
-    "tokens": "tokens",
-    "requests": "requests",
-    "concurrent": "calls at a time",
+# One of each, and several.
+_UNITS: Mapping[str, tuple[str, str]] = {
+    "tokens_in": ("input token", "input tokens"),
+    "tokens_out": ("output token", "output tokens"),
+    "tokens": ("token", "tokens"),
+    "requests": ("request", "requests"),
+    "concurrent": ("call at a time", "calls at a time"),
 }
 
 
@@ -37,16 +38,24 @@ class Counted(NamedTuple):
     remaining: int | None = None  # what is left by what is known here, where nothing else says it
 
 
+def counted_in(unit: str, amount: int) -> str:
+    """`1 request`, `1,000 tokens`: of any unit but money."""
+    return f"{amount:,} {_UNITS[unit][amount != 1]}"
+
+
 def too_little(counted: Counted, *, wanted: int, remaining: int, now_s: int, ceiling: bool = False) -> Refusal:
     """The call needs more than is left. `wanted` and `remaining` are in the quota's unit; `ceiling`: what is wanted is
     one, for the call's own cost is not known.
     """
     if counted.quota.unit == "usd":
         return _spent("budget_exceeded", counted, wanted, remaining, ceiling=ceiling)
-    message = (
-        f"The limit {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)},"
-        f" and the call needs {_amount(counted, wanted)}{_until(counted)}"
-    )
+    limit = _amount(counted, counted.limit)
+    if counted.quota.unit == "concurrent":
+        busy = (counted.limit or 0) - remaining
+        message = f"The limit {_of(counted)} allows {limit}, and {busy:,} {'is' if busy == 1 else 'are'} under way"
+    else:
+        needs = f"has {remaining:,} left of {limit}, and the call needs {wanted:,}"
+        message = f"The limit {_of(counted)} {needs}{_until(counted)}"
     wait_s = _wait_s(counted, wanted, now_s)
     refusal = _refusal("rate_limited", counted, message, wanted, remaining)
     return replace(refusal, retry_after_s=wait_s, retry=wait_s is not None)
@@ -144,6 +153,6 @@ def _amount(counted: Counted, amount: int | None) -> str:
     if amount is None:
         return "no limit"
     if counted.quota.unit != "usd":
-        return f"{amount} {_UNITS[counted.quota.unit]}"
+        return counted_in(counted.quota.unit, amount)
     whole, _, fraction = f"{usd(amount):f}".partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')} USD"

@@ -25,6 +25,7 @@ from gateway.journal.reader import OPEN, SEALED, SegmentReader, SegmentTooNew, w
 from gateway.lake.landed import landed_record, record_files
 from gateway.policy import KEPT_NAME
 from gateway.providers import PROVIDERS
+from gateway.quota_words import counted_in
 from gateway.settings import Settings
 from pricing.catalog import Catalog, Price
 from pricing.cost import cost
@@ -38,13 +39,6 @@ _MILLION = 1_000_000
 _ATTOUSD_PER_PICOUSD = 10**6
 _NOT_REPORTED = frozenset({"partial", "estimated", "held", "unknown"})
 NO_UNITS: Mapping[str, Unit] = MappingProxyType({})
-_UNITS: Mapping[Unit, tuple[str, str]] = {
-    "tokens_in": ("input token", "input tokens"),
-    "tokens_out": ("output token", "output tokens"),
-    "tokens": ("token", "tokens"),
-    "requests": ("request", "requests"),
-    "concurrent": ("call at a time", "calls at a time"),
-}
 
 
 def main(argv: Sequence[str], settings: Settings, *, output: TextIO = sys.stdout, errors: TextIO = sys.stderr) -> int:
@@ -139,7 +133,7 @@ def _amount(amount: int, unit: Unit | None) -> str:
         return f"{usd(amount):f} USD"
     if unit is None:
         return f"{amount:,} (of a quota that is not in the policy file: nano-USD where it is one of money)"
-    return f"{amount:,} {_UNITS[unit][amount != 1]}"
+    return counted_in(unit, amount)
 
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:

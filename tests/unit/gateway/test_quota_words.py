@@ -52,10 +52,14 @@ def test_a_rate_limit_says_how_long_to_wait(unit: str):
 def test_calls_at_a_time_are_worth_a_retry_at_once():
     refusal = too_little(limit("concurrent", resets_in_s=None), wanted=1, remaining=0, now_s=NOW_S)
     assert (refusal.retryable, refusal.retry_after_s) == (True, 1)
-    assert refusal.message == (
-        "The limit 'fast' (concurrent) has 0 calls at a time left of 10 calls at a time, and the call needs 1"
-        " calls at a time"
-    )
+    assert refusal.message == ("The limit 'fast' (concurrent) allows 10 calls at a time, and 10 are under way")
+    one = too_little(limit("concurrent", limit=1, resets_in_s=None), wanted=1, remaining=0, now_s=NOW_S)
+    assert one.message.endswith("allows 1 call at a time, and 1 is under way")
+
+
+def test_a_count_is_told_with_its_unit_once():
+    refusal = too_little(limit("requests", resets_in_s=None), wanted=1, remaining=0, now_s=NOW_S)
+    assert refusal.message == "The limit 'fast' (requests a minute) has 0 left of 10 requests, and the call needs 1"
 
 
 @pytest.mark.parametrize(
