@@ -48,14 +48,21 @@ def heartbeat_check(age_s: Callable[[], float]) -> Check:
     return check
 
 
+def _nothing() -> Mapping[str, str]:
+    return {}
+
+
 def admin_app(
-    *, registry: CollectorRegistry, health: Check, ready: Check, pages: Pages = NO_PAGES
+    *, registry: CollectorRegistry, health: Check, ready: Check, degraded: Check = _nothing, pages: Pages = NO_PAGES
 ) -> "WSGIApplication":
-    """The listener's own three pages and the further ones. Any other path is 404, any method but GET 405."""
+    """The listener's own three pages and the further ones. Any other path is 404, any method but GET 405.
+
+    `degraded` is what /readyz tells beside what is wrong: some calls are not served as they should be, others are.
+    """
     apps: dict[str, WSGIApplication] = {
         **{path: _page_app(page) for path, page in pages.items()},
         "/healthz": _check_app(health),
-        "/readyz": _check_app(ready),
+        "/readyz": _check_app(ready, degraded),
         "/metrics": make_wsgi_app(registry),
     }
     absent = _answer_app("404 Not Found")
@@ -68,13 +75,16 @@ def admin_app(
     return app
 
 
-def _check_app(check: Check) -> "WSGIApplication":
+def _check_app(check: Check, degraded: Check = _nothing) -> "WSGIApplication":
     """200, or 503 with what is wrong: `{"ok": false, "wrong": {"policy": "none loaded"}}`."""
 
     def app(environ: "WSGIEnvironment", start_response: "StartResponse") -> Iterable[bytes]:
         wrong = dict(check())
         start_response("503 Service Unavailable" if wrong else "200 OK", [("Content-Type", "application/json")])
-        return [msgspec.json.encode({"ok": not wrong, "wrong": wrong}) + b"\n"]
+        said: dict[str, object] = {"ok": not wrong, "wrong": wrong}
+        if lacking := dict(degraded()):
+            said["degraded"] = lacking
+        return [msgspec.json.encode(said) + b"\n"]
 
     return app
 
@@ -156,8 +166,16 @@ class Admin:
 
 
 def start_admin(
-    host: str, port: int, *, registry: CollectorRegistry, health: Check, ready: Check, pages: Pages = NO_PAGES
+    host: str,
+    port: int,
+    *,
+    registry: CollectorRegistry,
+    health: Check,
+    ready: Check,
+    degraded: Check = _nothing,
+    pages: Pages = NO_PAGES,
 ) -> Admin:
     """Listens at once; port 0 takes a free one. Raises OSError where it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return Admin(_Server((host, port), family, admin_app(registry=registry, health=health, ready=ready, pages=pages)))
+    app = admin_app(registry=registry, health=health, ready=ready, degraded=degraded, pages=pages)
+    return Admin(_Server((host, port), family, app))

@@ -14,11 +14,11 @@ import msgspec
 
 from gateway import quota_words
 from gateway.cap import lower_cap
-from gateway.contract.policy import Policy
+from gateway.contract.policy import KillSwitch, Policy
 from gateway.examine import Call
-from gateway.faults import Refusal
+from gateway.faults import Refusal, SwitchHit
 from gateway.identify import Caller
-from gateway.kill_switch import KillSwitches
+from gateway.kill_switch import KillSwitches, refusal_of
 from gateway.ledger.base import NO_HOLDS, Crossed, Holds, Ledger, Shortage, Unreachable
 from gateway.ledger.window import NEVER_S, Period
 from gateway.policy import PolicyView
@@ -72,7 +72,8 @@ class Admission(msgspec.Struct, gc=False):
         worst = self.worst
         if worst is None:
             return amounts_of(self.ceiling_nanousd or 0, 0, 0)
-        return amounts_of(worst.bound.nanousd(tokens_out), worst.tokens_in, tokens_out)
+        nanousd = worst.bound.nanousd(tokens_out) if self.ceiling_nanousd is None else self.ceiling_nanousd
+        return amounts_of(nanousd, worst.tokens_in, tokens_out)
 
 
 class Waiting(msgspec.Struct, frozen=True):
@@ -155,11 +156,14 @@ class Enforcer:
         # The counters that calls have touched, for whoever reports them, and who is told of thresholds.
         self.touched: set[str] | None = None
         self.heard: Callable[[Crossed], None] = lambda _crossed: None
+        # Whether the ledger's store is away: what others count is not known, so that what only tells may tell too late.
+        self.away: Callable[[], bool] = lambda: False
         self._used_up: set[str] = set()  # counters of which that was told
         self._view: PolicyView | None = None
         self._table: QuotaTable
         self._kill_switches: KillSwitches
         self._kills = False  # whether there is any kill switch
+        self._told: dict[str, Refusal] = {}  # what callers are answered, by a switch's message, which has its id
 
     def follow(self, view: PolicyView) -> None:
         """Has the quotas and kill switches of a policy in force, also for what is under way: extensions, and who waits.
@@ -173,13 +177,15 @@ class Enforcer:
             self._table = QuotaTable(after)
         if before is None or before.kill_switches is not after.kill_switches:
             self._kill_switches = KillSwitches(after)
+            self._told = {refusal_of(row).message: _told(row) for row in after.kill_switches}
         self._kills = bool(self._kill_switches)
 
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
         if self._view is not view:
             self.follow(view)
-        return self._kill_switches.find(caller, route, call) if self._kills else None
+        found = self._kill_switches.find(caller, route, call) if self._kills else None
+        return None if found is None else self._told[found.message]
 
     # -- before a call is sent
 
@@ -204,7 +210,7 @@ class Enforcer:
         if self._view is not view:
             self.follow(view)
         if self._kills and (killed := self._kill_switches.find(caller, route, call)) is not None:
-            return killed
+            return self._told[killed.message]
         dues = self._table.due(caller, route, call, at_s)
         if not dues.each:
             return None
@@ -244,20 +250,35 @@ class Enforcer:
                 self._cases.clear()
             cases = self._cases[catalog] = WorstCases(catalog)
         worst = cases.find(call, route, at_s)
-        if not isinstance(worst, Unbounded):
-            admission = Admission(dues, worst, tokens_out=worst.tokens_out)
-            guaranteed = caller.key.mode == "guaranteed"
-            if worst.open_ended and not guaranteed and not _is_ample(admission):
-                admission.pays_as_it_goes = True
-                admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
-            return admission
-        blocking = (due for due in dues.bounded if self._table.limit(due, now_s) is not None)
+        if isinstance(worst, Unbounded):
+            return self._with_ceiling(Admission(dues), dues.bounded, worst, now_s)
+        admission = Admission(dues, worst, tokens_out=worst.tokens_out)
+        if worst.unpriced is not None:  # quotas of tokens have their bound
+            of_money = tuple(due for due in dues.bounded if due.quota.unit == "usd")
+            refused = self._with_ceiling(admission, of_money, worst.unpriced, now_s)
+            if isinstance(refused, Refusal):
+                return refused
+        guaranteed = caller.key.mode == "guaranteed"
+        if worst.open_ended and not guaranteed and not _is_ample(admission):
+            admission.pays_as_it_goes = True
+            admission.tokens_out = min(SLICE_TOKENS, worst.tokens_out)
+        return admission
+
+    def _with_ceiling(
+        self, admission: Admission, dues: Sequence[Due], lacking: Unbounded, now_s: int
+    ) -> Admission | Refusal:
+        """Lets a call hold the ceilings of these, which lack a bound, if each has one or refuses nothing now."""
+        blocking = (due for due in dues if self._table.limit(due, now_s) is not None)
         without = next((due for due in blocking if due.quota.ceiling is None), None)
         if without is not None:
-            return quota_words.unbounded(self._counted(without, now_s), worst.reason)
-        for due in dues.bounded:
-            self.numbers.let_through(due.quota.id, "unbounded")
-        return Admission(dues, ceiling_nanousd=max(due.quota.ceiling or 0 for due in dues.bounded))
+            counted = self._counted(without, now_s)
+            if lacking.unpriced and without.quota.unit == "usd":
+                return quota_words.unpriced(counted, lacking.reason)
+            return quota_words.unbounded(counted, lacking.of_tokens or lacking.reason)
+        for due in dues:
+            self.numbers.let_through(due.quota.id, "unpriced" if lacking.unpriced else "unbounded")
+        admission.ceiling_nanousd = max((due.quota.ceiling or 0 for due in dues), default=None)
+        return admission
 
     def _empty(self, admission: Admission, now_s: int) -> Refusal | None:
         """Why a call that costs nothing may not be: a budget of nothing ends all calls, and the ledger the others."""
@@ -382,7 +403,7 @@ class Enforcer:
         charges = charged(dues.each, self.ledger.held(id), consumed) if told is None else dues.charges(told)
         seq = self.ledger.settle(id, charges)
         if dues.telling:
-            self._count_over_alert(dues)
+            self._count_let_through(dues)
         return charges, seq
 
     def settle_unheld(self, id: str, admission: Admission, consumed: Consumed) -> tuple[dict[str, int], int]:
@@ -397,10 +418,14 @@ class Enforcer:
         charges = charged(dues.each, wanted, consumed)
         self.ledger.reserve(id, NO_HOLDS)
         seq = self.ledger.settle(id, charges)
-        self._count_over_alert(dues)
+        self._count_let_through(dues)
         return charges, seq
 
-    def _count_over_alert(self, dues: Dues) -> None:
+    def _count_let_through(self, dues: Dues) -> None:
+        """Counts what quotas that only tell would have refused."""
+        if dues.telling and self.away():
+            for due in dues.telling:
+                self.numbers.let_through(due.quota.id, "ledger_unavailable")
         for due in dues.telling:
             if self.ledger.balance(due.counter).settled > (due.quota.limit or 0):
                 self.numbers.let_through(due.quota.id, "over_alert")
@@ -415,6 +440,12 @@ class Enforcer:
         if self.touched is not None:
             self.touched.update(amounts)
         return amounts, self.ledger.settle_later(id, amounts)
+
+    def unpriced(self, admission: Admission) -> None:
+        """Nobody knows what a call cost that quotas of money only tell of."""
+        for due in admission.dues.telling:
+            if due.quota.unit == "usd":
+                self.numbers.let_through(due.quota.id, "unpriced")
 
     def told(self, crossed: Crossed) -> None:
         """A threshold was reached, and is in the journal."""
@@ -432,11 +463,20 @@ class Enforcer:
         self._tell_used_up(due)
         if midstream:
             return quota_words.ran_out(counted, wanted=short.wanted, remaining=short.available)
-        return quota_words.too_little(counted, wanted=short.wanted, remaining=short.available, now_s=at_s)
+        ceiling = admission.ceiling_nanousd is not None
+        return quota_words.too_little(
+            counted, wanted=short.wanted, remaining=short.available, now_s=at_s, ceiling=ceiling
+        )
 
     def _counted(self, due: Due, at_s: int) -> Counted:
+        """The counter, with what is left of it by what is known here."""
+        limit, balance = self._table.limit(due, at_s), self.ledger.balance(due.counter)
         resets_at_s = None if due.period.ends_at_s == NEVER_S else due.period.ends_at_s
-        return Counted(due.quota, dict(due.scope), self._table.limit(due, at_s), resets_at_s)
+        counted = Counted(due.quota, dict(due.scope), limit, resets_at_s)
+        if limit is None:
+            return counted
+        taken = balance.settled + balance.held + (balance.leased or 0)
+        return counted._replace(remaining=max(limit - taken, 0))
 
     def _tell_used_up(self, due: Due) -> None:
         """A quota that refuses with less than a tenth left is at 100 % to people, and is told so once in a window.
@@ -452,6 +492,12 @@ class Enforcer:
                 self._used_up.clear()
             self._used_up.add(due.counter)
             self.heard(Crossed(due.counter, 100, balance.settled, limit))
+
+
+def _told(switch: KillSwitch) -> Refusal:
+    """What the calls that a switch ends are answered, with the switch for programs."""
+    scope: dict[str, str] = {**switch.scope}
+    return msgspec.structs.replace(refusal_of(switch), hit=SwitchHit(switch.id, scope, switch.reason))
 
 
 def _same_quotas(before: Policy, after: Policy) -> bool:

@@ -52,7 +52,10 @@ CODES: dict[str, Code] = {
         402, *_SPENT, "A budget has too little left for what the call may cost; 429 where the quota says `answers_429`."
     ),
     "budget_exhausted_midstream": Code(
-        402, *_SPENT, "A budget ran out under a stream, which ends here; what it has said so far is charged."
+        402,
+        *_SPENT,
+        "A budget ran out under a stream, which ends here; what it held is charged, unless the provider reported its "
+        "usage.",
     ),
     "key_scope": Code(403, *_FORBIDDEN, "The key may not use this upstream, endpoint or model."),
     "endpoint_not_metered": Code(
@@ -64,9 +67,14 @@ CODES: dict[str, Code] = {
     "resource_not_allowed": Code(403, *_FORBIDDEN, "The Azure resource is not in the upstream's list."),
     "kill_switch": Code(403, *_FORBIDDEN, "A kill switch of the policy ends such calls; the message has its reason."),
     "unbounded_cost": Code(
-        403, *_FORBIDDEN, "Nothing bounds what the call may cost, and a budget that blocks has no ceiling for it."
+        403, *_FORBIDDEN, "Nothing bounds what the call may cost or use, and a quota that blocks has no ceiling for it."
     ),
-    "unpriced_model": Code(403, *_FORBIDDEN, "The model has no price, so that no budget can hold for it."),
+    "unpriced_model": Code(
+        403,
+        *_FORBIDDEN,
+        "The model has no price, and a budget of money that blocks has no ceiling for it: state a price in "
+        "`price_overrides`.",
+    ),
     "scope_values_exceeded": Code(
         403,
         *_FORBIDDEN,
@@ -169,19 +177,37 @@ class QuotaHit(msgspec.Struct, frozen=True):
         return f"{usd(amount):f}" if amount is not None and self.unit == "usd" else amount
 
 
+class SwitchHit(msgspec.Struct, frozen=True):
+    """The kill switch that stood in the way, and whose calls it ends."""
+
+    kill_switch: str
+    scope: Mapping[str, str] = {}
+    reason: str = ""  # its operator's words
+
+    def details(self) -> dict[str, object]:
+        """The hit for programs."""
+        return {"kill_switch": self.kill_switch, "scope": dict(self.scope), "reason": self.reason}
+
+
 class Refusal(msgspec.Struct, frozen=True):
     """Why a call was not forwarded, or ended early. `code` is a key of `CODES`; `message` names the fix."""
 
     code: str
     message: str
     retry_after_s: int | None = None
-    hit: QuotaHit | None = None
+    hit: QuotaHit | SwitchHit | None = None
     as_429: bool = False  # for clients that know no other status of a budget
     retry: bool | None = None  # whether a retry may help; None: as the code says
+    reason: str = ""  # the message as records keep it, where they do: without what must not be kept
 
     @property
     def status(self) -> int:
         return 429 if self.as_429 else CODES[self.code].status
+
+    @property
+    def why(self) -> str:
+        """What a record may keep of the message: nothing, but of those that hold only names of the policy."""
+        return self.message if self.code == "kill_switch" else self.reason
 
     @property
     def retryable(self) -> bool:
@@ -223,8 +249,11 @@ def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close:
     return b"%b\r\n%b" % (b"".join(lines), body)
 
 
-def _hit_lines(hit: QuotaHit) -> Iterator[bytes]:
+def _hit_lines(hit: QuotaHit | SwitchHit) -> Iterator[bytes]:
     """What was hit, where no shape need leave room for it. Ids are plain names; what callers chose is in no header."""
+    if isinstance(hit, SwitchHit):
+        yield b"x-lensai-kill-switch: %b\r\n" % hit.kill_switch.encode()
+        return
     yield b"x-lensai-quota: %b\r\n" % hit.quota.encode()
     if hit.remaining is not None:
         yield b"x-lensai-quota-remaining: %b\r\n" % str(hit.amount(hit.remaining)).encode()
@@ -284,7 +313,7 @@ def _extra(refusal: Refusal) -> dict[str, object]:
     return {} if refusal.hit is None else {"lensai": refusal.hit.details()}
 
 
-def _error_info(code: str, hit: QuotaHit) -> dict[str, object]:
+def _error_info(code: str, hit: QuotaHit | SwitchHit) -> dict[str, object]:
     """google.rpc.ErrorInfo (google/rpc/error_details.proto): its metadata are texts."""
     details = hit.details() | {"scope": ",".join(f"{name}={value}" for name, value in hit.scope.items())}
     return {

@@ -247,6 +247,8 @@ class Holding:
             settled = self._enforcer.settle_unheld(exchange.id, admission, consumed)
         else:
             settled = self._enforcer.settle(exchange.id, admission, consumed if exchange.dispatches else None)
+        if admission is not None and charge.price_match == "unpriced":
+            self._enforcer.unpriced(admission)
         exchange.counters, exchange.ledger_seq = settled
         self.tell_crossed()
 

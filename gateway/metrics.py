@@ -185,8 +185,17 @@ _ROWS = (
         "lensai_quota_soft_failures_total",
         "counter",
         ("quota", "reason"),
-        "Calls let through that a quota could not or would not stop: `over_alert` (its action is `alert`), "
-        "`unbounded`, `unpriced`, `ledger_unavailable`.",
+        "Calls let through that a quota could not or would not stop: `over_alert` (its action is `alert`, and it is "
+        "over its limit), `unbounded` and `unpriced` (its ceiling stood in, or its action is `alert` and the cost is "
+        "not known), `ledger_unavailable` (its action is `alert`, and what other gateways count is not known).",
+        probed=True,
+    ),
+    Metric(
+        "lensai_ledger_open",
+        "gauge",
+        (),
+        "1 while the ledger that gateways share lends to this one; 0 while its store cannot be asked, or waits for "
+        "other gateways: what is lent is spent, then quotas that block answer 503. Not shown without `ledger_url`.",
         probed=True,
     ),
     Metric("lensai_event_loop_lag_seconds", "gauge", (), "The latest the event loop woke recently.", probed=True),

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 
 from gateway.budgets_page import limit_now
 from gateway.contract.policy import Policy, Quota
-from gateway.faults import Refusal
+from gateway.faults import QuotaHit, Refusal
 from gateway.ledger.base import Balance, Crossed
 from gateway.ledger.window import Period, period
 from pricing.money import usd
@@ -25,7 +25,7 @@ class QuotaNumbers:
 
     def denied(self, refusal: Refusal) -> None:
         """A quota refused a call, or ended a stream."""
-        if refusal.hit is not None:
+        if isinstance(refusal.hit, QuotaHit):
             self.denials[refusal.hit.quota, refusal.code] += 1
 
     def told(self, crossed: Crossed) -> None:

@@ -7,6 +7,8 @@ seconds to wait. Either names the quota, what is left of it and when it is full 
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from msgspec.structs import replace
+
 from gateway.contract.policy import Quota
 from gateway.faults import QuotaHit, Refusal, rfc3339
 from pricing.money import usd
@@ -16,12 +18,13 @@ RETRY_AFTER_S_MAX = 60
 # A call at a time ends at any moment.
 CONCURRENT_RETRY_AFTER_S = 1
 
-_UNITS = {
-    "tokens_in": "input tokens",
-    "tokens_out": "output tokens",
-    "tokens": "tokens",
-    "requests": "requests",
-    "concurrent": "calls at a time",
+# One of each, and several.
+_UNITS: Mapping[str, tuple[str, str]] = {
+    "tokens_in": ("input token", "input tokens"),
+    "tokens_out": ("output token", "output tokens"),
+    "tokens": ("token", "tokens"),
+    "requests": ("request", "requests"),
+    "concurrent": ("call at a time", "calls at a time"),
 }
 
 
@@ -32,19 +35,30 @@ class Counted(NamedTuple):
     scope: Mapping[str, str] = {}  # dimension -> value; those of "*" as they were counted
     limit: int | None = None  # in force now, an override included
     resets_at_s: int | None = None  # None: never
+    remaining: int | None = None  # what is left by what is known here, where nothing else says it
 
 
-def too_little(counted: Counted, *, wanted: int, remaining: int, now_s: int) -> Refusal:
-    """The call needs more than is left. `wanted` and `remaining` are in the quota's unit."""
+def counted_in(unit: str, amount: int) -> str:
+    """`1 request`, `1,000 tokens`: of any unit but money."""
+    return f"{amount:,} {_UNITS[unit][amount != 1]}"
+
+
+def too_little(counted: Counted, *, wanted: int, remaining: int, now_s: int, ceiling: bool = False) -> Refusal:
+    """The call needs more than is left. `wanted` and `remaining` are in the quota's unit; `ceiling`: what is wanted is
+    one, for the call's own cost is not known.
+    """
     if counted.quota.unit == "usd":
-        return _spent("budget_exceeded", counted, wanted, remaining)
-    message = (
-        f"The limit {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)},"
-        f" and the call needs {_amount(counted, wanted)}{_until(counted)}"
-    )
-    hit = _hit(counted, wanted, remaining)
+        return _spent("budget_exceeded", counted, wanted, remaining, ceiling=ceiling)
+    limit = _amount(counted, counted.limit)
+    if counted.quota.unit == "concurrent":
+        busy = (counted.limit or 0) - remaining
+        message = f"The limit {_of(counted)} allows {limit}, and {busy:,} {'is' if busy == 1 else 'are'} under way"
+    else:
+        needs = f"has {remaining:,} left of {limit}, and the call needs {wanted:,}"
+        message = f"The limit {_of(counted)} {needs}{_until(counted)}"
     wait_s = _wait_s(counted, wanted, now_s)
-    return Refusal("rate_limited", message, wait_s, hit, retry=wait_s is not None)
+    refusal = _refusal("rate_limited", counted, message, wanted, remaining)
+    return replace(refusal, retry_after_s=wait_s, retry=wait_s is not None)
 
 
 def ran_out(counted: Counted, *, wanted: int, remaining: int) -> Refusal:
@@ -53,20 +67,24 @@ def ran_out(counted: Counted, *, wanted: int, remaining: int) -> Refusal:
 
 
 def unbounded(counted: Counted, reason: str) -> Refusal:
-    """Nothing bounds the call's cost; `reason` says what: "the body names no output limit"."""
-    message = (
-        f"The cost of this call has no bound ({reason}), and the budget {_of(counted)} blocks: bound it, or have a"
-        " ceiling_usd set for that quota in the gateway's policy"
-    )
-    return Refusal("unbounded_cost", message, hit=_hit(counted))
+    """Nothing bounds what the call costs or uses; `reason` says what: "the body names no output limit"."""
+    if counted.quota.unit == "usd":
+        message = (
+            f"The cost of this call has no bound ({reason}), and the budget {_of(counted)} blocks: bound it, or have a"
+            " ceiling_usd set for that quota in the gateway's policy"
+        )
+    else:  # only money has a ceiling
+        message = f"What this call uses has no bound ({reason}), and the limit {_of(counted)} blocks: bound it"
+    return _refusal("unbounded_cost", counted, message)
 
 
-def unpriced(counted: Counted, model: str) -> Refusal:
+def unpriced(counted: Counted, reason: str) -> Refusal:
+    """The call's price is not known; `reason` says what has none, and where one is stated."""
     message = (
-        f"The model {model!r} has no price, and the budget {_of(counted)} blocks: use a model with a list price, or"
-        " have one set in [[price_overrides]], or a ceiling_usd for that quota, in the gateway's policy"
+        f"What this call costs is not known ({reason}), and the budget {_of(counted)} blocks: use a model with a list"
+        " price, or have one stated in [[price_overrides]], or a ceiling_usd for that quota, in the gateway's policy"
     )
-    return Refusal("unpriced_model", message, hit=_hit(counted))
+    return _refusal("unpriced_model", counted, message)
 
 
 def too_many_values(counted: Counted) -> Refusal:
@@ -75,22 +93,26 @@ def too_many_values(counted: Counted) -> Refusal:
         f"The quota {_of(counted)} counts {counted.quota.values_max} values in this window already: use one of those,"
         " or have values_max raised in the gateway's policy"
     )
-    return Refusal("scope_values_exceeded", message, hit=_hit(counted))
+    return _refusal("scope_values_exceeded", counted, message)
 
 
 def unreachable(counted: Counted) -> Refusal:
     message = f"The ledger of the quota {_of(counted)} cannot be asked: try again"
-    return Refusal("ledger_unavailable", message, CONCURRENT_RETRY_AFTER_S, _hit(counted))
+    return replace(_refusal("ledger_unavailable", counted, message), retry_after_s=CONCURRENT_RETRY_AFTER_S)
 
 
-def _spent(code: str, counted: Counted, wanted: int, remaining: int) -> Refusal:
-    ended = code == "budget_exhausted_midstream"
-    needs = "the stream needs another" if ended else "the call may cost up to"
+def _spent(code: str, counted: Counted, wanted: int, remaining: int, *, ceiling: bool = False) -> Refusal:
+    needs, advice = "the call may cost up to", "Ask for less output, or have the budget raised"
+    if code == "budget_exhausted_midstream":
+        needs = "the stream needs another"
+    elif ceiling:
+        needs = "the call, whose cost has no bound or no price, would hold the ceiling_usd of"
+        advice = "Less output would not change that: send what has a bound and a price, or have the budget raised"
     message = (
         f"The budget {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)}, and"
-        f" {needs} {_amount(counted, wanted)}{_until(counted)}. Ask for less output, or have the budget raised"
+        f" {needs} {_amount(counted, wanted)}{_until(counted)}. {advice}"
     )
-    return Refusal(code, message, hit=_hit(counted, wanted, remaining), as_429=counted.quota.answers_429)
+    return replace(_refusal(code, counted, message, wanted, remaining), as_429=counted.quota.answers_429)
 
 
 def _wait_s(counted: Counted, wanted: int, now_s: int) -> int | None:
@@ -104,11 +126,15 @@ def _wait_s(counted: Counted, wanted: int, now_s: int) -> int | None:
     return max(counted.resets_at_s - now_s, 1)
 
 
-def _hit(counted: Counted, wanted: int | None = None, remaining: int | None = None) -> QuotaHit:
-    quota = counted.quota
-    return QuotaHit(
+def _refusal(
+    code: str, counted: Counted, message: str, wanted: int | None = None, remaining: int | None = None
+) -> Refusal:
+    """The refusal, and its words for the record: those without the values of the scope, which may name people."""
+    quota, remaining = counted.quota, counted.remaining if remaining is None else remaining
+    hit = QuotaHit(
         quota.id, quota.unit, quota.window, counted.scope, counted.limit, wanted, remaining, counted.resets_at_s
     )
+    return Refusal(code, message, hit=hit, reason=message.replace(_of(counted), _of(counted._replace(scope={}))))
 
 
 def _of(counted: Counted) -> str:
@@ -127,6 +153,6 @@ def _amount(counted: Counted, amount: int | None) -> str:
     if amount is None:
         return "no limit"
     if counted.quota.unit != "usd":
-        return f"{amount} {_UNITS[counted.quota.unit]}"
+        return counted_in(counted.quota.unit, amount)
     whole, _, fraction = f"{usd(amount):f}".partition(".")
     return f"{whole}.{fraction.rstrip('0').ljust(2, '0')} USD"

@@ -25,6 +25,7 @@ from gateway.budgets_page import budgets_page
 from gateway.claims import Claims
 from gateway.connect import Connector, LookUp, look_up, outbound
 from gateway.connection import ClientConnection
+from gateway.contract.policy import Quota
 from gateway.contract.record import decode_record
 from gateway.crossings import Crossings, TellingBooks
 from gateway.descriptors import make_room
@@ -38,6 +39,8 @@ from gateway.journal.writer import Books, Journal
 from gateway.ledger.base import Balance
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.ledger.redis import RedisStore
+from gateway.ledger.store import Store
+from gateway.ledger_watch import WatchedStore
 from gateway.logs import RequestLog, logger
 from gateway.pipeline import CLOCK, Clock, Pipeline
 from gateway.policy import PolicyHolder
@@ -65,6 +68,10 @@ BACKLOG = 2048
 # What the kernel holds for a client that does not take it, beyond what is on its way: without this some megabytes for
 # each of thousands of slow readers, and a provider that is told too late to wait.
 UNSENT_BYTES_MAX = 64 * 1024
+# In a line of the log.
+QUOTAS_NAMED_MAX = 10
+# What a ledger that is not open means to calls.
+_LENT = "what is lent is spent, then quotas that block answer 503"
 # A look at all counters takes milliseconds; a scraper is not kept waiting by a loop that is stuck.
 LOOKING_S = 2.0
 # What is written last may take this long to leave once the drain is over, and a client to say goodbye to TLS.
@@ -106,7 +113,8 @@ class Server:
         self._store = (
             RedisStore(settings.ledger_url, replicas=settings.ledger_replicas) if settings.ledger_url else None
         )
-        self._books = _books(settings, self._store, self._now_s)
+        self._watched = None if self._store is None else WatchedStore(self._store, logger)
+        self._books = _books(settings, self._watched, self._now_s)
         self._crossings = Crossings(self._now_s)
         books = TellingBooks(self._books, self._crossings) if settings.control_plane_url else self._books
         self._journal = _open_journal(self._journal_dir, settings, self._resolve_open, books)
@@ -119,6 +127,7 @@ class Server:
         self._background = Background(logger)
         alone = self._store is not None or settings.workers == 1
         self._enforcer = Enforcer(self.ledger, self._bounding, alone=alone)
+        self._enforcer.away = lambda: bool(self._degraded())
         self._link = self._linked() if settings.control_plane_url else None
         self._telemetry = Telemetry(self._probes())
         self._telemetry.keys_used = None if self._link is None else {}
@@ -134,6 +143,8 @@ class Server:
         self.now_ns = self._clock.now_ns
         self.monotonic_ns = self._clock.monotonic_ns
         self._stop = asyncio.Event()
+        self._quotas_warned_of: tuple[Quota, ...] = ()
+        self._warn_unshared()
 
     def _made_pipeline(self) -> Pipeline:
         return Pipeline(
@@ -241,6 +252,7 @@ class Server:
                 registry=self._telemetry.registry(),
                 health=heartbeat_check(self._heartbeat.age_s),
                 ready=self._unready,
+                degraded=self._degraded,
                 pages={"/budgets": self._budgets},
             )
         except (OSError, OverflowError) as fault:
@@ -363,9 +375,28 @@ class Server:
         view = self._policy.current
         self._prices.follow(view)
         self._enforcer.follow(view)
+        self._warn_unshared()
         if view.policy.kill_switches is not self._kill_switches:
             self._kill_switches = view.policy.kill_switches
             self._pipeline.policy_swapped()
+
+    def _warn_unshared(self) -> None:
+        """Says which quotas refuse every call, because each of several workers would spend all of them."""
+        quotas = self._policy.current.policy.quotas
+        if self._store is not None or self.settings.workers == 1 or self._worker or quotas is self._quotas_warned_of:
+            return
+        self._quotas_warned_of = quotas
+        blocking = [quota.id for quota in quotas if quota.action == "block" and quota.limit is not None]
+        if blocking:
+            more = f" and {len(blocking) - QUOTAS_NAMED_MAX} more" if len(blocking) > QUOTAS_NAMED_MAX else ""
+            logger.warning(
+                "quotas_refuse_every_call",
+                extra={
+                    "quotas": ", ".join(blocking[:QUOTAS_NAMED_MAX]) + more,
+                    "problem": f"{self.settings.workers} workers have no ledger in common, so calls under quotas that"
+                    " block are answered 503: set ledger_url to a Redis or Valkey, or workers to 1",
+                },
+            )
 
     def _linked(self) -> "Link":
         """The control plane, and what this worker tells it."""
@@ -413,6 +444,18 @@ class Server:
             reasons["policy"] = "no keys: `lensai keys create` makes one"
         return reasons
 
+    def _degraded(self) -> dict[str, str]:
+        """Why calls under quotas that block may be refused, though others are served; empty when all is well."""
+        if self._watched is None or not isinstance(self._books, LeaseBooks):
+            return {}
+        if self._watched.problem:
+            return {"ledger": f"the store cannot be asked ({self._watched.problem}): {_LENT}"}
+        ledger = self._books.ledger
+        if ledger.open:
+            return {}
+        why = "another process has this identity" if ledger.fenced else "the store waits for every gateway to report"
+        return {"ledger": f"{why}: {_LENT}"}
+
     def _probes(self) -> dict[str, Probe]:
         journal, policy = self._journal, self._policy
         return {
@@ -431,6 +474,7 @@ class Server:
             "lensai_policy_refused": lambda: bool(policy.problem),
             "lensai_policy_source": lambda: {(policy.source,): 1},
             "lensai_event_loop_lag_seconds": self._heartbeat.lag_s,
+            **({} if self._store is None else {"lensai_ledger_open": lambda: not self._degraded()}),
             **({} if self._link is None else self._link.probes()),
             **self._enforcer.numbers.probes(lambda: policy.current.policy, self._counters, self._now_s),
         }
@@ -477,7 +521,7 @@ def _listening_at(host: str, port: int, *, shared: bool) -> dict[str, Any]:
     return {"sock": both}
 
 
-def _books(settings: Settings, store: RedisStore | None, now_s: Callable[[], int]) -> EmbeddedBooks | LeaseBooks:
+def _books(settings: Settings, store: Store | None, now_s: Callable[[], int]) -> EmbeddedBooks | LeaseBooks:
     if store is None:
         return EmbeddedBooks(EmbeddedLedger(), now_s, monotonic_s=time.monotonic)
     return LeaseBooks(store, now_s, monotonic_s=time.monotonic, nodes_min=settings.ledger_nodes_min)

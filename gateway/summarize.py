@@ -83,6 +83,7 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
         flags=(*exchange.flags, *charge.flags),
         counters=exchange.counters,
         ledger_seq=exchange.ledger_seq,
+        refusal_reason=exchange.refusal.why if exchange.refusal is not None else "",
     )
 
 
@@ -97,6 +98,7 @@ def summarize_response(exchange: Exchange, measured: Measured, charge: Charge, e
         model=charge.model or measured.model,
         outcome="ok",
         refusal_code="",
+        refusal_reason="",
         latency_us=(ended_ns - measured.began_ns) // 1000,
         bytes_in=0,
         bytes_out=0,

@@ -25,7 +25,8 @@ from gateway.wire.websocket import FrameReader, Inflater, Message, Piece, WebSoc
 CLOSING_MS = 5_000
 # How a session that may not go on is closed, by the code of the refusal.
 _CLOSES: dict[str, int] = dict.fromkeys(
-    ("budget_exceeded", "rate_limited", "unbounded_cost", "kill_switch"), websocket.POLICY_VIOLATION
+    ("budget_exceeded", "rate_limited", "unbounded_cost", "unpriced_model", "scope_values_exceeded", "kill_switch"),
+    websocket.POLICY_VIOLATION,
 )
 # Codes with which a provider ends a session that went well: its work is done, or its own time limit was reached.
 _ORDERLY = frozenset((websocket.NORMAL, websocket.GOING_AWAY, websocket.NO_CODE))

@@ -3,6 +3,8 @@
 Owns how what a body asks for, its model's limits and the prices that may hold become one bound. Every choice that the
 provider has is taken as the dearest one; what nothing bounds is Unbounded, in words that name the way out. No I/O, no
 clock. What a bound rests on: docs/internals/bounds.md.
+
+Tokens have a bound where money has none for want of a price: a quota of tokens needs to know no price.
 """
 
 import re
@@ -89,6 +91,7 @@ _LEAVES_OPEN = frozenset({"auto"})
 # Whose vocabularies and templates were compared with recorded prompts (docs/internals/metering.md, "Estimates").
 _COUNTED_AT = frozenset({"openai", "azure"})
 _COUNTED = re.compile(r"gpt-(3\.5|35|4|5)(?!\d)|chatgpt-4o|o[134]\b|text-embedding-")
+_UNKNOWN = Limits(None, None)
 # Around a text, a member and a value of a prompt: the most that any rendering of it was seen to put there, doubled.
 _TEXT_TOKENS = 8
 
@@ -106,6 +109,8 @@ class WorstCase(msgspec.Struct, frozen=True, gc=False):
     # is billed for any input.
     text_tokens: int = 0
     lines: tuple[Line, ...] = ()
+    # It bounds the tokens alone: their price is not known, and why.
+    unpriced: Unbounded | None = None
 
     @property
     def nanousd(self) -> int:
@@ -133,21 +138,26 @@ class _Terms(msgspec.Struct, frozen=True):
     flags: tuple[str, ...]
     counts_text: bool  # else `tokens_in` is all, however long the text
     tightens: bool
+    unpriced: Unbounded | None = None
 
     def worst_case(self, text_bytes: int, *, stream: bool) -> WorstCase | Unbounded:
         """Of a call whose text is so long."""
         tokens_in = self.tokens_in + text_bytes if self.counts_text else self.tokens_in
         found = bound_at(self.lines, tokens_in)
+        unpriced = self.unpriced
         if isinstance(found, Unbounded):
-            return found
+            if not found.unpriced:
+                return found
+            unpriced = found
         return WorstCase(
             tokens_in,
             self.tokens_out,
-            found,
+            NOTHING if isinstance(found, Unbounded) else found,
             stream and self.open_ended,
             self.flags,
             text_bytes if self.tightens else 0,
-            self.lines,
+            self.lines if unpriced is None else (),
+            unpriced,
         )
 
 
@@ -282,37 +292,63 @@ def _terms(
         return Unbounded(f"{shown(model)} searches or calls tools by itself, as often as it likes")
     destination = route.destination
     prices = _prices(model, mapped, asked, destination, catalog, at_s)
-    if isinstance(prices, Unbounded):
-        return prices
     used = most_used(
         asked,
         caching,
         provider=destination.provider.name,
         reader=route.endpoint.reader,
         model=model,
-        limits=_limits(destination.provider.catalog, model, prices[0]),
+        limits=_limits(destination, model, mapped, None if isinstance(prices, Unbounded) else prices[0]),
     )
+    mosts = prices if isinstance(prices, Unbounded) else _mosts(prices, used, asked)
+    if isinstance(prices, Unbounded) or isinstance(mosts, Unbounded):
+        assert isinstance(mosts, Unbounded), "without a price nothing is known at one"
+        if not mosts.unpriced or isinstance(used, Unbounded):
+            return mosts if isinstance(used, Most) else replace(mosts, of_tokens=used.reason)
+        # As long as this second: a price that is stated may begin to hold in the next.
+        return _terms_of([used], (), (at_s, at_s + 1), model, asked, destination, mosts)
+    known = dearest_of([line for most, price in zip(mosts, prices, strict=True) for line in lines(most, price)])
+    # Those of the usual price are those of the model: what has no price in a context has none so long.
+    holds = max(price.starts_at_s for price in prices), min(price.ends_at_s for price in prices)
+    return _terms_of(mosts, known, holds, model, asked, destination)
+
+
+def _mosts(prices: list[Price], used: Most | Unbounded, asked: Asked) -> list[Most] | Unbounded:
+    """The most that is used of what each price is of."""
     mosts: list[Most] = []
     for price in prices:
         most = most_at(price, used, asked)
         if isinstance(most, Unbounded):
             return most
         mosts.append(most)
+    return mosts
+
+
+def _terms_of(
+    mosts: list[Most],
+    known: tuple[Line, ...],
+    holds: tuple[int, int],
+    model: str,
+    asked: Asked,
+    destination: Destination,
+    unpriced: Unbounded | None = None,
+) -> _Terms:
+    """The terms of calls that use at most so much, for the seconds in which they hold."""
     tokens_in = max(most.tokens_in for most in mosts)
     whole = reads_whole_context(asked, model)
     uncapped = asked.cap is None and asked.puts_out
     return _Terms(
         upstream=destination.upstream,
-        # Those of the usual price are those of the model: what has no price in a context has none so long.
-        starts_at_s=max(price.starts_at_s for price in prices),
-        ends_at_s=min(price.ends_at_s for price in prices),
-        lines=dearest_of([line for most, price in zip(mosts, prices, strict=True) for line in lines(most, price)]),
+        starts_at_s=holds[0],
+        ends_at_s=holds[1],
+        lines=known,
         tokens_in=tokens_in,
         tokens_out=max(most.tokens_out for most in mosts),
         open_ended=uncapped and not asked.reasons and _SHOWS_ALL.match(family(model)) is not None,
         flags=(WHOLE_CONTEXT,) * whole + (MODEL_MAXIMUM,) * uncapped,
         counts_text=bool(tokens_in) and not whole,
         tightens=not (whole or asked.parts.images or asked.more_in or asked.by_rate),
+        unpriced=unpriced,
     )
 
 
@@ -324,6 +360,7 @@ def _either(left: WorstCase, right: WorstCase) -> WorstCase:
         left.bound | right.bound,
         left.open_ended and right.open_ended,
         tuple(dict.fromkeys((*left.flags, *right.flags))),
+        unpriced=left.unpriced or right.unpriced,
     )
 
 
@@ -344,11 +381,12 @@ def _prices(
     """Every price that may hold, the usual one first."""
     upstream, provider = destination.upstream, destination.provider
     if not model or not model.isascii() or not model.isprintable() or " " in model:
-        return Unbounded(f"{shown(model)} has no price: name a model exactly as its provider does")
+        return Unbounded(f"{shown(model)} has no price: name a model exactly as its provider does", unpriced=True)
     if provider.name == "azure" and not mapped:
         # A deployment may be called after another model than the one it is of.
         return Unbounded(
-            f"the deployment {shown(model)} has no price: name its model in upstreams.{upstream.name}.models"
+            f"the deployment {shown(model)} has no price: name its model in upstreams.{upstream.name}.models",
+            unpriced=True,
         )
     found: list[Price] = []
     for context, is_named in _contexts(provider.name, asked.modifiers):
@@ -364,7 +402,8 @@ def _unpriced(price: Unpriced, model: str, context: Context, upstream: str) -> U
     where = " at " + ", ".join(f"{name} {shown(value)}" for name, value in context) if context else ""
     return Unbounded(
         f"{shown(model)} has no price{where} ({price.reason}): state its rates in price_overrides, or the model that"
-        f" it stands for in upstreams.{upstream}.models"
+        f" it stands for in upstreams.{upstream}.models",
+        unpriced=True,
     )
 
 
@@ -382,9 +421,12 @@ def _contexts(provider: str, modifiers: Context) -> tuple[tuple[Context, bool], 
     )
 
 
-def _limits(provider: str, model: str, price: Price) -> Limits:
+def _limits(destination: Destination, model: str, mapped: bool, price: Price | None) -> Limits:
     """The model's limits, by its own name or by that of the model whose price it has."""
-    return find_limits(provider, model) or find_limits(provider, price.model) or Limits(None, None)
+    if destination.provider.name == "azure" and not mapped:
+        return _UNKNOWN  # a deployment may be called after another model than the one it is of
+    provider = destination.provider.catalog
+    return find_limits(provider, model) or (price and find_limits(provider, price.model)) or _UNKNOWN
 
 
 # --- Counting

@@ -65,7 +65,8 @@ def most_at(price: Price, used: Most | Unbounded, asked: Asked) -> Most | Unboun
         return used if isinstance(used, Unbounded) else replace(used, other=Usage(**rated))
     if rated:
         return Most(0, 0, other=Usage(**rated))
-    return Unbounded(f"{shown(price.model)} has no rate for {', '.join(bucket for bucket, _ in asked.other.buckets())}")
+    lacking = ", ".join(bucket for bucket, _ in asked.other.buckets())
+    return Unbounded(f"{shown(price.model)} has no rate for {lacking}: state one in price_overrides", unpriced=True)
 
 
 def _tokens_in(asked: Asked, model: str, limits: Limits) -> int | Unbounded:

@@ -55,6 +55,8 @@ class Unbounded(msgspec.Struct, frozen=True, gc=False):
     """Nothing bounds the cost of a call, and why: words for its caller, which name the way out."""
 
     reason: str
+    unpriced: bool = False  # for want of a price alone: what the call uses may have a bound all the same
+    of_tokens: str = ""  # of what is unpriced: why its tokens have no bound either
 
 
 NOTHING = Bound(0)
@@ -149,8 +151,8 @@ class _NoRate(NamedTuple):
 def _unbounded(parts: tuple[AttoUSD | _NoRate, ...], price: Price) -> Unbounded:
     part = next(part for part in parts if isinstance(part, _NoRate))
     if part.varies:
-        return Unbounded(f"the price of {price.model!r} varies: state a rate in price_overrides")
-    return Unbounded(f"{price.model!r} has no price for {part.bucket}: state a rate in price_overrides")
+        return Unbounded(f"the price of {price.model!r} varies: state a rate in price_overrides", unpriced=True)
+    return Unbounded(f"{price.model!r} has no price for {part.bucket}: state a rate in price_overrides", unpriced=True)
 
 
 @lru_cache(SHAPES_MAX)

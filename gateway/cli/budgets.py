@@ -20,6 +20,7 @@ from gateway.cli.policy_edit import Edit, EditError, Fields, read_text, write
 from gateway.contract.policy import Policy, Quota
 from gateway.policy_toml import PolicyError, read_limits
 from gateway.quota_toml import UNLIMITED
+from gateway.quota_words import counted_in
 from gateway.settings import Settings
 
 # A listener answers from memory, on a thread of its own.
@@ -140,7 +141,7 @@ def _sum(left: Amount, right: Amount) -> Amount:
 
 def table(page: BudgetsPage) -> str:
     """The page for people, in columns."""
-    head = ("QUOTA", "SCOPE", "WINDOW", "LIMIT", "SPENT", "HELD", "LEASED", "RESETS IN")
+    head = ("QUOTA", "SCOPE", "WINDOW", "DOES", "LIMIT", "SPENT", "HELD", "LEASED", "RESETS IN")
     now = datetime.fromisoformat(page.at) if page.at else None
     rows = [head, *(_cells(row, now) for row in page.counters)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
@@ -150,16 +151,21 @@ def table(page: BudgetsPage) -> str:
 
 def _cells(row: BudgetRow, now: datetime | None) -> tuple[str, ...]:
     scope = printable(",".join(f"{name}={value}" for name, value in row.scope.items())) or "everything"
-    amounts = (row.limit, row.spent, row.held, row.leased)
+    amounts = (_amount(row, amount) for amount in (row.limit, row.spent, row.held, row.leased))
+    if row.unit == "concurrent":
+        # Of calls at a time none is ever spent: those held are under way.
+        held, leased = (f"{int(amount):,} calls" if amount else "–" for amount in (row.held, row.leased))
+        amounts = (_amount(row, row.limit), "–", held, leased)
     left = datetime.fromisoformat(row.resets_at) - now if row.resets_at and now else None
-    return row.quota, scope, row.window, *(_amount(row, amount) for amount in amounts), _duration(left)
+    does = "counts" if row.limit is None else {"block": "blocks", "alert": "alerts"}[row.action]
+    return row.quota, scope, row.window, does, *amounts, _duration(left)
 
 
 def _amount(row: BudgetRow, amount: Amount | None) -> str:
     if amount is None:
         return "–"
     if row.unit != "usd":
-        return f"{int(amount):,} {row.unit}"
+        return counted_in(row.unit, int(amount))
     whole, _, fraction = str(amount).partition(".")
     return f"${int(whole):,}.{fraction.rstrip('0').ljust(2, '0')}"
 

@@ -10,14 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, TextIO
+from types import MappingProxyType
+from typing import TextIO
 
 import msgspec
-from msgspec.structs import asdict, astuple
+from msgspec.structs import astuple
 
 from gateway.cli.columns import printable
 from gateway.contract.counter_names import shown
-from gateway.contract.policy import PriceOverride, decode_policy
+from gateway.contract.policy import Policy, Unit, decode_policy
 from gateway.contract.record import Record, decode_record
 from gateway.faults import CODES
 from gateway.journal.frame import FINAL, INTENT
@@ -25,6 +26,7 @@ from gateway.journal.reader import OPEN, SEALED, SegmentReader, SegmentTooNew, w
 from gateway.lake.landed import landed_record, record_files
 from gateway.policy import KEPT_NAME
 from gateway.providers import PROVIDERS
+from gateway.quota_words import counted_in
 from gateway.settings import Settings
 from pricing.catalog import Catalog, Price
 from pricing.cost import cost
@@ -36,6 +38,8 @@ from pricing.usage import Usage
 # Rates are published for so many tokens.
 _MILLION = 1_000_000
 _ATTOUSD_PER_PICOUSD = 10**6
+_NOT_REPORTED = frozenset({"partial", "estimated", "held", "unknown"})
+NO_UNITS: Mapping[str, Unit] = MappingProxyType({})
 
 
 def main(argv: Sequence[str], settings: Settings, *, output: TextIO = sys.stdout, errors: TextIO = sys.stderr) -> int:
@@ -55,7 +59,9 @@ def main(argv: Sequence[str], settings: Settings, *, output: TextIO = sys.stdout
         elsewhere = f"; the lake {settings.lake_url} is not looked into" if settings.lake_url else ""
         errors.write(f"lensai explain: no call {printable(arguments.request_id)!r} under {data_dir}{elsewhere}\n")
         return 1
-    output.writelines(f"{line}\n" for line in explained(record, catalog_of(data_dir)))
+    policy = policy_of(data_dir)
+    units: dict[str, Unit] = {quota.id: quota.unit for quota in policy.quotas}
+    output.writelines(f"{line}\n" for line in explained(record, catalog_of(policy), units))
     return 0
 
 
@@ -86,26 +92,49 @@ def _in_segment(segment: Path, id: bytes) -> Record | None:
     return None if payload is None else decode_record(payload)
 
 
-def catalog_of(data_dir: Path) -> Catalog:
-    """List prices under the overrides of the policy that was last in force here."""
+def policy_of(data_dir: Path) -> Policy:
+    """The policy that was last in force here; an empty one where it cannot be read."""
     try:
-        rows: Sequence[PriceOverride] = decode_policy((data_dir / KEPT_NAME).read_bytes()).price_overrides
+        return decode_policy((data_dir / KEPT_NAME).read_bytes())
     except (OSError, msgspec.MsgspecError):
-        rows = ()
+        return Policy()
+
+
+def catalog_of(policy: Policy) -> Catalog:
+    """List prices under the overrides of a policy."""
+    rows = policy.price_overrides
     return Catalog.load(
         [Override(row.upstream, row.model, row.rates, row.multiplier, row.starts_at_s, row.ends_at_s) for row in rows]
     )
 
 
-def explained(record: Record, catalog: Catalog) -> Iterator[str]:
-    """The explanation, line by line. Whatever a caller chose is made printable."""
+def explained(record: Record, catalog: Catalog, units: Mapping[str, Unit] = NO_UNITS) -> Iterator[str]:
+    """The explanation, line by line; `units` are those of the quotas. Whatever a caller chose is made printable."""
     for name, value in _facts(record):
         if value:
             yield f"{name:<11}{printable(value)}"
     yield from _charged(record, catalog)
-    counters: Mapping[str, Any] = asdict(record).get("counters") or {}
+    yield from _counted(record, units)
+
+
+def _counted(record: Record, units: Mapping[str, Unit]) -> Iterator[str]:
+    """What its quotas were charged, or hold of a call that is open, and why that is not what the call cost."""
+    counters = record.counters or {}
     for name, amount in counters.items():
-        yield f"{'counter':<11}{printable(shown(name))}  {amount}"
+        label = "holds" if record.outcome == "open" else "counter"
+        yield f"{label:<11}{printable(shown(name))}  {_amount(amount, units.get(name.partition('@')[0]))}"
+    # Decision 10: what nobody reported is charged as it was held.
+    if counters and record.outcome != "open" and record.provenance in _NOT_REPORTED:
+        says = "" if record.cost_nanousd is None else "; its cost is an estimate"
+        yield f"{'':<11}The provider did not report its whole usage: quotas that block are charged what it held{says}."
+
+
+def _amount(amount: int, unit: Unit | None) -> str:
+    if unit == "usd":
+        return f"{usd(amount):f} USD"
+    if unit is None:
+        return f"{amount:,} (of a quota that is not in the policy file: nano-USD where it is one of money)"
+    return counted_in(unit, amount)
 
 
 def _facts(record: Record) -> Iterator[tuple[str, str]]:
@@ -119,6 +148,7 @@ def _facts(record: Record) -> Iterator[tuple[str, str]]:
     if record.refusal_code:
         row = CODES.get(record.refusal_code)
         yield "because", f"{record.refusal_code}: {row.meaning if row else 'a reason that this version does not know'}"
+    yield "reason", record.refusal_reason
     yield "mode", record.mode
     yield "usage", f"{record.provenance}{f', tier {record.service_tier}' if record.service_tier else ''}"
     yield "flags", ", ".join(record.flags)

@@ -4,17 +4,21 @@ A running gateway obeys within two looks at the file.
 """
 
 import argparse
+import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TextIO, get_args
 
 from gateway.cli.columns import printable
 from gateway.cli.policy_edit import Edit, EditError, Fields, read_text, write
 from gateway.contract.policy import Dimension, KillSwitch
+from gateway.endpoints import ENDPOINT_NAMES
 from gateway.policy_toml import PolicyError, read_limits
 
 TABLE = "kill_switches"
+# What has happened when this command ends is that a file was changed.
+_OBEYED = "gateways that run with this file obey within a second (two looks, policy_poll_ms)"
 
 
 def run_kill(argv: Sequence[str], config: Path, *, output: TextIO = sys.stdout, errors: TextIO = sys.stderr) -> int:
@@ -28,10 +32,12 @@ def run_kill(argv: Sequence[str], config: Path, *, output: TextIO = sys.stdout, 
         switches = read_limits(text, source=config.name).kill_switches
         if arguments.release:
             _release(config, text, switches, arguments.release)
-            errors.write(f"{arguments.release} is released\n")
+            errors.write(f"{arguments.release} is taken out of {config}; {_OBEYED}\n")
         elif arguments.id:
             _close(config, text, switches, arguments)
-            errors.write(f"{arguments.id} is closed; open it again with `lensai kill --release {arguments.id}`\n")
+            errors.writelines(f"lensai kill: {line}\n" for line in _unknown_names(text, config, arguments.allow))
+            again = f"open it again with `lensai kill --release {arguments.id}`"
+            errors.write(f"{arguments.id} is written to {config}; {_OBEYED}; {again}\n")
         else:
             output.write("".join(map(_line, switches)))
     except (EditError, PolicyError) as fault:
@@ -76,6 +82,23 @@ def _close(config: Path, text: str, switches: Sequence[KillSwitch], arguments: a
         text,
         Edit(TABLE, adds={"id": arguments.id} | {name: value for name, value in optional.items() if value}),
     )
+
+
+def _unknown_names(text: str, config: Path, allow: Sequence[str]) -> Iterator[str]:
+    """Of names that are to stay open, those that are no endpoint's and no route that the policy speaks of.
+
+    They may be what callers say in x-lensai-route, so they are told of and not refused.
+    """
+    limits = read_limits(text, source=config.name)
+    scopes = [row.scope for row in (*limits.quotas, *limits.kill_switches)]
+    known = {*ENDPOINT_NAMES, *(scope["route"] for scope in scopes if "route" in scope)}
+    for name in allow:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1, 0)
+            yield (
+                f"no endpoint and no route of the policy is called {printable(name)!r} (the nearest is {near[0]!r}):"
+                " it leaves nothing open but calls that name it in x-lensai-route"
+            )
 
 
 def _release(config: Path, text: str, switches: Sequence[KillSwitch], id: str) -> None:

@@ -66,6 +66,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=Fals
     # Amounts by counter of the ledger: held in an intent, charged in a final; None where no quota matches.
     counters: dict[str, int] | None = None
     ledger_seq: int = 0  # of the final's settlement, which a restart counts once
+    # Of what a quota or a kill switch refused or ended: which one, how much was left and wanted, in words for people.
+    # Without values of scopes, so that an erasure has nothing to look for but what operators wrote.
+    refusal_reason: str = ""
 
 
 _encoder = msgspec.msgpack.Encoder()

@@ -51,8 +51,10 @@ def _record(row: dict[str, Any]) -> Record:
     """A row's record. What is null stands for the default of its field, which is unknown or none."""
     values = {column.field: row.get(column.name) for column in COLUMNS if column.convert is None}
     values |= {name: tuple(row.get(name) or ()) for name in ("tags", "flags")}
-    for name in ("metadata", "status", "upstream_status", "work_id"):
+    for name in ("metadata", "status", "upstream_status", "work_id", "ledger_seq", "refusal_reason"):
         values[name] = row.get(name)
+    counters = row.get("counters")
+    values["counters"] = None if counters is None else dict(counters)
     cost_usd, buckets = row.get("cost_usd"), {name: row[name] for name in BUCKETS if row.get(name)}
     values["cost_nanousd"] = None if cost_usd is None else nanousd(cost_usd)
     values["buckets"] = (buckets | dict(row.get("buckets_more") or ())) or None

@@ -144,6 +144,7 @@ COLUMNS: tuple[Column, ...] = (
     Column("buckets_more", pa.map_(_TEXT, _COUNT), "buckets", _more),
     Column("counters", pa.map_(_TEXT, _COUNT), "counters", _rows),
     Column("ledger_seq", _COUNT, "ledger_seq", _or_none),
+    Column("refusal_reason", _TEXT, "refusal_reason", _or_none),
 )
 
 SCHEMA = pa.schema([(column.name, column.type) for column in COLUMNS])

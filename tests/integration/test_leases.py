@@ -133,3 +133,25 @@ async def test_several_workers_without_a_store_refuse_what_blocks(tmp_path: Path
     assert (message.status, message.header(b"x-should-retry")) == (503, b"false")
     assert "ledger_url" in error(message)["message"]
     assert balance(gateway) == Balance()
+
+
+async def test_a_store_that_goes_and_comes_is_told_of_once_each(
+    tmp_path: Path, redis: Redis, caplog: pytest.LogCaptureFixture
+):
+    alert = '[[quotas]]\nid = "soft"\nunit = "usd"\nwindow = "total"\nlimit_usd = 1\naction = "alert"\n'
+    async with provider() as there, node(tmp_path / "a", there, alert, redis) as one:
+        assert b"lensai_ledger_open 1.0" in (await one.page("/metrics")).body
+        assert b"degraded" not in (await one.page("/readyz")).body
+        redis.kill()
+        await until(lambda: one.server._degraded())
+        ready = await one.page("/readyz")
+        assert (ready.status, b'"degraded":{"ledger":"the store cannot be asked' in ready.body) == (200, True)
+        assert (await asked(one, there)).status == 200
+        page = (await one.page("/metrics")).body
+        assert b"lensai_ledger_open 0.0" in page
+        assert b'lensai_quota_soft_failures_total{quota="soft",reason="ledger_unavailable"} 1.0' in page
+        redis.start()
+        await until(lambda: not one.server._degraded())
+        assert b"lensai_ledger_open 1.0" in (await one.page("/metrics")).body
+    told_of = [record.getMessage() for record in caplog.records if record.getMessage().startswith("ledger_store")]
+    assert told_of == ["ledger_store_unreachable", "ledger_store_reachable"]

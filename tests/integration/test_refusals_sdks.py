@@ -38,7 +38,7 @@ FINAL = {
     "budget_as_429": (429, too_little(AS_429, wanted=2, remaining=1, now_s=NOW_S)),
     "kill_switch": (403, refusal_of(KillSwitch("stop", reason="under review"))),
     "unbounded": (403, unbounded(BUDGET, "no output limit")),
-    "unpriced": (403, unpriced(BUDGET, "mystery-1")),
+    "unpriced": (403, unpriced(BUDGET, "'mystery-1' has no price")),
     "values": (403, too_many_values(BUDGET)),
     "rate_of_a_long_window": (429, too_little(RATE, wanted=1, remaining=0, now_s=NOW_S - 3600)),
     "too_large_for_its_rate": (429, too_little(RATE, wanted=6, remaining=5, now_s=NOW_S)),

@@ -68,13 +68,24 @@ def judged(path: str, body: dict, *, stream: bool = False, model: str = "", cata
 def bounded(path: str, body: dict, **more) -> WorstCase:
     found = judged(path, body, **more)
     assert isinstance(found, WorstCase), found
+    assert found.unpriced is None, found
+    return found
+
+
+def bounded_in_tokens(path: str, body: dict, **more) -> WorstCase:
+    """Of what has no price."""
+    found = judged(path, body, **more)
+    assert isinstance(found, WorstCase), found
+    assert found.unpriced is not None, found
     return found
 
 
 def refused(path: str, body: dict, **more) -> str:
+    """Why nothing bounds what it costs."""
     found = judged(path, body, **more)
-    assert isinstance(found, Unbounded), found
-    return found.reason
+    why = found.unpriced if isinstance(found, WorstCase) else found
+    assert isinstance(why, Unbounded), found
+    return why.reason
 
 
 def chat(**more) -> dict:

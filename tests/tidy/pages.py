@@ -16,8 +16,8 @@ _ERRORS = """\
 What the gateway itself answers when it cannot or will not forward a call. The body has the error shape of the
 provider the call was meant for, so that each SDK raises the exception its users know; the reason code stands in
 `error.code` (OpenAI, Azure), in `error.details.error_code` (Anthropic) and in the record's `refusal_code`. Gemini's
-shape has no place for it but where a quota is concerned. An error of the provider is not in this table: it is passed on
-byte for byte.
+shape has no place for it but where a quota or a kill switch is concerned. An error of the provider is not in this
+table: it is passed on byte for byte.
 
 "Retry" says whether SDKs are left to retry: for the codes marked "no" the answer carries `x-should-retry: false`,
 which the OpenAI and Anthropic SDKs obey, because the same call would fail the same way. A call that was refused before
@@ -28,7 +28,9 @@ Where a [quota](policy.md#quotas) is concerned the answer says which one, how mu
 again: in the headers `x-lensai-quota`, `x-lensai-quota-remaining` and `x-lensai-quota-reset`, and in the body as
 `error.lensai` (OpenAI, Azure), `error.details.lensai` (Anthropic) or a `google.rpc.ErrorInfo` in `error.details`
 (Gemini), with `quota`, `unit`, `window`, `scope`, `limit`, `wanted`, `remaining` and `resets_at`. Money is
-decimal USD in a text, moments are RFC 3339. In a stream that has begun, the provider's own error event says the same.
+decimal USD in a text, moments are RFC 3339. Of a [kill switch](policy.md#kill_switches) the header
+`x-lensai-kill-switch` has the id, and the same members of the body have `kill_switch`, `scope` and `reason`. In a
+stream that has begun, the provider's own error event says the same.
 
 Money that is spent is 402, which no SDK retries; a quota with `answers_429` has 429 with `x-should-retry: false` and
 never a `retry-after`, for programs that only catch rate limits. Mind that boto3 and Vercel's AI SDK do not know that

@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "gateway.metering": ("gateway.metering", "gateway.wire", "pricing.usage"),
     "gateway.journal": ("gateway.journal",),
     "gateway.ledger": ("gateway.ledger", "pricing.money"),
+    "gateway.ledger_watch": ("gateway.ledger.store",),
     "gateway.lake": ("gateway.lake", "gateway.contract.record", "gateway.journal.reader", "pricing.money"),
     # Tables and values.
     "gateway.endpoints": (),

@@ -75,14 +75,16 @@ CREATE TABLE IF NOT EXISTS event_rows
     buckets_more Map(String, Int64),
     counters Map(String, Int64),
     ledger_seq Nullable(Int64),
+    refusal_reason Nullable(String),
     weight Int64 DEFAULT 1
 )
 ENGINE = ReplacingMergeTree
 PARTITION BY toYYYYMMDD(ts)
 ORDER BY (org_id, project_id, ts, request_id);
 
--- Where the table was made before samples were loaded.
+-- Where the table was made before samples were loaded, or before refusals had reasons.
 ALTER TABLE event_rows ADD COLUMN IF NOT EXISTS weight Int64 DEFAULT 1;
+ALTER TABLE event_rows ADD COLUMN IF NOT EXISTS refusal_reason Nullable(String);
 
 -- Rollups: what control_plane/lake/sql/*.sql say, by hour. Not by materialized views: those see what is inserted, and
 -- would count a call that is sent again a second time.

@@ -23,6 +23,7 @@ from tests.support.data_plane import answer
 CONVERSE = "/bedrock/model/us.amazon.nova-lite-v1:0/converse"
 BEDROCK = {"messages": [{"role": "user", "content": [{"text": "Hi"}]}], "inferenceConfig": {"maxTokens": 50}}
 DEPLOYED = "/azure/openai/deployments/gpt-4o-mini/chat/completions?api-version=2025-04-01-preview"
+UNPRICED = "unpriced_model"
 ROUTED = "/openrouter/v1/chat/completions"
 
 CHARGED = [
@@ -31,7 +32,7 @@ CHARGED = [
 ]
 DENIED = [
     *(
-        Denied(52, repr(model), chat(model=model, max_tokens=5))
+        Denied(52, repr(model), chat(model=model, max_tokens=5), says=UNPRICED)
         for model in (
             " gpt-4o-mini",
             "gpt-4o-mini ",
@@ -43,11 +44,11 @@ DENIED = [
         )
     ),
     *(
-        Denied(53, model, chat(model=model, max_tokens=5))
+        Denied(53, model, chat(model=model, max_tokens=5), says=UNPRICED)
         for model in ("gpt-7", "ft:acme-1::id", "claude-haiku-4-5", "acme-1")
     ),
-    Denied(54, "snapshot-of-nothing", chat(model="gpt-4o-mini-2031-01-01x", max_tokens=5)),
-    Denied(55, "azure-deployment", chat(max_tokens=5), DEPLOYED),
+    Denied(54, "snapshot-of-nothing", chat(model="gpt-4o-mini-2031-01-01x", max_tokens=5), says=UNPRICED),
+    Denied(55, "azure-deployment", chat(max_tokens=5), DEPLOYED, says=UNPRICED),
     Denied(
         55,
         "arn-of-a-profile",
@@ -57,7 +58,9 @@ DENIED = [
     ),
     Denied(58, "auto", chat(model="openrouter/auto", max_tokens=5), ROUTED),
     Denied(58, "fallbacks", claude(fallbacks=[{"model": "claude-opus-4-8"}]), MESSAGES),
-    Denied(58, "a-fallback-without-a-price", chat(models=["gpt-4o-mini", "acme-1"], max_tokens=5), ROUTED),
+    Denied(
+        58, "a-fallback-without-a-price", chat(models=["gpt-4o-mini", "acme-1"], max_tokens=5), ROUTED, says=UNPRICED
+    ),
 ]
 
 

@@ -63,6 +63,18 @@ def test_readiness_names_what_is_missing_and_comes_and_goes(listener: Admin, wro
     assert ask(listener, "/readyz")[0].status == 200
 
 
+def test_what_is_degraded_is_told_and_fails_nothing() -> None:
+    telemetry = Telemetry({})
+    running = start_admin(
+        "127.0.0.1", 0, registry=telemetry.registry(), health=well, ready=well, degraded=lambda: {"ledger": "away"}
+    )
+    response, body = ask(running, "/readyz")
+    assert response.status == 200
+    assert json.loads(body) == {"ok": True, "wrong": {}, "degraded": {"ledger": "away"}}
+    assert json.loads(ask(running, "/healthz")[1]) == {"ok": True, "wrong": {}}
+    running.close()
+
+
 def test_metrics_are_prometheus_text(listener: Admin) -> None:
     response, body = ask(listener, "/metrics?x=1")
 

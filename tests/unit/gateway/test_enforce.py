@@ -8,7 +8,7 @@ import pytest
 from gateway.contract.policy import KillSwitch, Quota, QuotaOverride
 from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Cardinality, Enforcer, Waiting
 from gateway.examine import Call, examine
-from gateway.faults import Refusal
+from gateway.faults import QuotaHit, Refusal, SwitchHit
 from gateway.identify import Caller
 from gateway.ledger.base import Balance, Crossed, Holds, Shortage, Unreachable
 from gateway.ledger.embedded import EmbeddedLedger
@@ -118,15 +118,60 @@ def test_a_limit_that_tells_only_needs_no_bound_and_refuses_nothing():
 
 def test_what_has_no_bound_is_refused_unless_there_is_a_ceiling_for_it():
     """Case 53."""
-    unknown = b'{"model":"unheard-of","messages":[]}'
+    unknown = b'{"model":"gpt-4o","messages":[],"n":1.5}'
     refusal = Stage(quota()).admit("a", unknown)
     assert isinstance(refusal, Refusal)
     assert (refusal.code, refusal.status) == ("unbounded_cost", 403)
-    assert "unheard-of" in refusal.message
+    assert "number of answers" in refusal.message
 
     stage = Stage(quota(ceiling=500))
     assert isinstance(stage.admit("a", unknown), Admission)
     assert stage.ledger.held("a") == {"q@total": 500}
+    assert stage.enforcer.numbers.soft_failures == {("q", "unbounded"): 1}
+
+
+UNHEARD_OF = b'{"model":"unheard-of","max_tokens":7,"messages":[]}'
+
+
+def test_a_model_without_a_price_is_refused_as_such_and_told_where_to_state_one():
+    refusal = Stage(quota()).admit("a", UNHEARD_OF)
+    assert isinstance(refusal, Refusal)
+    assert (refusal.code, refusal.status) == ("unpriced_model", 403)
+    assert "'unheard-of' has no price" in refusal.message
+    assert "price_overrides" in refusal.message
+
+
+def test_a_ceiling_lets_a_model_without_a_price_through_and_counts_it():
+    stage = Stage(quota(ceiling=500), quota("t", unit="tokens"))
+    admission = stage.admit("a", UNHEARD_OF)
+    assert isinstance(admission, Admission)
+    assert admission.worst is not None
+    tokens = admission.worst.tokens_in + 7
+    assert stage.ledger.held("a") == {"q@total": 500, "t@total": tokens}
+    assert stage.enforcer.numbers.soft_failures == {("q", "unpriced"): 1}
+
+
+def test_a_limit_of_tokens_needs_no_price():
+    stage = Stage(quota(unit="tokens_out", limit=10))
+    assert isinstance(stage.admit("a", UNHEARD_OF), Admission)
+    assert stage.ledger.held("a") == {"q@total": 7}
+    assert isinstance(stage.admit("b", UNHEARD_OF), Waiting)
+
+
+def test_a_limit_of_tokens_refuses_what_nothing_caps_and_says_so():
+    refusal = Stage(quota(unit="tokens")).admit("a", b'{"model":"unheard-of","messages":[]}')
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "unbounded_cost"
+    assert "cap its output tokens" in refusal.message
+    assert "ceiling_usd" not in refusal.message
+    assert "price" not in refusal.message
+
+
+def test_a_budget_that_only_tells_counts_the_calls_whose_cost_nobody_knows():
+    stage = Stage(quota(action="alert"), quota("t", unit="tokens", action="alert"))
+    admission = stage.admit("a", UNHEARD_OF)
+    stage.enforcer.unpriced(admission)
+    assert stage.enforcer.numbers.soft_failures == {("q", "unpriced"): 1}
 
 
 def test_what_has_no_bound_passes_where_nothing_is_refused_until_then():
@@ -523,3 +568,35 @@ def test_counters_that_calls_touch_are_noted_for_whoever_reports_them():
     stage.enforcer.told(Crossed("q@total", 50, 1, 2))
     assert heard == [Crossed("q@total", 50, 1, 2)]
     assert stage.enforcer.numbers.thresholds["q", "50"] == 1
+
+
+def test_a_quota_that_tells_counts_the_calls_that_pass_while_the_store_is_away():
+    stage = Stage(quota("soft", action="alert"), quota())
+    admission = stage.admit("a")
+    stage.enforcer.away = lambda: True
+    stage.enforcer.settle("a", admission, Consumed(True, 1, 1, 1))
+    assert stage.enforcer.numbers.soft_failures == {("soft", "ledger_unavailable"): 1}
+
+
+def test_what_is_left_is_told_where_a_call_has_no_bound():
+    stage = Stage(quota(limit=10**9))
+    held = stage.admit("a").worst.nanousd
+    refusal = stage.admit("b", b'{"model":"gpt-4o","messages":[],"n":1.5}')
+    assert isinstance(refusal.hit, QuotaHit)
+    assert refusal.hit.remaining == 10**9 - held
+
+
+async def test_a_call_that_would_hold_a_ceiling_is_told_so(stages: list[Stage]):
+    stage = Stage(quota(limit=100, ceiling=500))
+    stages.append(stage)
+    refusal = await stage.wait("a", stage.admit("a", UNHEARD_OF), UNHEARD_OF)
+    assert refusal.code == "budget_exceeded"
+    assert "would hold the ceiling_usd" in refusal.message
+
+
+def test_a_switch_is_named_to_programs():
+    stage = Stage(switches=(KillSwitch("stop", {"project": "web"}, reason="It loops"),))
+    refusal = stage.admit("a")
+    assert refusal.hit == SwitchHit("stop", {"project": "web"}, "It loops")
+    assert "It loops" in refusal.message
+    assert stage.enforcer.killed(stage.view, *stage.made(CHAT % b"Hi")) == refusal

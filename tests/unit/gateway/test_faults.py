@@ -6,7 +6,7 @@ import msgspec
 import pytest
 from botocore.eventstream import EventStreamBuffer
 
-from gateway.faults import CODES, QuotaHit, Refusal, render_answer, render_stream_error, rfc3339
+from gateway.faults import CODES, QuotaHit, Refusal, SwitchHit, render_answer, render_stream_error, rfc3339
 
 DIALECTS = ("openai", "azure", "anthropic", "gemini")
 BAD_KEY = Refusal("invalid_key", "This key is unknown")
@@ -136,6 +136,7 @@ def test_the_other_providers_shapes(dialect, body):
 
 HIT = QuotaHit("users", "usd", "month", {"user": "Zoë\r\n"}, 25 * 10**9, 310_000_000, 120_000_000, 1_800_000_000)
 SPENT = Refusal("budget_exceeded", "Spent", hit=HIT)
+KILLED = Refusal("kill_switch", "No", hit=SwitchHit("stop", {"user": "zoe"}, "It loops"))
 DETAILS = {
     "quota": "users", "unit": "usd", "window": "month", "scope": {"user": "Zoë\r\n"}, "limit": "25.000000000",
     "wanted": "0.310000000", "remaining": "0.120000000", "resets_at": "2027-01-15T08:00:00Z",
@@ -176,6 +177,21 @@ def test_what_is_not_known_of_a_quota_is_null_and_in_no_header():
     assert [line for line in lines if line.startswith("x-lensai-quota")] == ["x-lensai-quota: at-once"]
     (info,) = answer(Refusal("rate_limited", "Full", 1, hit), "gemini")[1]["error"]["details"]
     assert info["metadata"] == {"quota": "at-once", "unit": "concurrent", "window": "total", "scope": "", "limit": "8"}
+
+
+@pytest.mark.parametrize("dialect", ["openai", "azure", "anthropic", "gemini", "bedrock", "cohere", "ollama", "voyage"])
+def test_a_kill_switch_is_named_in_a_header_of_every_dialect(dialect):
+    lines, _ = answer(KILLED, dialect)
+    assert "x-lensai-kill-switch: stop" in lines
+    assert not any(line.startswith("x-lensai-quota") for line in lines)
+
+
+def test_a_kill_switch_s_details_stand_where_the_shape_leaves_room():
+    details = {"kill_switch": "stop", "scope": {"user": "zoe"}, "reason": "It loops"}
+    assert answer(KILLED, "openai")[1]["error"]["lensai"] == details
+    assert answer(KILLED, "anthropic")[1]["error"]["details"] == {"error_code": "kill_switch", "lensai": details}
+    (info,) = answer(KILLED, "gemini")[1]["error"]["details"]
+    assert (info["reason"], info["metadata"]) == ("KILL_SWITCH", details | {"scope": "user=zoe"})
 
 
 def test_a_budget_for_clients_that_know_429_alone_is_not_retried_either():

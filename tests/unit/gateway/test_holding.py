@@ -16,6 +16,7 @@ from tests.support.data_plane import (
     Gateway,
     Provider,
     Wire,
+    answer,
     call,
     chunk,
     policy,
@@ -262,3 +263,15 @@ async def session_of_no_quota(gateway: Gateway, there: Provider) -> tuple[Wire, 
     client, wire, _ = await connected(gateway, there)
     await respond(client, wire, "r1")
     return client, wire
+
+
+async def test_an_alert_on_money_counts_calls_whose_model_has_no_price(tmp_path: Path):
+    async with provider() as there:
+        toml = policy(upstreams_at(there.port, "openai")) + quota("1") + 'action = "alert"\n'
+        async with serving(tmp_path, toml) as gateway:
+            client = await gateway.client()
+            client.send(call(CHAT, ASKED.replace(b"gpt-4o-mini", b"unheard-of")))
+            wire, _ = await there.called()
+            wire.send(answer(b'{"model":"unheard-of","usage":{"prompt_tokens":9,"completion_tokens":2}}'))
+            await client.message()
+            await until(lambda: gateway.server._enforcer.numbers.soft_failures == {("q", "unpriced"): 1})

@@ -52,10 +52,14 @@ def test_a_rate_limit_says_how_long_to_wait(unit: str):
 def test_calls_at_a_time_are_worth_a_retry_at_once():
     refusal = too_little(limit("concurrent", resets_in_s=None), wanted=1, remaining=0, now_s=NOW_S)
     assert (refusal.retryable, refusal.retry_after_s) == (True, 1)
-    assert refusal.message == (
-        "The limit 'fast' (concurrent) has 0 calls at a time left of 10 calls at a time, and the call needs 1"
-        " calls at a time"
-    )
+    assert refusal.message == ("The limit 'fast' (concurrent) allows 10 calls at a time, and 10 are under way")
+    one = too_little(limit("concurrent", limit=1, resets_in_s=None), wanted=1, remaining=0, now_s=NOW_S)
+    assert one.message.endswith("allows 1 call at a time, and 1 is under way")
+
+
+def test_a_count_is_told_with_its_unit_once():
+    refusal = too_little(limit("requests", resets_in_s=None), wanted=1, remaining=0, now_s=NOW_S)
+    assert refusal.message == "The limit 'fast' (requests a minute) has 0 left of 10 requests, and the call needs 1"
 
 
 @pytest.mark.parametrize(
@@ -71,21 +75,57 @@ def test_a_call_that_is_larger_than_the_limit_is_not_worth_a_retry():
     assert not too_little(limit("concurrent", limit=0), wanted=1, remaining=0, now_s=NOW_S).retryable
 
 
+def test_a_call_that_holds_a_ceiling_is_not_told_to_ask_for_less():
+    refusal = too_little(BUDGET, wanted=3 * USD, remaining=USD, now_s=NOW_S, ceiling=True)
+    assert "the call, whose cost has no bound or no price, would hold the ceiling_usd of 3.00 USD;" in refusal.message
+    assert "Ask for less output" not in refusal.message
+
+
+def test_what_is_left_is_told_also_where_the_refusal_is_about_something_else():
+    counted = BUDGET._replace(remaining=7)
+    for refusal in (
+        unbounded(counted, "why"),
+        unpriced(counted, "why"),
+        too_many_values(counted),
+        unreachable(counted),
+    ):
+        assert isinstance(refusal.hit, QuotaHit)
+        assert refusal.hit.remaining == 7
+
+
 def test_what_cannot_be_bounded_names_the_cure():
     refusal = unbounded(BUDGET, "a file whose size is not known")
     assert (refusal.code, refusal.status) == ("unbounded_cost", 403)
     assert "(a file whose size is not known)" in refusal.message
     assert "ceiling_usd" in refusal.message
-    refusal = unpriced(BUDGET, "mystery-1")
+    refusal = unpriced(BUDGET, "'mystery-1' has no price")
     assert (refusal.code, refusal.status, refusal.retryable) == ("unpriced_model", 403, False)
     assert "'mystery-1' has no price" in refusal.message
     assert "[[price_overrides]]" in refusal.message
+
+
+def test_no_ceiling_is_advised_where_there_can_be_none():
+    refusal = unbounded(limit("tokens"), "cap its output tokens")
+    assert refusal.message == (
+        "What this call uses has no bound (cap its output tokens), and the limit 'fast' (tokens a minute) blocks:"
+        " bound it"
+    )
 
 
 def test_values_beyond_the_bound_are_refused():
     refusal = too_many_values(Counted(Quota("users", "usd", USD, scope={"user": "*"}, values_max=7), {"user": "zoe"}))
     assert (refusal.code, refusal.status, refusal.retryable) == ("scope_values_exceeded", 403, False)
     assert "'users' (usd a month, user=zoe) counts 7 values" in refusal.message
+
+
+def test_what_a_record_keeps_of_a_refusal_names_no_value_of_a_scope():
+    counted = Counted(Quota("users", "usd", USD, scope={"user": "*"}), {"user": "zoe"}, USD)
+    refusal = too_little(counted, wanted=2 * USD, remaining=USD, now_s=NOW_S)
+    assert "user=zoe" in refusal.message
+    assert refusal.why == (
+        "The budget 'users' (usd a month) has 1.00 USD left of 1.00 USD, and the call may cost up to 2.00 USD. Ask for"
+        " less output, or have the budget raised"
+    )
 
 
 def test_a_ledger_that_cannot_be_asked_is_worth_a_retry():

@@ -256,3 +256,25 @@ async def test_a_proxy_s_file_that_is_bad_on_reload_leaves_the_old_one_in_use(
         gateway.reload()
         assert gateway.server._connector.outbound == before
         assert "outbound_proxy_kept" in caplog.messages
+
+
+async def test_workers_without_a_common_ledger_say_which_quotas_refuse_every_call(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    alert = '[[quotas]]\nid = "soft"\nunit = "requests"\nlimit = 1\naction = "alert"\n'
+    block = '[[quotas]]\nid = "hard"\nunit = "requests"\nlimit = 1\n'
+
+    def told() -> list[str]:
+        lines = [record for record in caplog.records if record.getMessage() == "quotas_refuse_every_call"]
+        assert all("ledger_url" in vars(line)["problem"] and "workers to 1" in vars(line)["problem"] for line in lines)
+        return [vars(line)["quotas"] for line in lines]
+
+    async with serving(tmp_path, NO_PROVIDER + alert + block, workers=2) as gateway:
+        assert told() == ["hard"]
+        gateway.reload(NO_PROVIDER + alert)
+        assert told() == ["hard"]
+        gateway.reload(NO_PROVIDER + alert + block.replace("hard", "harder"))
+        assert told() == ["hard", "harder"]
+    caplog.clear()
+    async with serving(tmp_path, NO_PROVIDER + alert + block):
+        assert told() == []

@@ -65,6 +65,26 @@ async def test_a_route_may_be_named_by_the_caller(tmp_path):
         assert (record.outcome, record.refusal_code, record.tokens_in) == ("refused", "unknown_upstream", None)
 
 
+async def test_what_a_quota_or_a_switch_refuses_keeps_the_reason_and_no_other_refusal_does(tmp_path):
+    limit = '[[quotas]]\nid = "q"\nunit = "usd"\nwindow = "total"\nlimit_usd = 0\nscope = { user = "*" }\n'
+    switch = '[[kill_switches]]\nid = "stop"\nscope = { model = "gpt-4o" }\nreason = "It loops"\n'
+    async with serving(tmp_path, policy(upstreams_at(1, "openai")) + limit + switch) as gateway:
+        client = await gateway.client()
+        for model, user in ((b"gpt-4o-mini", b"zoe"), (b"gpt-4o", b"zoe")):
+            body = b'{"model":"%b","max_tokens":5,"messages":[]}' % model
+            client.send(call("/v1/chat/completions", body, b"x-lensai-user: " + user))
+            await client.message()
+        client.send(call("/v1/chat/completions", b"secret"))
+        await client.message()
+        spent, killed, malformed = await gateway.stop()
+    assert spent.refusal_reason.startswith(
+        "The budget 'q' (usd in all) has 0.00 USD left of 0.00 USD, and the call may"
+    )
+    assert "zoe" not in spent.refusal_reason
+    assert "The kill switch 'stop' ends such calls: It loops" in killed.refusal_reason
+    assert (malformed.refusal_code, malformed.refusal_reason) == ("malformed_body", "")
+
+
 def test_a_call_left_open_by_a_crash_is_held_and_its_cost_unknown():
     intent = Record(request_id="r", ts_ns=1, key_id="k", model="m", flags=("kept",))
     final = decode_record(resolve_open(intent, 7))

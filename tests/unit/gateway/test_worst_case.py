@@ -25,7 +25,9 @@ from tests.support.worst_cases import (
     MESSAGES,
     RESPONSES,
     bounded,
+    bounded_in_tokens,
     chat,
+    judged,
     messages,
     refused,
     route_at,
@@ -412,7 +414,7 @@ def test_a_model_that_has_a_price_from_some_moment_on_has_a_bound_from_then():
     later = Override("openrouter", "new", {"input_text": "1", "output_text": "1"}, starts_at_s=NOW_S + 1)
     shared, route, text = WorstCases(CATALOG.with_overrides([later])), route_at(path), json.dumps(chat()).encode()
     found = [shared.find(Call("new", False, "", text, False, text), route, NOW_S + second) for second in (0, 1, 0)]
-    assert [isinstance(one, WorstCase) for one in found] == [False, True, False]
+    assert [isinstance(one, WorstCase) and one.unpriced is None for one in found] == [False, True, False]
 
 
 def test_an_upstream_of_the_same_name_in_another_policy_is_another():
@@ -473,3 +475,37 @@ def test_what_was_tightened_is_not_tightened_again_below_the_count():
 def test_what_cannot_be_counted_stays_as_it_is(path, body):
     worst, tight = tightened(path, body)
     assert tight == worst
+
+
+# --- Without a price
+
+
+def test_what_has_no_price_has_a_bound_in_tokens():
+    found = bounded_in_tokens("/ollama/api/chat", {"model": "m", "messages": HI, "options": {"num_predict": 40}})
+    assert found.tokens_out == 40
+    assert 512 < found.tokens_in < 1024
+    assert found.nanousd == 0
+    assert tighten(found, Call("m", False, "", b"{}", False, b"{}"), route_at("/ollama/api/chat")) == found
+
+
+def test_what_has_neither_price_nor_cap_says_what_would_bound_its_tokens():
+    found = judged("/ollama/api/chat", {"model": "m", "messages": HI})
+    assert isinstance(found, Unbounded)
+    assert found.unpriced
+    assert "has no price" in found.reason
+    assert "cap its output" in found.of_tokens
+
+
+def test_a_rate_that_is_missing_leaves_a_bound_in_tokens():
+    priced = CATALOG.with_overrides([Override("ollama", "m", {"input_text": "1"})])
+    body = {"model": "m", "messages": HI, "options": {"num_predict": 40}}
+    assert bounded_in_tokens("/ollama/api/chat", body, catalog=priced).tokens_out == 40
+
+
+def test_a_deployment_s_name_tells_no_limit():
+    body = {"messages": HI}
+    found = judged("/azure/openai/deployments/gpt-4o/chat/completions", body)
+    assert isinstance(found, Unbounded)
+    assert "cap its output" in found.of_tokens
+    capped = bounded_in_tokens("/azure/openai/deployments/gpt-4o/chat/completions", body | {"max_tokens": 9})
+    assert capped.tokens_out == 9

@@ -77,10 +77,10 @@ def test_the_state_of_every_quota_is_a_table(config: Path):
     command = Command(config)
     assert (command.code, command.errors) == (0, "")
     assert command.output == (
-        "QUOTA    SCOPE          WINDOW  LIMIT         SPENT          HELD          LEASED  RESETS IN\n"
-        "web      project=web    month   $1,500.00     $1,250.000001  $1.00         –       16d 16h\n"
-        "users    user=zoe\ufffd[31m  day     –             1,234 tokens   0 tokens      –       16h 0m\n"
-        "at-once  everything     total   8 concurrent  0 concurrent   0 concurrent  –       never\n"
+        "QUOTA    SCOPE          WINDOW  DOES    LIMIT              SPENT          HELD      LEASED  RESETS IN\n"
+        "web      project=web    month   blocks  $1,500.00          $1,250.000001  $1.00     –       16d 16h\n"
+        "users    user=zoe\ufffd[31m  day     counts  –                  1,234 tokens   0 tokens  –       16h 0m\n"
+        "at-once  everything     total   blocks  8 calls at a time  –              –         –       never\n"
     )
 
 

@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from gateway.cli.explain import catalog_of, explained, find, main
-from gateway.contract.policy import Policy, PriceOverride, encode_policy
+from gateway.cli.explain import catalog_of, explained, find, main, policy_of
+from gateway.contract.policy import Policy, PriceOverride, Unit, encode_policy
 from gateway.contract.record import Record, encode_record
 from gateway.journal.frame import FINAL, INTENT, encode, header
 from gateway.lake.batch import to_table
@@ -83,6 +83,34 @@ def test_a_refusal_is_told_with_what_its_code_means():
     assert "because    odd: a reason that this version does not know" in told(refusal_code="odd")
 
 
+def test_a_refusal_by_a_quota_is_told_in_the_words_of_the_quota():
+    reason = "The budget 'web' (usd a month) has 0.12 USD left of 500.00 USD, and the call may cost up to 0.31 USD"
+    text = told(outcome="refused", status=402, refusal_code="budget_exceeded", refusal_reason=reason, cost_nanousd=0)
+    assert f"\nreason     {reason}\n" in text
+
+
+def test_what_was_charged_has_its_unit_and_says_why_it_is_not_the_cost():
+    counters = {"web@2027-01": 248_750, "out@2027-01|user=zoe": 100, "calls@2027-01": 1, "gone@2027-01": 5}
+    units: dict[str, Unit] = {"web": "usd", "out": "tokens_out", "calls": "requests"}
+    cut = replace(CALL, outcome="cancelled", provenance="estimated", counters=counters, cost_nanousd=7)
+    assert "\n".join(explained(cut, CATALOG, units)).endswith(
+        "charged    0.000000007 USD\n"
+        "counter    web@2027-01  0.000248750 USD\n"
+        "counter    out@2027-01|user=zoe  100 output tokens\n"
+        "counter    calls@2027-01  1 request\n"
+        "counter    gone@2027-01  5 (of a quota that is not in the policy file: nano-USD where it is one of money)\n"
+        "           The provider did not report its whole usage: quotas that block are charged what it held; its"
+        " cost is an estimate."
+    )
+
+
+def test_what_was_reported_is_charged_as_it_cost_and_what_is_open_holds():
+    assert told(counters={"q@total": 1}).endswith("nano-USD where it is one of money)")
+    assert "\nholds      q@total" in told(outcome="open", counters={"q@total": 1}, cost_nanousd=None)
+    crashed = told(outcome="crashed", provenance="held", counters={"q@total": 1}, cost_nanousd=None)
+    assert crashed.endswith("quotas that block are charged what it held.")
+
+
 def test_what_is_unknown_is_not_called_nothing():
     assert told(cost_nanousd=None, price_match="unpriced").endswith("there is no price, which is not free")
     assert told(cost_nanousd=None, provenance="unknown").endswith("unknown, which is not nothing")
@@ -105,16 +133,16 @@ def test_what_has_no_rate_here_is_counted_all_the_same():
 def test_negotiated_prices_are_those_of_the_policy_that_was_kept(machine: Machine):
     override = PriceOverride("openai", "*", multiplier="0.5")
     (machine.data_dir / KEPT_NAME).write_bytes(encode_policy(Policy(price_overrides=(override,))))
-    catalog = catalog_of(machine.data_dir)
+    catalog = catalog_of(policy_of(machine.data_dir))
     text = told(catalog, price_version=catalog.version, cost_nanousd=1_750_000)
     assert "  input_text                       1,000              1.25             0.00125\n" in text
     assert "modifiers" not in text
 
 
 def test_a_damaged_policy_leaves_list_prices(machine: Machine):
-    assert catalog_of(machine.data_dir).version == CATALOG.version
+    assert catalog_of(policy_of(machine.data_dir)).version == CATALOG.version
     (machine.data_dir / KEPT_NAME).write_bytes(b"\xc1")
-    assert catalog_of(machine.data_dir).version == CATALOG.version
+    assert catalog_of(policy_of(machine.data_dir)).version == CATALOG.version
 
 
 def test_a_call_is_found_in_any_segment_and_its_end_counts(machine: Machine):
@@ -132,8 +160,9 @@ def test_a_call_that_is_open_yet_is_its_intent(machine: Machine):
 
 def test_a_call_that_has_landed_is_found_in_the_lake(machine: Machine):
     machine.journal(replace(CALL, request_id="req_2"))
-    machine.land(CALL, replace(CALL, request_id="req_3"))
-    assert find("req_1", machine.data_dir) == CALL
+    charged = replace(CALL, counters={"q@total": 7}, ledger_seq=3, refusal_code="kill_switch", refusal_reason="why")
+    machine.land(charged, replace(CALL, request_id="req_3"))
+    assert find("req_1", machine.data_dir) == charged
 
 
 def test_a_call_that_is_nowhere_is_told(machine: Machine):

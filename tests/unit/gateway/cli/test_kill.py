@@ -31,14 +31,39 @@ def switches(config: Path) -> tuple[KillSwitch, ...]:
 
 
 def test_a_switch_is_closed_with_what_it_was_given_and_released(config: Path):
-    words = ("stop", "--scope", "project=web", "--scope", "user=a=b", "--reason", "budget review", "--allow", "models")
+    words = (
+        "stop",
+        "--scope",
+        "project=web",
+        "--scope",
+        "user=a=b",
+        "--reason",
+        "budget review",
+        "--allow",
+        "models.list",
+    )
     command = Command(config, *words)
-    assert (command.code, command.errors) == (
-        0, "stop is closed; open it again with `lensai kill --release stop`\n",
-    )  # fmt: skip
-    assert switches(config) == (KillSwitch("stop", {"project": "web", "user": "a=b"}, "budget review", ("models",)),)
+    obeyed = "gateways that run with this file obey within a second (two looks, policy_poll_ms)"
+    again = "open it again with `lensai kill --release stop`"
+    assert (command.code, command.errors) == (0, f"stop is written to {config}; {obeyed}; {again}\n")
+    assert switches(config) == (
+        KillSwitch("stop", {"project": "web", "user": "a=b"}, "budget review", ("models.list",)),
+    )
     command = Command(config, "--release", "stop")
-    assert (command.code, command.errors, config.read_text()) == (0, "stop is released\n", TEXT)
+    assert (command.code, command.errors, config.read_text()) == (
+        0, f"stop is taken out of {config}; {obeyed}\n", TEXT,
+    )  # fmt: skip
+
+
+def test_a_name_to_leave_open_that_nobody_knows_is_told_with_the_nearest(config: Path):
+    config.write_text(TEXT + '[[quotas]]\nid = "q"\nunit = "requests"\nlimit = 1\nscope = { route = "nightly" }\n')
+    command = Command(config, "stop", "--allow", "model.list", "--allow", "nightly", "--allow", "nonsense")
+    assert command.code == 0
+    told = [line for line in command.errors.splitlines() if line.startswith("lensai kill: ")]
+    assert len(told) == 2
+    assert "no route of the policy is called 'model.list' (the nearest is 'models.list')" in told[0]
+    assert "'nonsense'" in told[1]
+    assert switches(config)[0].allow == ("model.list", "nightly", "nonsense")
 
 
 def test_a_switch_without_a_scope_ends_everything(config: Path):

@@ -57,6 +57,7 @@ def test_unknown_is_null_and_never_zero() -> None:
         "work_id",
         "counters",
         "ledger_seq",
+        "refusal_reason",
     }
     assert {name for name, value in row.items() if value is None} == unknown | set(BUCKETS) | {"buckets_more"}
 
