@@ -6,7 +6,6 @@ refused. Knows no bytes of the wire.
 """
 
 import asyncio
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
 
@@ -14,13 +13,14 @@ import msgspec
 
 from gateway import quota_words
 from gateway.cap import lower_cap
-from gateway.contract.policy import KillSwitch, Policy
+from gateway.cardinality import Cardinality
+from gateway.contract.policy import Policy
 from gateway.examine import Call
-from gateway.faults import Refusal, SwitchHit
+from gateway.faults import Refusal
 from gateway.identify import Caller
-from gateway.kill_switch import KillSwitches, refusal_of
+from gateway.kill_switch import KillSwitches
 from gateway.ledger.base import NO_HOLDS, Crossed, Holds, Ledger, Shortage, Unreachable
-from gateway.ledger.window import NEVER_S, Period
+from gateway.ledger.window import NEVER_S
 from gateway.policy import PolicyView
 from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
@@ -44,9 +44,6 @@ SLICE_TOKENS_MIN = 64
 LEAD_TOKENS = 1024
 # Price lists whose worst cases are remembered: everybody's, and those of organizations with prices of their own.
 CASES_MAX = 256
-# A counter's name with the longest values that callers may choose in four dimensions; it is the id of a frame.
-COUNTER_CHARS_MAX = 640
-_NONE_KNOWN: tuple[Period, set[str]] = (Period("", 0, 0), set())
 # How long a call waits for what other processes hold unused, and how often others may be quicker to take it.
 OBTAIN_TIMEOUT_S = 0.25
 OBTAIN_ROUNDS_MAX = 8
@@ -83,57 +80,6 @@ class Waiting(msgspec.Struct, frozen=True):
     short: Shortage
 
 
-class Cardinality:
-    """How many counters each quota has in its window: callers choose some of their names, and none may fill the memory.
-
-    Names are told apart as long as there is room for them; after that only those known before are let through. Room is
-    taken by what the ledger is asked for, not by what is refused before that.
-    """
-
-    def __init__(self, ledger: Ledger) -> None:
-        self._ledger = ledger
-        self._known: dict[str, tuple[Period, set[str]]] = {}  # quota -> its period, its counters
-
-    def without_room(self, dues: Sequence[Due]) -> list[Due]:
-        """Those of one call whose counters are not known and for which there is no room beside its others."""
-        refused: list[Due] = []
-        asked: Counter[str] = Counter()
-        for due in dues:
-            names = self._names(due)
-            if due.counter in names:
-                continue
-            if len(due.counter) > COUNTER_CHARS_MAX or len(names) + asked[due.quota.id] >= due.quota.values_max:
-                refused.append(due)
-            else:
-                asked[due.quota.id] += 1
-        return refused
-
-    def take(self, dues: Sequence[Due]) -> None:
-        """Their counters are known from now on. There was room for them just now."""
-        for due in dues:
-            self._names(due).add(due.counter)
-
-    def _names(self, due: Due) -> set[str]:
-        """The counters of a quota that are known in that window."""
-        period, names = self._known.get(due.quota.id, _NONE_KNOWN)
-        is_full = len(names) >= due.quota.values_max and due.counter not in names
-        if period.name != due.period.name or (is_full and due.quota.unit == "concurrent"):
-            # A first look, a window before, or calls at a time that have ended meanwhile: counted anew. Of one that
-            # begins after those seen here there is nothing yet.
-            begins = period is not _NONE_KNOWN[0] and due.period.starts_at_s > period.starts_at_s
-            names = set[str]() if begins else self._there(due)
-            self._known[due.quota.id] = (due.period, names)
-        return names
-
-    def _there(self, due: Due) -> set[str]:
-        stem = f"{due.quota.id}@{due.period.name}|"
-        return {
-            name
-            for name, balance in self._ledger.counters().items()
-            if name.startswith(stem) and (balance.held or due.quota.unit != "concurrent")
-        }
-
-
 # Each of several workers would let through all of a budget.
 _NEEDS_STORE = Refusal(
     "ledger_unavailable",
@@ -163,7 +109,6 @@ class Enforcer:
         self._table: QuotaTable
         self._kill_switches: KillSwitches
         self._kills = False  # whether there is any kill switch
-        self._told: dict[str, Refusal] = {}  # what callers are answered, by a switch's message, which has its id
 
     def follow(self, view: PolicyView) -> None:
         """Has the quotas and kill switches of a policy in force, also for what is under way: extensions, and who waits.
@@ -177,15 +122,13 @@ class Enforcer:
             self._table = QuotaTable(after)
         if before is None or before.kill_switches is not after.kill_switches:
             self._kill_switches = KillSwitches(after)
-            self._told = {refusal_of(row).message: _told(row) for row in after.kill_switches}
         self._kills = bool(self._kill_switches)
 
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:
         """Why the call must not be, whatever its budgets say; None if nothing is in its way."""
         if self._view is not view:
             self.follow(view)
-        found = self._kill_switches.find(caller, route, call) if self._kills else None
-        return None if found is None else self._told[found.message]
+        return self._kill_switches.find(caller, route, call) if self._kills else None
 
     # -- before a call is sent
 
@@ -210,7 +153,7 @@ class Enforcer:
         if self._view is not view:
             self.follow(view)
         if self._kills and (killed := self._kill_switches.find(caller, route, call)) is not None:
-            return self._told[killed.message]
+            return killed
         dues = self._table.due(caller, route, call, at_s)
         if not dues.each:
             return None
@@ -492,12 +435,6 @@ class Enforcer:
                 self._used_up.clear()
             self._used_up.add(due.counter)
             self.heard(Crossed(due.counter, 100, balance.settled, limit))
-
-
-def _told(switch: KillSwitch) -> Refusal:
-    """What the calls that a switch ends are answered, with the switch for programs."""
-    scope: dict[str, str] = {**switch.scope}
-    return msgspec.structs.replace(refusal_of(switch), hit=SwitchHit(switch.id, scope, switch.reason))
 
 
 def _same_quotas(before: Policy, after: Policy) -> bool:

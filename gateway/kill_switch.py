@@ -11,7 +11,7 @@ import msgspec
 
 from gateway.contract.policy import Dimension, KillSwitch, Policy
 from gateway.examine import Call
-from gateway.faults import Refusal
+from gateway.faults import Refusal, SwitchHit
 from gateway.identify import Caller
 from gateway.route import Route
 
@@ -85,9 +85,11 @@ class KillSwitches:
 
 
 def refusal_of(switch: KillSwitch) -> Refusal:
-    """What the calls that a switch ends are answered."""
+    """What the calls that a switch ends are answered; with the switch itself, for programs."""
+    scope: dict[str, str] = {**switch.scope}
     reason = f": {switch.reason}" if switch.reason else ""
     return Refusal(
         "kill_switch",
         f"The kill switch {switch.id!r} ends such calls{reason}. Whoever runs this gateway opens it again",
+        hit=SwitchHit(switch.id, scope, switch.reason),
     )

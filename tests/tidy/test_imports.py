@@ -77,8 +77,10 @@ MAY_IMPORT = {
     # What quotas ask of a call before it is sent, and how they answer.
     "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window"),
     "gateway.cap": VALUES,
+    "gateway.cardinality": ("gateway.ledger.base", "gateway.ledger.window", "gateway.quotas"),
     "gateway.enforce": (
-        *VALUES, *STAGES[:3], "gateway.cap", "gateway.kill_switch", "gateway.ledger.base", "gateway.ledger.window",
+        *VALUES, *STAGES[:3], "gateway.cap", "gateway.cardinality", "gateway.kill_switch", "gateway.ledger.base",
+        "gateway.ledger.window",
         "gateway.quota_numbers", "gateway.quota_words", "gateway.quotas", "gateway.worst_case",
     ),
     "gateway.quota_numbers": (

@@ -1,4 +1,4 @@
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -6,14 +6,14 @@ import msgspec
 import pytest
 
 from gateway.contract.policy import KillSwitch, Quota, QuotaOverride
-from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Cardinality, Enforcer, Waiting
+from gateway.enforce import LEAD_TOKENS, SLICE_TOKENS, Admission, Enforcer, Waiting
 from gateway.examine import Call, examine
 from gateway.faults import QuotaHit, Refusal, SwitchHit
 from gateway.identify import Caller
 from gateway.ledger.base import Balance, Crossed, Holds, Shortage, Unreachable
 from gateway.ledger.embedded import EmbeddedLedger
 from gateway.policy import PolicyView
-from gateway.quotas import Consumed, QuotaTable
+from gateway.quotas import Consumed
 from gateway.route import Route
 from pricing.catalog import Catalog
 from tests.support.data_plane import upstreams_at
@@ -183,7 +183,7 @@ def test_what_has_no_bound_passes_where_nothing_is_refused_until_then():
     assert isinstance(stage.admit("a", unknown), Admission)
 
     assert stage.ledger.held("a") == {"q@total": 500, "dear@total": 500}
-    assert stage.enforcer.numbers.soft_failures == {("q", "unbounded"): 1, ("dear", "unbounded"): 1}
+    assert stage.enforcer.numbers.soft_failures == {("q", "unpriced"): 1, ("dear", "unpriced"): 1}
     stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 60),))
     assert isinstance(stage.admit("b", unknown), Admission)
     assert stage.ledger.held("b") == {"q@total": 0}
@@ -206,7 +206,7 @@ def test_minutes_of_grace_are_over_for_a_call_whose_body_came_after_them():
     stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 10),))
     unknown = stage.made(b'{"model":"unheard-of","messages":[]}')
     refusal = stage.enforcer.admit("e", stage.view, *unknown, CATALOG, NOW_S, NOW_S + 10)
-    assert refusal.code == "unbounded_cost"
+    assert refusal.code == "unpriced_model"
 
 
 def test_a_budget_of_nothing_refuses_what_costs_nothing_too():
@@ -459,7 +459,7 @@ def test_a_call_that_is_refused_without_asking_the_ledger_takes_no_room_from_oth
     stage = Stage(quota(scope={"user": "*"}, values_max=1))
     unknown = b'{"model":"unheard-of","messages":[]}'
     for user in (b"ann", b"bob"):
-        assert stage.admit("a", unknown, b"x-lensai-user: " + user).code == "unbounded_cost"
+        assert stage.admit("a", unknown, b"x-lensai-user: " + user).code == "unpriced_model"
 
     assert isinstance(stage.admit("b", CHAT % b"Hi", b"x-lensai-user: cyd"), Admission)
     assert isinstance(stage.admit("c", CHAT % b"Hi", b"x-lensai-user: cyd"), Admission)
@@ -481,46 +481,6 @@ def test_where_nothing_blocks_further_values_are_not_counted():
     admission = stage.admit("b", CHAT % b"Hi", b"x-lensai-user: bob")
 
     assert admission.dues.each == ()
-
-
-class Counted:
-    """A ledger that has these counters."""
-
-    def __init__(self, balances: Mapping[str, Balance]) -> None:
-        self.balances = balances
-
-    def counters(self) -> Mapping[str, Balance]:
-        return self.balances
-
-
-def dues(table: QuotaTable, stage: Stage, user: bytes, at_s: int = NOW_S) -> Any:
-    return table.due(*stage.made(CHAT % b"Hi", b"x-lensai-user: " + user), at_s).each[0]
-
-
-def test_values_are_told_from_the_ledger_after_a_restart_and_anew_in_each_window():
-    stage = Stage(quota(scope={"user": "*"}, values_max=1, window="minute"))
-    table = QuotaTable(stage.view.policy)
-    ann, bob = dues(table, stage, b"ann"), dues(table, stage, b"bob")
-    cardinality = Cardinality(Counted({ann.counter: Balance(1)}))  # type: ignore[arg-type]
-
-    assert cardinality.without_room([bob]) == [bob]
-    assert not cardinality.without_room([ann])
-    later = dues(table, stage, b"bob", NOW_S + 60)
-    assert not cardinality.without_room([later])
-    cardinality.take([later])
-    assert cardinality.without_room([dues(table, stage, b"ann", NOW_S + 60)])
-
-
-def test_of_calls_at_a_time_only_those_under_way_count():
-    stage = Stage(quota(scope={"user": "*"}, values_max=1, unit="concurrent"))
-    table = QuotaTable(stage.view.policy)
-    ann, bob = dues(table, stage, b"ann"), dues(table, stage, b"bob")
-    balances = {ann.counter: Balance(0, 1)}
-    cardinality = Cardinality(Counted(balances))  # type: ignore[arg-type]
-
-    assert cardinality.without_room([bob]) == [bob]
-    balances[ann.counter] = Balance(0, 0)
-    assert not cardinality.without_room([bob])
 
 
 async def test_what_lies_elsewhere_is_fetched_before_anybody_is_refused(stages: list[Stage]):
