@@ -92,6 +92,8 @@ _LEAVES_OPEN = frozenset({"auto"})
 _COUNTED_AT = frozenset({"openai", "azure"})
 _COUNTED = re.compile(r"gpt-(3\.5|35|4|5)(?!\d)|chatgpt-4o|o[134]\b|text-embedding-")
 _UNKNOWN = Limits(None, None)
+# In place of a name that nobody knows, and that looks like one of a family of which it need not be.
+_NAMELESS = "this model"
 # Around a text, a member and a value of a prompt: the most that any rendering of it was seen to put there, doubled.
 _TEXT_TOKENS = 8
 
@@ -155,7 +157,7 @@ class _Terms(msgspec.Struct, frozen=True):
             NOTHING if isinstance(found, Unbounded) else found,
             stream and self.open_ended,
             self.flags,
-            text_bytes if self.tightens else 0,
+            text_bytes if self.tightens and unpriced is None else 0,
             self.lines if unpriced is None else (),
             unpriced,
         )
@@ -292,13 +294,15 @@ def _terms(
         return Unbounded(f"{shown(model)} searches or calls tools by itself, as often as it likes")
     destination = route.destination
     prices = _prices(model, mapped, asked, destination, catalog, at_s)
+    if isinstance(prices, Unbounded) and not _is_known(model, mapped, destination):
+        model = _NAMELESS
     used = most_used(
         asked,
         caching,
         provider=destination.provider.name,
         reader=route.endpoint.reader,
         model=model,
-        limits=_limits(destination, model, mapped, None if isinstance(prices, Unbounded) else prices[0]),
+        limits=_limits(destination.provider.catalog, model, None if isinstance(prices, Unbounded) else prices[0]),
     )
     mosts = prices if isinstance(prices, Unbounded) else _mosts(prices, used, asked)
     if isinstance(prices, Unbounded) or isinstance(mosts, Unbounded):
@@ -421,11 +425,15 @@ def _contexts(provider: str, modifiers: Context) -> tuple[tuple[Context, bool], 
     )
 
 
-def _limits(destination: Destination, model: str, mapped: bool, price: Price | None) -> Limits:
-    """The model's limits, by its own name or by that of the model whose price it has."""
+def _is_known(model: str, mapped: bool, destination: Destination) -> bool:
+    """Whether a name without a price is a model's all the same. A deployment may be called after another model."""
     if destination.provider.name == "azure" and not mapped:
-        return _UNKNOWN  # a deployment may be called after another model than the one it is of
-    provider = destination.provider.catalog
+        return False
+    return find_limits(destination.provider.catalog, model) is not None
+
+
+def _limits(provider: str, model: str, price: Price | None) -> Limits:
+    """The model's limits, by its own name or by that of the model whose price it has."""
     return find_limits(provider, model) or (price and find_limits(provider, price.model)) or _UNKNOWN
 
 

@@ -6,7 +6,7 @@ A running gateway obeys within two looks at the file.
 import argparse
 import difflib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO, get_args
 
@@ -35,7 +35,6 @@ def run_kill(argv: Sequence[str], config: Path, *, output: TextIO = sys.stdout, 
             errors.write(f"{arguments.release} is taken out of {config}; {_OBEYED}\n")
         elif arguments.id:
             _close(config, text, switches, arguments)
-            errors.writelines(f"lensai kill: {line}\n" for line in _unknown_names(text, config, arguments.allow))
             again = f"open it again with `lensai kill --release {arguments.id}`"
             errors.write(f"{arguments.id} is written to {config}; {_OBEYED}; {again}\n")
         else:
@@ -76,29 +75,16 @@ def _close(config: Path, text: str, switches: Sequence[KillSwitch], arguments: a
     scope = dict(arguments.scope)
     if len(scope) != len(arguments.scope):
         raise EditError("a dimension is there twice; close a switch for each of its values")
+    for name in arguments.allow:
+        if name not in ENDPOINT_NAMES:
+            nearest: str = difflib.get_close_matches(name, sorted(ENDPOINT_NAMES), 1, 0.0)[0]
+            raise EditError(f"no endpoint is called {name!r}, so it would open nothing; the nearest is {nearest!r}")
     optional: Fields = {"scope": scope, "reason": arguments.reason, "allow": arguments.allow}
     write(
         config,
         text,
         Edit(TABLE, adds={"id": arguments.id} | {name: value for name, value in optional.items() if value}),
     )
-
-
-def _unknown_names(text: str, config: Path, allow: Sequence[str]) -> Iterator[str]:
-    """Of names that are to stay open, those that are no endpoint's and no route that the policy speaks of.
-
-    They may be what callers say in x-lensai-route, so they are told of and not refused.
-    """
-    limits = read_limits(text, source=config.name)
-    scopes = [row.scope for row in (*limits.quotas, *limits.kill_switches)]
-    known = {*ENDPOINT_NAMES, *(scope["route"] for scope in scopes if "route" in scope)}
-    for name in allow:
-        if name not in known:
-            near = difflib.get_close_matches(name, known, 1, 0)
-            yield (
-                f"no endpoint and no route of the policy is called {printable(name)!r} (the nearest is {near[0]!r}):"
-                " it leaves nothing open but calls that name it in x-lensai-route"
-            )
 
 
 def _release(config: Path, text: str, switches: Sequence[KillSwitch], id: str) -> None:

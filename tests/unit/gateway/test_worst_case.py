@@ -509,3 +509,13 @@ def test_a_deployment_s_name_tells_no_limit():
     assert "cap its output" in found.of_tokens
     capped = bounded_in_tokens("/azure/openai/deployments/gpt-4o/chat/completions", body | {"max_tokens": 9})
     assert capped.tokens_out == 9
+
+
+def test_an_unknown_model_s_name_says_nothing_of_its_images_nor_of_its_tokenizer():
+    image = [{"role": "user", "content": [IMAGE]}]
+    for path in ("/azure/openai/deployments/gpt-4o/chat/completions", "/openrouter/v1/chat/completions"):
+        found = judged(path, {"model": "acme/gpt-4o", "messages": image, "max_tokens": 9})
+        assert isinstance(found, Unbounded)
+        assert "nothing is known of how much 'this model' can read" in found.of_tokens
+        text = {"model": "acme/gpt-4o", "messages": HI, "max_tokens": 9}
+        assert bounded_in_tokens(path, text).text_tokens == 0
