@@ -12,6 +12,7 @@ _BLANK_LINE = re.compile(rb"\n\r?\n|\r\r")
 _BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 # The most bytes of a blank line that an earlier chunk can hold.
 _OVERLAP_BYTES = 2
+_COMMENTS = re.compile(rb"(?:(?::[^\r\n]*)?[\r\n])+")
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -19,33 +20,33 @@ class Splitter:
     """Holds back the incomplete event at the end of what was fed, and nothing else.
 
     `oversize` turns true when an event outgrew `event_bytes_max`: its bytes are passed on unsplit up to its
-    blank line. At most `event_bytes_max` and one chunk are ever held.
+    blank line, and `passing` is true until then. At most `event_bytes_max` and one chunk are ever held.
     """
 
     def __init__(self, event_bytes_max: int) -> None:
         self.oversize = False
         self._event_bytes_max = event_bytes_max
         self._tail = bytearray()
-        self._passing = False  # inside an oversize event: everything up to its blank line goes unsplit
-
-    @property
-    def at_boundary(self) -> bool:
-        """Whether what was fed ends with a whole event."""
-        return not (self._tail or self._passing)
+        self.passing = False  # inside an oversize event: everything up to its blank line goes unsplit
 
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """What leaves now: first bytes of an oversize event, then a block of whole events; either may be empty.
 
         A chunk of whole events with nothing pending is the block itself, the same object.
         """
-        if not self._tail and not self._passing and data.endswith(_BLANK_LINES):
+        if not self._tail and not self.passing and data.endswith(_BLANK_LINES):
             return b"", data
         searched_from = max(0, len(self._tail) - _OVERLAP_BYTES)
         if len(self._tail) > self._event_bytes_max:
-            self.oversize = self._passing = True
+            self.oversize = self.passing = True
         self._tail += data
-        unsplit = self._pass(searched_from) if self._passing else b""
+        unsplit = self._pass(searched_from) if self.passing else b""
         return unsplit, self._cut(_last_end(self._tail, 0 if unsplit else searched_from))
+
+    def comments(self) -> bytes:
+        """The whole lines that the incomplete event opens with and that are no part of it, no longer held back."""
+        found = None if self.passing else _COMMENTS.match(self._tail)
+        return self._cut(found.end()) if found else b""
 
     def flush(self) -> bytes:
         """The incomplete event held back; nothing is held afterwards."""
@@ -53,7 +54,7 @@ class Splitter:
 
     def _pass(self, searched_from: int) -> bytes:
         found = _BLANK_LINE.search(self._tail, searched_from)
-        self._passing = found is None
+        self.passing = found is None
         return self._cut(found.end() if found else len(self._tail) - _OVERLAP_BYTES)
 
     def _cut(self, end: int) -> bytes:
@@ -65,7 +66,9 @@ class Splitter:
 
 
 def _last_end(text: bytearray, start: int) -> int:
-    return max((at + len(blank) for blank in _BLANK_LINES if (at := text.rfind(blank, start)) >= 0), default=0)
+    """Where the last event of the text ends; 0: none does. Most streams have no CR, and need one search."""
+    blanks = _BLANK_LINES if text.find(b"\r", start) >= 0 else _BLANK_LINES[:1]
+    return max((at + len(blank) for blank in blanks if (at := text.rfind(blank, start)) >= 0), default=0)
 
 
 def split(block: bytes) -> list[bytes]:

@@ -79,7 +79,7 @@ async def test_all_bytes_of_an_answer_in_pieces_are_counted(tmp_path):
         assert (record.bytes_out, record.tokens_in) == (len(WHOLE), 9)
 
 
-async def test_a_piece_of_a_stream_leaves_when_it_comes(tmp_path):
+async def test_an_event_of_a_stream_leaves_when_its_end_has_come(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there, TRANSPARENT)) as gateway:
         client = await gateway.client()
         client.send(call(CHAT, b'{"model":"gpt-4o","stream":true}'))
@@ -87,11 +87,22 @@ async def test_a_piece_of_a_stream_leaves_when_it_comes(tmp_path):
         assert request.body == b'{"model":"gpt-4o","stream":true}'
         wire.send(stream_head())
         await client.until(b"\r\n\r\n")  # even the head alone
-        for piece in (EVENT[:10], EVENT[10:] + EVENT, DONE):
+        for piece, leaves in (
+            (EVENT, EVENT),
+            (EVENT[:10], b""),
+            (EVENT[10:] + EVENT + EVENT[:20], EVENT * 2),
+            (EVENT[20:], EVENT),
+            (DONE + b"data: no end", DONE),
+        ):
             wire.send(chunk(piece))
-            assert await client.chunk() == (chunk(piece), piece)
+            await wire.sent()
+            if leaves:
+                assert await client.chunk() == (chunk(leaves), leaves)
         wire.send(chunk(b""))
+        assert await client.chunk() == (chunk(b"data: no end"), b"data: no end")
         assert await client.chunk() == (b"0\r\n\r\n", b"")
+        [record] = await gateway.stop()
+        assert record.bytes_out == len(EVENT * 4 + DONE + b"data: no end")
 
 
 async def test_usage_is_asked_for_and_what_that_causes_is_taken_out(tmp_path):
@@ -215,17 +226,36 @@ async def test_after_an_error_event_the_connection_bears_the_next_call(tmp_path)
             assert await client.exactly(5) == b"0\r\n\r\n"
 
 
-async def test_a_stream_that_breaks_within_an_event_is_cut(tmp_path):
+@pytest.mark.parametrize("key", ["", TRANSPARENT])
+@pytest.mark.parametrize("asked", [ASKED, b'{"model":"gpt-4o","stream":true}'])
+async def test_a_stream_that_breaks_anywhere_ends_with_whole_events_and_an_error(tmp_path, key, asked):
+    stream = b"data: {}\n\n: ping\n\ndata: [1]\n\n"
+    async with provider() as there, serving(tmp_path, openai(there, key)) as gateway:
+        client = await gateway.client()
+        for at in range(len(stream)):
+            client.send(call(CHAT, asked))
+            wire, _ = await there.called()
+            wire.send(stream_head(), chunk(stream[:at]) if at else b"")
+            await client.until(b"\r\n\r\n")
+            wire.close()
+            *events, error, after = (await client.rest_of_body()).split(b"\n\n")
+            assert stream.startswith(b"".join(event + b"\n\n" for event in events if event != b": ping"[:at]))
+            assert len(events) == stream[:at].count(b"\n\n")
+            assert error.removeprefix(b": ping\n").startswith(b'data: {"error":{"message":')
+            assert after == b""
+
+
+async def test_a_stream_that_breaks_within_a_large_event_is_cut(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
         client = await gateway.client()
         client.send(call(CHAT, ASKED))
         wire, _ = await there.called()
-        wire.send(stream_head(), chunk(EVENT[:20]))
+        wire.send(stream_head(), *(chunk(b"data: " + b"A" * 10_000) for _ in range(100)))
         await client.until(b"\r\n\r\n")
         await client.chunk()
         wire.close()
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await client.chunk()
+            await client.rest_of_body()
         [record] = await gateway.stop()
         assert record.outcome == "upstream_error"
 
@@ -470,28 +500,84 @@ async def test_streams_in_other_framings_end_with_an_error_of_their_own(tmp_path
                 wire, _ = await there.called()
                 wire.send(head, chunk(event + ending))
                 await client.until(b"\r\n\r\n")
-                assert (await client.chunk())[1] == event + ending
+                assert (await client.chunk())[1] == event
                 wire.close()
-                if ending:  # within an event nothing may follow
-                    with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-                        await client.chunk()
-                else:
-                    assert (await client.chunk())[1].startswith(error)
-                    assert await client.exactly(5) == b"0\r\n\r\n"
+                assert (await client.chunk())[1].startswith(error)
+                assert await client.exactly(5) == b"0\r\n\r\n"
 
 
-async def test_no_event_is_put_into_a_json_array(tmp_path):
+@pytest.mark.parametrize("came", [b"", b"[", b'[{"candidates":', b'[{"candidates":[]}', b'[{"candidates":[]},\r\n{"ca'])
+async def test_a_json_array_ends_with_an_error_as_its_last_element(tmp_path, came):
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
         client = await gateway.client()
         client.send(call("/gemini/v1beta/models/g:streamGenerateContent", b'{"contents":[]}'))
         wire, _ = await there.called()
         wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
-        wire.send(chunk(b'[{"candidates":[]}'))
+        wire.send(chunk(came) if came else b"")
         await client.until(b"\r\n\r\n")
-        await client.chunk()
+        wire.close()
+        *elements, error = json.loads(await client.rest_of_body())
+        assert elements == [{"candidates": []}] * came.count(b"[]}")
+        assert (error["error"]["code"], error["error"]["status"]) == (502, "UNAVAILABLE")
+
+
+async def test_a_whole_json_array_is_passed_on_unchanged(tmp_path):
+    pieces = (b'[{"candidates":[]}', b",\r\n", b'{"candidates":[]}', b"\n]\n")
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call("/gemini/v1beta/models/g:streamGenerateContent", b'{"contents":[]}'))
+        wire, _ = await there.called()
+        wire.send(b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ntransfer-encoding: chunked\r\n\r\n")
+        wire.send(*map(chunk, (*pieces, b"")))
+        assert (await client.message()).body == b"".join(pieces)
+
+
+async def test_a_client_of_http_1_0_is_told_too(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call(CHAT, ASKED).replace(b" HTTP/1.1", b" HTTP/1.0"))
+        wire, _ = await there.called()
+        wire.send(stream_head(), chunk(EVENT + EVENT[:9]))
+        await client.until(b"\r\n\r\n")
+        await client.until(EVENT)
+        wire.close()
+        assert (await client.rest()).startswith(b'data: {"error":{')
+
+
+async def test_a_stream_whose_length_was_announced_is_cut(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there, TRANSPARENT)) as gateway:
+        client = await gateway.client()
+        client.send(call(CHAT, ASKED))
+        wire, _ = await there.called()
+        wire.send(answer(EVENT * 2, b"content-type: text/event-stream")[:-5])
+        await client.until(EVENT)
         wire.close()
         with pytest.raises((ConnectionError, asyncio.IncompleteReadError)):
-            await client.chunk()
+            await client.exactly(len(EVENT))
+
+
+@pytest.mark.parametrize(
+    ("events", "number"),
+    [
+        (b"", 0),
+        (b'event: a\ndata: {"type":"a","sequence_number":6,"delta":"\\"sequence_number\\":9"}\n\n', 7),
+        (b'data: {"sequence_number": 11}\n\n: ping\n\n', 12),
+        (b'data: {"sequence_number":1}\n\ndata: {"sequence_number":2}\n\ndata: {"sequence_number":3}', 3),
+        (b"data: {}\n\n", 0),
+    ],
+)
+async def test_an_error_of_the_responses_api_is_numbered_as_its_stream_goes_on(tmp_path, events, number):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call("/v1/responses", b'{"model":"g","stream":true}'))
+        wire, _ = await there.called()
+        wire.send(stream_head(), chunk(events) if events else b"")
+        await client.until(b"\r\n\r\n")
+        wire.close()
+        error = json.loads((await client.rest_of_body()).rpartition(b"data: ")[2])
+        [record] = await gateway.stop()
+        assert (error["code"], error["sequence_number"]) == ("upstream_broken", number)
+        assert record.request_id in error["message"]
 
 
 async def test_a_session_s_handshake_and_aws_s_session_token_show_no_secret_either(tmp_path):

@@ -101,10 +101,36 @@ def test_fields_are_read_as_the_standard_says(event: bytes, payload: bytes, name
     assert (sse.payload(event), sse.name(event)) == (payload, name)
 
 
-def test_the_end_of_an_event_is_known():
+@pytest.mark.parametrize(
+    ("text", "comments"),
+    [
+        (b": ping\n", b": ping\n"),
+        (b": ping\r\n:\r: a\n: b", b": ping\r\n:\r: a\n"),
+        (b"\ndata: 1\n", b"\n"),
+        (b"data: 1\n: ping\n", b""),
+        (b": ping", b""),
+        (b"", b""),
+    ],
+)
+def test_comments_in_front_of_an_event_need_not_wait_for_it(text: bytes, comments: bytes):
+    splitter = Splitter(1000)
+    splitter.feed(HELLO)
+    assert splitter.feed(text) == (b"", b"")
+    assert splitter.comments() == comments
+    assert splitter.flush() == text.removeprefix(comments)
+
+
+def test_within_an_event_that_is_passed_on_unsplit_nothing_is_a_comment():
+    splitter = Splitter(4)
+    splitter.feed(b"data: 1")
+    splitter.feed(b"data: 1\n")
+    assert splitter.comments() == b""
+
+
+def test_while_an_event_is_passed_on_unsplit_it_says_so():
     splitter = Splitter(10)
-    ends = []
-    for piece in (HELLO, b"data: 1\n", b"\n", b"data: beyond the limit", b"\n\n", b": ping\n\n"):
+    passing = []
+    for piece in (HELLO, b"data: beyond ", b"the limit", b"\n\n", b": ping\n\n"):
         splitter.feed(piece)
-        ends.append(splitter.at_boundary)
-    assert ends == [True, False, True, False, True, True]
+        passing.append(splitter.passing)
+    assert passing == [False, False, True, False, False]
