@@ -1,7 +1,8 @@
 """Owns what callers are told about budgets: the refusal for each way in which one stands in a call's way. Pure.
 
 Money that is spent is 402, for that is retried by no SDK; a throughput limit that soon has room again is 429 with the
-seconds to wait. Either names the quota, what is left of it and when it is full again.
+seconds to wait. Either names the quota, what is left of it and when it is full again. A stream that either ends is told
+so in the same words.
 """
 
 from collections.abc import Mapping
@@ -38,18 +39,15 @@ def too_little(counted: Counted, *, wanted: int, remaining: int, now_s: int) -> 
     """The call needs more than is left. `wanted` and `remaining` are in the quota's unit."""
     if counted.quota.unit == "usd":
         return _spent("budget_exceeded", counted, wanted, remaining)
-    message = (
-        f"The limit {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)},"
-        f" and the call needs {_amount(counted, wanted)}{_until(counted)}"
-    )
-    hit = _hit(counted, wanted, remaining)
     wait_s = _wait_s(counted, wanted, now_s)
-    return Refusal("rate_limited", message, wait_s, hit, retry=wait_s is not None)
+    return _throttled(f"the call needs {_amount(counted, wanted)}", counted, wanted, remaining, wait_s)
 
 
 def ran_out(counted: Counted, *, wanted: int, remaining: int) -> Refusal:
     """A stream needs more than is left: it ends here."""
-    return _spent("budget_exhausted_midstream", counted, wanted, remaining)
+    if counted.quota.unit == "usd":
+        return _spent("budget_exhausted_midstream", counted, wanted, remaining)
+    return _throttled(f"the stream needs another {_amount(counted, wanted)}", counted, wanted, remaining, None)
 
 
 def unbounded(counted: Counted, reason: str) -> Refusal:
@@ -91,6 +89,14 @@ def _spent(code: str, counted: Counted, wanted: int, remaining: int) -> Refusal:
         f" {needs} {_amount(counted, wanted)}{_until(counted)}. Ask for less output, or have the budget raised"
     )
     return Refusal(code, message, hit=_hit(counted, wanted, remaining), as_429=counted.quota.answers_429)
+
+
+def _throttled(needs: str, counted: Counted, wanted: int, remaining: int, wait_s: int | None) -> Refusal:
+    message = (
+        f"The limit {_of(counted)} has {_amount(counted, remaining)} left of {_amount(counted, counted.limit)},"
+        f" and {needs}{_until(counted)}"
+    )
+    return Refusal("rate_limited", message, wait_s, _hit(counted, wanted, remaining), retry=wait_s is not None)
 
 
 def _wait_s(counted: Counted, wanted: int, now_s: int) -> int | None:
