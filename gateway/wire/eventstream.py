@@ -121,7 +121,7 @@ def _header(name: bytes, value: bytes) -> bytes:
     return bytes((len(name),)) + name + bytes((_STRING,)) + _SHORT.pack(len(value)) + value
 
 
-def frame_bytes(text: bytearray, at: int = 0) -> int:
+def frame_bytes(text: bytes | bytearray, at: int = 0) -> int:
     """The length of the frame that opens there, of which `PRELUDE_BYTES` are needed. Raises Malformed."""
     total, headers, checksum = _PRELUDE.unpack_from(text, at)
     if checksum != crc32(text[at : at + _PRELUDE.size - _NUMBER.size]):

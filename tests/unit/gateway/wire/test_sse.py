@@ -5,7 +5,7 @@ import random
 import pytest
 
 from gateway.wire import sse
-from gateway.wire.sse import Splitter
+from gateway.wire.sse import Splitter, last_end
 
 HELLO = b"data: hello\n\n"
 BIG = 1 << 20
@@ -102,35 +102,16 @@ def test_fields_are_read_as_the_standard_says(event: bytes, payload: bytes, name
 
 
 @pytest.mark.parametrize(
-    ("text", "comments"),
+    ("text", "end"),
     [
-        (b": ping\n", b": ping\n"),
-        (b": ping\r\n:\r: a\n: b", b": ping\r\n:\r: a\n"),
-        (b"\ndata: 1\n", b"\n"),
-        (b"data: 1\n: ping\n", b""),
-        (b": ping", b""),
-        (b"", b""),
+        (b"", 0),
+        (b"\n", 0),
+        (b"\n\n", 2),
+        (b"a\n\nb\n\nc\n", 6),
+        (b"a\r\n\r\nb", 5),
+        (b"a\r\rb", 3),
+        (b"a\r\rb\n\nc\n\r\nd\n\r", 10),
     ],
 )
-def test_comments_in_front_of_an_event_need_not_wait_for_it(text: bytes, comments: bytes):
-    splitter = Splitter(1000)
-    splitter.feed(HELLO)
-    assert splitter.feed(text) == (b"", b"")
-    assert splitter.comments() == comments
-    assert splitter.flush() == text.removeprefix(comments)
-
-
-def test_within_an_event_that_is_passed_on_unsplit_nothing_is_a_comment():
-    splitter = Splitter(4)
-    splitter.feed(b"data: 1")
-    splitter.feed(b"data: 1\n")
-    assert splitter.comments() == b""
-
-
-def test_while_an_event_is_passed_on_unsplit_it_says_so():
-    splitter = Splitter(10)
-    passing = []
-    for piece in (HELLO, b"data: beyond ", b"the limit", b"\n\n", b": ping\n\n"):
-        splitter.feed(piece)
-        passing.append(splitter.passing)
-    assert passing == [False, False, True, False, False]
+def test_where_the_last_event_of_a_text_ends_is_known(text: bytes, end: int):
+    assert last_end(text) == last_end(bytearray(text)) == end
