@@ -598,3 +598,14 @@ async def test_a_session_s_handshake_and_aws_s_session_token_show_no_secret_eith
             wire.send(answer(b"{}", b"x-echo: " + token))
             message = await again.message()
             assert (token, b"of-the-policy" in message.raw) == (b"token-of-the-policy", False)
+
+
+async def test_a_stream_that_nothing_meters_is_told_too(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call("/v1/fine_tuning/jobs/j/events"))
+        wire, _ = await there.called()
+        wire.send(stream_head(), chunk(b"data: {}\n\ndata: {"))
+        await client.until(b"\r\n\r\n")
+        wire.close()
+        assert (await client.rest_of_body()).startswith(b'data: {}\n\ndata: {"error":{"message":')
