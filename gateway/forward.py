@@ -429,7 +429,10 @@ class Exchange:
             if self.complete:
                 data += whole.flush()
             if self._events and data:
-                self._note_end(data)
+                # How the stream ends so far: behind its last event, which leaves in one piece, or before it.
+                self._tail = data[-_TAIL_BYTES:]
+                if self._numbered and (at := data.rfind(_NUMBER_NAME)) >= 0:
+                    self._number = data[at : at + _NUMBER_BYTES_MAX]
         self.bytes_out += len(data)
         head = self._head
         if head:
@@ -442,12 +445,6 @@ class Exchange:
             data = head + data
         if data:
             client.write(data)
-
-    def _note_end(self, data: bytes) -> None:
-        """Keeps how the stream ends so far: behind its last event or before it, and with which number."""
-        self._tail = data[-_TAIL_BYTES:] if len(data) >= _TAIL_BYTES else (self._tail + data)[-_TAIL_BYTES:]
-        if self._numbered and (at := data.rfind(_NUMBER_NAME)) >= 0:
-            self._number = data[at : at + _NUMBER_BYTES_MAX]
 
     def _tapped(self, route: Route, head: ResponseHead, streams: bool, encoding: bytes) -> Tap:
         assert self.call is not None, "dispatched without a call"
