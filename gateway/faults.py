@@ -148,6 +148,10 @@ _AWS_STREAM_ERRORS = {
 }
 
 
+# Operations of the Responses API, each of whose events has a `sequence_number` (openai-python 2, responses/*_event.py).
+NUMBERED = frozenset(("responses", "responses.retrieve"))
+
+
 class QuotaHit(msgspec.Struct, frozen=True):
     """The counter that stood in the way. Amounts are nano-USD where the unit is usd, else counts; None: unknown."""
 
@@ -262,12 +266,16 @@ def _hit_lines(hit: QuotaHit | SwitchHit) -> Iterator[bytes]:
 
 
 def render_stream_error(
-    refusal: Refusal, dialect: Dialect, endpoint: str, request_id: str, *, lines: bool = False
+    refusal: Refusal, dialect: Dialect, endpoint: str, request_id: str, *, bare: bool = False, number: int = 0
 ) -> bytes:
-    """The event that ends a stream early, as the dialect's provider would send it; `lines`: in a stream of lines."""
+    """The event that ends a stream early, as the dialect's provider would send it.
+
+    `bare`: its JSON alone, for a stream of lines or an array; `number`: its place in a stream that numbers its events.
+    """
     row = CODES[refusal.code]
-    if endpoint == "responses":
-        body = {"type": "error", "code": refusal.code, "message": refusal.message, "param": None, "sequence_number": 0}
+    if endpoint in NUMBERED:
+        message = _told(refusal, request_id)
+        body = {"type": "error", "code": refusal.code, "message": message, "param": None, "sequence_number": number}
         body |= _extra(refusal)
         return b"event: error\ndata: " + msgspec.json.encode(body) + b"\n\n"
     body = msgspec.json.encode(_shape(refusal, row, dialect, request_id))
@@ -275,15 +283,15 @@ def render_stream_error(
         kind = _AWS_STREAM_ERRORS.get(row.status, "internalServerException")
         headers = {":exception-type": kind, ":content-type": "application/json", ":message-type": "exception"}
         return eventstream.encode(headers, body)
-    if lines:
-        return body + b"\n"
+    if bare:
+        return body
     if dialect == "anthropic":
         return b"event: error\ndata: " + body + b"\n\n"
     return b"data: " + body + (b"\r\n\r\n" if dialect == "gemini" else b"\n\n")
 
 
 def _shape(refusal: Refusal, row: Code, dialect: Dialect, request_id: str) -> dict[str, object]:
-    message = f"{refusal.message} (LensAI request {request_id})" if request_id else refusal.message
+    message = _told(refusal, request_id)
     match dialect:
         case "bedrock" | "cohere":
             return {"message": message, "id": request_id} if dialect == "cohere" else {"message": message}
@@ -306,6 +314,10 @@ def _shape(refusal: Refusal, row: Code, dialect: Dialect, request_id: str) -> di
         case "openai" | "azure":
             named = {"message": message, "type": row.openai, "param": None, "code": refusal.code}
             return {"error": named | _extra(refusal)}
+
+
+def _told(refusal: Refusal, request_id: str) -> str:
+    return f"{refusal.message} (LensAI request {request_id})" if request_id else refusal.message
 
 
 def _extra(refusal: Refusal) -> dict[str, object]:

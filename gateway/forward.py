@@ -1,10 +1,11 @@
 """Stage 5: copy. Owns the Exchange: one request in flight, its client, its provider and the meter between.
 
-Bytes go to the client first, in the turn they arrived, then to the meter. What they mean is the
-meter's; what they cost is a later stage's. A client that leaves does not stop the meter.
+Bytes go to the client first, in the turn they arrived, then to the meter; of a stream's event, when its end has come.
+What they mean is the meter's; what they cost is a later stage's. A client that leaves does not stop the meter.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Protocol
 
@@ -14,7 +15,7 @@ from gateway.contract.record import Outcome, Record
 from gateway.endpoints import Dialect
 from gateway.enforce import Admission, Waiting
 from gateway.examine import Call
-from gateway.faults import Refusal, render_answer, render_stream_error
+from gateway.faults import NUMBERED, Refusal, render_answer, render_stream_error
 from gateway.identify import Caller
 from gateway.metering.flowing import Flow
 from gateway.metering.reading import About
@@ -30,18 +31,26 @@ from gateway.wire import upgrade
 from gateway.wire.encoding import DecodeFault
 from gateway.wire.headers import REQUEST_ID_HEADERS, response_head, without_secret
 from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
+from gateway.wire.whole import Whole, WholeElements, WholeEvents, WholeFrames, WholeLines
 from pricing.catalog import Catalog
 
-_EVENT_STREAM = b"text/event-stream"
-# Streams in other framings: Ollama's and Cohere's lines of JSON, Bedrock's binary frames.
-_LINES = (b"application/x-ndjson", b"application/stream+json")
-_FRAMES = b"application/vnd.amazon.eventstream"
+# Streams by their content-type: beside server-sent events, Ollama's and Cohere's lines of JSON, Bedrock's frames.
+_STREAMS: dict[bytes, Callable[[], Whole]] = {
+    b"text/event-stream": WholeEvents,
+    b"application/x-ndjson": WholeLines,
+    b"application/stream+json": WholeLines,
+    b"application/vnd.amazon.eventstream": WholeFrames,
+}
+_JSON = b"application/json"
 # A request id is some 36 characters; what is longer is none, and is stored with every event.
 UPSTREAM_REQUEST_ID_CHARS_MAX = 128
-_EVENT_ENDS = (b"\n\n", b"\r\n\r\n", b"\r\r")
 # openai-python hangs up when it has seen this, while the provider's last chunk is still on its way.
 _STREAM_ENDS = (b"[DONE]\n\n", b"[DONE]\r\n\r\n")
 _TAIL_BYTES = 10
+# Where an event of the Responses API says which one it is. Inside a string the quotes have backslashes before them.
+_NUMBER_NAME = b'"sequence_number"'
+_NUMBER = re.compile(_NUMBER_NAME + rb"\s*:\s*(\d{1,18})")
+_NUMBER_BYTES_MAX = 48
 # While a client is slow the provider is not read, and goes on writing into buffers of megabytes: as much as it may.
 _UNSEEN_TOKENS = 1 << 62
 
@@ -127,9 +136,10 @@ class Exchange:
     _connection: UpstreamConnection | None = None
     _head = b""
     _chunked = _close = False
-    _events = _lines = _frames = False
-    _encoded = False  # what the client is given is
-    _tail = b""
+    _open_ended = False  # no length was announced, so that more may be written than the provider did
+    _whole: Whole | None = None  # None: no stream, or one that we cannot read where the client is given it
+    _events = _numbered = False
+    _tail = _number = b""  # the last bytes of what the client has; where its last event says its number
     _drain_left: int | None = None
 
     def __init__(self, request: Request, client: Client, owner: Owner, id: str) -> None:
@@ -167,7 +177,7 @@ class Exchange:
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
-        kind = self._events, self._lines, self._frames = _kind(values.get(b"content-type", b""))
+        whole = _kind(values.get(b"content-type", b""), endpoint.reader == "gemini.generate" and endpoint.streams)
         encoding = values.get(b"content-encoding", b"")
         encoded = encoding not in (b"", b"identity")
         self.upstream_request_id = _request_id(values)
@@ -179,13 +189,15 @@ class Exchange:
             self.flags.append(endpoint.flag)
         tap = None
         if endpoint.reader and status < 300 and not self.websocket:
-            streams = True in kind or endpoint.streams is True
+            streams = whole is not None or endpoint.streams is True
             tap = self.tap = self._tapped(route, head, streams, encoding if encoded else b"")
         strips = tap is not None and tap.strips
         decodes = strips and encoded
-        self._encoded = encoded and not decodes
+        if whole is not None and (decodes or not encoded):
+            self._whole, self._events = whole(), whole is WholeEvents
+            self._numbered = self._events and endpoint.name in NUMBERED
         keeps_length = framing.length is not None and not strips
-        anew = has_body and not keeps_length
+        anew = self._open_ended = has_body and not keeps_length
         self._chunked = anew and not request.http10
         self._close = (anew and request.http10) or client is None or not client.keep_alive
         ours = b"x-lensai-request-id: %b\r\n" % self.id.encode()
@@ -355,10 +367,9 @@ class Exchange:
         if client is not None:
             if self.status == 0:
                 close = self._write_error(refusal)
-            elif self._chunked and self._may_be_followed:
-                assert self.route is not None
-                event = render_stream_error(refusal, self.dialect, self.route.endpoint.name, self.id, lines=self._lines)
-                client.write(b"%x\r\n%b\r\n" % (len(event), event) + LAST_CHUNK)
+            elif self._open_ended and self._whole is not None and self._whole.may_be_followed:
+                end = self._ended_by(refusal, self._whole)
+                client.write(b"%x\r\n%b\r\n" % (len(end), end) + LAST_CHUNK if self._chunked else end)
                 close = self._close  # a whole answer: the connection may bear the next
             else:
                 client.abort()
@@ -372,13 +383,14 @@ class Exchange:
             self._connection.close()
             self._connection = None
 
-    @property
-    def _may_be_followed(self) -> bool:
-        """Whether what the client has of a stream ends with a whole event, so that one of ours may follow."""
-        if self._events:
-            return self._tail.endswith(_EVENT_ENDS)
-        tap = self.tap if self._lines or self._frames else None
-        return not self._encoded and tap is not None and tap.at_boundary
+    def _ended_by(self, refusal: Refusal, whole: Whole) -> bytes:
+        """What ends a stream early, behind the last whole event that the client has."""
+        assert self.route is not None
+        last = _NUMBER.match(self._number)
+        number = int(last[1]) + 1 if last else 0
+        name = self.route.endpoint.name
+        error = render_stream_error(refusal, self.dialect, name, self.id, bare=whole.bare, number=number)
+        return whole.ended_by(error)
 
     def expire(self) -> None:
         """Its deadline has passed."""
@@ -413,10 +425,17 @@ class Exchange:
         client = self.client
         if client is None:
             return
+        whole = self._whole
+        if whole is not None:
+            data = whole.feed(data) if data else data
+            if self.complete:
+                data += whole.flush()
+            if self._events and data:
+                # How the stream ends so far: behind its last event, which leaves in one piece, or before it.
+                self._tail = data[-_TAIL_BYTES:]
+                if self._numbered and (at := data.rfind(_NUMBER_NAME)) >= 0:
+                    self._number = data[at : at + _NUMBER_BYTES_MAX]
         self.bytes_out += len(data)
-        if self._events and data and not self._encoded:
-            # How the stream ends so far: behind a whole event, or behind its last.
-            self._tail = (self._tail + data[-_TAIL_BYTES:])[-_TAIL_BYTES:]
         head = self._head
         if head:
             self._head = b""
@@ -479,10 +498,12 @@ class Exchange:
 
 
 @lru_cache(maxsize=64)
-def _kind(content_type: bytes) -> tuple[bool, bool, bool]:
-    """Whether an answer of that type is a stream of events, of lines, of frames."""
+def _kind(content_type: bytes, has_elements: bool | None) -> Callable[[], Whole] | None:
+    """What keeps an answer of that type whole, if it is a stream; `has_elements`: one in JSON is an array."""
     kind = content_type.lower()
-    return kind.startswith(_EVENT_STREAM), kind.startswith(_LINES), kind.startswith(_FRAMES)
+    if has_elements and kind.startswith(_JSON):
+        return WholeElements
+    return next((whole for name, whole in _STREAMS.items() if kind.startswith(name)), None)
 
 
 def _request_id(values: Mapping[bytes, bytes]) -> str:

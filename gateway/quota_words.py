@@ -1,7 +1,8 @@
 """Owns what callers are told about budgets: the refusal for each way in which one stands in a call's way. Pure.
 
 Money that is spent is 402, for that is retried by no SDK; a throughput limit that soon has room again is 429 with the
-seconds to wait. Either names the quota, what is left of it and when it is full again.
+seconds to wait. Either names the quota, what is left of it and when it is full again. A stream that either ends is told
+so in the same words.
 """
 
 from collections.abc import Mapping
@@ -49,21 +50,22 @@ def too_little(counted: Counted, *, wanted: int, remaining: int, now_s: int, cei
     """
     if counted.quota.unit == "usd":
         return _spent("budget_exceeded", counted, wanted, remaining, ceiling=ceiling)
-    limit = _amount(counted, counted.limit)
+    wait_s = _wait_s(counted, wanted, now_s)
     if counted.quota.unit == "concurrent":
         busy = (counted.limit or 0) - remaining
-        message = f"The limit {_of(counted)} allows {limit}, and {busy:,} {'is' if busy == 1 else 'are'} under way"
-    else:
-        needs = f"has {remaining:,} left of {limit}, and the call needs {wanted:,}"
-        message = f"The limit {_of(counted)} {needs}{_until(counted)}"
-    wait_s = _wait_s(counted, wanted, now_s)
-    refusal = _refusal("rate_limited", counted, message, wanted, remaining)
-    return replace(refusal, retry_after_s=wait_s, retry=wait_s is not None)
+        limit, verb = _amount(counted, counted.limit), "is" if busy == 1 else "are"
+        says = f"The limit {_of(counted)} allows {limit}, and {busy:,} {verb} under way"
+        return _throttled(says, counted, wanted, remaining, wait_s)
+    return _throttled(_lacks(counted, f"the call needs {wanted:,}", remaining), counted, wanted, remaining, wait_s)
 
 
 def ran_out(counted: Counted, *, wanted: int, remaining: int) -> Refusal:
     """A stream needs more than is left: it ends here."""
-    return _spent("budget_exhausted_midstream", counted, wanted, remaining)
+    if counted.quota.unit == "usd":
+        return _spent("budget_exhausted_midstream", counted, wanted, remaining)
+    return _throttled(
+        _lacks(counted, f"the stream needs another {wanted:,}", remaining), counted, wanted, remaining, None
+    )
 
 
 def unbounded(counted: Counted, reason: str) -> Refusal:
@@ -113,6 +115,16 @@ def _spent(code: str, counted: Counted, wanted: int, remaining: int, *, ceiling:
         f" {needs} {_amount(counted, wanted)}{_until(counted)}. {advice}"
     )
     return replace(_refusal(code, counted, message, wanted, remaining), as_429=counted.quota.answers_429)
+
+
+def _lacks(counted: Counted, needs: str, remaining: int) -> str:
+    left = f"has {remaining:,} left of {_amount(counted, counted.limit)}"
+    return f"The limit {_of(counted)} {left}, and {needs}{_until(counted)}"
+
+
+def _throttled(says: str, counted: Counted, wanted: int, remaining: int, wait_s: int | None) -> Refusal:
+    refusal = _refusal("rate_limited", counted, says, wanted, remaining)
+    return replace(refusal, retry_after_s=wait_s, retry=wait_s is not None)
 
 
 def _wait_s(counted: Counted, wanted: int, now_s: int) -> int | None:

@@ -96,11 +96,6 @@ class Tap:
         return read_body(self._reader, self._about, b"".join(self._copy))
 
     @property
-    def at_boundary(self) -> bool:
-        """Whether a stream that was taken so far ends with a whole event, line or frame."""
-        return self._meter is not None and self._meter.at_boundary
-
-    @property
     def seen(self) -> Seen:
         """What is known of the answer, for an estimate."""
         if self._meter is not None:

@@ -190,7 +190,7 @@ def _ledger(lake: Lake, events: State, fresh: Any, journal: Path | None, compare
         return
     ledger = EmbeddedLedger()
     try:
-        ledger.restore(journal_checkpoint.read(directories[0]), 0)
+        ledger.restore(journal_checkpoint.read(directories[0]))
     except (CheckpointDamaged, CheckpointUnusable, OSError) as fault:
         yield f"the ledger's checkpoint in {directories[0]} cannot be read: {fault}"
         return

@@ -50,11 +50,6 @@ class Framing(Protocol):
         """What was read, after `flush`."""
         ...
 
-    @property
-    def at_boundary(self) -> bool:
-        """Whether the bytes fed so far end with a whole event, so that another may follow."""
-        ...
-
 
 class Events:
     """Server-sent events. Of the common one nothing is read: one search for a few bytes says that it has no usage."""
@@ -87,10 +82,6 @@ class Events:
         except Exception:  # As in `_pass`.
             reading, self._broken = Reading(), True
         return _flagged(reading, {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._splitter.oversize})
-
-    @property
-    def at_boundary(self) -> bool:
-        return self._splitter.at_boundary
 
     def _pass(self, block: bytes) -> bytes:
         self._last, self._last_but_one = block, self._last
@@ -144,10 +135,6 @@ class Array:
         flags = {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._elements.oversize}
         return _flagged(self._fold.reading(complete), flags)
 
-    @property
-    def at_boundary(self) -> bool:
-        return self._elements.at_boundary
-
 
 class Frames:
     """AWS's binary event-stream. Nothing in it is ever changed, so nothing is held back."""
@@ -175,11 +162,7 @@ class Frames:
             UNREADABLE: self._splitter.malformed,
             PROVIDER_ERROR: self._failed,
         }
-        return _flagged(self._fold.reading(complete and self.at_boundary and not self._failed), flags)
-
-    @property
-    def at_boundary(self) -> bool:
-        return self._splitter.at_boundary
+        return _flagged(self._fold.reading(complete and self._splitter.at_boundary and not self._failed), flags)
 
     def _read(self, frame: eventstream.Frame) -> None:
         if frame.headers.get(":message-type") in _FAILURES:
@@ -223,10 +206,6 @@ class Lines:
             self._read(line)
         flags = {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._oversize}
         return _flagged(self._fold.reading(complete), flags)
-
-    @property
-    def at_boundary(self) -> bool:
-        return not (self._held or self._skipping)
 
     def _hold(self, part: bytes) -> None:
         if len(self._held) + len(part) > self._line_bytes_max:
@@ -286,10 +265,6 @@ class Body:
             return _flagged(Reading(), {BODY_TOO_LARGE: self._oversize})
         return self._read(bytes(self._body))
 
-    @property
-    def at_boundary(self) -> bool:
-        return False  # nothing may follow a body
-
 
 class Records:
     """JSON objects, one a line, each of which counts (the results of a batch). Only an incomplete line is held."""
@@ -324,10 +299,6 @@ class Records:
         flags = {METER_ERROR: self._broken, EVENT_TOO_LARGE: self._oversize}
         return _flagged(self._fold.reading(complete), flags)
 
-    @property
-    def at_boundary(self) -> bool:
-        return not self._held and not self._skipping
-
     def _hold(self, part: bytes) -> None:
         if len(self._held) + len(part) > self._line_bytes_max:
             self._oversize = self._skipping = True
@@ -338,8 +309,6 @@ class Records:
 
 class Opaque:
     """An answer that is no text, such as audio. What is kept of it tells an error from it, and nothing else."""
-
-    at_boundary = False
 
     def __init__(self, read: Callable[[bytes], Reading]) -> None:
         self._read = read

@@ -167,11 +167,6 @@ class StreamMeter:
         return self._framing.reading(complete) if self._framing else Reading()
 
     @property
-    def at_boundary(self) -> bool:
-        """Whether all that was fed ends with a whole event, frame or line, so that an event of ours may follow."""
-        return self._framing is None or self._framing.at_boundary
-
-    @property
     def seen(self) -> Seen:
         """The first `text_bytes_max` bytes of the answer, and at most one chunk more."""
         return Seen(b"".join(self._text), self._bytes_total)

@@ -17,6 +17,7 @@ PAYLOAD_BYTES_MAX = 24 * 1024 * 1024
 _PRELUDE = struct.Struct("!III")
 _NUMBER = struct.Struct("!I")
 _SHORT = struct.Struct("!H")
+PRELUDE_BYTES = _PRELUDE.size
 _FRAME_BYTES_MIN = _PRELUDE.size + _NUMBER.size
 
 # By the type's number; a timestamp is milliseconds since the epoch.
@@ -86,7 +87,7 @@ class Splitter:
     def _advance(self, frames: list[Frame]) -> None:
         """One step: a prelude says how much is wanted, or a frame is whole."""
         if self._wanted_bytes == _PRELUDE.size:
-            self._wanted_bytes = _frame_bytes(self._held)
+            self._wanted_bytes = frame_bytes(self._held)
             if self._wanted_bytes > self._frame_bytes_max:
                 self.oversize = True
                 self._skipping_bytes, self._wanted_bytes = self._wanted_bytes, _PRELUDE.size
@@ -120,10 +121,10 @@ def _header(name: bytes, value: bytes) -> bytes:
     return bytes((len(name),)) + name + bytes((_STRING,)) + _SHORT.pack(len(value)) + value
 
 
-def _frame_bytes(text: bytearray) -> int:
-    """The length of the frame that opens the text. Raises Malformed."""
-    total, headers, checksum = _PRELUDE.unpack_from(text)
-    if checksum != crc32(text[: _PRELUDE.size - _NUMBER.size]):
+def frame_bytes(text: bytes | bytearray, at: int = 0) -> int:
+    """The length of the frame that opens there, of which `PRELUDE_BYTES` are needed. Raises Malformed."""
+    total, headers, checksum = _PRELUDE.unpack_from(text, at)
+    if checksum != crc32(text[at : at + _PRELUDE.size - _NUMBER.size]):
         raise Malformed("a prelude's checksum")
     payload = total - headers - _FRAME_BYTES_MIN
     if headers > HEADERS_BYTES_MAX or not 0 <= payload <= PAYLOAD_BYTES_MAX:

@@ -156,15 +156,12 @@ class Elements:
         self._depth = 0  # 1 inside the array, 2 inside an element
         self._in_string = False
         self._skipping = False
-
-    @property
-    def at_boundary(self) -> bool:
-        """Whether what was fed ends between two elements of the open array."""
-        return self._depth == 1
+        self.behind_bytes = 0  # how much was fed behind the last whole element; before there is one, all of it
 
     def feed(self, data: bytes) -> list[bytes]:
         """The elements complete now. Each byte is scanned once, whatever the chunks."""
         self._text += data
+        self.behind_bytes += len(data)
         complete: list[bytes] = []
         while (end := self._next_mark()) is not None:
             self._at = end + 1
@@ -202,6 +199,7 @@ class Elements:
             return b""
         element = b"" if self._skipping else bytes(self._text[: self._at])
         del self._text[: self._at]
+        self.behind_bytes = len(self._text)
         self._at, self._skipping = 0, False
         return element
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 _BLANK_LINE = re.compile(rb"\n\r?\n|\r\r")
 # A lone CR at the end of a chunk may be half of a CRLF, so "\n\r" alone ends nothing yet.
-_BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
+BLANK_LINES = (b"\n\n", b"\n\r\n", b"\r\r")
 # The most bytes of a blank line that an earlier chunk can hold.
-_OVERLAP_BYTES = 2
+OVERLAP_BYTES = 2
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
@@ -28,24 +28,19 @@ class Splitter:
         self._tail = bytearray()
         self._passing = False  # inside an oversize event: everything up to its blank line goes unsplit
 
-    @property
-    def at_boundary(self) -> bool:
-        """Whether what was fed ends with a whole event."""
-        return not (self._tail or self._passing)
-
     def feed(self, data: bytes) -> tuple[bytes, bytes]:
         """What leaves now: first bytes of an oversize event, then a block of whole events; either may be empty.
 
         A chunk of whole events with nothing pending is the block itself, the same object.
         """
-        if not self._tail and not self._passing and data.endswith(_BLANK_LINES):
+        if not self._tail and not self._passing and data.endswith(BLANK_LINES):
             return b"", data
-        searched_from = max(0, len(self._tail) - _OVERLAP_BYTES)
+        searched_from = max(0, len(self._tail) - OVERLAP_BYTES)
         if len(self._tail) > self._event_bytes_max:
             self.oversize = self._passing = True
         self._tail += data
         unsplit = self._pass(searched_from) if self._passing else b""
-        return unsplit, self._cut(_last_end(self._tail, 0 if unsplit else searched_from))
+        return unsplit, self._cut(last_end(self._tail, 0 if unsplit else searched_from))
 
     def flush(self) -> bytes:
         """The incomplete event held back; nothing is held afterwards."""
@@ -54,7 +49,7 @@ class Splitter:
     def _pass(self, searched_from: int) -> bytes:
         found = _BLANK_LINE.search(self._tail, searched_from)
         self._passing = found is None
-        return self._cut(found.end() if found else len(self._tail) - _OVERLAP_BYTES)
+        return self._cut(found.end() if found else len(self._tail) - OVERLAP_BYTES)
 
     def _cut(self, end: int) -> bytes:
         if end <= 0:
@@ -64,8 +59,18 @@ class Splitter:
         return head
 
 
-def _last_end(text: bytearray, start: int) -> int:
-    return max((at + len(blank) for blank in _BLANK_LINES if (at := text.rfind(blank, start)) >= 0), default=0)
+def last_end(text: bytes | bytearray, start: int = 0) -> int:
+    """Where the last event of the text ends; 0: none does. Most streams have no CR, and need one search."""
+    if text.find(b"\r", start) < 0:
+        at = text.rfind(b"\n\n", start)
+        return at + 2 if at >= 0 else 0
+    end = 0
+    for blank in (b"\n\r\n", b"\n\n", b"\r\r"):  # the likeliest first: the others are searched for behind it
+        at = text.rfind(blank, start)
+        if at >= 0 and at + len(blank) > end:
+            end = at + len(blank)
+            start = end - OVERLAP_BYTES
+    return end
 
 
 def split(block: bytes) -> list[bytes]:

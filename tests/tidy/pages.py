@@ -30,7 +30,8 @@ again: in the headers `x-lensai-quota`, `x-lensai-quota-remaining` and `x-lensai
 (Gemini), with `quota`, `unit`, `window`, `scope`, `limit`, `wanted`, `remaining` and `resets_at`. Money is
 decimal USD in a text, moments are RFC 3339. Of a [kill switch](policy.md#kill_switches) the header
 `x-lensai-kill-switch` has the id, and the same members of the body have `kill_switch`, `scope` and `reason`. In a
-stream that has begun, the provider's own error event says the same.
+stream that has begun, the provider's own [error event](../concepts/request-path.md#errors-that-are-ours) says the same:
+`budget_exhausted_midstream` where a budget ran out, `rate_limited` where it was a limit of tokens.
 
 Money that is spent is 402, which no SDK retries; a quota with `answers_429` has 429 with `x-should-retry: false` and
 never a `retry-after`, for programs that only catch rate limits. Mind that boto3 and Vercel's AI SDK do not know that

@@ -188,9 +188,9 @@ def test_what_has_no_bound_passes_where_nothing_is_refused_until_then():
     assert isinstance(stage.admit("b", unknown), Admission)
     assert stage.ledger.held("b") == {"q@total": 0}
     stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S + 60, 10**9),))
-    assert stage.admit("c", unknown).code == "unbounded_cost"
+    assert stage.admit("c", unknown).code == "unpriced_model"
     stage.replace(quota(), overrides=(QuotaOverride("q", NOW_S),))
-    assert stage.admit("d", unknown).code == "unbounded_cost"
+    assert stage.admit("d", unknown).code == "unpriced_model"
 
 
 def test_minutes_of_grace_are_over_for_a_call_whose_body_came_after_them():

@@ -94,9 +94,21 @@ def test_a_stream_ends_with_the_provider_s_own_error_event(dialect, endpoint, be
     assert event.count(b"data:") == 1
 
 
-def test_a_stream_of_lines_ends_with_a_line():
-    event = render_stream_error(Refusal("upstream_broken", "It broke"), "ollama", "chat", "req_1", lines=True)
-    assert event == b'{"error":"It broke (LensAI request req_1)"}\n'
+@pytest.mark.parametrize("endpoint", ["responses", "responses.retrieve"])
+def test_an_error_of_the_responses_api_is_numbered_and_names_the_request(endpoint):
+    event = render_stream_error(Refusal("upstream_broken", "It broke"), "openai", endpoint, "req_1", number=7)
+    assert json.loads(event.removeprefix(b"event: error\ndata: ")) == {
+        "type": "error",
+        "code": "upstream_broken",
+        "message": "It broke (LensAI request req_1)",
+        "param": None,
+        "sequence_number": 7,
+    }
+
+
+def test_in_a_stream_of_lines_or_an_array_it_is_json_alone():
+    event = render_stream_error(Refusal("upstream_broken", "It broke"), "ollama", "chat", "req_1", bare=True)
+    assert event == b'{"error":"It broke (LensAI request req_1)"}'
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,16 @@ import pytest
 
 from gateway.contract.policy import Quota
 from gateway.faults import QuotaHit
-from gateway.quota_words import Counted, ran_out, too_little, too_many_values, unbounded, unpriced, unreachable
+from gateway.quota_words import (
+    Counted,
+    counted_in,
+    ran_out,
+    too_little,
+    too_many_values,
+    unbounded,
+    unpriced,
+    unreachable,
+)
 
 NOW_S = 1_800_000_000
 USD = 10**9
@@ -41,6 +50,18 @@ def test_a_stream_that_runs_out_is_told_in_the_same_words():
     refusal = ran_out(BUDGET, wanted=1, remaining=0)
     assert (refusal.code, refusal.status) == ("budget_exhausted_midstream", 402)
     assert "has 0.00 USD left of 500.00 USD, and the stream needs another 0.000000001 USD;" in refusal.message
+
+
+@pytest.mark.parametrize("unit", ["tokens", "tokens_out"])
+def test_a_stream_that_reaches_a_rate_limit_is_told_of_no_budget(unit: str):
+    refusal = ran_out(limit(unit), wanted=3, remaining=1)
+    assert (refusal.code, refusal.status, refusal.hit) == (
+        "rate_limited",
+        429,
+        too_little(limit(unit), wanted=3, remaining=1, now_s=NOW_S).hit,
+    )
+    assert f"has 1 left of {counted_in(unit, 10)}, and the stream needs another 3" in refusal.message
+    assert "budget" not in refusal.message
 
 
 @pytest.mark.parametrize("unit", ["requests", "tokens", "tokens_in", "tokens_out"])

@@ -108,12 +108,3 @@ def test_audio_is_metered_as_it_passes_and_never_kept() -> None:
     assert (spoken.copied_bytes, spoken.seen.raw, spoken.seen.bytes_total) == (0, b"", 1_000_000)
     reading = spoken.reading(complete=False)
     assert (reading.provenance, reading.lines[0].usage.input_characters) == ("reported", 5)
-
-
-def test_it_says_whether_an_event_of_ours_may_follow() -> None:
-    tapped = tap(streams=True)
-    tapped.take(WORD[:-1])
-    assert not tapped.at_boundary
-    tapped.take(WORD[-1:])
-    assert tapped.at_boundary
-    assert not tap().at_boundary

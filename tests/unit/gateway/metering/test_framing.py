@@ -245,23 +245,6 @@ def test_a_broken_reader_of_lines_is_flagged():
     assert METER_ERROR in meter.reading(complete=True).flags
 
 
-def test_every_framing_knows_where_an_event_of_ours_could_follow():
-    cases = [
-        (events(Recorder()), CHUNK),
-        (Array(Recorder(), 1000), b'[{"a":1}'),
-        (Frames(Recorder(), 1000), TEXT_FRAME),
-        (Lines(Recorder(), 1000), b'{"n":0}\n'),
-    ]
-    for meter, whole in cases:
-        meter.feed(whole[:-1])
-        cut = meter.at_boundary
-        meter.feed(whole[-1:])
-        assert (cut, meter.at_boundary) == (False, True)
-    body = Body(lambda body: Reading(), 10)
-    body.feed(b"{}")
-    assert body.at_boundary is False
-
-
 def test_every_line_of_records_is_read_and_the_last_may_lack_its_end():
     fold = Recorder()
     records = Records(fold, 100)

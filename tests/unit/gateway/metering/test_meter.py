@@ -209,15 +209,6 @@ def test_an_answer_of_lines_may_be_one_object_with_or_without_its_end():
             assert dict(reading.lines[0].usage.buckets()) == {"input_text": 9, "output_text": 3}
 
 
-def test_where_an_event_of_ours_could_follow_is_known():
-    stream = StreamMeter("openai.chat", About("openai"), strip=True, event_bytes_max=1000, text_bytes_max=0)
-    ends = [stream.at_boundary]
-    for piece in (b"\n", SPLICED[:20], SPLICED[20:-1], SPLICED[-1:]):
-        stream.feed(piece)
-        ends.append(stream.at_boundary)
-    assert ends == [True, True, False, False, True]
-
-
 def test_a_body_without_its_input_is_not_final():
     reading = read_body("ollama.chat", About("ollama"), b'{"model":"llama3","done":true,"eval_count":79}')
     assert (reading.provenance, reading.flags) == ("partial", ("input_not_counted",))

@@ -129,10 +129,10 @@ def test_an_element_beyond_the_limit_is_left_out_and_the_next_one_is_not():
     assert elements.oversize
 
 
-def test_between_elements_another_could_stand():
-    elements = Elements(1000)
-    ends = []
-    for piece in (b"[", b'{"a":', b"1}", b",\r\n", b'{"b":"]', b'"}', b"]"):
+def test_how_much_stands_behind_the_last_whole_element_is_known():
+    elements = Elements(9)
+    behind = []
+    for piece in (b"[", b'{"a":', b"1}", b",\r\n", b'{"b":"]', b'too long"}', b"\n,{}]", b" "):
         elements.feed(piece)
-        ends.append(elements.at_boundary)
-    assert ends == [True, False, True, True, False, True, False]
+        behind.append(elements.behind_bytes)
+    assert behind == [1, 6, 0, 3, 10, 0, 1, 2]

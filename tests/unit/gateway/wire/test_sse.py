@@ -5,7 +5,7 @@ import random
 import pytest
 
 from gateway.wire import sse
-from gateway.wire.sse import Splitter
+from gateway.wire.sse import Splitter, last_end
 
 HELLO = b"data: hello\n\n"
 BIG = 1 << 20
@@ -101,10 +101,17 @@ def test_fields_are_read_as_the_standard_says(event: bytes, payload: bytes, name
     assert (sse.payload(event), sse.name(event)) == (payload, name)
 
 
-def test_the_end_of_an_event_is_known():
-    splitter = Splitter(10)
-    ends = []
-    for piece in (HELLO, b"data: 1\n", b"\n", b"data: beyond the limit", b"\n\n", b": ping\n\n"):
-        splitter.feed(piece)
-        ends.append(splitter.at_boundary)
-    assert ends == [True, False, True, False, True, True]
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        (b"", 0),
+        (b"\n", 0),
+        (b"\n\n", 2),
+        (b"a\n\nb\n\nc\n", 6),
+        (b"a\r\n\r\nb", 5),
+        (b"a\r\rb", 3),
+        (b"a\r\rb\n\nc\n\r\nd\n\r", 10),
+    ],
+)
+def test_where_the_last_event_of_a_text_ends_is_known(text: bytes, end: int):
+    assert last_end(text) == last_end(bytearray(text)) == end
