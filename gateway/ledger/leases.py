@@ -317,7 +317,7 @@ class Leases:
         if spent or back:  # by an earlier start of this node, or before the counter was forgotten here
             self.counters.add(name, spent - back)
             counter = self.counters.by_name[name]
-            counter.lend(max(counter.lease or 0, counter.settled))
+            counter.lend(max((counter.lease or 0) - back, counter.settled + counter.held))  # as in `settle_later`
             lease.back += back
             if is_of_now(name):  # of calls that have ended with that start
                 self._unspend(name)

@@ -9,6 +9,7 @@ DEMAND_MS = 1000
 DEAD_MS = 5000
 LACKS_MS = 1000
 SLICES = 4
+UNLIMITED_SLICE = 16
 
 Hash = dict[str, str]
 
@@ -63,6 +64,8 @@ def _grant(stored: Hash, said: Statement, now_ms: int) -> None:
         stored["demand"] = str(now_ms + DEMAND_MS)
     elif not (recalled and said.need == 0):
         portion = said.need if recalled else max(said.want, free // (SLICES * said.live))
+        if said.limit == AMOUNT_MAX:
+            portion = min(portion, said.want * UNLIMITED_SLICE)
         granted = min(free, portion, AMOUNT_MAX - claim)
         stored[field] = str(claim + granted)
         if granted > 0:

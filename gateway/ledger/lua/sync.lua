@@ -27,6 +27,8 @@
 local EXACT_MAX = 2 ^ 53
 -- A slice is this part of a live node's even share of what is free: it shrinks as the remainder does.
 local SLICES = 4
+-- Where there is as good as no limit a slice is so many times what is wanted: after a power cut it counts as spent.
+local UNLIMITED_SLICE = 16
 -- How long others get the exact need only after somebody got nothing: ten polls of their agents.
 local DEMAND_MS = 1000
 
@@ -147,6 +149,9 @@ if run == server_run and limit and (want > 0 or more) then
     set('demand', text(now_ms + DEMAND_MS))
   elseif not (recalled and need == 0) then
     local slice = recalled and need or math.max(want, math.floor(free / (SLICES * live)))
+    if limit == EXACT_MAX then
+      slice = math.min(slice, want * UNLIMITED_SLICE)
+    end
     local granted = math.min(free, slice, EXACT_MAX - claim)
     claim = claim + granted
     set('claim:' .. node, text(claim))
