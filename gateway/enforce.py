@@ -309,7 +309,7 @@ class Enforcer:
             if not isinstance(obtained, Shortage):
                 break
             tokens_out = _smaller(admission, tokens_out, obtained)
-            if tokens_out < admission.tokens_out + SLICE_TOKENS_MIN:
+            if tokens_out < max(admission.tokens_out, tokens_seen) + SLICE_TOKENS_MIN:
                 break
             obtained = take(self._more(admission, tokens_out, at_s))
         if obtained is None and self.ledger.held(id):

@@ -237,7 +237,7 @@ async def test_a_stream_without_an_end_pays_as_it_goes_and_ends_when_it_can_pay_
         first = balance(gateway).held
         wire.send(event("x" * 1500))
         await until(lambda: balance(gateway).held > first)
-        for _ in range(8):
+        for _ in range(24):
             wire.send(event("x" * 1500))
         said = await client.rest_of_body()
         records = await gateway.stop()

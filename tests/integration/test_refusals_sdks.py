@@ -21,7 +21,7 @@ from google.genai import errors, types
 
 from gateway.contract.policy import KillSwitch, Quota
 from gateway.endpoints import Dialect
-from gateway.faults import Refusal, render_answer, render_stream_error
+from gateway.faults import QuotaHit, Refusal, SwitchHit, render_answer, render_stream_error
 from gateway.kill_switch import refusal_of
 from gateway.quota_words import Counted, ran_out, too_little, too_many_values, unbounded, unpriced, unreachable
 from tests.support.node_calls import FOLDER, INSTALL_COMMAND, TIMEOUT_S, installed
@@ -179,7 +179,9 @@ def test_a_final_refusal_raises_its_class_after_one_request(gateway: Gateway, fa
         ask(gateway.url)
     assert (raised.value.status_code, gateway.requests) == (status, 1)
     assert refusal.message in str(raised.value)
-    if refusal.hit is not None:
+    if isinstance(refusal.hit, SwitchHit):
+        assert raised.value.response.headers["x-lensai-kill-switch"] == refusal.hit.kill_switch
+    elif refusal.hit is not None:
         assert raised.value.response.headers["x-lensai-quota"] == refusal.hit.quota
 
 
@@ -279,7 +281,7 @@ def test_node_s_sdks_raise_their_class_after_one_request(gateway: Gateway, modul
     thrown = node(module, gateway.url, "whole")
     assert (thrown["status"], gateway.requests) == (status, 1)
     assert thrown["name"] == NODE_CLASSES.get((module, status), CLASSES[status])
-    assert thrown["quota"] == (refusal.hit.quota if refusal.hit else None)
+    assert thrown["quota"] == (refusal.hit.quota if isinstance(refusal.hit, QuotaHit) else None)
     assert refusal.message in thrown["message"]
 
 

@@ -332,6 +332,16 @@ async def test_a_stream_near_its_limit_goes_on_with_what_is_left_of_it():
     assert again.available == 100
 
 
+async def test_a_stream_that_has_brought_more_than_is_left_does_not_go_on():
+    stage = Stage(quota(limit=3 * 10**6))
+    admission = stage.admit("a", STREAM)
+    held = stage.ledger.balance("q@total").held
+    stage.ledger.reserve("b", holds(hold("q@total", 3 * 10**6 - held - 100_100, 3 * 10**6)))
+
+    assert isinstance(await stage.enforcer.extend_waiting("a", admission, SLICE_TOKENS + 50, NOW_S), Shortage)
+    assert admission.tokens_out == SLICE_TOKENS
+
+
 def test_a_stream_goes_on_within_the_limit_that_has_come_into_force():
     """Case 45."""
     stage = Stage(quota(unit="tokens_out", limit=100_000))
