@@ -67,6 +67,7 @@ class Witness:
         self._ledger = ledger
         self._reserve, self._extend, self._settle = ledger.reserve, ledger.extend, ledger.settle
         ledger.reserve, ledger.extend, ledger.settle = self.reserve, self.extend, self.settle  # pyright: ignore[reportAttributeAccessIssue]
+        ledger.settle_later = self.settle  # pyright: ignore[reportAttributeAccessIssue]
 
     def reserve(self, id: str, holds: Sequence[Hold]) -> Shortage | None:
         short = self._reserve(id, holds)

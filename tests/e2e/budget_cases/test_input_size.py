@@ -110,7 +110,13 @@ DENIED = [
         "/cohere/v2/embed",
         says="has no bound",
     ),
-    Denied(14, "fast", {"model": "claude-opus-4-6", "max_tokens": 10, "messages": HI, "speed": "fast"}, MESSAGES),
+    Denied(
+        14,
+        "fast",
+        {"model": "claude-opus-4-6", "max_tokens": 10, "messages": HI, "speed": "fast"},
+        MESSAGES,
+        says="unpriced_model",
+    ),
 ]
 
 
