@@ -449,14 +449,9 @@ def _extended(admission: Admission, tokens_seen: int) -> int:
 
 def _smaller(admission: Admission, tokens_out: int, short: Shortage) -> int:
     """How much output a stream may hold for in place of so much, by what is left of a counter."""
-    place = next(due.held_as for due in admission.dues.each if due.counter == short.counter)
+    place = _place(admission, short)
     affordable = admission.amounts(admission.tokens_out)[place] + short.available
-    fewest, most = admission.tokens_out, tokens_out - 1
-    while fewest < most:
-        tokens = (fewest + most + 1) // 2
-        fits = admission.amounts(tokens)[place] <= affordable
-        fewest, most = (tokens, most) if fits else (fewest, tokens - 1)
-    return fewest
+    return _most_within(affordable, admission, place, admission.tokens_out, tokens_out - 1)
 
 
 def _is_ample(admission: Admission) -> bool:
@@ -467,10 +462,18 @@ def _is_ample(admission: Admission) -> bool:
 
 def _affordable(admission: Admission, short: Shortage) -> int:
     """How much output fits into what is left of a counter; the input included, it may be none."""
-    due = next(due for due in admission.dues.each if due.counter == short.counter)
-    fewest, most = 0, admission.tokens_out - 1
+    return _most_within(short.available, admission, _place(admission, short), 0, admission.tokens_out - 1)
+
+
+def _place(admission: Admission, short: Shortage) -> int:
+    """Where the amounts of a call say what it holds of the counter that is short."""
+    return next(due.held_as for due in admission.dues.each if due.counter == short.counter)
+
+
+def _most_within(affordable: int, admission: Admission, place: int, fewest: int, most: int) -> int:
+    """The most output, between these two, of which no more is held there than is affordable; else the fewest."""
     while fewest < most:
         tokens = (fewest + most + 1) // 2
-        fits = admission.amounts(tokens)[due.held_as] <= short.available
+        fits = admission.amounts(tokens)[place] <= affordable
         fewest, most = (tokens, most) if fits else (fewest, tokens - 1)
     return fewest
