@@ -68,6 +68,9 @@ DIFFERENCES: dict[str, Differs] = {
     "openai.responses.background.cancel": _CANCELLED,
     "anthropic.messages.batches.cancel": _CANCELLED,
 }
+# Calls that leave a stream before its end: whether the gateway had sent all of it by then is up to the machine.
+LEFT_EARLY = ("openai.responses.background.stream",)
+
 # What an estimate may be off by: short texts, and seconds that are billed rounded up.
 ESTIMATE_OFF_MAX = 0.25
 
@@ -152,9 +155,9 @@ def test_the_tokens_of_a_call_s_rows_add_up_to_its_bill(landed: SdkStage, name: 
 def test_a_row_that_is_not_reported_or_has_no_cost_is_of_a_named_difference(landed: SdkStage, name: str, route: str):
     rows = landed.rows(name, route)
     assert rows
-    assert {(row["project_id"], row["upstream"], row["outcome"]) for row in rows} == {
-        ("shop", CALLS[name].dialect, "ok")
-    }
+    assert {(row["project_id"], row["upstream"]) for row in rows} == {("shop", CALLS[name].dialect)}
+    outcomes = {row["outcome"] for row in rows}
+    assert outcomes == {"ok"} or (name in LEFT_EARLY and outcomes == {"ok", "client_gone"})
     named = {_how(name)} & {"estimated", "unknown"}
     assert {row["provenance"] for row in rows} <= {"reported", "none", "deferred"} | named
     assert named <= {row["provenance"] for row in rows}

@@ -1,7 +1,7 @@
 import { AxeBuilder } from "@axe-core/playwright";
 import { expect, test } from "@playwright/test";
 import { pageOf } from "./people";
-import { PLACES } from "./places";
+import { open, PLACES } from "./places";
 
 for (const colorScheme of ["light", "dark"] as const) {
   test(`no page has a fault that axe finds, nor breaks its own policy (${colorScheme})`, async ({ browser, baseURL }) => {
@@ -13,9 +13,7 @@ for (const colorScheme of ["light", "dark"] as const) {
     const projects = (await (await page.request.get("/v1/projects")).json()) as { items: { id: string }[] };
     const found: string[] = [];
     for (const [name, address] of PLACES) {
-      await page.goto(address.replace("{project}", projects.items[0]!.id));
-      await page.locator("h1, h2").first().waitFor();
-      await expect(page.locator(".animate-shimmer")).toHaveCount(0, { timeout: 30_000 });
+      await open(page, address.replace("{project}", projects.items[0]!.id));
       // What does not depend on colours was looked at in light already.
       const axe = new AxeBuilder({ page });
       const { violations } = await (colorScheme === "light" ? axe : axe.withRules(["color-contrast"])).analyze();

@@ -1,3 +1,5 @@
+import { expect, type Page } from "@playwright/test";
+
 /** Every page, by a name for its picture. `{project}` is the first project's id. */
 export const PLACES: readonly (readonly [name: string, address: string])[] = [
   ["overview", "/"],
@@ -42,3 +44,11 @@ export const PLACES: readonly (readonly [name: string, address: string])[] = [
   ["sessions", "/settings?tab=sessions"],
   ["onboarding", "/onboarding"],
 ];
+
+/** Opens one of them, and waits until all of it is there: its heading, what was being loaded, and what its address opens over it. */
+export async function open(page: Page, address: string): Promise<void> {
+  await page.goto(address);
+  await page.locator("h1, h2").first().waitFor();
+  await expect(page.locator(".animate-shimmer")).toHaveCount(0, { timeout: 30_000 });
+  if (new URL(page.url()).searchParams.has("new")) await page.getByRole("dialog").waitFor();
+}

@@ -1,6 +1,6 @@
 import { test } from "@playwright/test";
 import { pageOf } from "./people";
-import { PLACES } from "./places";
+import { open, PLACES } from "./places";
 import { furnish } from "./furnish";
 
 const OUT = process.env.SCREENSHOTS ?? "../../build/screenshots";
@@ -16,9 +16,7 @@ test("pictures of every page", async ({ browser }) => {
       const page = await pageOf(browser, "owner", { colorScheme, viewport, deviceScaleFactor: size === "narrow" ? 2 : 1 });
       for (const [name, address] of PLACES) {
         if (ONLY && !ONLY.includes(name)) continue;
-        await page.goto(address.replace("{project}", projectId));
-        await page.locator("h1, h2").first().waitFor();
-        await page.waitForFunction(() => document.querySelectorAll(".animate-shimmer").length === 0).catch(() => undefined);
+        await open(page, address.replace("{project}", projectId));
         await page.waitForTimeout(500);
         await page.screenshot({ path: `${OUT}/${name}-${colorScheme}-${size}.png`, fullPage: true });
       }
