@@ -21,6 +21,7 @@ from gateway.identify import Caller
 from gateway.kill_switch import KillSwitches
 from gateway.ledger.base import NO_HOLDS, Crossed, Holds, Ledger, Shortage, Unreachable
 from gateway.ledger.window import NEVER_S
+from gateway.model_names import Listed
 from gateway.policy import PolicyView
 from gateway.quota_numbers import QuotaNumbers
 from gateway.quota_words import Counted
@@ -91,9 +92,10 @@ _NEEDS_STORE = Refusal(
 class Enforcer:
     """The quotas in force and the ledger they are kept in. One per process."""
 
-    def __init__(self, ledger: Ledger, thread: Executor, *, alone: bool) -> None:
-        """`alone`: no other process serves the same calls with a ledger of its own."""
+    def __init__(self, ledger: Ledger, thread: Executor, listed: Listed, *, alone: bool) -> None:
+        """`listed`: what the price list calls a model. `alone`: no other process has a ledger of its own."""
         self.ledger = ledger
+        self._listed = listed
         self._alone = alone
         self._cardinality = Cardinality(ledger)
         self.numbers = QuotaNumbers()
@@ -119,9 +121,9 @@ class Enforcer:
         after = view.policy
         self._cases.clear()
         if before is None or not _same_quotas(before, after):
-            self._table = QuotaTable(after)
+            self._table = QuotaTable(after, self._listed)
         if before is None or before.kill_switches is not after.kill_switches:
-            self._kill_switches = KillSwitches(after)
+            self._kill_switches = KillSwitches(after, self._listed)
         self._kills = bool(self._kill_switches)
 
     def killed(self, view: PolicyView, caller: Caller, route: Route, call: Call) -> Refusal | None:

@@ -13,13 +13,10 @@ from gateway.contract.policy import Dimension, KillSwitch, Policy
 from gateway.examine import Call
 from gateway.faults import Refusal, SwitchHit
 from gateway.identify import Caller
+from gateway.model_names import Listed, names_of
 from gateway.route import Route
 
 _Values = Callable[[Caller, Route, Call], Collection[str]]
-
-
-def _models(_caller: Caller, route: Route, call: Call) -> Collection[str]:
-    return (call.model, route.destination.upstream.models.get(call.model, ""))
 
 
 def _users(caller: Caller, _route: Route, call: Call) -> Collection[str]:
@@ -28,12 +25,12 @@ def _users(caller: Caller, _route: Route, call: Call) -> Collection[str]:
 
 # What a call is, in each dimension. An empty value is none: no scope names it.
 _VALUES: Mapping[Dimension, _Values] = {
+    # "model" is beside them: it takes the price list.
     "org": lambda caller, _route, _call: (caller.project.org_id,),
     "project": lambda caller, _route, _call: (caller.project.id,),
     "key": lambda caller, _route, _call: (caller.key.id,),
     "user": _users,
     "team": lambda caller, _route, _call: (caller.team, caller.key.team),
-    "model": _models,
     "provider": lambda _caller, route, _call: (route.destination.provider.name,),
     "upstream": lambda _caller, route, _call: (route.destination.upstream.name,),
     "route": lambda caller, route, _call: (caller.route, route.endpoint.name),
@@ -62,12 +59,16 @@ class KillSwitches:
 
     __slots__ = ("_switches",)
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, listed: Listed) -> None:
+        def models(_caller: Caller, route: Route, call: Call) -> Collection[str]:
+            return names_of(route, call, listed)
+
+        values_of: Mapping[Dimension, _Values] = {**_VALUES, "model": models}
         self._switches = tuple(
             _Switch(
                 refusal_of(row),
                 frozenset(row.allow),
-                tuple((_VALUES[name], value) for name, value in row.scope.items()),
+                tuple((values_of[name], value) for name, value in row.scope.items()),
                 "upstream" in row.scope and "org" not in row.scope,
             )
             for row in policy.kill_switches

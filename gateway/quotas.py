@@ -17,6 +17,7 @@ from gateway.examine import Call
 from gateway.identify import Caller
 from gateway.ledger.base import UNLIMITED, Hold, Holds, Terms
 from gateway.ledger.window import NEVER_S, NOW, Period, period
+from gateway.model_names import Listed, names_of
 from gateway.route import Route
 
 # What the amount of a hold is counted in, for quotas that need to know how much a call may consume.
@@ -193,7 +194,8 @@ _Found = tuple[Dues, Key, Project, Upstream]
 class QuotaTable:
     """The quotas of one policy, made ready."""
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, listed: Listed) -> None:
+        self._listed = listed
         overrides = {override.quota_id: override for override in policy.quota_overrides}
         self._ready = {quota.id: _Ready(quota, policy.version, overrides.get(quota.id)) for quota in policy.quotas}
         self._everybodys: list[_Ready] = []
@@ -232,7 +234,7 @@ class QuotaTable:
 
     def _find(self, caller: Caller, route: Route, call: Call, at_s: int) -> Dues:
         project = caller.project
-        values = _values(caller, route, call)
+        values = _values(caller, route, call, self._listed)
         own = (*self._by_org.get(project.org_id, ()), *self._by_project.get(project.id, ()))
         # What an organization calls by a name is not the upstream that everybody's quotas name so.
         of_everybody = values.copy()
@@ -274,12 +276,11 @@ class QuotaTable:
         return ready
 
 
-def _values(caller: Caller, route: Route, call: Call) -> dict[Dimension, tuple[str, ...]]:
+def _values(caller: Caller, route: Route, call: Call, listed: Listed) -> dict[Dimension, tuple[str, ...]]:
     """What a call is, in each dimension. What its caller chooses to say comes beside what the key, the path or the
     policy say, never instead: no header takes a call out of a quota.
     """
     destination, key = route.destination, caller.key
-    mapped = destination.upstream.models.get(call.model, call.model)
     named_route = caller.route or route.endpoint.name
     return {
         "org": (caller.project.org_id,),
@@ -287,7 +288,7 @@ def _values(caller: Caller, route: Route, call: Call) -> dict[Dimension, tuple[s
         "key": (caller.key.id,),
         "user": _both(call.user_id, key.user_id),
         "team": _both(caller.team, key.team),
-        "model": _both(call.model, mapped),
+        "model": names_of(route, call, listed),
         "provider": (destination.provider.name,),
         "upstream": (destination.upstream.name,),
         "route": _both(named_route, route.endpoint.name),

@@ -107,7 +107,8 @@ class Server:
         self._policy = PolicyHolder(config_path(environ), data_dir, environ, poll_ms=poll_ms, published=kept)
         self._policy_loaded_s = time.monotonic()
         self._kill_switches = self._policy.current.policy.kill_switches
-        self._prices = PriceLists(Catalog.load(), self._policy.current)
+        catalog = Catalog.load()
+        self._prices = PriceLists(catalog, self._policy.current)
         self._journal_dir = data_dir / "journal" / f"worker-{worker}"
         self._claims = Claims(data_dir)
         self._store = (
@@ -126,7 +127,7 @@ class Server:
         self._bounding = ThreadPoolExecutor(1, "bounding")
         self._background = Background(logger)
         alone = self._store is not None or settings.workers == 1
-        self._enforcer = Enforcer(self.ledger, self._bounding, alone=alone)
+        self._enforcer = Enforcer(self.ledger, self._bounding, catalog.listed, alone=alone)
         self._enforcer.away = lambda: bool(self._degraded())
         self._link = self._linked() if settings.control_plane_url else None
         self._telemetry = Telemetry(self._probes())

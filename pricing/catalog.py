@@ -44,6 +44,9 @@ NAME_CHARS_MAX = 256
 # full it starts anew: a client that sends thousands of snapshot names costs recompiling, never memory.
 CACHED_PRICES_MAX = 4096
 
+# Names whose listed ones are remembered, unknown ones too: 2 MB at most, of the longest.
+CACHED_NAMES_MAX = 4096
+
 # Groq bills speech by the second, ten at least (console.groq.com/docs/speech-to-text); so does genai-prices.
 _INPUT_AUDIO_MS_MIN = {("groq", "whisper-large-v3"): 10_000, ("groq", "whisper-large-v3-turbo"): 10_000}
 
@@ -63,7 +66,7 @@ class Unpriced(msgspec.Struct, frozen=True):
 class Catalog:
     """All prices, with an operator's overrides. Make one with `load`; but for a bounded cache it never changes."""
 
-    __slots__ = ("_cache", "_names", "_overrides", "version")
+    __slots__ = ("_cache", "_listed", "_names", "_overrides", "version")
 
     version: str
 
@@ -71,6 +74,7 @@ class Catalog:
         self._names = names
         self._overrides = Overrides(overrides)
         self._cache: dict[tuple[str, str, Context, str, bool], Price] = {}
+        self._listed: dict[tuple[str, str], str] = {}
         self.version = _version(overrides)
 
     @classmethod
@@ -106,6 +110,22 @@ class Catalog:
             if len(self._cache) >= CACHED_PRICES_MAX:
                 self._cache.clear()
             self._cache[key] = found
+        return found
+
+    def listed(self, provider: str, model: str) -> str:
+        """The one name under which a model of several names is listed; "" for one that is not.
+
+        At Bedrock that is "" too where the list has a heading in place of a name (`regional.…`).
+        """
+        if len(model) > NAME_CHARS_MAX:
+            return ""
+        found = self._listed.get((provider, model))
+        if found is None:
+            resolved = self._names.resolve(provider, model.lower())
+            found = resolved.model.id if resolved is not None and resolved.model.is_match(resolved.model.id) else ""
+            if len(self._listed) >= CACHED_NAMES_MAX:
+                self._listed.clear()
+            self._listed[provider, model] = found
         return found
 
     def _find(

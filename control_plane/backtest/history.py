@@ -44,6 +44,9 @@ _CROSSED, _TAIL, _CONTESTED, _REFUSED, _LOST, _WINDOWS, _WHOLE = (
 # As they are replayed.
 _ONE_BY_ONE = "SELECT number, period, counter, still, amount FROM contested ORDER BY period, counter, at_us, request_id"
 
+# A model as it was asked for, and as that was mapped.
+_MAPPED = "CASE WHEN price_match = 'mapped' THEN coalesce(model, '') ELSE coalesce(model_requested, '') END"
+_MODEL = f"[coalesce(provider, ''), coalesce(model_requested, ''), {_MAPPED}]"
 # What a call is, in each dimension, as gateway/quotas.py counts it: a list where it may be more than one thing.
 _VALUES: Mapping[Dimension, str] = {
     "org": "[org_id]",
@@ -51,8 +54,7 @@ _VALUES: Mapping[Dimension, str] = {
     "key": "[coalesce(key_id, '')]",
     "user": "[coalesce(user_id, '')]",
     "team": "[coalesce(team, '')]",
-    "model": "CASE WHEN price_match = 'mapped' AND model <> model_requested THEN [model_requested, model]"
-    " ELSE [coalesce(model_requested, '')] END",
+    "model": f"coalesce(getvariable('model_names')[{_MODEL}], [coalesce(model_requested, '')])",
     "provider": "[coalesce(provider, '')]",
     "upstream": "[coalesce(upstream, '')]",
     "route": "CASE WHEN route <> endpoint THEN [route, endpoint] ELSE [coalesce(route, '')] END",
@@ -132,6 +134,8 @@ def backtest(
     cuts = periods(proposal.window, proposal.time_zone, from_s, to_s)
     with over_calls(lake, org_id, cuts[0][0], to_s, proposal.project_id, keyring=keyring) as connection:
         _declare(connection, proposal, [cut for cut, _ in cuts], to_s)
+        if "model" in proposal.fixed or "model" in proposal.varying:
+            _name(connection, catalog)
         cost = _repriced(connection, catalog, cuts[0][0], to_s) if proposal.prices else _COST
         _place(connection, proposal, cost)
         alone = _stands_alone(connection, proposal)
@@ -154,6 +158,17 @@ def _declare(connection: duckdb.DuckDBPyConnection, proposal: Proposal, cuts: Se
     connection.execute("CREATE TEMP TABLE slots (slot BIGINT, period INTEGER)")
     numbers, windows = zip(*slots(cuts, grain_s, to_s), strict=True)
     connection.execute("INSERT INTO slots SELECT unnest($1), unnest($2)", [list(numbers), list(windows)])
+
+
+def _name(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
+    """Declares by which names quotas know each model, as gateway/model_names.py has them."""
+    found = connection.execute(f"SELECT DISTINCT {_MODEL} FROM events LIMIT {PRICED_MAX}").fetchall()
+    models = [model for (model,) in found]
+    names = [
+        list(dict.fromkeys((asked, mapped, catalog.listed(_catalog_of(provider), mapped) or mapped)))
+        for provider, asked, mapped in models
+    ]
+    connection.execute("SET VARIABLE model_names = map($1, $2)", [models, names])
 
 
 def _place(connection: duckdb.DuckDBPyConnection, proposal: Proposal, cost: str) -> None:

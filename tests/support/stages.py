@@ -6,9 +6,11 @@ from gateway.policy_toml import compile_policy
 from gateway.request import Request
 from gateway.route import Route, RouteTable
 from gateway.wire.headers import request_reader
+from pricing.catalog import Catalog
 from tests.support.data_plane import TOKEN, call, policy
 
 NOW_S = 1_800_000_000
+LISTED = Catalog.load().listed
 
 
 def view_of(upstreams: str = "", key: str = "") -> PolicyView:

@@ -73,15 +73,16 @@ MAY_IMPORT = {
     "gateway.bounds": ("gateway.bounds", "gateway.wire", "pricing.bound", "pricing.usage"),
     "gateway.worst_usage": (*VALUES, "gateway.bounds"),
     "gateway.worst_case": (*VALUES, *STAGES[:3], "gateway.bounds", "gateway.worst_usage"),
-    "gateway.kill_switch": (*VALUES, *STAGES[:3]),
+    "gateway.model_names": STAGES[1:3],
+    "gateway.kill_switch": (*VALUES, *STAGES[:3], "gateway.model_names"),
     # What quotas ask of a call before it is sent, and how they answer.
-    "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window"),
+    "gateway.quotas": (*VALUES, *STAGES[:3], "gateway.ledger.base", "gateway.ledger.window", "gateway.model_names"),
     "gateway.cap": VALUES,
     "gateway.cardinality": ("gateway.ledger.base", "gateway.ledger.window", "gateway.quotas"),
     "gateway.enforce": (
         *VALUES, *STAGES[:3], "gateway.cap", "gateway.cardinality", "gateway.kill_switch", "gateway.ledger.base",
         "gateway.ledger.window",
-        "gateway.quota_numbers", "gateway.quota_words", "gateway.quotas", "gateway.worst_case",
+        "gateway.model_names", "gateway.quota_numbers", "gateway.quota_words", "gateway.quotas", "gateway.worst_case",
     ),
     "gateway.quota_numbers": (
         "gateway.budgets_page", "gateway.contract.policy", "gateway.faults", "gateway.ledger.base",

@@ -9,7 +9,7 @@ from gateway.examine import Call, examine
 from gateway.ledger.base import Balance
 from gateway.quotas import Due, QuotaTable
 from tests.support.data_plane import upstreams_at
-from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
+from tests.support.stages import LISTED, NOW_S, caller_of, request_of, route_of, view_of
 
 VIEW = view_of(upstreams_at(1, "openai"))
 BODY = b'{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":"Hi"}]}'
@@ -27,7 +27,7 @@ class Counted:
 
 def table_of(**fields: Any) -> QuotaTable:
     quota = Quota(**{"id": "q", "unit": "usd", "limit": 10**9, "scope": {"user": "*"}, "values_max": 1, **fields})
-    return QuotaTable(msgspec.structs.replace(VIEW.policy, quotas=(quota,)))
+    return QuotaTable(msgspec.structs.replace(VIEW.policy, quotas=(quota,)), LISTED)
 
 
 def due_of(table: QuotaTable, user: bytes, at_s: int = NOW_S) -> Due:

@@ -18,7 +18,7 @@ from gateway.route import Route
 from pricing.catalog import Catalog
 from tests.support.data_plane import upstreams_at
 from tests.support.holds import hold, holds
-from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
+from tests.support.stages import LISTED, NOW_S, caller_of, request_of, route_of, view_of
 
 CATALOG = Catalog.load()
 CHAT = b'{"model":"gpt-4o-mini","max_tokens":100,"messages":[{"role":"user","content":"%b"}]}'
@@ -35,7 +35,7 @@ class Stage:
         self.view = PolicyView(msgspec.structs.replace(policy, quotas=quotas, kill_switches=switches))
         self.ledger = EmbeddedLedger()
         self.thread = ThreadPoolExecutor(1)
-        self.enforcer = Enforcer(self.ledger, self.thread, alone=alone)
+        self.enforcer = Enforcer(self.ledger, self.thread, LISTED, alone=alone)
 
     def made(self, body: bytes, *lines: bytes) -> tuple[Caller, Route, Call]:
         request = request_of("/openai/v1/chat/completions", body, *lines)

@@ -6,9 +6,11 @@ from gateway.faults import Refusal
 from gateway.identify import Caller
 from gateway.kill_switch import KillSwitches, refusal_of
 from gateway.route import Route
-from tests.support.stages import caller_of, request_of, route_of, view_of
+from tests.support.stages import LISTED, caller_of, request_of, route_of, view_of
 
-UPSTREAM = '[credentials.c]\nsecret = "s"\n[upstreams.openai]\ncredential_id = "c"\nmodels = { prod = "gpt-4o" }'
+UPSTREAM = (
+    '[credentials.c]\nsecret = "s"\n[upstreams.openai]\ncredential_id = "c"\nmodels = { prod = "gpt-4o-2024-08-06" }'
+)
 VIEW = view_of(UPSTREAM, 'user_id = "agent-7"\nteam = "red"\ntags = ["batch"]')
 
 
@@ -24,28 +26,28 @@ def call(*lines: bytes) -> tuple[Caller, Route]:
 def ends(scope: dict[str, str], *lines: bytes, model: str = "prod", allow: tuple[str, ...] = ()) -> bool:
     caller, route = call(*lines)
     switch = KillSwitch("stop", scope, allow=allow)  # type: ignore[arg-type]
-    found = KillSwitches(Policy(kill_switches=(switch,))).find(caller, route, asked(model))
+    found = KillSwitches(Policy(kill_switches=(switch,)), LISTED).find(caller, route, asked(model))
     assert found in (None, refusal_of(switch))
     return found is not None
 
 
 def test_where_there_is_none_every_call_passes():
-    switches = KillSwitches(Policy())
+    switches = KillSwitches(Policy(), LISTED)
     assert switches.find(*call(), asked()) is None
     assert not switches
 
 
 def test_a_switch_without_a_scope_ends_everything():
     assert ends({})
-    assert KillSwitches(Policy(kill_switches=(KillSwitch("stop"),)))
+    assert KillSwitches(Policy(kill_switches=(KillSwitch("stop"),)), LISTED)
 
 
 @pytest.mark.parametrize(
     ("dimension", "value"),
     [
         ("org", "default"), ("project", "web"), ("key", "test"), ("user", "agent-7"), ("team", "red"),
-        ("model", "prod"), ("model", "gpt-4o"), ("provider", "openai"), ("upstream", "openai"),
-        ("route", "chat.completions"), ("tag", "batch"),
+        ("model", "prod"), ("model", "gpt-4o-2024-08-06"), ("model", "gpt-4o"), ("provider", "openai"),
+        ("upstream", "openai"), ("route", "chat.completions"), ("tag", "batch"),
     ],
 )  # fmt: skip
 def test_each_dimension_is_matched_exactly(dimension: str, value: str):
@@ -81,7 +83,7 @@ def test_endpoints_may_stay_open_and_nothing_that_a_header_only_says():
 
 
 def test_the_user_that_a_body_names_is_matched_beside_that_of_the_header_and_of_the_key():
-    switches = KillSwitches(Policy(kill_switches=(KillSwitch("stop", {"user": "bob"}),)))
+    switches = KillSwitches(Policy(kill_switches=(KillSwitch("stop", {"user": "bob"}),)), LISTED)
     body = b'{"model":"prod","user":"bob","messages":[]}'
     plain = view_of(UPSTREAM)
     for view, lines in ((plain, ()), (plain, (b"x-lensai-user: ann",)), (VIEW, ())):
@@ -96,7 +98,7 @@ def test_the_user_that_a_body_names_is_matched_beside_that_of_the_header_and_of_
 
 def test_the_first_switch_that_ends_a_call_is_told():
     rows = (KillSwitch("a", {"team": "blue"}), KillSwitch("b", {"team": "red"}), KillSwitch("c"))
-    assert KillSwitches(Policy(kill_switches=rows)).find(*call(), asked()) == refusal_of(rows[1])
+    assert KillSwitches(Policy(kill_switches=rows), LISTED).find(*call(), asked()) == refusal_of(rows[1])
 
 
 def test_its_refusal_says_why_and_is_not_retried():
@@ -116,7 +118,7 @@ def test_an_upstream_named_without_an_organization_is_the_one_that_everybody_sha
 
     def find(**scope: str) -> Refusal | None:
         row = KillSwitch("stop", scope)  # type: ignore[arg-type]
-        return KillSwitches(Policy(kill_switches=(row,))).find(caller, route, asked())
+        return KillSwitches(Policy(kill_switches=(row,)), LISTED).find(caller, route, asked())
 
     assert find(upstream="openai") is None
     assert find(upstream="openai", org="default") is not None

@@ -21,7 +21,7 @@ from gateway.quotas import (
 )
 from tests.support.data_plane import upstreams_at
 from tests.support.holds import hold
-from tests.support.stages import NOW_S, caller_of, request_of, route_of, view_of
+from tests.support.stages import LISTED, NOW_S, caller_of, request_of, route_of, view_of
 
 PATH = "/openai/v1/chat/completions"
 BODY = b'{"model":"gpt-4o-mini","messages":[]}'
@@ -38,7 +38,7 @@ def quota(id: str = "q", **fields: Any) -> Quota:
 
 def table_of(*quotas: Quota, overrides: tuple[QuotaOverride, ...] = ()) -> QuotaTable:
     policy = view_of(UPSTREAMS, KEY).policy
-    return QuotaTable(msgspec.structs.replace(policy, quotas=quotas, quota_overrides=overrides))
+    return QuotaTable(msgspec.structs.replace(policy, quotas=quotas, quota_overrides=overrides), LISTED)
 
 
 def dues(
@@ -98,6 +98,23 @@ def test_values_cannot_spell_another_counter_nor_one_twice():
         f"model@{MONTH}|model=a%0Ab",
     ]
     assert ("user", "zoe|team=y") in dues(table, *lines)[0].scope
+
+
+def test_a_snapshot_is_counted_as_itself_and_as_its_model():
+    snapshot = "gpt-4o-mini-2024-07-18"
+    table = table_of(
+        quota("each", scope={"model": "*"}),
+        quota("all", scope={"model": "gpt-4o-mini"}),
+        quota("one", scope={"model": snapshot}),
+    )
+
+    assert counters(dues(table, model="gpt-4o-mini")) == [f"each@{MONTH}|model=gpt-4o-mini", f"all@{MONTH}"]
+    assert counters(dues(table, model=snapshot)) == [
+        f"each@{MONTH}|model={snapshot}",
+        f"each@{MONTH}|model=gpt-4o-mini",
+        f"all@{MONTH}",
+        f"one@{MONTH}",
+    ]
 
 
 def test_every_tag_counts():

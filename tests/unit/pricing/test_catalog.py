@@ -9,7 +9,7 @@ import pytest
 from genai_prices.data import providers
 from genai_prices.types import ModelPrice, TieredPrices
 
-from pricing.catalog import CACHED_PRICES_MAX, NAME_CHARS_MAX, Catalog, Price, Unpriced
+from pricing.catalog import CACHED_NAMES_MAX, CACHED_PRICES_MAX, NAME_CHARS_MAX, Catalog, Price, Unpriced
 from pricing.cost import cost
 from pricing.overrides import Override
 from pricing.rates import ALWAYS_S
@@ -47,6 +47,33 @@ def test_the_price_says_how_it_was_found():
     assert priced("azure", "gpt-4o").match == "alias"  # OpenAI's price list, not Azure's own
     assert priced("azure", "gpt-4o", mapped=True).match == "mapped"
     assert priced("openai", "GPT-4o").model == "gpt-4o"
+
+
+@pytest.mark.parametrize(
+    ("provider", "model", "listed"),
+    [
+        ("openai", "gpt-4o", "gpt-4o"),
+        ("openai", "gpt-4o-2024-08-06", "gpt-4o"),
+        ("openai", "gpt-4o-2024-05-13", "gpt-4o-2024-05-13"),
+        ("openai", "GPT-4o", "gpt-4o"),
+        ("azure", "gpt-4o-mini-2024-07-18", "gpt-4o-mini"),
+        ("anthropic", "claude-sonnet-4-5-20250929", "claude-sonnet-4-5"),
+        ("google", "models/gemini-2.5-pro", "gemini-2.5-pro"),
+        ("aws", "us.anthropic.claude-sonnet-4-5-20250929-v1:0", ""),
+        ("openai", "gpt-4o-xyz", ""),
+        ("openai", "g" * 257, ""),
+        ("", "gpt-4o", ""),
+    ],
+)
+def test_a_model_of_several_names_is_listed_under_one(provider, model, listed):
+    assert CATALOG.listed(provider, model) == CATALOG.listed(provider, model) == listed
+
+
+def test_listed_names_are_remembered_to_a_limit():
+    catalog = Catalog.load()
+    for number in range(CACHED_NAMES_MAX + 2):
+        catalog.listed("openai", f"made-up-{number}")
+    assert len(catalog._listed) <= CACHED_NAMES_MAX
 
 
 def test_what_is_not_in_the_catalog_is_unpriced():

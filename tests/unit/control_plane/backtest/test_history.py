@@ -58,11 +58,19 @@ def test_a_window_that_began_before_is_counted_whole(tmp_path):
 def test_the_scope_says_which_calls(tmp_path):
     records = [
         call("a", START_S, cost_nanousd=80, model_requested="fast", model="gpt-4o", price_match="mapped", tags=("x",)),
-        call("b", START_S + 1, cost_nanousd=80, model_requested="gpt-4o", route="chat", endpoint="chat.completions"),
+        call(
+            "b",
+            START_S + 1,
+            cost_nanousd=80,
+            model_requested="gpt-4o-2024-08-06",
+            route="chat",
+            endpoint="chat.completions",
+        ),
         call("c", START_S + 2, cost_nanousd=80, project_id="prj_b", team="core"),
     ]
     lake = land(tmp_path, records)
     assert run(lake, scope={"model": "gpt-4o"}).calls == 3
+    assert run(lake, scope={"model": "gpt-4o-2024-08-06"}).calls == 1
     assert run(lake, scope={"model": "fast"}).calls == 1
     assert run(lake, scope={"tag": "x"}).calls == 1
     assert run(lake, scope={"route": "chat"}).calls == run(lake, scope={"route": "chat.completions"}).calls == 1
