@@ -68,6 +68,8 @@ class Holding:
         plan, call = exchange.plan, exchange.call
         if plan is None or call is None:
             return None
+        if exchange.tunnel is not None:  # its session may have named another model since
+            call = msgspec.structs.replace(call, model=exchange.tunnel.tap.model)
         return self._enforcer.killed(self._policy.current, plan.caller, plan.route, call)
 
     def held(self, exchange: Exchange) -> dict[str, int] | None:

@@ -259,6 +259,22 @@ async def test_a_quota_that_comes_into_force_in_a_session_is_asked_before_its_ne
             await refused(client, wire, "budget_exceeded")
 
 
+async def test_a_kill_switch_ends_a_session_by_the_model_that_it_names_now(tmp_path: Path):
+    def switch(model: str) -> str:
+        return f'[[kill_switches]]\nid = "{model}"\nscope = {{ model = "{model}" }}\n'
+
+    async with provider() as there:
+        toml = policy(upstreams_at(there.port, "openai"))
+        async with serving(tmp_path, toml) as gateway:
+            client, wire = await session_of_no_quota(gateway, there)
+            client.send(sent(b'{"type":"session.update","session":{"model":"gpt-realtime-mini"}}'))
+            await read_frame(wire)
+            gateway.reload(toml + switch("gpt-realtime"))
+            await respond(client, wire, "r2")
+            gateway.reload(toml + switch("gpt-realtime") + switch("gpt-realtime-mini"))
+            await refused(client, wire, "kill_switch")
+
+
 async def session_of_no_quota(gateway: Gateway, there: Provider) -> tuple[Wire, Wire]:
     client, wire, _ = await connected(gateway, there)
     await respond(client, wire, "r1")
