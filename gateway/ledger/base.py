@@ -12,9 +12,11 @@ import msgspec
 
 from gateway.ledger.window import NEVER_S, NOW, TOTAL
 
+# All ledgers count exactly up to here, nine million dollars in nano-USD: the shared store's numbers are doubles.
+AMOUNT_MAX = 2**53
 # A limit that refuses nothing, and is one: what is taken under it is claimed first, so that it counts when there is a
-# lower one again. All ledgers count exactly up to here (store.AMOUNT_MAX).
-UNLIMITED = 2**53
+# lower one again.
+UNLIMITED = AMOUNT_MAX
 
 
 class Terms(msgspec.Struct, frozen=True, gc=False):

@@ -9,9 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
-from gateway.ledger.base import Balance, Hold, Holds, Shortage, Terms, is_of_now
+from gateway.ledger.base import AMOUNT_MAX, Balance, Hold, Holds, Shortage, Terms, is_of_now
 from gateway.ledger.counters import Counter, Counters
-from gateway.ledger.store import AMOUNT_MAX, EVER, Answer, Statement, granted_by
+from gateway.ledger.store import EVER, Answer, Statement, granted_by
 
 
 class Watch(msgspec.Struct, frozen=True, gc=False):

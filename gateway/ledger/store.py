@@ -8,8 +8,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-# Amounts are exact in the doubles of Lua up to here: nine million dollars in nano-USD.
-AMOUNT_MAX = 2**53
+from gateway.ledger.base import AMOUNT_MAX
+
 # "Since": whoever has something to give back is waited for.
 EVER = AMOUNT_MAX
 

@@ -3,7 +3,8 @@
 The contract tests compare the two, answer by answer and field by field; the simulation runs on this one.
 """
 
-from gateway.ledger.store import AMOUNT_MAX, Answer, Beat, Fence, Statement
+from gateway.ledger.base import AMOUNT_MAX
+from gateway.ledger.store import Answer, Beat, Fence, Statement
 
 DEMAND_MS = 1000
 DEAD_MS = 5000

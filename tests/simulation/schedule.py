@@ -11,9 +11,8 @@ from random import Random
 import msgspec
 
 from gateway.ledger.agent import POLL_S, PREFETCH_S, REPORT_S
-from gateway.ledger.base import Hold, Holds
+from gateway.ledger.base import AMOUNT_MAX, Hold, Holds
 from gateway.ledger.leases import Watch
-from gateway.ledger.store import AMOUNT_MAX
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.node import Node, asyncio_sleep
 from tests.simulation.server import TIMEOUT_S, Network, Server
