@@ -148,7 +148,7 @@ class _Tables:
         values = dict(given)
         for spelling, value in table.items():
             if spelling not in fields:
-                self.report((*path, spelling), f"no such field; the nearest is {_nearest(spelling, fields)}")
+                self.report((*path, spelling), _no_field(spelling, fields))
                 continue
             field = fields[spelling]
             if spelling != field.name:
@@ -238,7 +238,7 @@ class _Compiler:
     def _credential(self, name: str, table: _Table) -> Credential:
         path = ("credentials", name)
         for field in table.keys() - set(_SECRET_SOURCES):
-            self._tables.report((*path, field), f"no such field; the nearest is {_nearest(field, _SECRET_SOURCES)}")
+            self._tables.report((*path, field), _no_field(field, _SECRET_SOURCES))
         sources = [field for field in _SECRET_SOURCES if field in table]
         try:
             return Credential(name, self._secret(sources, table))
@@ -392,5 +392,7 @@ def _dotted(path: policy_rules.Path) -> str:
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
 
 
-def _nearest(name: str, names: Iterable[str]) -> str:
-    return difflib.get_close_matches(name, names, n=1, cutoff=0)[0]
+def _no_field(name: str, names: Iterable[str]) -> str:
+    """What to write in place of a field that is none: the one that looks like it, or any."""
+    nearest = difflib.get_close_matches(name, names, n=1)
+    return f"no such field; the nearest is {nearest[0]}" if nearest else f"no such field; there are {', '.join(names)}"

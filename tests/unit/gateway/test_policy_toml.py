@@ -219,7 +219,7 @@ def test_prices_are_read_exactly():
         ("[keys]\n", "lensai.toml line 1: keys: must be a list of tables; write [[keys]]"),
         ("keys = [1]\n", "lensai.toml line 1: keys[0]: must be a table; write [[keys]]"),
         ("[projects.a]\nnam = 1\n", "lensai.toml line 2: projects.a.nam: no such field; the nearest is name"),
-        ("[projects.a]\nid = 'b'\n", "lensai.toml line 2: projects.a.id: no such field; the nearest is org_id"),
+        ("[projects.a]\nid = 'b'\n", "lensai.toml line 2: projects.a.id: no such field; there are name, org_id"),
         ("[projects.a]\nname = 1\n", "lensai.toml line 2: projects.a.name: Expected `str`, got `int`"),
         ("[upstreams.x]\n", "lensai.toml line 1: upstreams.x.origin: '' is not scheme://host[:port]"),
         ("[upstreams.x]\nprovider = 1\n", "lensai.toml line 1: upstreams.x.origin: is missing; add it"),
@@ -235,7 +235,7 @@ def test_prices_are_read_exactly():
         ("[upstreams.openai]\nproxy='http://u:p@a:1'\n", "lensai.toml line 2: upstreams.openai.proxy: a credential in"),
         ("[upstreams.openai]\nconnections_max=0\n", "lensai.toml line 2: upstreams.openai.connections_max: 0 lets"),
         ("[credentials.a]\n", "lensai.toml line 1: credentials.a: needs exactly one of env, file and secret"),
-        ("[credentials.a]\nsecret='x'\nurl='y'\n", "lensai.toml line 3: credentials.a.url: no such field; the nearest"),
+        ("[credentials.a]\nsecret='x'\nurl='y'\n", "lensai.toml line 3: credentials.a.url: no such field; there are env, file, secret"),
         ("[credentials.a]\nsecret = 'a b'\n", "lensai.toml line 2: credentials.a.secret: empty, or holds characters"),
         (
             "[[price_overrides]]\nupstream='*'\nmodel='m'\nmultiplier=true\n",
