@@ -233,6 +233,7 @@ def render_answer(refusal: Refusal, dialect: Dialect, request_id: str, *, close:
     lines = [
         b"HTTP/1.1 %d %b\r\n" % (status, REASONS.get(status, b"")),
         b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body),
+        b"x-lensai-error: %b\r\n" % refusal.code.encode(),
     ]
     if not refusal.retryable:
         # The Stainless SDKs retry 408, 409, 429 and 5xx unless told not to.
@@ -307,10 +308,8 @@ def _shape(refusal: Refusal, row: Code, dialect: Dialect, request_id: str) -> di
             }
             return {"type": "error", "error": error, "request_id": request_id}
         case "gemini":
-            named = {"code": refusal.status, "message": message, "status": row.google}
-            return {
-                "error": named if refusal.hit is None else named | {"details": [_error_info(refusal.code, refusal.hit)]}
-            }
+            info = _error_info(refusal.code, refusal.hit)
+            return {"error": {"code": refusal.status, "message": message, "status": row.google, "details": [info]}}
         case "openai" | "azure":
             named = {"message": message, "type": row.openai, "param": None, "code": refusal.code}
             return {"error": named | _extra(refusal)}
@@ -325,12 +324,14 @@ def _extra(refusal: Refusal) -> dict[str, object]:
     return {} if refusal.hit is None else {"lensai": refusal.hit.details()}
 
 
-def _error_info(code: str, hit: QuotaHit | SwitchHit) -> dict[str, object]:
+def _error_info(code: str, hit: QuotaHit | SwitchHit | None) -> dict[str, object]:
     """google.rpc.ErrorInfo (google/rpc/error_details.proto): its metadata are texts."""
-    details = hit.details() | {"scope": ",".join(f"{name}={value}" for name, value in hit.scope.items())}
-    return {
+    info: dict[str, object] = {
         "@type": "type.googleapis.com/google.rpc.ErrorInfo",
         "reason": code.upper(),
         "domain": "lensai",
-        "metadata": {name: str(value) for name, value in details.items() if value is not None},
     }
+    if hit is not None:
+        details = hit.details() | {"scope": ",".join(f"{name}={value}" for name, value in hit.scope.items())}
+        info["metadata"] = {name: str(value) for name, value in details.items() if value is not None}
+    return info

@@ -14,10 +14,10 @@ _ERRORS = """\
 # Errors
 
 What the gateway itself answers when it cannot or will not forward a call. The body has the error shape of the
-provider the call was meant for, so that each SDK raises the exception its users know; the reason code stands in
-`error.code` (OpenAI, Azure), in `error.details.error_code` (Anthropic) and in the record's `refusal_code`. Gemini's
-shape has no place for it but where a quota or a kill switch is concerned. An error of the provider is not in this
-table: it is passed on byte for byte.
+provider the call was meant for, so that each SDK raises the exception its users know; the reason code stands in the
+header `x-lensai-error`, in the record's `refusal_code` and, where a shape has a place for it, in the body: `error.code`
+(OpenAI, Azure), `error.details.error_code` (Anthropic), upper case in a `google.rpc.ErrorInfo` in `error.details`
+(Gemini). An error of the provider is not in this table: it is passed on byte for byte.
 
 "Retry" says whether SDKs are left to retry: for the codes marked "no" the answer carries `x-should-retry: false`,
 which the OpenAI and Anthropic SDKs obey, because the same call would fail the same way. A call that was refused before

@@ -48,7 +48,14 @@ def test_anthropic_s_shape():
 
 def test_gemini_s_shape():
     assert answer(BAD_KEY, "gemini")[1] == {
-        "error": {"code": 401, "message": "This key is unknown (LensAI request req_1)", "status": "UNAUTHENTICATED"}
+        "error": {
+            "code": 401,
+            "message": "This key is unknown (LensAI request req_1)",
+            "status": "UNAUTHENTICATED",
+            "details": [
+                {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": "INVALID_KEY", "domain": "lensai"}
+            ],
+        }
     }
 
 
@@ -60,6 +67,7 @@ def test_every_code_has_an_answer_that_says_whether_to_retry(code, dialect):
     assert lines[0].split(" ", 2)[2], "a reason phrase for people"
     assert ("x-should-retry: false" in lines) is not CODES[code].retryable
     assert "x-lensai-request-id: req_1" in lines
+    assert f"x-lensai-error: {code}" in lines
 
 
 def test_only_a_passing_condition_says_when_to_try_again():

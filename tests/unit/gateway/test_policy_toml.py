@@ -235,7 +235,10 @@ def test_prices_are_read_exactly():
         ("[upstreams.openai]\nproxy='http://u:p@a:1'\n", "lensai.toml line 2: upstreams.openai.proxy: a credential in"),
         ("[upstreams.openai]\nconnections_max=0\n", "lensai.toml line 2: upstreams.openai.connections_max: 0 lets"),
         ("[credentials.a]\n", "lensai.toml line 1: credentials.a: needs exactly one of env, file and secret"),
-        ("[credentials.a]\nsecret='x'\nurl='y'\n", "lensai.toml line 3: credentials.a.url: no such field; there are env, file, secret"),
+        (
+            "[credentials.a]\nsecret='x'\nurl='y'\n",
+            "lensai.toml line 3: credentials.a.url: no such field; there are env, file, secret",
+        ),
         ("[credentials.a]\nsecret = 'a b'\n", "lensai.toml line 2: credentials.a.secret: empty, or holds characters"),
         (
             "[[price_overrides]]\nupstream='*'\nmodel='m'\nmultiplier=true\n",
