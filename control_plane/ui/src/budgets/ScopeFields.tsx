@@ -21,7 +21,7 @@ export function ScopeFields({ rows, onChange, each }: Props) {
   const edit = (index: number, change: Partial<ScopeRow>) => onChange(rows.map((row, at) => (at === index ? { ...row, ...change } : row)));
   return (
     <fieldset className="flex flex-col gap-2">
-      <legend className="mb-1.5 font-medium">Narrower than the project <span className="font-normal text-ink-3">optional</span></legend>
+      <legend className="mb-1.5 font-medium">Only some of these calls <span className="font-normal text-ink-3">optional</span></legend>
       {rows.map((row, index) => (
         <div key={row.dimension} className="flex gap-2">
           <div className="w-32 shrink-0">
