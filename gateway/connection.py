@@ -318,13 +318,13 @@ class ClientConnection(asyncio.Protocol):
 
     def _take_chunks(self, chunks: http1.ChunkedReader, data: bytes) -> bool:
         """Whether there was room for what the data holds; if not, the request has been refused."""
-        for piece in chunks.feed(data):
-            refusal = self._judge_body(len(piece))
-            if refusal is not None:
-                self._refuse(refusal)
-                return False
-            self._hold_body(len(piece))
-            self._body.append(piece)
+        piece = b"".join(chunks.feed(data))  # of a thousand chunks of two bytes each would take fifty
+        refusal = self._judge_body(len(piece))
+        if refusal is not None:
+            self._refuse(refusal)
+            return False
+        self._hold_body(len(piece))
+        self._body.append(piece)
         self._held = chunks.rest
         return True
 

@@ -325,6 +325,15 @@ async def test_more_than_a_head_of_pipelined_bytes_waits_in_the_kernel(tmp_path)
             client.abort()
 
 
+async def test_a_body_in_tiny_chunks_takes_no_more_memory_than_another(tmp_path):
+    async with serving(tmp_path, NO_PROVIDER) as gateway:
+        client = await gateway.client()
+        client.send(chunked(CHAT, *[b"ab"] * 50_000).removesuffix(b"0\r\n\r\n"))
+        await until(lambda: gateway.server.body_buffer_bytes == 100_000)
+        [connection] = gateway.server._connections
+        assert len(connection._body) < 100  # as many as there were reads of the socket
+
+
 @pytest.mark.parametrize(
     ("was", "instead"), [(b"Upgrade: websocket", b"Upgrade: h2c"), (b"Version: 13", b"Version: 8"), (b"GET", b"POST")]
 )
