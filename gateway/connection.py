@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _REFUSED_BODY_BYTES_MAX = 64 * 1024
 # A larger one is dropped up to here, so that the answer is not lost to a reset.
 _DISCARDED_BYTES_MAX = 1024 * 1024
+# A client may take so long to say goodbye to TLS, where nothing else is under way.
+CLOSING_S = 1.0
 
 
 class Owner(Protocol):
@@ -124,6 +126,8 @@ class ClientConnection(asyncio.Protocol):
         self._write_deadline = 0.0
         if self._served is not None:
             self._served.client_resumed()
+        elif self._state is _State.IDLE:
+            self._deadline = self._owner.loop_time() + self._settings.idle_timeout_ms / 1000
 
     @property
     def _served(self) -> Exchange | Tunnel | None:
@@ -145,8 +149,7 @@ class ClientConnection(asyncio.Protocol):
         if self._state is not _State.BUSY:  # answered before the request was complete
             self._discard(transport)
         elif close or not self.keep_alive:
-            self._state = _State.CLOSED
-            transport.close()
+            self.close()
         else:
             self._state = _State.IDLE
             self._deadline = self._owner.loop_time() + self._settings.idle_timeout_ms / 1000
@@ -189,19 +192,29 @@ class ClientConnection(asyncio.Protocol):
         return self._exchange is None and self._state in (_State.IDLE, _State.DISCARD, _State.CLOSED)
 
     def close(self) -> None:
-        """Closes once what was written is sent."""
+        """Closes once what was written is sent, for which a client has `write_timeout_ms`."""
         if self._transport is not None:
             self._state = _State.CLOSED
+            self._deadline = self._owner.loop_time() + self._settings.write_timeout_ms / 1000
             self._transport.close()
+
+    def part(self) -> None:
+        """Closes, unless it is closing, and waits no longer for a client that takes no answer any more."""
+        if self._state is not _State.CLOSED:
+            self.close()
+            self._deadline = self._owner.loop_time() + CLOSING_S
 
     def sweep(self, now: float) -> None:
         """Ends what has waited too long. Called a few times a second instead of a timer per request."""
-        if self._write_deadline and now > self._write_deadline:
-            self.abort()
-        elif self._state in (_State.BUSY, _State.TUNNEL, _State.CLOSED) or now <= self._deadline:
+        if self._write_deadline:  # nothing else is asked of who has yet to take an answer
+            if now > self._write_deadline:
+                self.abort()
+        elif self._state in (_State.BUSY, _State.TUNNEL) or now <= self._deadline:
             return
+        elif self._state is _State.CLOSED:
+            self.abort()
         elif self._state in (_State.IDLE, _State.DISCARD):
-            self.close()
+            self.part()
         else:
             self._refuse(Refusal("request_timeout", "The request did not arrive in time"))
 

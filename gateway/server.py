@@ -24,7 +24,7 @@ from gateway.books import EmbeddedBooks, LeaseBooks
 from gateway.budgets_page import budgets_page
 from gateway.claims import Claims
 from gateway.connect import Connector, LookUp, look_up, outbound
-from gateway.connection import ClientConnection
+from gateway.connection import CLOSING_S, ClientConnection
 from gateway.contract.policy import Quota
 from gateway.contract.record import decode_record
 from gateway.crossings import Crossings, TellingBooks
@@ -74,8 +74,6 @@ QUOTAS_NAMED_MAX = 10
 _LENT = "what is lent is spent, then quotas that block answer 503"
 # A look at all counters takes milliseconds; a scraper is not kept waiting by a loop that is stuck.
 LOOKING_S = 2.0
-# What is written last may take this long to leave once the drain is over, and a client to say goodbye to TLS.
-CLOSING_S = 1.0
 
 
 class Server:
@@ -268,7 +266,8 @@ class Server:
                 **_listening_at(host, port, shared=settings.workers > 1),
                 ssl=self._tls,
                 ssl_handshake_timeout=settings.header_timeout_ms / 1000 if self._tls else None,
-                ssl_shutdown_timeout=CLOSING_S if self._tls else None,
+                # What is written last leaves within this time too; a goodbye alone is not waited for so long.
+                ssl_shutdown_timeout=settings.write_timeout_ms / 1000 if self._tls else None,
                 backlog=BACKLOG,
             )
         except OSError as fault:
@@ -332,7 +331,7 @@ class Server:
         for connection in list(self._connections):
             connection.keep_alive = False
             if connection.idle:
-                connection.close()
+                connection.part()
         for exchange in list(self._pipeline.live):
             if exchange.tunnel is not None:
                 exchange.tunnel.drain()
@@ -344,7 +343,7 @@ class Server:
                 exchange.outcome = "cancelled"
             exchange.stop(Refusal("shutting_down", "This gateway is shutting down: try again"))
         for connection in list(self._connections):
-            connection.close()
+            connection.part()
         while self._connections and self._loop.time() < deadline + CLOSING_S:  # noqa: ASYNC110 - ends by time too
             await asyncio.sleep(SWEEP_S / 2)
 

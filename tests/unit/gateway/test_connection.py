@@ -1,10 +1,14 @@
 """The client's side of the wire: what is read, in which order it is answered, and how long anything may take."""
 
 import asyncio
+import socket
+import ssl
 
 import pytest
 
+from tests.support.certificates import Authority
 from tests.support.data_plane import (
+    Wire,
     answer,
     call,
     chunk,
@@ -332,6 +336,54 @@ async def test_a_body_in_tiny_chunks_takes_no_more_memory_than_another(tmp_path)
         await until(lambda: gateway.server.body_buffer_bytes == 100_000)
         [connection] = gateway.server._connections
         assert len(connection._body) < 100  # as many as there were reads of the socket
+
+
+async def test_who_does_not_take_the_last_of_an_answer_is_cut_off_too(tmp_path):
+    async with provider() as there:
+        toml = policy(upstreams_at(there.port, "openai"))
+        async with serving(tmp_path, toml, write_timeout_ms=100) as gateway:
+            with socket.socket() as client:
+                client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # so that the kernel takes no more later
+                client.connect(("127.0.0.1", gateway.port))
+                client.sendall(call("/v1/models", b"", b"connection: close"))
+                wire, _ = await there.called()
+                [connection] = gateway.server._connections
+                wire.send(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+                while connection._transport.get_write_buffer_size() == 0:
+                    wire.send(chunk(b"x" * 1000))
+                    await wire.sent()
+                    await asyncio.sleep(0)
+                wire.send(chunk(b"x" * 40_000), chunk(b""))
+                await until(lambda: connection._exchange is None)
+                assert not connection.paused  # so little is left that nobody is told of it
+                await until(lambda: not gateway.server._connections)
+
+
+async def test_a_tls_client_may_take_its_time_for_the_last_answer(tmp_path):
+    size = 2_000_000
+    directory = tmp_path / "data"
+    authority = Authority(tmp_path)
+    cert_file, key_file = map(str, authority.issue("127.0.0.1"))
+    async with provider() as there:
+        toml = policy(upstreams_at(there.port, "openai"))
+        async with serving(directory, toml, tls_cert_file=cert_file, tls_key_file=key_file) as gateway:
+            context = ssl.create_default_context(cafile=authority.ca_file)
+            reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port, ssl=context, limit=1000)
+            client = Wire(reader, writer)
+            client.send(call("/v1/models", b"", b"connection: close"))
+            wire, _ = await there.called()
+            client.pause()
+            wire.send(answer(b"x" * size))
+            [connection] = gateway.server._connections
+            while connection._exchange is not None:
+                await client.exactly(1000) if connection.paused else await asyncio.sleep(0)
+            lost = asyncio.ensure_future(until(lambda: not gateway.server._connections))
+            done, _ = await asyncio.wait({lost}, timeout=1.5)
+            assert not done  # more than a goodbye would be waited for
+            client.resume()
+            assert len(await client.rest()) > size - 1000
+            client.close()
+            await lost
 
 
 @pytest.mark.parametrize(
