@@ -25,6 +25,9 @@ _REFUSED_BODY_BYTES_MAX = 64 * 1024
 _DISCARDED_BYTES_MAX = 1024 * 1024
 # A client may take so long to say goodbye to TLS, where nothing else is under way.
 CLOSING_S = 1.0
+# While a client leaves so much untaken, what it has pipelined is not read on: a refusal is many times as long as the
+# request that earns it. More than a provider's answer leaves, which is held back at the provider.
+_UNTAKEN_BYTES_MAX = 1024 * 1024
 
 
 class Owner(Protocol):
@@ -128,6 +131,8 @@ class ClientConnection(asyncio.Protocol):
             self._served.client_resumed()
         elif self._state is _State.IDLE:
             self._deadline = self._owner.loop_time() + self._settings.idle_timeout_ms / 1000
+            if self._held:
+                self._read_held()
 
     @property
     def _served(self) -> Exchange | Tunnel | None:
@@ -154,7 +159,9 @@ class ClientConnection(asyncio.Protocol):
             self._state = _State.IDLE
             self._deadline = self._owner.loop_time() + self._settings.idle_timeout_ms / 1000
             if self._held:
-                # In a turn of its own, so that a thousand pipelined requests are not a thousand frames deep.
+                # In a turn of its own, so that a thousand pipelined requests are not a thousand frames deep; and more
+                # is read when these are, so that they do not pile up.
+                self.pause()
                 asyncio.get_running_loop().call_soon(self._read_held)
 
     def switch(self, tunnel: Tunnel) -> None:
@@ -221,8 +228,11 @@ class ClientConnection(asyncio.Protocol):
     # -- reading
 
     def _read_held(self) -> None:
-        if self._state is _State.IDLE and self._transport is not None:
-            self._transport.resume_reading()
+        transport = self._transport
+        if self._state is not _State.IDLE or transport is None or transport.is_closing():
+            return
+        if not self.paused or transport.get_write_buffer_size() <= _UNTAKEN_BYTES_MAX:
+            transport.resume_reading()
             self._read(b"")
 
     def _read(self, data: bytes) -> None:

@@ -329,6 +329,33 @@ async def test_more_than_a_head_of_pipelined_bytes_waits_in_the_kernel(tmp_path)
             client.abort()
 
 
+async def test_refused_requests_that_are_pipelined_wait_in_the_kernel_too(tmp_path):
+    async with serving(tmp_path, NO_PROVIDER) as gateway:
+        client = await gateway.client()
+        client.send(call("/v1/models", token="") * 200_000)
+        [connection] = gateway.server._connections
+        for _ in range(200):
+            assert (await client.message()).status == 401
+            assert len(connection._held) < 1_000_000  # one read of the socket and what was left of the one before
+        client.abort()
+
+
+async def test_who_takes_no_refusals_is_not_given_more_of_them(tmp_path):
+    count = 12_000
+    async with serving(tmp_path, NO_PROVIDER) as gateway:
+        client = await gateway.client(limit=1000)
+        client.pause()
+        client.send(call("/v1/models", token="") * count)
+        [connection] = gateway.server._connections
+        await until(lambda: connection._transport.get_write_buffer_size() > 1024 * 1024)
+        for _ in range(1000):
+            await asyncio.sleep(0)
+        assert connection._transport.get_write_buffer_size() < 1024 * 1024 + 1000
+        client.resume()
+        for _ in range(count):
+            assert (await client.message()).status == 401
+
+
 async def test_a_body_in_tiny_chunks_takes_no_more_memory_than_another(tmp_path):
     async with serving(tmp_path, NO_PROVIDER) as gateway:
         client = await gateway.client()
