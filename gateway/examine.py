@@ -6,6 +6,7 @@ a stream for its usage. Nothing in a body changes where the request goes or who 
 
 import msgspec
 
+from gateway.contract.record import NAME_CHARS_MAX
 from gateway.endpoints import Endpoint
 from gateway.faults import Refusal
 from gateway.identify import LABEL_CHARS_MAX, Caller
@@ -42,6 +43,8 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     if isinstance(seen, Malformed):
         return Refusal("malformed_body", seen.message)
     model = route.model_in_path or seen.model or ""
+    if len(model) > NAME_CHARS_MAX:
+        return Refusal("malformed_body", f"The model's name has more than {NAME_CHARS_MAX} characters")
     if caller.key.models is not None and model not in caller.key.models:
         return Refusal("key_scope", f"This key may not use the model {model!r}")
     stream = _streams(endpoint, seen)

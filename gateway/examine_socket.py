@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl
 
 import msgspec
 
+from gateway.contract.record import NAME_CHARS_MAX
 from gateway.examine import Call
 from gateway.faults import Refusal
 from gateway.identify import Caller
@@ -61,7 +62,7 @@ def examine_handshake(caller: Caller, route: Route) -> Call | Refusal:
         named = [value for name, value in query if name in _QUERY_NAMES]
         if len(named) > 1:
             return Refusal("malformed_request", "Name the model once in the query")
-        model = named[0] if named else ""
+        model = named[0][:NAME_CHARS_MAX] if named else ""
         if caller.key.models is not None and model not in caller.key.models:
             return Refusal("key_scope", f"This key may not use the model {model!r}")
     return Call(model, True, caller.user_id, b"", False, b"")
@@ -115,4 +116,4 @@ def _values(text: bytes, at: int, path: _Path) -> list[str]:
 
 def _bare(model: str) -> str:
     """A model's name as the paths of the same API have it: Gemini's messages say `models/` and more before it."""
-    return model.rpartition("models/")[2]
+    return model.rpartition("models/")[2][:NAME_CHARS_MAX]

@@ -2,7 +2,7 @@
 
 import msgspec
 
-from gateway.contract.record import Record, encode_record
+from gateway.contract.record import NAME_CHARS_MAX, Record, encode_record
 from gateway.faults import Refusal
 from gateway.forward import Exchange
 from gateway.identify import Caller
@@ -61,7 +61,7 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
     usage = charge.usage
     return msgspec.structs.replace(
         intent,
-        model=charge.model or intent.model,
+        model=charge.model[:NAME_CHARS_MAX] or intent.model,  # what a provider calls things may be of any length
         outcome=exchange.outcome,
         status=exchange.status,
         refusal_code=exchange.refusal.code if exchange.refusal is not None else "",
@@ -72,8 +72,8 @@ def summarize(exchange: Exchange, charge: Charge, ended_ns: int) -> Record:
         cost_nanousd=charge.cost_nanousd,
         price_match=charge.price_match,
         price_version=charge.price_version,
-        service_tier=charge.service_tier,
-        work_id=charge.work_id,
+        service_tier=charge.service_tier[:NAME_CHARS_MAX],
+        work_id=charge.work_id[:NAME_CHARS_MAX],
         latency_us=(ended_ns - exchange.request.started_ns) // 1000,
         ttft_us=None if exchange.ttft_ns is None else exchange.ttft_ns // 1000,
         bytes_in=intent.bytes_in + exchange.bytes_in,
@@ -95,14 +95,14 @@ def summarize_response(exchange: Exchange, measured: Measured, charge: Charge, e
         request_id=f"{exchange.id}-{exchange.responses}",
         ts_ns=exchange.request.arrived_ns + began_ns,
         model_requested=measured.model,
-        model=charge.model or measured.model,
+        model=charge.model[:NAME_CHARS_MAX] or measured.model,
         outcome="ok",
         refusal_code="",
         refusal_reason="",
         latency_us=(ended_ns - measured.began_ns) // 1000,
         bytes_in=0,
         bytes_out=0,
-        upstream_request_id=measured.reading.response_id or exchange.upstream_request_id,
+        upstream_request_id=(measured.reading.response_id or exchange.upstream_request_id)[:NAME_CHARS_MAX],
         flags=("websocket", *charge.flags),
     )
 

@@ -21,6 +21,10 @@ Outcome = Literal["open", "ok", "refused", "upstream_error", "client_gone", "can
 # How the price was found; `unpriced` is a state and never a zero. `stated`: a caller that reports said what it cost.
 PriceMatch = Literal["exact", "alias", "mapped", "override", "stated", "unpriced", "none"]
 
+# The longest name of a model, a tier or a piece of work that is kept: Bedrock's model ids have so many characters, and
+# a frame of the journal has room for all of them.
+NAME_CHARS_MAX = 2048
+
 
 class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):
     """One request. Times are integers with their unit in the name; `None` means unknown, never zero."""

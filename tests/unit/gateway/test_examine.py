@@ -181,3 +181,9 @@ def test_ollama_streams_unasked(body, stream):
 def test_what_tells_of_earlier_work_has_no_body_to_read():
     found = call("/v1/responses/resp_1", b"", key='models = ["gpt-4o"]')
     assert (found.model, found.stream, found.text) == ("", False, b"")
+
+
+def test_a_model_s_name_may_be_as_long_as_an_arn():
+    assert call(CHAT, b'{"model":"%b"}' % (b"m" * 2048)).model == "m" * 2048
+    refused = examined(CHAT, b'{"model":"%b"}' % (b"m" * 2049))
+    assert refused == Refusal("malformed_body", "The model's name has more than 2048 characters")

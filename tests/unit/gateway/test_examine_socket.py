@@ -73,6 +73,10 @@ def test_the_models_a_message_names_are_found(reader, message, named):
     assert named_models(reader, message) == named
 
 
+def test_of_a_model_s_name_no_more_is_kept_than_a_record_holds():
+    assert named_models("gemini.live", b'{"setup":{"model":"%b"}}' % (b"m" * 3000)).model == "m" * 2048
+
+
 def test_a_message_that_might_name_a_model_and_is_no_json_is_not_guessed_at():
     for message in (b'{"model":"a"', b'["model"]', b'"model"', b"\xef\xbb\xbf" + b'{"model":"a"}'):
         with pytest.raises(NotJson):

@@ -55,6 +55,31 @@ async def test_a_record_says_who_what_where_and_how_it_ended(tmp_path):
     )
 
 
+async def test_a_provider_s_names_of_any_length_leave_a_record(tmp_path):
+    long = "x" * 1_100_000
+    async with provider() as there, serving(tmp_path, policy(upstreams_at(there.port, "openai"))) as gateway:
+        client = await gateway.client()
+        body = {"id": long, "model": long, "service_tier": long, "usage": {"input_tokens": 9, "output_tokens": 2}}
+        for path in ("/v1/chat/completions", "/v1/responses"):
+            client.send(call(path, b'{"model":"gpt-4o"}'))
+            wire, _ = await there.called()
+            wire.send(answer(msgspec.json.encode(body), b"connection: close"))
+            assert (await client.message()).status == 200
+        records = await gateway.stop()
+    assert [len(record.model) for record in records] == [2048, 2048]
+    assert {record.outcome for record in records} == {"ok"}
+
+
+async def test_a_client_s_name_of_a_model_that_no_record_holds_is_refused(tmp_path):
+    async with serving(tmp_path, policy(upstreams_at(1, "openai"))) as gateway:
+        client = await gateway.client()
+        client.send(call("/v1/chat/completions", b'{"model":"%b"}' % (b"x" * 1_100_000)))
+        refused = await client.message()
+        assert (refused.status, refused.header(b"connection")) == (400, None)
+        [record] = await gateway.stop()
+    assert (record.refusal_code, record.model_requested) == ("malformed_body", "")
+
+
 async def test_a_route_may_be_named_by_the_caller(tmp_path):
     async with serving(tmp_path, policy(upstreams_at(1, "openai"))) as gateway:
         client = await gateway.client()
