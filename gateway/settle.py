@@ -68,7 +68,7 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
         if isinstance(price, Unpriced):
             match, flags = "unpriced", (*flags, price.reason)
             continue
-        line_cost = cost(line.usage, price)
+        line_cost = cost(line.usage, price, line.each_in)
         amount = line_cost if amount is None else amount + line_cost
         if match == "none":
             match = price.match

@@ -32,10 +32,15 @@ class Cost(msgspec.Struct, frozen=True, gc=False):
         return Cost(self.attousd + other.attousd, _union(self.unpriced_buckets, other.unpriced_buckets))
 
 
-def cost(usage: Usage, price: Price) -> Cost:
-    """What the usage costs at that price: the call's fee, if any, and the sum over its buckets."""
+def cost(usage: Usage, price: Price, each_in: int | None = None) -> Cost:
+    """What the usage costs at that price: the call's fee, if any, and the sum over its buckets.
+
+    `each_in`: the usage is the sum of calls of so many input tokens each, which are billed by their own length.
+    """
     counts = astuple(usage)
-    rates = price.rates_at(sum(counts[INPUT_TOKENS])) if price.cliffs else price.rates
+    rates = price.rates
+    if price.cliffs:
+        rates = price.rates_at(sum(counts[INPUT_TOKENS]) if each_in is None else each_in)
     if price.input_audio_ms_min and counts[_INPUT_AUDIO_MS]:
         counts = _at_least(counts, price.input_audio_ms_min)
     total = price.per_call_attousd

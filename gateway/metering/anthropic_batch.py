@@ -15,6 +15,10 @@ from pricing.usage import Usage
 UNREADABLE_RESULT = "result_unreadable"
 MIXED_CONTEXT = "context_mixed"
 
+# Messages are summed with those of their own length, in steps of so many input tokens: every edge of a long-context
+# rate is a multiple of it.
+_LENGTH_STEP = 1000
+
 _TIER = "batch"
 
 
@@ -46,12 +50,12 @@ def fold(about: About) -> "Results":
 
 
 class Results:
-    """The sum of the lines so far, by model."""
+    """The sum of the lines so far, by model and length."""
 
     is_named = True  # there is no name to look for: every line has its own
 
     def __init__(self) -> None:
-        self._usages: dict[str | None, Usage] = {}  # as many as there are models
+        self._usages: dict[tuple[str | None, int], Usage] = {}  # as many as there are models, times lengths
         self._contexts: dict[tuple[tuple[str, str], ...], None] = {}
         self._flags: dict[str, None] = {}
 
@@ -65,8 +69,9 @@ class Results:
 
     def _add(self, reading: Reading) -> None:
         for line in reading.lines:
-            model = line.model or reading.model
-            self._usages[model] = self._usages.get(model, Usage()) + line.usage
+            each_in = -(-line.usage.tokens_in // _LENGTH_STEP) * _LENGTH_STEP
+            alike = line.model or reading.model, each_in
+            self._usages[alike] = self._usages.get(alike, Usage()) + line.usage
         self._contexts[reading.context] = None
         self._flags.update(dict.fromkeys(reading.flags))
 
@@ -79,9 +84,9 @@ class Results:
         if len(self._contexts) > 1:
             flags += (MIXED_CONTEXT,)
         return Reading(
-            lines=tuple(Line(usage, model) for model, usage in self._usages.items()),
+            lines=tuple(Line(usage, model, each_in) for (model, each_in), usage in self._usages.items()),
             provenance="reported" if self._usages else "unknown",
-            model=next(iter(self._usages), None),
+            model=next((model for model, _ in self._usages), None),
             service_tier=_TIER,
             # Once more as a modifier: the tier of an answer is that of its own model's lines alone.
             context=(("service_tier", _TIER), *(contexts[0] if contexts else ())),

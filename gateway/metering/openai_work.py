@@ -14,6 +14,8 @@ from pricing.usage import Usage
 
 # What a batch costs half of the list price by; its answer does not say so.
 _TIER = "batch"
+# Its requests were of any length, and only their sum is told: long-context rates are chosen by their average.
+CONTEXT_AVERAGED = "context_averaged"
 _BATCH_ENDED = frozenset(("completed", "expired", "cancelled", "failed"))
 _JOB_ENDED = frozenset(("succeeded", "failed", "cancelled"))
 
@@ -26,6 +28,11 @@ class _Work(msgspec.Struct, frozen=True, gc=False):
 
 class _Batch(_Work, frozen=True, gc=False):
     usage: msgspec.Raw = msgspec.Raw()  # only of batches made after 2025-09-07
+    request_counts: msgspec.Raw = msgspec.Raw()
+
+
+class _Requests(msgspec.Struct, frozen=True, gc=False):
+    completed: Count = 0
 
 
 class _Job(_Work, frozen=True, gc=False):
@@ -34,6 +41,7 @@ class _Job(_Work, frozen=True, gc=False):
 
 _batches = msgspec.json.Decoder(_Batch)
 _jobs = msgspec.json.Decoder(_Job)
+_requests = msgspec.json.Decoder(_Requests)
 _usages = msgspec.json.Decoder(TokenUsage)
 
 
@@ -46,7 +54,18 @@ def read_batch(payload: bytes, about: About) -> Reading:
         usage = Usage(**jsontext.decode_member(_usages, batch.usage).buckets()) if is_stated(batch.usage) else None
     except (msgspec.ValidationError, Contradiction):
         return _ended(batch, None, _TIER, (INCONSISTENT,))
-    return _ended(batch, usage, _TIER)
+    completed = _completed(batch.request_counts)
+    if usage is None or completed < 2:
+        return _ended(batch, usage, _TIER)
+    return _ended(batch, usage, _TIER, (CONTEXT_AVERAGED,), each_in=-(-usage.tokens_in // completed))
+
+
+def _completed(stated: msgspec.Raw) -> int:
+    """How many requests the usage is the sum of; 0 where it is not told."""
+    try:
+        return jsontext.decode_member(_requests, stated).completed if is_stated(stated) else 0
+    except msgspec.ValidationError:
+        return 0
 
 
 def read_job(payload: bytes, about: About) -> Reading:
@@ -64,9 +83,16 @@ def _unfinished(work: _Work) -> Reading:
     return Reading(provenance=provenance, model=text_or_none(work.model), work_id=work_id)
 
 
-def _ended(work: _Work, usage: Usage | None, tier: str | None = None, flags: tuple[str, ...] = ()) -> Reading:
+def _ended(
+    work: _Work,
+    usage: Usage | None,
+    tier: str | None = None,
+    flags: tuple[str, ...] = (),
+    *,
+    each_in: int | None = None,
+) -> Reading:
     return Reading(
-        lines=() if usage is None else (Line(usage),),
+        lines=() if usage is None else (Line(usage, each_in=each_in),),
         provenance="unknown" if usage is None else "reported",
         model=text_or_none(work.model),
         service_tier=tier,

@@ -19,10 +19,14 @@ class About(NamedTuple):
 
 
 class Line(msgspec.Struct, frozen=True, gc=False):
-    """Usage to be priced as one model's. `model` None: the model the whole answer came from."""
+    """Usage to be priced as one model's. `model` None: the model the whole answer came from.
+
+    `each_in`: it is the sum of many calls, of so many input tokens each, by which long-context rates are chosen.
+    """
 
     usage: Usage
     model: str | None = None
+    each_in: int | None = None
 
 
 class Reading(msgspec.Struct, frozen=True, gc=False):

@@ -50,6 +50,13 @@ def test_the_tier_the_answer_names_is_the_one_that_is_paid():
     assert flex.cost_nanousd != plain.cost_nanousd
 
 
+def test_the_sum_of_many_short_calls_is_no_long_one():
+    call, calls = Usage(input_text=1000, output_text=100), Usage(input_text=1_000_000, output_text=100_000)
+    one = charge(reported(Line(call), model="gpt-5.5"))
+    assert charge(reported(Line(calls, each_in=1000), model="gpt-5.5")).cost_nanousd == one.cost_nanousd * 1000
+    assert charge(reported(Line(calls), model="gpt-5.5")).cost_nanousd > one.cost_nanousd * 1000
+
+
 def test_an_unknown_model_is_unpriced_and_never_free():
     found = charge(reported(Line(USAGE), model="no-such-model"))
     assert (found.cost_nanousd, found.price_match, found.usage) == (None, "unpriced", USAGE)

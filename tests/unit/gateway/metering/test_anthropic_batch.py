@@ -39,11 +39,22 @@ def taken(*results: object) -> Results:
 def test_lines_are_summed_by_model_and_priced_as_a_batch():
     reading = read(jsonl(OPUS[0], HAIKU, ERRED, OPUS[1], EXPIRED), ABOUT)
     assert reading.lines == (
-        Line(Usage(input_text=11, cache_read_text=5, output_text=22), "claude-opus-4-8"),
-        Line(Usage(input_text=100, output_text=200), "claude-haiku-4-5"),
+        Line(Usage(input_text=11, cache_read_text=5, output_text=22), "claude-opus-4-8", 1000),
+        Line(Usage(input_text=100, output_text=200), "claude-haiku-4-5", 1000),
     )
     assert (reading.provenance, reading.service_tier) == ("reported", "batch")
     assert (reading.context, reading.flags) == ((("service_tier", "batch"),), ())
+
+
+def test_messages_are_billed_by_their_own_length_and_not_by_the_batch_s():
+    haiku = "claude-haiku-5-5"  # dearer above 100,000 tokens
+    short, edge, long = (result(haiku, tokens_in, 10) for tokens_in in (60_000, 100_000, 100_001))
+    lines = read(jsonl(short, edge, long, short), ABOUT).lines
+    assert [(line.usage.tokens_in, line.each_in) for line in lines] == [
+        (120_000, 60_000),
+        (100_000, 100_000),
+        (100_001, 101_000),
+    ]
 
 
 def test_a_message_of_several_models_is_several_lines():

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from gateway.metering.counts import INCONSISTENT
-from gateway.metering.openai_work import read_batch, read_job
+from gateway.metering.openai_work import CONTEXT_AVERAGED, read_batch, read_job
 from gateway.metering.reading import About, Line, Reading
 from gateway.wire.jsontext import NotJson
 from pricing.usage import Usage
@@ -52,6 +52,17 @@ def test_an_older_batch_does_not_say():
 def test_a_batch_whose_usage_makes_no_sense_keeps_its_name():
     reading = batch(usage={**USAGE, "total_tokens": 1})
     assert (reading.lines, reading.work_id, reading.flags) == ((), "batch_1", (INCONSISTENT,))
+
+
+def test_the_requests_of_a_batch_are_taken_for_equally_long_and_it_says_so():
+    reading = batch(request_counts={"total": 4, "completed": 3, "failed": 1})
+    assert ([line.each_in for line in reading.lines], reading.flags) == ([334], (CONTEXT_AVERAGED,))
+
+
+@pytest.mark.parametrize("counts", [None, {}, {"completed": 1}, {"completed": -1}, {"completed": "3"}, []])
+def test_a_batch_that_does_not_tell_its_requests_is_one(counts: object):
+    reading = batch(request_counts=counts)
+    assert ([line.each_in for line in reading.lines], reading.flags) == ([None], ())
 
 
 def test_a_fine_tuning_job_states_what_it_trained_on_its_base_model():
