@@ -23,7 +23,16 @@ from gateway.examine import Call
 from gateway.metering import estimate, tokens
 from gateway.route import Destination, Route
 from gateway.wire import jsontext
-from gateway.worst_usage import Caching, caching_in, family, most_at, most_used, reads_whole_context, shown
+from gateway.worst_usage import (
+    Caching,
+    caching_in,
+    family,
+    hides_output,
+    most_at,
+    most_used,
+    reads_whole_context,
+    shown,
+)
 from pricing.bound import NOTHING, Bound, Line, Most, Unbounded, bound_at, dearest_of, lines
 from pricing.catalog import Catalog, Context, Price, Unpriced
 from pricing.limits import Limits, find_limits
@@ -68,9 +77,9 @@ _BEGINS = (
 )
 _STORAGE = "storage_billed_apart"
 # Whose models search by themselves, or call tools: Perplexity's and OpenAI's research, OpenAI's in the chat API, Groq's
-# systems, OpenRouter's variants that search and its routers.
+# systems, OpenRouter's variants that search, its routers, and what it sells of Perplexity's, whose fees no list has.
 _ACTS_UNASKED = re.compile(
-    r"(.*/)?(.*deep-research.*|.*-search-(preview|api).*|compound.*|.*:online|openrouter/.*|auto)"
+    r"perplexity/sonar.*|(.*/)?(.*deep-research.*|.*-search-(preview|api).*|compound.*|.*:online|openrouter/.*|auto)"
 )
 # Models that put out nothing but what they show, unless asked to think: their streams can be paid as they flow.
 _SHOWS_ALL = re.compile(
@@ -182,7 +191,7 @@ class WorstCases:
         if said is None:
             return self._read(call, route, caching, at_s)[0]
         parts, upstream = said.parts, destination.upstream
-        alike = upstream.name, endpoint.reader, call.model, caching, said.members, parts.images, parts.opaque
+        alike = upstream.name, endpoint.reader, call.model, caching, said.members, replace(parts, image_characters=0)
         terms = self._remembered.get(alike)
         if terms is None or terms.upstream is not upstream or not terms.starts_at_s <= at_s < terms.ends_at_s:
             found, terms = self._read(call, route, caching, at_s)
@@ -348,7 +357,7 @@ def _terms_of(
         lines=known,
         tokens_in=tokens_in,
         tokens_out=max(most.tokens_out for most in mosts),
-        open_ended=uncapped and not asked.reasons and _SHOWS_ALL.match(family(model)) is not None,
+        open_ended=uncapped and not hides_output(asked) and _SHOWS_ALL.match(family(model)) is not None,
         flags=(WHOLE_CONTEXT,) * whole + (MODEL_MAXIMUM,) * uncapped,
         counts_text=bool(tokens_in) and not whole,
         tightens=not (whole or asked.parts.images or asked.more_in or asked.by_rate),

@@ -91,6 +91,11 @@ def reads_whole_context(asked: Asked, model: str) -> bool:
     return asked.whole_context or parts.opaque or unknown_image or bool(asked.tooling.uses)
 
 
+def hides_output(asked: Asked) -> bool:
+    """Whether tokens may be put out that a stream does not show as text: thoughts, sound, what a prediction missed."""
+    return asked.reasons or bool(asked.output_buckets or asked.more_out or asked.tooling.uses)
+
+
 def _tokens_out(asked: Asked, provider: str, model: str, limits: Limits) -> int | Unbounded:
     if not asked.puts_out:
         return 0

@@ -21,6 +21,10 @@ SPOKEN, DRAWN = "output_audio", "output_image"
 MEDIA = (SPOKEN, DRAWN, "output_video")
 
 SEARCHED = "nothing bounds what searching the web costs: leave it out"
+_ACTS = (
+    "its input adds a tool that the provider runs, or compacts the context, and nothing bounds what that costs: leave"
+    " it out"
+)
 ELSEWHERE = "it is answered by models or plugins that the request does not bound: leave them out"
 
 
@@ -91,6 +95,8 @@ def asked_of(
         return answers
     if isinstance(tooling, Unbounded):
         return tooling
+    if base.parts.acts:
+        return Unbounded(_ACTS)
     return msgspec.structs.replace(base, cap=cap, answers=answers * base.answers, tooling=tooling)
 
 

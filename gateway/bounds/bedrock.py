@@ -14,8 +14,10 @@ from gateway.bounds.asked import (
     cap_of,
     modifiers_of,
     refused,
+    thinks,
 )
 from gateway.bounds.chat import MESSAGES_REFUSED, Messages, Thinking, compacting, messages
+from gateway.bounds.media import ONLY_TEXTS
 from gateway.bounds.parts import images_of, parts_of
 from gateway.bounds.tools import Tooling, anthropic_tools, converse_tools, function_tools
 from gateway.wire import jsontext
@@ -39,19 +41,25 @@ class _Tier(msgspec.Struct, frozen=True, gc=False):
     type: object = None
 
 
+class _Own(Messages, frozen=True, gc=False):
+    """What goes to the model as it is: in the words of Anthropic's API, and thinking in those that some SDKs have."""
+
+    reasoning_config: object = None
+
+
 class _Converse(msgspec.Struct, frozen=True, gc=False):
     messages: object = None
     system: object = None
     inferenceConfig: _Inference | None = None
     toolConfig: _ToolConfig | None = None
-    additionalModelRequestFields: Messages | None = None
+    additionalModelRequestFields: _Own | None = None
     performanceConfig: _Latency | None = None
     serviceTier: _Tier | None = None
 
 
 def converse(sent: Body) -> Asked | Unbounded:
     body = jsontext.decode(_converses, sent.text)
-    own = body.additionalModelRequestFields or Messages()
+    own = body.additionalModelRequestFields or _Own()
     refusal = refused(own, MESSAGES_REFUSED) or compacting(own.context_management)
     tools = converse_tools(body.toolConfig.tools if body.toolConfig else None)
     # A model's own tools cannot be more than those that Anthropic's API has.
@@ -69,7 +77,7 @@ def converse(sent: Body) -> Asked | Unbounded:
         1,
         tools,
         Asked(
-            reasons=thinking.type not in (None, "disabled"),
+            reasons=thinking.type not in (None, "disabled") or thinks(own.reasoning_config),
             parts=parts_of([body.messages, body.system]),
             modifiers=modifiers_of(
                 latency=body.performanceConfig.latency if body.performanceConfig else None,
@@ -99,7 +107,11 @@ class _Invoke(msgspec.Struct, frozen=True, gc=False):
     numResults: object = None
     n: object = None
     images: object = None
+    # Of embeddings: Cohere's, Titan's and Nova's.
+    inputs: object = None
     inputImage: object = None
+    singleEmbeddingParams: object = None
+    segmentedEmbeddingParams: object = None
 
 
 class _Family(NamedTuple):
@@ -156,14 +168,17 @@ def invoke(sent: Body) -> Asked | Unbounded:
         return Unbounded("nothing is known of the requests of this model: call it through converse")
     body = jsontext.decode(_invokes, sent.text)
     tools = converse_tools(body.toolConfig.tools) if body.toolConfig else function_tools(body.tools)
+    held = [body.messages, body.system, body.inputs, body.singleEmbeddingParams, body.segmentedEmbeddingParams]
+    parts = parts_of(held) + images_of(body.images)
+    if not family.puts_out and (parts.images or parts.opaque or body.inputImage is not None):
+        return Unbounded(ONLY_TEXTS)
     return asked_of(
         cap_of(*family.caps(body)),
         answers_of(body.num_generations, body.numResults, body.n),
         tools,
         Asked(
             puts_out=family.puts_out,
-            parts=parts_of([body.messages, body.system]) + images_of(body.images),
-            whole_context=body.inputImage is not None,
+            parts=parts,
         ),
     )
 

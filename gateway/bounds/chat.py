@@ -23,15 +23,11 @@ from gateway.bounds.asked import (
     texts_of,
     thinks,
 )
-from gateway.bounds.parts import images_of, parts_of
-from gateway.bounds.tools import anthropic_tools, function_tools, gemini_tools, openai_tools
+from gateway.bounds.parts import images_of, lasts, parts_of
+from gateway.bounds.tools import anthropic_tools, chat_tools, function_tools, gemini_tools, openai_tools
 from gateway.wire import jsontext
 from pricing.bound import Unbounded
 from pricing.usage import Usage
-
-
-class _CacheOptions(msgspec.Struct, frozen=True, gc=False):
-    ttl: object = None
 
 
 class Chat(msgspec.Struct, frozen=True, gc=False):
@@ -50,7 +46,7 @@ class Chat(msgspec.Struct, frozen=True, gc=False):
     modalities: object = None
     audio: object = None
     service_tier: object = None
-    prompt_cache_options: _CacheOptions | None = None
+    prompt_cache_options: object = None
     reasoning_effort: object = None
     reasoning: object = None
     thinking: object = None
@@ -61,14 +57,20 @@ class Chat(msgspec.Struct, frozen=True, gc=False):
     route: object = None
     agent_id: object = None
     compound_custom: object = None
+    deferred: object = None
+    preset: object = None
 
 
+_PRESET = "a preset may name models and tools that the request does not: send what it holds"
+_LATER = "an answer that is fetched later is billed after its call has ended: ask for it without deferred"
 _CHAT_REFUSED = {
     "web_search_options": SEARCHED,
     "search_parameters": SEARCHED,  # xAI's, billed by the source
     "plugins": ELSEWHERE,  # OpenRouter's
     "agent_id": ELSEWHERE,  # Mistral's
     "compound_custom": ELSEWHERE,  # Groq's
+    "deferred": _LATER,  # xAI's
+    "preset": _PRESET,  # OpenRouter's
 }
 # Who reads `max_completion_tokens` in the chat API; `max_tokens` they all do.
 _KEEPS_COMPLETION_CAP = frozenset(
@@ -85,18 +87,19 @@ def chat(sent: Body) -> Asked | Unbounded:
     refusal = refused(body, _CHAT_REFUSED)
     if refusal is not None:
         return refusal
+    parts = parts_of(body.messages)
     return asked_of(
         _chat_cap(body, sent.provider),
         answers_of(body.n, body.best_of),
-        function_tools(body.tools),
+        chat_tools(body.tools),
         Asked(
             answers=_prompts(items_of(body.prompt)),
             reasons=any((body.reasoning_effort, body.reasoning, thinks(body.thinking))),
-            parts=parts_of(body.messages),
+            parts=parts,
             # Where a prediction does not come true its tokens are billed as output, beside the answer's.
             more_out=len(bytes(body.prediction)),
             output_buckets=() if body.modalities in _TEXT_ALONE and body.audio is None else MEDIA,
-            cached_12h=_is_12h(body.prompt_cache_options),
+            cached_12h=parts.lasting or lasts(body.prompt_cache_options),
             modifiers=modifiers_of(service_tier=body.service_tier),
             models=texts_of(body.models),
         ),
@@ -115,17 +118,13 @@ def _prompts(prompt: list[object]) -> int:
     return len(prompt) if prompt and not isinstance(prompt[0], int) else 1
 
 
-def _is_12h(options: _CacheOptions | None) -> bool:
-    return options is not None and options.ttl not in (None, "30m")
-
-
 class Responses(msgspec.Struct, frozen=True, gc=False):
     input: object = None
     max_output_tokens: object = None
     max_tool_calls: object = None
     tools: object = None
     service_tier: object = None
-    prompt_cache_options: _CacheOptions | None = None
+    prompt_cache_options: object = None
     reasoning: object = None
     previous_response_id: object = None
     conversation: object = None
@@ -136,6 +135,7 @@ class Responses(msgspec.Struct, frozen=True, gc=False):
     moderation: object = None
     models: object = None
     plugins: object = None
+    preset: object = None
 
 
 _IN_THE_BACKGROUND = "work in the background is billed after its call has ended: ask for it without background"
@@ -146,6 +146,7 @@ _RESPONSES_REFUSED = {
     "moderation": ELSEWHERE,
     "prompt": "a stored prompt may name tools and models that the request does not: send its text",
     "plugins": ELSEWHERE,
+    "preset": _PRESET,
 }
 
 
@@ -154,15 +155,16 @@ def responses(sent: Body) -> Asked | Unbounded:
     refusal = refused(body, _RESPONSES_REFUSED)
     if refusal is not None:
         return refusal
+    parts = parts_of(body.input)
     return asked_of(
         cap_of(body.max_output_tokens),
         1,
         openai_tools(body.tools, body.max_tool_calls, sent.provider),
         Asked(
             reasons=bool(body.reasoning),
-            parts=parts_of(body.input),
+            parts=parts,
             whole_context=bool(body.previous_response_id or body.conversation),
-            cached_12h=_is_12h(body.prompt_cache_options),
+            cached_12h=parts.lasting or lasts(body.prompt_cache_options),
             modifiers=modifiers_of(service_tier=body.service_tier),
             models=texts_of(body.models),
         ),
@@ -205,6 +207,7 @@ class Messages(msgspec.Struct, frozen=True, gc=False):
     thread: object = None
     models: object = None
     plugins: object = None
+    preset: object = None
 
 
 MESSAGES_REFUSED = {
@@ -214,6 +217,7 @@ MESSAGES_REFUSED = {
     "compaction": "nothing bounds what compacting a context costs: leave compaction out",
     "thread": "what a thread has stored is not known here: send its messages",
     "plugins": ELSEWHERE,
+    "preset": _PRESET,
 }
 
 

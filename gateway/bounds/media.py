@@ -33,21 +33,21 @@ class _Embedded(msgspec.Struct, frozen=True, gc=False):
     instances: object = None
 
 
-_ONLY_TEXTS = "an embedding of anything but text has no bound: embed texts"
+ONLY_TEXTS = "an embedding of anything but text has no bound: embed texts"
 
 
 def embeddings(sent: Body) -> Asked | Unbounded:
     body = jsontext.decode(_embeddeds, sent.text)
     parts = parts_of([body.input, body.inputs, body.content, body.requests, body.instances]) + images_of(body.images)
     if parts.images or parts.opaque:
-        return Unbounded(_ONLY_TEXTS)
+        return Unbounded(ONLY_TEXTS)
     return Asked(puts_out=False)
 
 
 def predict(sent: Body) -> Asked | Unbounded:
     if "embedding" not in sent.model:
         return Unbounded("of Vertex AI's predict only embeddings of text have a bound")
-    return Unbounded(_ONLY_TEXTS) if "multimodal" in sent.model else embeddings(sent)
+    return Unbounded(ONLY_TEXTS) if "multimodal" in sent.model else embeddings(sent)
 
 
 class _Rerank(msgspec.Struct, frozen=True, gc=False):
@@ -106,7 +106,9 @@ class _Ocr(msgspec.Struct, frozen=True, gc=False):
 
 def ocr(sent: Body) -> Asked | Unbounded:
     body = jsontext.decode(_ocrs, sent.text)
-    pages = len(items_of(body.pages)) or _OCR_PAGES_MAX
+    listed = items_of(body.pages)
+    # A text in the list may be a range.
+    pages = len(listed) if listed and all(isinstance(page, int) for page in listed) else _OCR_PAGES_MAX
     annotated = pages if body.bbox_annotation_format or body.document_annotation_format else 0
     return Asked(puts_out=False, other=Usage(input_pages=pages, input_annotated_pages=annotated), by_rate=True)
 

@@ -20,6 +20,9 @@ TYPED_TOOL_TOKENS = 1024
 
 # No agent's turn comes near; what asks for more is a mistake, or means to have no limit.
 USES_MAX = 1000
+# Anthropic's loop of server tools pauses after so many passes (platform.claude.com/docs/en/build-with-claude/
+# handling-stop-reasons, "pause_turn"). A use beyond `max_uses` is answered by an error, which the model reads as well.
+_LOOP_PASSES = 10
 
 
 class Tooling(msgspec.Struct, frozen=True, gc=False):
@@ -79,7 +82,8 @@ def openai_tools(tools: object, calls_max: object, provider: str) -> Tooling | U
     uses = _uses(calls_max) if provider in _COUNTS_CALLS else None
     if uses is None:
         return Unbounded("tools that the provider runs need max_tool_calls to have a bound")
-    return Tooling(uses, Usage(**dict.fromkeys(fees, uses)), tokens)
+    # Of a server of tools the model reads what it lists, though it may not use any.
+    return Tooling(max(uses, 1), Usage(**dict.fromkeys(fees, uses)), tokens)
 
 
 def anthropic_tools(tools: object) -> Tooling | Unbounded:
@@ -99,6 +103,8 @@ def anthropic_tools(tools: object) -> Tooling | Unbounded:
             return Unbounded(f"the tool {name} needs max_uses to have a bound")
         uses += each
         fees = fees + (Usage(**{kind.fee: each}) if kind.fee else Usage())
+    if any(kind and not kind.by_client for _, kind in kinds):
+        uses = max(uses, _LOOP_PASSES)
     return Tooling(uses, fees, _definitions(kind for kind, _ in kinds))
 
 
@@ -114,9 +120,18 @@ def converse_tools(tools: object) -> Tooling | Unbounded:
 
 def function_tools(tools: object) -> Tooling | Unbounded:
     """What tools may add where only functions have a bound."""
+    return _by_type(tools, ("function",))
+
+
+def chat_tools(tools: object) -> Tooling | Unbounded:
+    """What tools of the chat API may add."""
+    return _by_type(tools, ("function", "custom"))
+
+
+def _by_type(tools: object, by_client: tuple[str, ...]) -> Tooling | Unbounded:
     if tools is None:
         return NO_TOOLS
-    kinds = [(kind, _CLIENT if kind == "function" else None) for kind in _types(tools, "function")]
+    kinds = [(kind, _CLIENT if kind in by_client else None) for kind in _types(tools, "function")]
     return _fault(kinds) or Tooling(tokens=_definitions(kind for kind, _ in kinds))
 
 

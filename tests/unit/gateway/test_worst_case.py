@@ -19,6 +19,7 @@ from tests.support.stages import NOW_S
 from tests.support.worst_cases import (
     CATALOG,
     CHAT,
+    CONVERSE,
     GEMINI,
     HI,
     IMAGE,
@@ -72,6 +73,19 @@ def test_2_a_stream_without_a_cap_that_hides_nothing_may_be_paid_as_it_flows():
 def test_2_anything_else_without_a_cap_reserves_the_model_s_maximum(body, stream, tokens_out):
     found = bounded(CHAT, body, stream=stream)
     assert (found.open_ended, found.tokens_out) == (False, tokens_out)
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, {"model": "gpt-4o-audio-preview", "modalities": ["text", "audio"], "audio": {"voice": "alloy"}}),
+        (CHAT, {"model": "gpt-4o", "prediction": {"type": "content", "content": "a"}}),
+        (RESPONSES, {"model": "gpt-4o", "input": "a", "tools": [{"type": "web_search"}], "max_tool_calls": 1}),
+        (CONVERSE, {"additionalModelRequestFields": {"reasoning_config": {"type": "enabled", "budget_tokens": 2000}}}),
+    ],
+)
+def test_2_a_stream_that_hides_what_it_puts_out_holds_all_of_it(path, body):
+    assert not bounded(path, {"messages": HI} | body, stream=True).open_ended
 
 
 @pytest.mark.parametrize("cap", [True, "100", 1.5, [100]])

@@ -45,6 +45,24 @@ def test_7_embeddings_put_out_nothing():
     assert not asked("amazon.titan-embed-text-v2:0", {"inputText": "a"}).puts_out
 
 
+@pytest.mark.parametrize(
+    ("model", "body"),
+    [
+        ("amazon.titan-embed-image-v1", {"inputImage": "AAAA"}),
+        ("cohere.embed-v4:0", {"images": ["data:image/png;base64,AAAA"]}),
+        ("cohere.embed-v4:0", {"inputs": [{"content": [{"type": "image_url", "image_url": {"url": "data:,"}}]}]}),
+        (
+            "amazon.nova-2-multimodal-embeddings-v1:0",
+            {"singleEmbeddingParams": {"video": {"source": {"s3Location": {"uri": "s3://a/b"}}}}},
+        ),
+    ],
+)
+def test_7_embeddings_of_anything_but_text_are_refused(model, body):
+    found = invoke(Body(json.dumps(body).encode(), "bedrock", model))
+    assert isinstance(found, Unbounded)
+    assert "embed texts" in found.reason
+
+
 def test_53_a_family_that_nothing_is_known_of_is_refused():
     assert isinstance(invoke(Body(b"{}", "bedrock", "stability.stable-image-core-v1:0")), Unbounded)
 

@@ -7,7 +7,7 @@ import pytest
 
 from gateway.endpoints import APIS
 from gateway.examine import Call
-from gateway.worst_case import FREE, WorstCase, worst_case
+from gateway.worst_case import FREE, WorstCase, WorstCases, worst_case
 from pricing.bound import Unbounded
 from tests.support.stages import NOW_S
 from tests.support.worst_cases import (
@@ -85,6 +85,44 @@ def test_16_work_in_the_background_is_refused_and_what_tells_of_it_is_free():
 )
 def test_17_stored_context_is_reserved_whole(more):
     assert bounded(RESPONSES, {"model": "gpt-4o", "input": "a", "max_output_tokens": 5} | more).tokens_in == 128_000
+
+
+def test_17_an_item_that_is_named_by_its_id_alone_is_stored_context():
+    found = bounded(RESPONSES, {"model": "gpt-4o", "max_output_tokens": 10, "input": [{"id": "msg_1"}]})
+    assert found.tokens_in == 128_000
+
+
+def test_12_a_part_that_is_to_be_cached_for_twelve_hours_has_no_price():
+    part = {"type": "input_text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit", "ttl": "12h"}}
+    asked = {"model": "gpt-5.6-sol", "max_output_tokens": 10, "input": [{"role": "user", "content": [part]}]}
+    assert "cache_write_12h" in refused(RESPONSES, asked)
+    assert "cache_write_12h" in refused(CHAT, chat(model="gpt-5.6-sol", messages=asked["input"]))
+
+
+def test_18_tools_amid_the_input_are_refused_also_after_a_call_that_says_the_same():
+    asked = {"model": "gpt-4o", "max_output_tokens": 10}
+    bodies = [
+        asked | {"input": [{"type": kind, "tools": [{"type": "web_search"}]}]} for kind in ("a", "additional_tools")
+    ]
+    worst_cases, route = WorstCases(CATALOG), route_at(RESPONSES)
+    calls = [Call("gpt-4o", False, "", b"", False, json.dumps(body).encode()) for body in bodies]
+    harmless, acting = (worst_cases.find(call, route, NOW_S) for call in calls)
+    assert isinstance(harmless, WorstCase)
+    assert isinstance(acting, Unbounded)
+    assert "leave it out" in acting.reason
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/xai/v1/chat/completions", chat(model="grok-4.3", deferred=True)),
+        ("/openrouter/v1/chat/completions", chat(model="openai/gpt-4o", preset="mine")),
+        ("/openrouter/v1/responses", {"model": "openai/gpt-4o", "input": "a", "preset": "mine"}),
+        ("/openrouter/v1/messages", messages(model="anthropic/claude-haiku-4.5", preset="mine")),
+    ],
+)
+def test_16_what_is_answered_later_or_by_what_is_stored_is_refused(path, body):
+    assert refused(path, body)
 
 
 def test_17_a_cached_content_of_gemini_s_is_reserved_whole():

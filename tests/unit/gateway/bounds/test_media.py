@@ -55,6 +55,9 @@ def test_9_pages_of_a_document_are_bounded_by_those_that_are_read():
     model, url = "mistral-ocr-latest", {"type": "document_url", "document_url": "https://example.com/a.pdf"}
     ten, every = ({"model": model, "document": url} | more for more in ({"pages": list(range(10))}, {}))
     assert bounded("/mistral/v1/ocr", every).nanousd == 100 * bounded("/mistral/v1/ocr", ten).nanousd > 0
+    for ranges in ("0-5", ["0-900"], [1, "2-9"], []):
+        asked = {"model": model, "document": url, "pages": ranges}
+        assert bounded("/mistral/v1/ocr", asked) == bounded("/mistral/v1/ocr", every)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ OPAQUE = Parts(opaque=True)
         {"inlineData": {"mimeType": "image/png", "data": URL}},
         {"inline_data": {"mime_type": "IMAGE/PNG", "data": URL}},
         {"image": {"format": "png", "source": {"bytes": URL}}},
+        {"image": URL},
+        {"image_url": URL},
+        {"image_url": {"url": URL}},
         {"type": "tool_result", "content": [{"type": "image", "source": {"type": "base64", "data": URL}}]},
         {
             "functionResponse": {
@@ -56,6 +59,10 @@ def test_an_image_is_found_wherever_an_api_has_it_and_its_data_is_no_text(part):
         {"document": {"format": "pdf", "source": {"bytes": "AAAA"}}},
         {"video": {"format": "mp4", "source": {"s3Location": {"uri": "s3://a/b"}}}},
         {"role": "assistant", "audio": {"id": "audio_1"}},
+        {"id": "msg_1"},
+        {"id": "msg_1", "type": None},
+        {"video_url": {"url": "https://example.com"}},
+        {"input_audio": {"data": "AAAA"}},
     ],
 )
 def test_what_has_a_size_that_nobody_can_tell_is_opaque(part):
@@ -73,10 +80,54 @@ def test_what_has_a_size_that_nobody_can_tell_is_opaque(part):
         [{"type": "tool_use", "input": {"type": "document", "source": {"type": "base64", "data": "A" * 99}}}],
         [{"functionCall": {"name": "f", "args": {"inlineData": {"mimeType": "image/png", "data": "A" * 99}}}}],
         [{"toolResult": {"content": [{"json": {"image": {"source": {"bytes": "A" * 99}}}}]}}],
+        [{"type": "computer_call", "id": "a", "action": {"type": "click", "x": 1, "y": 2}}],
+        [{"type": "computer_call", "id": "a", "actions": [{"type": "screenshot"}]}],
+        [{"type": "local_shell_call", "id": "a", "action": {"type": "exec", "command": ["ls"], "env": {}}}],
+        [{"type": "apply_patch_call", "operation": {"type": "update_file", "path": "a", "diff": "b"}}],
+        [{"type": "web_search_call", "id": "a", "action": {"type": "open_page", "url": "https://example.com"}}],
+        [{"role": "user", "content": [{"text": "a"}, {"cachePoint": {"type": "default"}}]}],
+        [{"role": "assistant", "content": "a", "reasoning_details": [{"type": "reasoning.text", "text": "b"}]}],
+        [{"role": "assistant", "tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{}"}}]}],
     ],
 )
 def test_texts_and_what_tools_were_called_with_are_text(value):
     assert parts_of(value) == Parts()
+
+
+FUNCTION = {"type": "function", "name": "f"}
+SEARCH = {"type": "web_search_20250305", "name": "w"}
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "compaction_trigger"},
+        {"type": "additional_tools", "role": "developer", "tools": [FUNCTION, {"type": "web_search"}]},
+        {"type": "additional_tools", "role": "developer", "tools": ["web_search"]},
+        {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": SEARCH}},
+    ],
+)
+def test_what_starts_work_beside_the_answer_is_seen_amid_the_input(item):
+    found = parts_of([{"role": "user", "content": [item]}])
+    assert (found.acts, found.opaque) == (True, True)
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"type": "additional_tools", "role": "developer", "tools": [FUNCTION, {"type": "custom", "name": "c"}]},
+        {"type": "tool_addition", "tool": {"type": "tool_definition", "definition": {"name": "f", "input_schema": {}}}},
+        {"type": "tool_addition", "tool": {"type": "tool_reference", "name": "f"}},
+    ],
+)
+def test_tools_of_the_client_s_may_be_added_amid_the_input(item):
+    assert parts_of([item]) == OPAQUE
+
+
+@pytest.mark.parametrize(("ttl", "lasts"), [("12h", True), ("30m", False), (None, False)])
+def test_a_part_may_ask_for_a_longer_cache(ttl, lasts):
+    part = {"type": "input_text", "text": "a", "prompt_cache_breakpoint": {"mode": "explicit", "ttl": ttl}}
+    assert parts_of([{"role": "user", "content": [part]}]) == Parts(lasting=lasts)
 
 
 def test_a_list_of_images_holds_nothing_else():

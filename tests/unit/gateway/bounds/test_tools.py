@@ -29,9 +29,28 @@ def test_18_searches_are_bounded_by_the_calls_that_are_allowed():
 def test_18_searches_of_anthropic_s_are_bounded_by_max_uses():
     tool = {"type": "web_search_20250305", "name": "web_search"}
     assert "max_uses" in refused(MESSAGES, messages(tools=[tool]))
-    found = bounded(MESSAGES, messages(tools=[tool | {"max_uses": 3}, {"name": "mine", "input_schema": {}}]))
-    assert found.tokens_in == 4 * 200_000
-    assert found.nanousd > 4 * 200_000 * 1_000 + 3 * 10_000_000
+    found = bounded(MESSAGES, messages(tools=[tool | {"max_uses": 30}, {"name": "mine", "input_schema": {}}]))
+    assert found.tokens_in == 31 * 200_000
+    assert found.nanousd > 31 * 200_000 * 1_000 + 30 * 10_000_000
+
+
+@pytest.mark.parametrize("uses", [1, 3, 9])
+def test_18_the_model_may_try_again_beyond_max_uses_until_the_loop_ends(uses):
+    found = bounded(MESSAGES, messages(tools=[{"type": "web_search_20250305", "name": "w", "max_uses": uses}]))
+    assert found.tokens_in == 11 * 200_000
+    assert found.lines[0].each_attousd == uses * 10**16  # an attempt that fails is no search
+
+
+def test_18_a_server_of_tools_is_read_though_none_of_them_may_be_used():
+    asked = {"model": "gpt-4o", "input": "a", "max_output_tokens": 10, "max_tool_calls": 0}
+    server = {"type": "mcp", "server_label": "a", "server_url": "https://example.com"}
+    assert bounded(RESPONSES, asked | {"tools": [server]}).tokens_in >= 128_000
+
+
+def test_18_tools_of_the_chat_api_are_functions_or_custom():
+    custom = {"type": "custom", "custom": {"name": "sql", "format": {"type": "text"}}}
+    assert bounded(CHAT, chat(tools=[custom, {"type": "function", "function": {"name": "f"}}])).tokens_in < 3000
+    assert refused(CHAT, chat(tools=[{"type": "web_search"}]))
 
 
 @pytest.mark.parametrize(
@@ -48,6 +67,8 @@ def test_18_searches_of_anthropic_s_are_bounded_by_max_uses():
         (GEMINI, {"contents": HI, "tools": [{"functionDeclarations": []}, {"urlContext": {}}]}),
         (CHAT, chat(web_search_options={"search_context_size": "low"})),
         (CHAT, chat(model="gpt-4o-search-preview")),
+        ("/openrouter/v1/chat/completions", chat(model="perplexity/sonar")),
+        ("/openrouter/v1/chat/completions", chat(model="perplexity/sonar-pro-search")),
         ("/xai/v1/chat/completions", chat(model="grok-4.3", search_parameters={"mode": "on"})),
         ("/cohere/v1/chat", {"model": "command-r-08-2024", "message": "a", "connectors": [{"id": "web-search"}]}),
         ("/perplexity/chat/completions", {"model": "sonar-deep-research", "messages": HI}),
