@@ -15,6 +15,7 @@ from gateway.request import Request
 from gateway.route import Route
 from gateway.wire import multipart, strictjson
 from gateway.wire.encoding import DecodeFault, decode_request
+from gateway.wire.headers import BEDROCK_LATENCY, BEDROCK_TIER
 from gateway.wire.peek import Malformed, Peek, peek, peek_form
 from gateway.wire.splice import ask_for_usage
 
@@ -29,6 +30,11 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     spliced: bool  # include_usage was added: what it causes is stripped from the stream
     text: bytes  # the body content-decoded, for an estimate
     end_user: str = ""  # whom the body names, whatever a header or the key says
+    modifiers: tuple[tuple[str, str], ...] = ()  # of the price, as headers name them
+
+
+# By the reader of an endpoint whose headers say what others' bodies do.
+_MODIFIERS = {"bedrock.invoke": ((BEDROCK_TIER, "service_tier"), (BEDROCK_LATENCY, "latency"))}
 
 
 def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int) -> Call | Refusal:
@@ -60,7 +66,13 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
         and text is request.body
     )
     body = ask_for_usage(request.body, seen) if spliced else request.body
-    return Call(model, stream, user_id, body, spliced, text, end_user)
+    modifiers = _modifiers(request, _MODIFIERS[endpoint.reader]) if endpoint.reader in _MODIFIERS else ()
+    return Call(model, stream, user_id, body, spliced, text, end_user, modifiers)
+
+
+def _modifiers(request: Request, named: tuple[tuple[bytes, str], ...]) -> tuple[tuple[str, str], ...]:
+    stated = ((name, request.value(header)) for header, name in named)
+    return tuple((name, value.decode("latin-1")) for name, value in stated if value)
 
 
 def _seen(endpoint: Endpoint, content_type: bytes | None, text: bytes) -> Peek | Malformed:

@@ -291,9 +291,12 @@ def _asked(call: Call, route: Route, model: str) -> Asked | Unbounded:
     if reader is None:
         return Unbounded(f"nothing bounds what {route.endpoint.name} costs")
     try:
-        return reader(Body(call.text, route.destination.provider.name, model))
+        asked = reader(Body(call.text, route.destination.provider.name, model))
     except (jsontext.NotJson, msgspec.ValidationError, RecursionError):
         return Unbounded("the body cannot be read as a request of its API")
+    if call.modifiers and isinstance(asked, Asked):
+        return replace(asked, modifiers=asked.modifiers + call.modifiers)
+    return asked
 
 
 def _terms(

@@ -19,17 +19,16 @@ from gateway.metering.counts import (
     Count,
     WholeNumber,
     is_stated,
-    text_or_none,
 )
 from gateway.metering.fold import UNREADABLE, LastWins
 from gateway.metering.reading import About, Line, Reading
 from gateway.wire import jsontext
+from gateway.wire.headers import BEDROCK_LATENCY, BEDROCK_TIER
 from pricing.usage import Usage
 
 GUARDRAIL_INTERVENED = "guardrail_intervened"
 
 _HEADER = b"x-amzn-bedrock-%b-token-count"
-_TIER_HEADER = b"x-amzn-bedrock-service-tier"
 _INTERVENED = "INTERVENED"
 # A chunk without any of these has no number of ours: only its text was decoded.
 _WORTH_READING = re.compile(rb'"usage|oken_?[cC]ount|"amazon-bedrock-|"error"')
@@ -277,8 +276,14 @@ def _agrees(lines: tuple[Line, ...], counted: _Metrics) -> bool:
 
 def _told(reading: Reading, about: About, flags: tuple[str, ...]) -> Reading:
     """The reading with what the head of the answer says, and without the model's name of itself."""
-    tier = text_or_none(about.headers.get(_TIER_HEADER, b"").decode("latin-1")) or reading.service_tier
-    return _with_flags(msgspec.structs.replace(reading, model=None, service_tier=tier), flags)
+    tier = _said(about, BEDROCK_TIER) or reading.service_tier
+    latency = _said(about, BEDROCK_LATENCY)
+    context = (*reading.context, ("latency", latency)) if latency else reading.context
+    return _with_flags(msgspec.structs.replace(reading, model=None, service_tier=tier, context=context), flags)
+
+
+def _said(about: About, header: bytes) -> str:
+    return about.headers.get(header, b"").decode("latin-1")
 
 
 def _with_flags(reading: Reading, flags: tuple[str, ...]) -> Reading:

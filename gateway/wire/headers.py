@@ -35,6 +35,9 @@ REQUEST_ID_HEADERS = (
     b"x-request-id", b"request-id", b"apim-request-id", b"x-amzn-requestid", b"x-kong-request-id", b"x-generation-id",
     b"x-debug-trace-id", b"x-together-traceid", b"x-ds-trace-id", b"msh-request-id", b"x-log-id",
 )  # fmt: skip
+# What Bedrock's InvokeModel is priced by, which its body does not say: in requests, and in answers (botocore 1.44.8).
+BEDROCK_TIER = b"x-amzn-bedrock-service-tier"
+BEDROCK_LATENCY = b"x-amzn-bedrock-performanceconfig-latency"
 # What meters read of an answer's head: Bedrock's counts and tier, the Azure deployment that answered, and whether
 # it did so in another's stead (provider_facts §1, §3, §4).
 METERED_HEADERS = frozenset(
@@ -43,7 +46,8 @@ METERED_HEADERS = frozenset(
         b"x-amzn-bedrock-output-token-count",
         b"x-amzn-bedrock-cache-read-input-token-count",
         b"x-amzn-bedrock-cache-write-input-token-count",
-        b"x-amzn-bedrock-service-tier",
+        BEDROCK_TIER,
+        BEDROCK_LATENCY,
         b"x-ms-deployment-name",
         b"x-ms-spillover-from-deployment",
     )
@@ -68,6 +72,7 @@ def request_reader() -> RequestReader:
     """A reader of requests that marks what the gateway looks at, and keeps no line that holds a key."""
     looked_at = HOP_BY_HOP | CREDENTIAL_SLOTS | _HANDSHAKE
     looked_at |= {b"host", b"content-length", b"content-type", b"content-encoding", b"accept-encoding", b"expect"}
+    looked_at |= {BEDROCK_TIER, BEDROCK_LATENCY}
     unkept = CREDENTIAL_SLOTS | _HANDSHAKE | {b"cookie", b"proxy-authorization"}
     return RequestReader(looked_at, OWN_PREFIX, unkept, METHOD_OVERRIDES)
 

@@ -49,6 +49,21 @@ def test_a_body_or_its_path_names_the_model_and_the_stream(path, body, model, st
     assert found.text == body
 
 
+def test_what_bedrock_s_invoke_is_priced_by_stands_in_headers():
+    view = view_of(
+        '[credentials.c]\nsecret = "AKIDEXAMPLE:s"\n[upstreams.bedrock]\ncredential_id = "c"\nregion = "us-east-1"'
+    )
+    lines = (b"X-Amzn-Bedrock-Service-Tier: priority", b"x-amzn-bedrock-performanceconfig-latency: optimized")
+    for operation, found in (
+        ("invoke", (("service_tier", "priority"), ("latency", "optimized"))),
+        ("converse", ()),  # whose body says it
+    ):
+        request = request_of(f"/bedrock/model/amazon.nova-lite-v1%3A0/{operation}", b"{}", *lines)
+        examined = examine(request, caller_of(request, view), route_of(request, view), BYTES_MAX)
+        assert isinstance(examined, Call)
+        assert examined.modifiers == found
+
+
 def test_a_stream_is_asked_for_its_usage_and_nothing_else_of_it_changes():
     body = b'{ "model":"m", "stream" : true }'
     found = call(CHAT, body)

@@ -243,6 +243,19 @@ def test_14_a_tier_without_a_price_is_refused():
     assert "scale" in refused(CHAT, chat(service_tier="scale"))
 
 
+def test_14_a_tier_that_a_header_names_is_none_of_the_usual_price():
+    body = {"anthropic_version": "bedrock-2023-05-31", "messages": HI, "max_tokens": 10}
+    route, text = route_at(CONVERSE.replace("/converse", "/invoke")), json.dumps(body).encode()
+    call = Call(route.model_in_path, False, "", text, False, text)
+    plain = worst_case(call, route, CATALOG, NOW_S)
+    assert isinstance(plain, WorstCase)
+    assert plain.unpriced is None
+    dear = worst_case(replace(call, modifiers=(("service_tier", "priority"),)), route, CATALOG, NOW_S)
+    assert isinstance(dear, WorstCase)
+    assert dear.unpriced is not None
+    assert "priority" in dear.unpriced.reason
+
+
 # --- Spend outside the request
 
 

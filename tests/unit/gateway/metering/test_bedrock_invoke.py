@@ -78,6 +78,12 @@ def test_the_tier_of_the_head_comes_before_that_of_the_body():
     assert body(CLAUDE, about(tier=b"priority")).service_tier == "priority"
 
 
+def test_a_latency_of_the_head_is_a_modifier_of_the_price():
+    told = About("bedrock", {b"x-amzn-bedrock-performanceconfig-latency": b"optimized"})
+    assert body(CLAUDE, told).context == (("latency", "optimized"),)
+    assert InvokeFold(told).reading(complete=True).context == (("latency", "optimized"),)
+
+
 def test_iterations_on_several_models_are_kept():
     hops = [{"type": "message", "input_tokens": 3, "output_tokens": 44},
             {"type": "advisor_message", "model": "claude-opus-5", "input_tokens": 7, "output_tokens": 8}]  # fmt: skip
