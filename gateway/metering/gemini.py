@@ -5,6 +5,7 @@ use is input beside it, thoughts are output beside the candidates, and every chu
 running totals, which may fall.
 """
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -21,6 +22,9 @@ _PLACES: dict[str | int | None, int] = {
     4: 1, 2: 2, 5: 2, 3: 3,
 }  # fmt: skip
 _MODALITIES = 4
+# Models before Gemini 3 are billed for a prompt that searched, later ones for each of its queries
+# (ai.google.dev/gemini-api/docs/pricing, "Grounding with Google Search").
+_BILLED_BY_PROMPT = re.compile(r"gemini-(live-)?[12]\b")
 
 
 class Part(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -73,7 +77,8 @@ def read(payload: bytes, provider: str) -> Reading:
     answer = jsontext.decode(_answers, payload)
     candidates = answer.candidates or []
     usage, flags = _usage(answer.usage_metadata)
-    counted = _buckets(usage, _searches(candidates)) if usage else None
+    searches = billed_searches(text_or_none(answer.model_version), _searches(candidates))
+    counted = _buckets(usage, searches) if usage else None
     final = any(candidate.finish_reason is not None for candidate in candidates)
     if answer.error is not None:
         flags += (PROVIDER_ERROR,)
@@ -112,9 +117,15 @@ def _context(usage: _Usage) -> tuple[tuple[str, str], ...]:
 
 
 def _searches(candidates: list[_Candidate]) -> int:
-    """Queries put to Google Search: what Gemini 3 and later bill by."""
+    """Queries put to Google Search."""
     grounded = (candidate.grounding_metadata for candidate in candidates)
     return sum(len(grounding.web_search_queries or ()) for grounding in grounded if grounding)
+
+
+def billed_searches(model: str | None, queries: int) -> int:
+    """What of the queries that a prompt caused is billed by a model, named as its answer does."""
+    once = model is not None and _BILLED_BY_PROMPT.match(model.rpartition("/")[2])
+    return min(queries, 1) if once else queries
 
 
 def _buckets(usage: _Usage, web_searches: int) -> Usage:

@@ -97,14 +97,15 @@ def read(payload: bytes, about: About) -> Reading:
     is_running = not is_stated(stated)
     if is_running and answer.metadata and not is_apart:
         stated = _running(answer.metadata)
-    buckets, flags = _buckets(stated)
+    model = text_or_none(interaction.model) or text_or_none(interaction.agent)
+    buckets, flags = _buckets(stated, model)
     if interaction.error is not None or answer.error is not None or answer.event_type == "error":
         flags += (PROVIDER_ERROR,)
     interaction_id = text_or_none(interaction.id)
     return Reading(
         lines=() if buckets is None else (Line(buckets),),
         provenance=_provenance(goes_on and is_apart, buckets, is_running),
-        model=text_or_none(interaction.model) or text_or_none(interaction.agent),
+        model=model,
         service_tier=text_or_none(interaction.service_tier),
         response_id=interaction_id,
         work_id=interaction_id,
@@ -129,17 +130,17 @@ def _is_background(about: About) -> bool:
         return False
 
 
-def _buckets(stated: msgspec.Raw) -> tuple[Usage | None, tuple[str, ...]]:
+def _buckets(stated: msgspec.Raw, model: str | None) -> tuple[Usage | None, tuple[str, ...]]:
     if not is_stated(stated):
         return None, ()
     try:
         usage = jsontext.decode_member(_usages, stated)
-        return _disjoint(usage), ()
+        return _disjoint(usage, model), ()
     except (msgspec.ValidationError, Contradiction):
         return None, (INCONSISTENT,)
 
 
-def _disjoint(usage: _Usage) -> Usage:
+def _disjoint(usage: _Usage, model: str | None) -> Usage:
     whole = (usage.total_input_tokens or 0) + (usage.total_tool_use_tokens or 0)
     whole += (usage.total_output_tokens or 0) + (usage.total_thought_tokens or 0)
     check_total(usage.total_tokens, whole)
@@ -148,6 +149,7 @@ def _disjoint(usage: _Usage) -> Usage:
     cached = gemini.drawn(prompt, usage.total_cached_tokens or 0, _parts(usage.cached_tokens_by_modality))
     output = gemini.pools(usage.total_output_tokens, _parts(usage.output_tokens_by_modality))
     searches = sum(tool.count or 0 for tool in usage.grounding_tool_count or () if tool.type == _SEARCH)
+    searches = gemini.billed_searches(model, searches)
     return gemini.buckets(prompt, tools, cached, output, usage.total_thought_tokens or 0, searches)
 
 

@@ -152,6 +152,7 @@ def _read(stated: msgspec.Raw, model: str | None, searches: int) -> Reading:
     output = _pools(response, usage.response_tokens_details or usage.candidates_tokens_details)
     whole = sum(prompt) + sum(tools) + sum(output)
     thoughts = usage.thoughts_token_count or 0
+    searches = gemini.billed_searches(model, searches)
     cached = gemini.drawn(prompt, usage.cached_content_token_count or 0, usage.cache_tokens_details)
     traffic = text_or_none(usage.traffic_type)
     return Reading(

@@ -7,7 +7,15 @@ stands in `QUIRKS`.
 
 import msgspec
 
-from gateway.metering.counts import INCONSISTENT, PROVIDER_ERROR, Count, is_stated, text_or_none
+from gateway.metering.counts import (
+    INCONSISTENT,
+    PROVIDER_ERROR,
+    Count,
+    Seconds,
+    is_stated,
+    milliseconds,
+    text_or_none,
+)
 from gateway.metering.openai_usage import InputDetails, OutputDetails, input_buckets, output_buckets, overdrawn
 from gateway.metering.reading import Line, Reading
 from gateway.wire import jsontext
@@ -53,7 +61,7 @@ class _Usage(msgspec.Struct, frozen=True, gc=False):
     reasoning_tokens: Count | None = None  # Perplexity, Azure's DeepSeek
     citation_tokens: Count | None = None  # Perplexity
     num_search_queries: Count | None = None  # Perplexity
-    prompt_audio_seconds: float | None = None  # Mistral's Voxtral; its tokens are in the total alone
+    prompt_audio_seconds: Seconds | None = None  # Mistral's Voxtral; its tokens are in the total alone
 
 
 class _Timings(msgspec.Struct, frozen=True, gc=False):
@@ -156,7 +164,7 @@ def _disjoint(usage: _Usage, quirk: Quirk) -> tuple[Usage | None, tuple[str, ...
     if usage.citation_tokens or usage.num_search_queries or usage.prompt_audio_seconds:
         buckets["output_citation"] = usage.citation_tokens or 0
         buckets["web_searches"] = usage.num_search_queries or 0
-        buckets["input_audio_ms"] = round((usage.prompt_audio_seconds or 0) * 1000)
+        buckets["input_audio_ms"] = milliseconds(usage.prompt_audio_seconds or 0)
     return Usage(**buckets), (INCONSISTENT,) if overdrawn(prompt, details_in, cached) else ()
 
 

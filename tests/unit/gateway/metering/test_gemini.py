@@ -5,7 +5,7 @@ import json
 import pytest
 
 from gateway.metering.counts import INCONSISTENT, PROVIDER_ERROR
-from gateway.metering.gemini import read
+from gateway.metering.gemini import billed_searches, read
 from gateway.metering.reading import Reading
 
 
@@ -83,6 +83,21 @@ def test_a_chunk_is_a_running_total_until_a_candidate_ends():
 def test_searches_are_the_queries_put_to_google():
     grounding = {"webSearchQueries": ["a", "b"], "groundingChunks": []}
     assert buckets(read(answer(grounding=grounding, promptTokenCount=1), "gemini"))["web_searches"] == 2
+
+
+@pytest.mark.parametrize(
+    ("model", "queries", "billed"),
+    [
+        ("gemini-2.5-flash", 3, 1),
+        ("models/gemini-2.5-pro", 0, 0),
+        ("gemini-1.5-pro-002", 2, 1),
+        ("gemini-3-flash-preview", 3, 3),
+        ("gemini-20-pro", 3, 3),
+        (None, 3, 3),
+    ],
+)
+def test_models_before_gemini_3_are_billed_for_a_prompt_that_searched(model: str | None, queries: int, billed: int):
+    assert billed_searches(model, queries) == billed
 
 
 @pytest.mark.parametrize(

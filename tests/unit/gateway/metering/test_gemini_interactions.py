@@ -63,7 +63,8 @@ def test_modalities_caches_and_tools_have_buckets_of_their_own():
         "grounding_tool_count": [{"type": "google_search", "count": 3}, {"type": "google_maps", "count": 9}],
         "total_tokens": 325,
     }
-    [line] = read_whole(usage=usage).lines
+    assert read_whole(usage=usage).lines[0].usage.web_searches == 1  # of Gemini 2.5, which is billed by the prompt
+    [line] = read_whole(usage=usage, model="gemini-3.6-flash").lines
     assert dict(line.usage.buckets()) == {
         "input_text": 35, "input_image": 258, "cache_read_text": 12, "output_text": 5, "output_audio": 15,
         "web_searches": 3,

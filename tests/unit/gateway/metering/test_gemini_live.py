@@ -117,13 +117,14 @@ def test_a_usage_outside_of_any_turn_counts():
     assert reading.lines == (Line(USED),)
 
 
-def test_searches_are_counted_once():
+@pytest.mark.parametrize(("model", "billed"), [("gemini-3.8-live", 2), ("gemini-live-2.5-flash", 1)])
+def test_searches_are_counted_once(model: str, billed: int):
     grounding = {"groundingMetadata": {"webSearchQueries": ["a", "b"]}}
-    session = opened()
+    session = opened({"setup": {"model": f"models/{model}"}})
     received(session, {"serverContent": {"modelTurn": {}, **grounding}})
     reading = received(session, {"serverContent": {"turnComplete": True, **grounding}, "usageMetadata": USAGE})
     assert reading is not None
-    assert reading.lines[0].usage.web_searches == 2
+    assert reading.lines[0].usage.web_searches == billed
     assert read(session, USAGE).lines[0].usage.web_searches == 0
 
 

@@ -129,6 +129,8 @@ def test_llama_cpp_without_usage_is_read_by_its_timings():
         {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 99},
         {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 12},
         {"prompt_tokens": 10, "completion_tokens": 5, "prompt_tokens_details": [1]},
+        {"prompt_tokens": 10, "completion_tokens": 5, "prompt_audio_seconds": -500},
+        {"prompt_tokens": 10, "completion_tokens": 5, "prompt_audio_seconds": 1e308},
         "all of it",
     ],
 )
