@@ -88,6 +88,11 @@ def test_2_a_stream_that_hides_what_it_puts_out_holds_all_of_it(path, body):
     assert not bounded(path, {"messages": HI} | body, stream=True).open_ended
 
 
+def test_3_a_cap_within_the_model_s_maximum_is_reserved_whole():
+    assert bounded(CHAT, chat(model="gpt-4", max_tokens=8000)).tokens_out == 8000
+    assert bounded(CHAT, chat(model="gpt-4", max_tokens=9000)).tokens_out == 8192
+
+
 @pytest.mark.parametrize("cap", [True, "100", 1.5, [100]])
 def test_2_a_cap_that_is_no_whole_number_is_refused(cap):
     assert "whole number" in refused(CHAT, chat(max_tokens=cap))

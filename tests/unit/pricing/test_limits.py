@@ -8,6 +8,9 @@ from pricing.limits import Limits, find_limits
     [
         ("openai", "gpt-4o", Limits(128_000, 16_384)),
         ("openai", "gpt-4o-2024-05-13", Limits(128_000, 4_096)),
+        ("openai", "gpt-4-0613", Limits(8_192, 8_192)),
+        ("azure", "gpt-4-32k", Limits(32_768, 32_768)),
+        ("openai", "davinci-002", Limits(16_384, 16_384)),
         ("anthropic", "claude-haiku-4-5-20251001", Limits(200_000, 64_000)),
         ("aws", "eu.anthropic.claude-haiku-4-5-20251001-v1:0", Limits(200_000, 64_000)),
         ("groq", "openai/gpt-oss-120b", Limits(131_072, 65_536)),
