@@ -3,7 +3,7 @@
 data/model_limits.json was trimmed on 2026-11-23 from `model_prices_and_context_window_backup.json` of litellm 1.109.1
 (MIT): provider, as genai-prices calls it -> model -> [most input tokens, most output tokens], null where it says
 nothing. Of a model that stands there more than once (for regions, or two APIs of one provider) the larger is kept. The
-first GPT-4 and the base models put out as much as they take in (platform.openai.com/docs/models), which it says less of.
+first GPT-4 and the base models put out as much as they take in (platform.openai.com/docs/models), where it says less.
 """
 
 from collections.abc import Iterable, Mapping

@@ -5,6 +5,8 @@ members are told apart by arithmetic that the answer itself contains; what arith
 stands in `QUIRKS`.
 """
 
+import re
+
 import msgspec
 
 from gateway.metering.counts import (
@@ -46,6 +48,12 @@ QUIRKS: dict[str, Quirk] = {
     # May be any of these origins, Google's too.
     "openai-compatible": Quirk(hidden_output=True),
 }
+
+
+# Models that search the web before they answer, once for every request (developers.openai.com/api/docs/guides/
+# tools-web-search, "Chat Completions"); no answer of theirs says so.
+_SEARCHES_ALWAYS = re.compile(r".+-search-(?:preview|api)(?:-\d{4}-\d\d-\d\d)?")
+_SELLS_SEARCHERS = frozenset(("openai", "azure"))
 
 
 class _Usage(msgspec.Struct, frozen=True, gc=False):
@@ -110,10 +118,13 @@ def read(payload: bytes, provider: str) -> Reading:
     usage, flags = _usage(answer, QUIRKS.get(provider, _OPENAI))
     if answer.error is not None:
         flags += (PROVIDER_ERROR,)
+    model = text_or_none(answer.model)
+    if usage is not None and model is not None and provider in _SELLS_SEARCHERS and _SEARCHES_ALWAYS.fullmatch(model):
+        usage = msgspec.structs.replace(usage, web_searches=1)
     return Reading(
         lines=() if usage is None else (Line(usage),),
         provenance="unknown" if usage is None else "reported" if _is_final(answer) else "partial",
-        model=text_or_none(answer.model),
+        model=model,
         service_tier=text_or_none(answer.service_tier),
         response_id=text_or_none(answer.id),
         flags=flags,

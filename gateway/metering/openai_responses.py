@@ -34,6 +34,15 @@ class _ToolUsage(msgspec.Struct, frozen=True, gc=False):
     web_search: _SearchUsage | None = None
 
 
+class _Hosted(msgspec.Struct, frozen=True, gc=False):
+    """Tools that xAI ran and bills by the call (docs.x.ai/developers/tools/tool-usage-details)."""
+
+    web_search_calls: Count = 0
+    x_search_calls: Count = 0
+    file_search_calls: Count = 0
+    document_search_calls: Count = 0
+
+
 class _Typed(msgspec.Struct, frozen=True, gc=False):
     type: object = None
     model: object = None
@@ -68,6 +77,7 @@ _answers = msgspec.json.Decoder(_Answer)
 _usages = msgspec.json.Decoder(TokenUsage)
 _tools = msgspec.json.Decoder(list[_Typed])
 _items = msgspec.json.Decoder(list[_Item])
+_hosted = msgspec.json.Decoder(_Hosted)
 
 
 def read(payload: bytes, provider: str) -> Reading:
@@ -101,18 +111,29 @@ def _lines(response: _Response) -> tuple[tuple[Line, ...], tuple[str, ...]]:
     except (msgspec.ValidationError, Contradiction):
         return (), (INCONSISTENT,)
     images, flags = _image_line(response)
-    web_searches, file_searches = _searches(response)
+    web_searches, file_searches = _searches(response, usage)
     own = Usage(**buckets, web_searches=web_searches, file_searches=file_searches)
     return (Line(own), *images), flags + ((INCONSISTENT,) if usage.is_overdrawn else ())
 
 
-def _searches(response: _Response) -> tuple[int, int]:
+def _searches(response: _Response, usage: TokenUsage) -> tuple[int, int]:
     """Billable web and file searches: as stated, else as counted. Opening a page is no search."""
+    hosted = _hosted_by_xai(usage)
+    if hosted is not None:
+        return hosted.web_search_calls + hosted.x_search_calls, hosted.file_search_calls + hosted.document_search_calls
     items = _decoded(_items, response.output)
     calls = [item for item in items if item.type == "web_search_call" and (not item.action or _is_search(item.action))]
     stated = response.tool_usage.web_search if response.tool_usage else None
     file_searches = sum(item.type == "file_search_call" for item in items)
     return (stated.num_requests if stated else len(calls)), file_searches
+
+
+def _hosted_by_xai(usage: TokenUsage) -> _Hosted | None:
+    stated = usage.server_side_tool_usage_details
+    try:
+        return jsontext.decode_member(_hosted, stated) if is_stated(stated) else None
+    except msgspec.ValidationError:
+        return None
 
 
 def _is_search(action: _Typed) -> bool:

@@ -51,6 +51,7 @@ class TokenUsage(msgspec.Struct, frozen=True, gc=False):
     input_token_details: InputDetails | None = None
     output_tokens_details: OutputDetails | None = None
     output_token_details: OutputDetails | None = None
+    server_side_tool_usage_details: msgspec.Raw = msgspec.Raw()  # xAI's
 
     @property
     def details_in(self) -> InputDetails:

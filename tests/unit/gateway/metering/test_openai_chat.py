@@ -119,6 +119,21 @@ def test_llama_cpp_without_usage_is_read_by_its_timings():
 
 
 @pytest.mark.parametrize(
+    ("model", "provider", "searches"),
+    [
+        ("gpt-4o-search-preview-2025-03-11", "openai", 1),
+        ("gpt-4o-mini-search-preview", "azure", 1),
+        ("gpt-5-search-api", "openai", 1),
+        ("gpt-5-search-api", "vllm", 0),
+        ("gpt-4o", "openai", 0),
+    ],
+)
+def test_models_that_search_before_they_answer_are_billed_for_it(model: str, provider: str, searches: int):
+    found = buckets(read(answer({"prompt_tokens": 1, "completion_tokens": 1}, model=model), provider))
+    assert found.get("web_searches", 0) == searches
+
+
+@pytest.mark.parametrize(
     "usage",
     [
         {"prompt_tokens": -1, "completion_tokens": 5, "total_tokens": 4},

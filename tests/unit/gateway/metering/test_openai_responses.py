@@ -72,6 +72,16 @@ def test_searches_are_counted_where_they_are_not_stated():
     assert (found["web_searches"], found["file_searches"]) == (2, 1)
 
 
+def test_what_xai_ran_is_stated_in_its_usage():
+    details = {"web_search_calls": 2, "x_search_calls": 3, "code_interpreter_calls": 1, "document_search_calls": 4}
+    hosted = USAGE | {"server_side_tool_usage_details": details, "num_server_side_tools_used": 10}
+    [(_, found)] = buckets(read_whole(output=SEARCHES, usage=hosted))
+    assert (found["web_searches"], found["file_searches"]) == (5, 4)
+    odd = USAGE | {"server_side_tool_usage_details": ["web"]}
+    [(_, found)] = buckets(read_whole(output=SEARCHES, usage=odd))
+    assert (found["web_searches"], found["file_searches"]) == (2, 1)
+
+
 def test_stated_searches_hold():
     [(_, found)] = buckets(read_whole(output=SEARCHES, tool_usage={"web_search": {"num_requests": 1}}))
     assert found["web_searches"] == 1
