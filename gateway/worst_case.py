@@ -191,7 +191,8 @@ class WorstCases:
         if said is None:
             return self._read(call, route, caching, at_s)[0]
         parts, upstream = said.parts, destination.upstream
-        alike = upstream.name, endpoint.reader, call.model, caching, said.members, replace(parts, image_characters=0)
+        held = parts.images, parts.opaque, parts.acts, parts.lasting
+        alike = upstream.name, endpoint.reader, call.model, caching, said.members, held
         terms = self._remembered.get(alike)
         if terms is None or terms.upstream is not upstream or not terms.starts_at_s <= at_s < terms.ends_at_s:
             found, terms = self._read(call, route, caching, at_s)

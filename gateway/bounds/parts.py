@@ -22,7 +22,9 @@ _PLAIN = frozenset(
         "web_search_tool_result", "web_search_result", "web_search_call", "search", "search_result", "url_citation",
         "web_search_result_location", "search_result_location", "char_location", "content_block_location",
         "tool_reference", "ephemeral", "computer_call", "computer_call_output", "local_shell_call",
-        "local_shell_call_output", "apply_patch_call", "apply_patch_call_output", "user_input", "model_output",
+        "local_shell_call_output", "apply_patch_call", "apply_patch_call_output", "shell_call", "shell_call_output",
+        "local",
+        "user_input", "model_output", "thought", "function_result",  # google-genai 3.4.0, _gaos/types/interactions
         "reasoning.text", "reasoning.summary", "reasoning.encrypted",  # OpenRouter's, of turns before
     }
 )  # fmt: skip
@@ -45,9 +47,14 @@ _OPAQUE = frozenset(
 )  # fmt: skip
 # Where the data of an image stand, or the way to it; a text beside them is a text.
 _HOLDERS = ("image_url", "source", "image", "url", "data", "bytes", "inlineData", "inline_data")
-# What a tool was called with, or answered: JSON that the model reads as text, whatever its members are called. The last
-# is a mark of Converse's that it does not read.
-_AS_TEXT = frozenset({"input", "args", "arguments", "response", "json", "action", "actions", "operation", "cachePoint"})
+# What a tool was called with, and by whom, or answered: JSON that the model reads as text, whatever its members are
+# called. The last is a mark of Converse's that it does not read.
+_AS_TEXT = frozenset(
+    {
+        "input", "args", "arguments", "response", "json", "action", "actions", "operation", "caller", "outcome",
+        "cachePoint",
+    }
+)  # fmt: skip
 # An object that has none of these is text, or holds what has to be looked at; most messages have none.
 _MARKS = _DATA | _OPAQUE | {"type", "image", "image_url", "id"}
 # Where a part of OpenAI's asks for a cache of its own time to live, and the one that costs what any write does.

@@ -71,7 +71,10 @@ def openai_tools(tools: object, calls_max: object, provider: str) -> Tooling | U
     """What tools of the Responses or the chat API may add; `provider` is the one that serves them."""
     if tools is None:
         return NO_TOOLS
-    kinds = [(kind, _OPENAI.get(kind)) for kind in _types(tools, "function")]
+    kinds = [
+        (kind, _CLIENT if _is_local_shell(tool) else _OPENAI.get(kind))
+        for tool, kind in zip(_objects(tools), _types(tools, "function"), strict=True)
+    ]
     fault = _fault(kinds)
     if fault is not None:
         return fault
@@ -146,6 +149,14 @@ def _by_member(tools: object, by_client: frozenset[str]) -> Tooling | Unbounded:
             if name not in by_client and value is not None:
                 return _refused(name)
     return Tooling(tokens=_definitions("function" for _ in _objects(tools)))
+
+
+def _is_local_shell(tool: dict[str, object]) -> bool:
+    """Whether it is a shell of the client's own; any other is in a container."""
+    environment = tool.get("environment")
+    if tool.get("type") != "shell" or not isinstance(environment, dict):
+        return False
+    return cast("dict[str, object]", environment).get("type") == "local"
 
 
 def _fault(kinds: list[tuple[str, _Kind | None]]) -> Unbounded | None:

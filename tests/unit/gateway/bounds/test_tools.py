@@ -47,6 +47,16 @@ def test_18_a_server_of_tools_is_read_though_none_of_them_may_be_used():
     assert bounded(RESPONSES, asked | {"tools": [server]}).tokens_in >= 128_000
 
 
+def test_18_a_shell_of_the_client_s_is_a_tool_of_the_client_s():
+    def shell(**more: object) -> dict:
+        return {"model": "gpt-5", "input": "a", "max_output_tokens": 10, "tools": [{"type": "shell", **more}]}
+
+    assert bounded(RESPONSES, shell(environment={"type": "local"})).tokens_in < 3000
+    for environment in (None, {"type": "container_auto"}, "local"):
+        assert "shell" in refused(RESPONSES, shell(environment=environment))
+    assert "shell" in refused(RESPONSES, shell())
+
+
 def test_18_tools_of_the_chat_api_are_functions_or_custom():
     custom = {"type": "custom", "custom": {"name": "sql", "format": {"type": "text"}}}
     assert bounded(CHAT, chat(tools=[custom, {"type": "function", "function": {"name": "f"}}])).tokens_in < 3000
