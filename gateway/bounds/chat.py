@@ -59,8 +59,14 @@ class Chat(msgspec.Struct, frozen=True, gc=False):
     compound_custom: object = None
     deferred: object = None
     preset: object = None
+    data_sources: object = None
+    dataSources: object = None
+    # llama.cpp's own words for the cap and the number of answers, which come before OpenAI's.
+    n_predict: object = None
+    n_cmpl: object = None
 
 
+_ADDED = "nothing bounds what is read to answer from data sources, and how often: leave data_sources out"
 _PRESET = "a preset may name models and tools that the request does not: send what it holds"
 _LATER = "an answer that is fetched later is billed after its call has ended: ask for it without deferred"
 _CHAT_REFUSED = {
@@ -71,6 +77,8 @@ _CHAT_REFUSED = {
     "compound_custom": ELSEWHERE,  # Groq's
     "deferred": _LATER,  # xAI's
     "preset": _PRESET,  # OpenRouter's
+    "data_sources": _ADDED,  # Azure's
+    "dataSources": _ADDED,
 }
 # Who reads `max_completion_tokens` in the chat API; `max_tokens` they all do.
 _KEEPS_COMPLETION_CAP = frozenset(
@@ -90,7 +98,7 @@ def chat(sent: Body) -> Asked | Unbounded:
     parts = parts_of(body.messages)
     return asked_of(
         _chat_cap(body, sent.provider),
-        answers_of(body.n, body.best_of),
+        answers_of(body.n, body.best_of, body.n_cmpl),
         chat_tools(body.tools),
         Asked(
             answers=_prompts(items_of(body.prompt)),
@@ -108,8 +116,11 @@ def chat(sent: Body) -> Asked | Unbounded:
 
 def _chat_cap(body: Chat, provider: str) -> int | Unbounded | None:
     """The largest cap, if there is one that the provider keeps to: others are passed over in silence, or refused."""
-    kept = body.max_completion_tokens if provider in _KEEPS_COMPLETION_CAP else None
-    largest = cap_of(body.max_tokens, body.max_completion_tokens, body.max_output_tokens)
+    own = body.n_predict if provider == "llamacpp" else None
+    if isinstance(own, int) and own < 1:
+        return None
+    kept = own if provider not in _KEEPS_COMPLETION_CAP or own is not None else body.max_completion_tokens
+    largest = cap_of(body.max_tokens, body.max_completion_tokens, body.max_output_tokens, own)
     return largest if body.max_tokens is not None or kept is not None or isinstance(largest, Unbounded) else None
 
 

@@ -5,6 +5,8 @@ import json
 import msgspec
 import pytest
 
+from gateway.bounds.asked import Asked, Body
+from gateway.bounds.chat import chat as read_chat
 from gateway.endpoints import APIS
 from gateway.examine import Call
 from gateway.worst_case import FREE, WorstCase, WorstCases, worst_case
@@ -46,6 +48,22 @@ def test_3_a_cap_that_the_provider_does_not_read_caps_nothing():
     body = {"model": "deepseek-chat", "messages": HI, "max_completion_tokens": 5}
     assert bounded("/deepseek/v1/chat/completions", body).tokens_out > 5
     assert bounded(CHAT, {"model": "gpt-4o", "messages": HI, "max_output_tokens": 5}).tokens_out == 16_384
+
+
+@pytest.mark.parametrize(
+    ("stated", "cap"),
+    [
+        ({"n_predict": 900}, 900),
+        ({"n_predict": 900, "max_tokens": 5}, 900),
+        ({"n_predict": -1, "max_tokens": 5}, None),
+        ({"max_tokens": 5}, 5),
+    ],
+)
+def test_3_llama_cpp_s_own_cap_comes_before_openai_s(stated, cap):
+    text = json.dumps({"messages": HI, "n_cmpl": 3} | stated).encode()
+    found = read_chat(Body(text, "llamacpp", "mine"))
+    assert isinstance(found, Asked)
+    assert (found.cap, found.answers) == (cap, 3)
 
 
 def test_5_a_thinking_budget_is_inside_the_cap_unless_it_exceeds_it():
@@ -116,6 +134,10 @@ def test_18_tools_amid_the_input_are_refused_also_after_a_call_that_says_the_sam
     ("path", "body"),
     [
         ("/xai/v1/chat/completions", chat(model="grok-4.3", deferred=True)),
+        (
+            "/azure/openai/deployments/mine/chat/completions",
+            {"messages": HI, "data_sources": [{"type": "azure_search"}]},
+        ),
         ("/openrouter/v1/chat/completions", chat(model="openai/gpt-4o", preset="mine")),
         ("/openrouter/v1/responses", {"model": "openai/gpt-4o", "input": "a", "preset": "mine"}),
         ("/openrouter/v1/messages", messages(model="anthropic/claude-haiku-4.5", preset="mine")),
