@@ -52,16 +52,18 @@ class _Tiles(NamedTuple):
 class _Crops(NamedTuple):
     """Gemini's: so many tokens for an image, or for each crop of one that exceeds `edge_whole`; 0: it is never cropped.
 
-    A crop is two thirds of the shorter side, within 256 and 768 pixels (ai.google.dev/gemini-api/docs/tokens).
+    A crop is two thirds of the shorter side, within 256 and 768 pixels (ai.google.dev/gemini-api/docs/tokens). `most`:
+    where a part asks for the highest resolution (ai.google.dev/gemini-api/docs/media-resolution, "Token counts").
     """
 
     tokens: int
     edge_whole: int = 0
+    most: int = 0
 
     @property
     def largest(self) -> int:
         """0 where crops make it grow with the image."""
-        return 0 if self.edge_whole else self.tokens
+        return 0 if self.edge_whole else max(self.tokens, self.most)
 
 
 # OpenAI's `detail: low` gives the model a picture of 512 pixels (developers.openai.com/api/docs/guides/images-vision).
@@ -138,7 +140,7 @@ _FAMILIES = (
     _family(r"claude-([123]|haiku-4|(opus|sonnet)-4(?!-[789]\b))", _Patches(28, 100, 1600, edge=1568)),
     _family(r"claude", _Patches(28, 100, 4784, edge=2576)),
     _family(r"gemini-[12]", _Crops(258, edge_whole=384), 32),
-    _family(r"gemini", _Crops(1120), 32),
+    _family(r"gemini", _Crops(1120, most=2240), 32),
 )
 
 

@@ -66,6 +66,15 @@ def test_3_llama_cpp_s_own_cap_comes_before_openai_s(stated, cap):
     assert (found.cap, found.answers) == (cap, 3)
 
 
+def test_8_an_image_of_gemini_s_is_reserved_at_the_highest_resolution_that_a_part_may_ask_for():
+    image = {
+        "inlineData": {"mimeType": "image/png", "data": "AAAA"},
+        "mediaResolution": {"level": "MEDIA_RESOLUTION_ULTRA_HIGH"},
+    }
+    body = {"contents": [{"role": "user", "parts": [image]}], "generationConfig": {"maxOutputTokens": 10}}
+    assert bounded(GEMINI.replace("2.5-pro", "3.6-flash"), body).tokens_in > 2240 + 512
+
+
 def test_5_a_thinking_budget_is_inside_the_cap_unless_it_exceeds_it():
     thinking = {"type": "enabled", "budget_tokens": 60}
     assert bounded(MESSAGES, messages(thinking=thinking)).tokens_out == 100

@@ -151,4 +151,4 @@ def test_no_image_costs_more_than_the_largest(model: str):
 
 def test_images_that_are_cropped_or_of_unknown_models_have_no_largest():
     assert [largest_image(model) for model in ("gemini-2.5-pro", "llama-3")] == [None, None]
-    assert largest_image("gemini-3-pro") == 1120
+    assert largest_image("gemini-3-pro") == 2240  # at MEDIA_RESOLUTION_ULTRA_HIGH
