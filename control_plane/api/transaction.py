@@ -173,9 +173,10 @@ def _idempotency_key(scope: HTTPScope) -> str:
 
 
 def _actor(scope: HTTPScope) -> str:
+    """Whose key it is. A person's is another one in each organization: what was done in one is no answer in another."""
     principal: Principal | None = scope["state"]["principal"]
     if principal is not None:
-        return principal.actor
+        return f"{principal.org_id}/{principal.actor}"
     client = scope["client"]
     return f"address:{client[0] if client else ''}"
 

@@ -80,6 +80,21 @@ async def test_c23_29955_a_key_is_for_one_request_of_one_actor(either_plane, hea
     assert (await create(either_plane, theirs, key="k1")).status_code == 201
 
 
+async def test_c23_29955_a_person_is_another_actor_in_each_organization(either_plane):
+    org_ids = [await either_plane.organization(name) for name in ("Acme", "Theirs")]
+    user_id = await either_plane.member(org_ids[0], "ada@example.com", "owner")
+    await either_plane.join(org_ids[1], user_id, "owner")
+    browser = await either_plane.browser("ada@example.com")
+    made = []
+    for org_id in org_ids:
+        await browser.request("POST", "/v1/session/organization", json={"org_id": org_id})
+        headers = {"cookie": browser.cookie, "x-csrf-token": browser.csrf}
+        made.append((await create(either_plane, headers, key="k1")).json()["id"])
+        listed = await browser.request("GET", "/v1/projects")
+        assert [project["id"] for project in listed.json()["items"]] == made[-1:]
+    assert made[0] != made[1]
+
+
 async def test_an_answer_is_kept_sealed(either_plane, headers):
     await create(either_plane, headers, name=CANARY, key="k1")
     async with either_plane.parts.database.reading(EVERY_ORG) as session:
