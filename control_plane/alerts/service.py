@@ -41,9 +41,10 @@ def listed(project_id: str | None) -> Select[AlertRule]:
     return query if project_id is None else query.where(AlertRule.project_id == project_id)
 
 
-async def find(work: Work, rule_id: str) -> AlertRule:
-    """Raises Problem 404."""
-    return await find_one(work.session, select(AlertRule).where(AlertRule.id == rule_id), "alert rule")
+async def find(work: Work, rule_id: str, *, to_change: bool = False) -> AlertRule:
+    """`to_change`: nobody else changes it meanwhile. Raises Problem 404."""
+    query = select(AlertRule).where(AlertRule.id == rule_id)
+    return await find_one(work.session, query, "alert rule", to_change=to_change)
 
 
 async def create(work: Work, wanted: AlertRuleCreate) -> AlertRuleMade:
@@ -75,7 +76,7 @@ async def change(
     work: Work, rule_id: str, wanted: AlertRuleEdit, if_match: str | None
 ) -> tuple[AlertRule, AlertRuleMade]:
     """Raises Problem 400, 404, 412 where it was changed meanwhile."""
-    rule = await find(work, rule_id)
+    rule = await find(work, rule_id, to_change=True)
     before = render(rule)
     edit(rule, if_match, work.now_ms)
     if wanted.name is not msgspec.UNSET:
@@ -93,7 +94,7 @@ async def change(
 
 async def remove(work: Work, rule_id: str, if_match: str | None) -> None:
     """Its messages go with it. Raises Problem 404, 412."""
-    rule = await find(work, rule_id)
+    rule = await find(work, rule_id, to_change=True)
     before = render(rule)
     edit(rule, if_match, work.now_ms)
     await work.session.delete(rule)

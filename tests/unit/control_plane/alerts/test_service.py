@@ -1,3 +1,5 @@
+import asyncio
+
 from sqlalchemy import select
 
 from control_plane.alerts import service
@@ -65,3 +67,12 @@ async def test_a_repeated_post_makes_one_rule_and_shows_its_secret_again(plane):
     first, second = [await plane.client.post("/v1/alert-rules", json=body, headers=headers) for _ in range(2)]
     assert first.json() == second.json()
     assert len((await plane.client.get("/v1/alert-rules", headers=stage.headers)).json()["items"]) == 1
+
+
+async def test_of_edits_at_once_of_what_was_read_one_is_taken(either_plane):
+    stage = await AlertStage.of(either_plane)
+    address = f"/v1/alert-rules/{(await stage.rule())['id']}"
+    headers = {**stage.headers, "if-match": '"1"'}
+    edits = ({"name": "Other"}, {"enabled": False}, {"thresholds": [90]})
+    answers = await asyncio.gather(*(either_plane.client.patch(address, json=edit, headers=headers) for edit in edits))
+    assert sorted(answer.status_code for answer in answers) == [200, 412, 412]
