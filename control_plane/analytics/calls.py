@@ -120,7 +120,7 @@ def _before(cursor: str | None, sort: str) -> tuple[int | None, str]:
     if cursor is None:
         return None, ""
     at_us, dot, request_id = plain(cursor).partition(".")
-    if sort != BY_TIME or not dot or not at_us.isdecimal() or len(at_us) > 18:
+    if sort != BY_TIME or not dot or not (at_us.isascii() and at_us.isdecimal()) or len(at_us) > 18:
         raise invalid("query/cursor", "take it from next_cursor of the page before, unchanged")
     return int(at_us), request_id
 

@@ -182,12 +182,14 @@ class Metrics(Controller):
     ) -> Calls:
         return await answered(request, calls.calls(lake, question, sort, limit, None))
 
-    @get("/calls/{request_id:str}", needs="usage:read", summary="One call with its bill, or why it was refused")
+    @get("/calls/{request_id:path}", needs="usage:read", summary="One call with its bill, or why it was refused")
     async def call(
         self, request: AnyRequest, work: InWork, lake: OfLake, question: Question, request_id: FromPath[str]
     ) -> CallDetail:
         """Looked for in the period, newest days first. A day that is named is found faster than a month."""
-        return await answered(request, calls.detail(lake, question, request_id, await prices(work)))
+        # Reporters choose the ids of their calls, with slashes or without; the framework puts one in front.
+        detail = calls.detail(lake, question, request_id.removeprefix("/"), await prices(work))
+        return await answered(request, detail)
 
     @get("/live", needs="usage:read", summary="Calls as they end, as server-sent events", media_type=_EVENTS)
     async def live(

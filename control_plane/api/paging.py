@@ -51,7 +51,7 @@ def opaque(text: str) -> str:
 def plain(cursor: str) -> str:
     """What a cursor was made of; nothing where nobody made it."""
     try:
-        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, UnicodeDecodeError, ValueError):
         return ""
 

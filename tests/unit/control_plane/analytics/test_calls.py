@@ -1,6 +1,12 @@
+from pathlib import Path
+from urllib.parse import quote
+
+import msgspec
 import pytest
 
 from control_plane.api.paging import opaque
+from tests.support.control_plane import START_MS
+from tests.support.lake_calls import land, varied
 
 NEWEST = {"at": lambda one: one.ts_ns}
 LARGEST = {
@@ -75,10 +81,28 @@ async def test_anothers_call_and_one_out_of_the_period_are_not_there(told):
         assert answer.status_code == 404
 
 
-@pytest.mark.parametrize("cursor", ["x", opaque("12"), opaque("a.b"), opaque("9" * 30 + ".x")])
+@pytest.mark.parametrize("cursor", ["x", opaque("12"), opaque("a.b"), opaque("9" * 30 + ".x"), opaque("\u0661.x")])
 async def test_a_cursor_that_nobody_made_is_refused(plane, cursor):
     headers = await plane.token(await plane.organization())
     assert (await plane.client.get("/v1/metrics/calls", params={"cursor": cursor}, headers=headers)).status_code == 400
+
+
+async def test_reporters_name_their_calls_as_they_like(plane):
+    """Pages and single calls are found all the same, whatever stands in an id."""
+    org_id = await plane.organization()
+    headers, ids = await plane.token(org_id), ["ünï", "jobs/2026/1", "a b", "x?y#z%", "日本", "1.2"]
+    records = zip(varied(org_id, len(ids), START_MS // 1000, span_s=3000), ids, strict=True)
+    land(Path(plane.parts.settings.lake), [msgspec.structs.replace(record, request_id=id) for record, id in records])
+    seen, cursor = [], {}
+    while cursor is not None:
+        page = await plane.client.get("/v1/metrics/calls", params={"limit": 1, **cursor}, headers=headers)
+        assert page.status_code == 200, page.text
+        seen += [item["request_id"] for item in page.json()["items"]]
+        cursor = {"cursor": following} if (following := page.json()["next_cursor"]) else None
+    assert sorted(seen) == sorted(ids)
+    for id in ids:
+        one = await plane.client.get(f"/v1/metrics/calls/{quote(id, safe='')}", headers=headers)
+        assert one.json()["call"]["request_id"] == id
 
 
 async def test_only_a_list_by_time_has_pages(plane):
