@@ -17,6 +17,7 @@ from control_plane.alerts.tables import AlertRule, SpendHour
 from control_plane.api.money import usd
 from control_plane.budgets.tables import Budget, CounterState
 from control_plane.db.engine import EVERY_ORG, Database
+from gateway.ledger.window import Period, period
 
 HOUR_S = 3600
 # The same hour of so many days before, and how many of them must be known.
@@ -58,7 +59,7 @@ async def judge(database: Database, now_ms: int) -> None:
 async def _judge_all(session: AsyncSession, org_id: str, now_ms: int) -> None:
     rules = await enabled_rules(session, "anomaly", [org_id])
     budgets = await _budgets(session, org_id)
-    standing = await _standing(session, [budget.id for budget in budgets], now_ms // 1000)
+    standing = await _standing(session, budgets, now_ms // 1000)
     for budget in budgets:
         if budget.id in standing:
             hours = await _hours(session, budget.id)
@@ -141,19 +142,20 @@ async def _budgets(session: AsyncSession, org_id: str) -> list[Budget]:
     return [budget for budget in found.scalars() if not budget.scope and budget.period != "minute"]
 
 
-async def _standing(session: AsyncSession, budget_ids: list[str], now_s: int) -> Mapping[str, Spent]:
-    """By budget; what nodes count apart is added up."""
+async def _standing(session: AsyncSession, budgets: Sequence[Budget], now_s: int) -> Mapping[str, Spent]:
+    """By budget, in its window of now; what nodes count apart is added up.
+
+    By the ledger's name of it: where the period was changed, the counter of the one before goes on for a while.
+    """
+    windows: dict[str, Period] = {budget.id: period(budget.period, budget.time_zone, now_s) for budget in budgets}
+    names = [f"{id}@{window.name}" for id, window in windows.items()]
     query = (
-        select(CounterState.limited_id, CounterState.starts_at_s, func.sum(CounterState.settled))
-        .where(
-            CounterState.limited_id.in_(budget_ids),
-            CounterState.starts_at_s <= now_s,
-            CounterState.ends_at_s > now_s,
-        )
-        .group_by(CounterState.limited_id, CounterState.starts_at_s)
+        select(CounterState.limited_id, func.sum(CounterState.settled))
+        .where(CounterState.limited_id.in_(list(windows)), CounterState.counter.in_(names))
+        .group_by(CounterState.limited_id)
     )
     rows = (await session.execute(query)).all()
-    return {limited_id: Spent(int(starts_at_s), int(settled)) for limited_id, starts_at_s, settled in rows}
+    return {limited_id: Spent(windows[limited_id].starts_at_s, int(settled)) for limited_id, settled in rows}
 
 
 async def _hours(session: AsyncSession, budget_id: str) -> dict[int, SpendHour]:

@@ -14,6 +14,7 @@ from control_plane.db.ids import new_id
 from control_plane.kill_switch.tables import KillSwitch
 from control_plane.mail import ConsoleMailer, Mailer
 from control_plane.outgoing import Outgoing
+from gateway.ledger.window import Window, period
 from tests.support.control_plane import ControlPlane
 
 DOLLAR = 10**9
@@ -90,14 +91,15 @@ class AlertStage:
         await self.add(switch)
         return switch.id
 
-    async def counted(self, budget_id: str, settled: int, node: str = "", starts_at_s: int = START_S) -> None:
-        """What a node says of a budget's counter now; a window of a thousand days."""
+    async def counted(self, budget_id: str, settled: int, node: str = "", window: Window = "day") -> None:
+        """What a node says of a budget's counter now."""
+        now = period(window, "UTC", self.plane.clock() // 1000)
         state = CounterState(
             limited_id=budget_id,
-            counter=f"c:{starts_at_s}",
+            counter=f"{budget_id}@{now.name}",
             node=node,
-            starts_at_s=starts_at_s,
-            ends_at_s=starts_at_s + 86_400_000,
+            starts_at_s=now.starts_at_s,
+            ends_at_s=now.ends_at_s,
             settled=settled,
             held=0,
             limit_amount=None,

@@ -3,7 +3,7 @@ from sqlalchemy import func, select, update
 
 from control_plane.alerts.anomaly import GAP_MS_MAX, HOUR_S, KEPT_S, Usual, judge, usual
 from control_plane.alerts.tables import SpendHour
-from control_plane.budgets.tables import CounterState
+from control_plane.budgets.tables import Budget
 from control_plane.db.engine import EVERY_ORG
 from tests.support.alert_stage import DOLLAR, START_S, AlertStage
 
@@ -54,7 +54,7 @@ async def meter(plane):
     stage = await AlertStage.of(plane)
     meter = Meter(stage, await stage.budget())
     await stage.rule(trigger="anomaly", anomaly={"factor": 3, "floor_usd": 5})
-    await stage.counted(meter.budget, 0, starts_at_s=START_S - 86_400)
+    await stage.counted(meter.budget, 0)
     await judge(plane.parts.database, plane.clock())
     return meter
 
@@ -107,16 +107,35 @@ async def test_what_nodes_count_apart_is_added_and_a_node_that_is_silent_takes_n
     assert row.settled_nanousd == 8 * DOLLAR
 
 
-async def test_a_new_window_begins_at_zero(meter):
-    await meter.hour(2, looks=10)
-    meter.settled = 0
-    async with meter.stage.plane.parts.database.writing(EVERY_ORG) as session:
-        await session.execute(update(CounterState).values(ends_at_s=0))
-    plane = meter.stage.plane
-    plane.clock.advance(60)
-    await meter.stage.counted(meter.budget, DOLLAR, starts_at_s=START_S + 60)
-    await judge(plane.parts.database, plane.clock())
-    assert sum(filter(None, await meter.rows())) == (2 + 1) * DOLLAR
+async def test_a_new_window_begins_at_zero(plane):
+    plane.clock.ms = START_S * 1000
+    stage = await AlertStage.of(plane)
+    budget = await stage.budget(period="hour")
+    await stage.rule(trigger="anomaly")
+    for minutes, dollars in ((1, 0), (50, 2), (58, 2), (61, 1)):
+        plane.clock.ms = (START_S + minutes * 60) * 1000
+        await stage.counted(budget, dollars * DOLLAR, window="hour")
+        await judge(plane.parts.database, plane.clock())
+    async with plane.parts.database.reading(EVERY_ORG) as session:
+        assert (await session.get_one(SpendHour, (budget, START_S + HOUR_S))).spent_nanousd == DOLLAR
+
+
+async def test_a_budget_of_another_period_goes_on_with_the_counter_of_that(plane):
+    """Until its own end the counter of the period before is still there, and stands still."""
+    plane.clock.ms = (START_S + 23 * HOUR_S) * 1000
+    stage = await AlertStage.of(plane)
+    budget = await stage.budget()
+    await stage.rule(trigger="anomaly")
+    await stage.counted(budget, 90 * DOLLAR)
+    async with plane.parts.database.writing(EVERY_ORG) as session:
+        await session.execute(update(Budget).values(period="month"))
+    for dollars in (10, 11, 12):
+        plane.clock.advance(300)
+        await stage.counted(budget, dollars * DOLLAR, window="month")
+        await judge(plane.parts.database, plane.clock())
+    async with plane.parts.database.reading(EVERY_ORG) as session:
+        row = await session.get_one(SpendHour, (budget, START_S + 23 * HOUR_S))
+    assert row.settled_nanousd == 12 * DOLLAR
 
 
 async def test_narrower_budgets_and_minutes_are_no_measure_and_old_hours_go(plane):
