@@ -50,6 +50,11 @@ class _Usage(msgspec.Struct, frozen=True, gc=False, rename="camel"):
 
 class Grounding(msgspec.Struct, frozen=True, gc=False, rename="camel"):
     web_search_queries: list[str] | None = None
+    image_search_queries: list[str] | None = None  # billed as those of the web are
+
+    @property
+    def queries(self) -> int:
+        return len(self.web_search_queries or ()) + len(self.image_search_queries or ())
 
 
 class _Candidate(msgspec.Struct, frozen=True, gc=False, rename="camel"):
@@ -119,7 +124,7 @@ def _context(usage: _Usage) -> tuple[tuple[str, str], ...]:
 def _searches(candidates: list[_Candidate]) -> int:
     """Queries put to Google Search."""
     grounded = (candidate.grounding_metadata for candidate in candidates)
-    return sum(len(grounding.web_search_queries or ()) for grounding in grounded if grounding)
+    return sum(grounding.queries for grounding in grounded if grounding)
 
 
 def billed_searches(model: str | None, queries: int) -> int:

@@ -96,7 +96,7 @@ class LiveSession:
         begins = content.model_turn or content.output_transcription or message.tool_call
         unpaid = self._next_turn() if begins else None
         if content.grounding_metadata:
-            self._searches = max(self._searches, len(content.grounding_metadata.web_search_queries or ()))
+            self._searches = max(self._searches, content.grounding_metadata.queries)
         if is_stated(message.usage_metadata):
             self._reading = _read(message.usage_metadata, self._model, self._searches)
         if content.turn_complete is True and self._is_open:

@@ -83,6 +83,8 @@ def test_a_chunk_is_a_running_total_until_a_candidate_ends():
 def test_searches_are_the_queries_put_to_google():
     grounding = {"webSearchQueries": ["a", "b"], "groundingChunks": []}
     assert buckets(read(answer(grounding=grounding, promptTokenCount=1), "gemini"))["web_searches"] == 2
+    grounding["imageSearchQueries"] = ["c"]
+    assert buckets(read(answer(grounding=grounding, promptTokenCount=1), "gemini"))["web_searches"] == 3
 
 
 @pytest.mark.parametrize(
