@@ -193,7 +193,11 @@ def responses_event(sent: Body) -> Asked | Unbounded:
     if not sent.text:
         return Unbounded("what a response may cost is told by its response.create")
     stated = bytes(jsontext.decode(_events, sent.text).response)
-    asked = responses(sent._replace(text=stated) if stated.startswith(b"{") else sent)
+    if stated.startswith(b"{"):
+        if jsontext.decode(_responses_bodies, sent.text) != Responses():
+            return Unbounded("a response.create says its response twice: say it in `response`, or beside the type")
+        sent = sent._replace(text=stated)
+    asked = responses(sent)
     return asked if isinstance(asked, Unbounded) else msgspec.structs.replace(asked, whole_context=True)
 
 

@@ -172,4 +172,6 @@ def test_21_a_response_of_the_responses_socket_is_judged_by_its_message():
         found = worst_case(Call("gpt-4o", True, "", b"", False, text), route, CATALOG, NOW_S)
         assert isinstance(found, WorstCase)
         assert (found.tokens_in, found.tokens_out) == (128_000, 9)
-    assert isinstance(worst_case(Call("gpt-4o", True, "", b"", False, b""), route, CATALOG, NOW_S), Unbounded)
+    twice = {"type": "response.create", "max_output_tokens": 9000, "response": {"max_output_tokens": 9}}
+    for text in (b"", json.dumps(twice).encode()):
+        assert isinstance(worst_case(Call("gpt-4o", True, "", b"", False, text), route, CATALOG, NOW_S), Unbounded)
