@@ -50,6 +50,14 @@ CACHED_NAMES_MAX = 4096
 # Groq bills speech by the second, ten at least (console.groq.com/docs/speech-to-text); so does genai-prices.
 _INPUT_AUDIO_MS_MIN = {("groq", "whisper-large-v3"): 10_000, ("groq", "whisper-large-v3-turbo"): 10_000}
 
+# DeepSeek's peak hours are those of working days in Beijing, and off-peak prices hold all day at weekends
+# (api-docs.deepseek.com/quick_start/pricing, since 2026-08-23 by genai-prices, which has no condition for it). Holidays
+# are in no list. The hours are within the same day in UTC; noon there is off-peak.
+_PEAKS_ON_WORKING_DAYS = frozenset((time(1, tzinfo=UTC), time(6, tzinfo=UTC)))
+_WEEKENDS_SINCE = date(2026, 8, 23)
+_WEEKEND = (5, 6)
+_OFF_PEAK = time(12, tzinfo=UTC)
+
 # genai-prices gives no rates to what is free, nor to what it does not know the rates of. This ending says that
 # its tokens are free (openrouter.ai/docs/guides/routing/model-variants/free).
 _FREE = ":free"
@@ -185,12 +193,21 @@ def _listed(provider: str, resolved: Resolved | None, at_s: int, context: Contex
         return Unpriced("unknown_model")
     modifiers = read_context(provider, context)
     at = datetime.fromtimestamp(at_s, UTC)
+    if provider == "deepseek" and at.weekday() in _WEEKEND and at.date() >= _WEEKENDS_SINCE:
+        at = _without_peaks(resolved.model, at)
     if modifiers.variant and not _has_variant(resolved, modifiers, at):
         return Unpriced("unknown_context")
     sheet = _sheet(resolved.model.get_prices(at, modifiers.variant), resolved.model.get_prices(at))
     if not sheet.usd:
         return FREE_SHEET if resolved.model.id.endswith(_FREE) else Unpriced("no_rates")
     return sheet if modifiers.token_factor == 1 else sheet.scaled(modifiers.token_factor, tokens_only=True)
+
+
+def _without_peaks(model: ModelInfo, at: datetime) -> datetime:
+    """A moment of the same day at which a model's off-peak prices hold, if its peaks are those of working days."""
+    dated = [] if isinstance(model.prices, ModelPrice) else [price.constraint for price in model.prices]
+    starts = frozenset(each.start_time for each in dated if isinstance(each, TimeOfDateConstraint))
+    return datetime.combine(at.date(), _OFF_PEAK) if starts == _PEAKS_ON_WORKING_DAYS else at
 
 
 def _has_variant(resolved: Resolved, modifiers: Modifiers, at: datetime) -> bool:

@@ -168,6 +168,15 @@ def test_off_peak_prices_follow_the_clock_and_the_cache_follows_too():
         assert found == [550, 1100, 1100, 550, 550]
 
 
+@pytest.mark.parametrize(("day", "peak"), [("27", True), ("28", False), ("29", False), ("30", True)])
+def test_deepseek_s_peak_hours_are_those_of_working_days(day: str, peak: bool):
+    catalog, one_token = Catalog.load(), Usage(input_text=1)
+    for hour in ("01:00:00", "09:59:59"):
+        found = nanousd(one_token, "deepseek", "deepseek-flash", at(f"2026-11-{day}T{hour}"), (), catalog)
+        assert found == (300 if peak else 150)
+    assert nanousd(one_token, "deepseek", "deepseek-flash", at(f"2026-11-{day}T12:00:00"), (), catalog) == 150
+
+
 def test_a_price_says_until_when_it_holds():
     price = priced("deepseek", "deepseek-chat", at("2026-11-23T12:00:00"))
     assert (price.starts_at_s, price.ends_at_s) == (at("2026-11-23T00:30:00"), at("2026-11-23T16:30:00"))
