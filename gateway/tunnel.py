@@ -23,6 +23,8 @@ from gateway.wire.websocket import FrameReader, Inflater, Message, Piece, WebSoc
 # Client libraries wait this long for the other side to say goodbye (websockets: close_timeout, 10 s), and most
 # answer in a round trip. While it lasts nothing is passed on any more.
 CLOSING_MS = 5_000
+# A message that is held until it is judged may take so many times its own size: a fragment's header has 6 to 14 bytes.
+_HELD_MAX = 2
 # How a session that may not go on is closed, by the code of the refusal.
 _CLOSES: dict[str, int] = dict.fromkeys(
     ("budget_exceeded", "rate_limited", "unbounded_cost", "unpriced_model", "scope_values_exceeded", "kill_switch"),
@@ -135,11 +137,11 @@ class Tunnel:
         self._owner = owner
         self._now_ns = now_ns
         self._reader, self._models = reader, models
-        self._unjudged: list[bytes] = []  # of the client's message that is not complete
+        self._unjudged = bytearray()  # of the client's message that is not complete
         self._total_deadline_ns = total_deadline_ns
         self._idle_ns = settings.websocket_idle_timeout_ms * 1_000_000
         self._closing = self._draining = self._over = False
-        bytes_max = settings.event_bytes_max
+        self._message_bytes_max = bytes_max = settings.event_bytes_max
         self._client = _Side(client, _frames(True, agreed, bytes_max), masked=False)
         self._provider = _Side(provider, _frames(False, agreed, bytes_max), masked=True)
         self._stir()
@@ -247,24 +249,25 @@ class Tunnel:
             self._unjudged.clear()  # of a message that will never be whole
             self._hear(self._client, self._provider, data)
             return
-        if self._models is not None:
+        control = message is not None and message.control  # names no model, and may stand between two fragments
+        if self._models is not None and not control:
             if not self._admit(piece, self._models):
                 return
-            data = b"".join(self._unjudged)
+            data = bytes(self._unjudged)
             self._unjudged.clear()
-        model = self.tap.renames(message) if message is not None and not message.control else ""
+        model = self.tap.renames(message) if message is not None and not control else ""
         if model and not self._owner.renamed(model):
             return
         self._provider.pass_on(data)
         self._provider.whole = self._models is not None or self._client.reader.between_frames
-        if message is not None and not message.control and not self._client.told:
+        if message is not None and not control and not self._client.told:
             self.tap.sent(message, self._now_ns())
 
     def _admit(self, piece: Piece, models: tuple[str, ...]) -> bool:
         """Whether what has come of the client's message may be passed on: once it is whole and judged."""
         if self._client.told:
             return False
-        self._unjudged.append(piece.data)
+        self._unjudged += piece.data
         refusal = self._judge(piece.message, models)
         if refusal is not None:
             self._refuse(refusal)
@@ -272,11 +275,12 @@ class Tunnel:
         return self._client.reader.between_messages
 
     def _judge(self, message: Message | None, models: tuple[str, ...]) -> Refusal | None:
-        if self._client.reader.oversize or (message is not None and message.payload is None):
+        too_large = self._client.reader.oversize or len(self._unjudged) > _HELD_MAX * self._message_bytes_max
+        if too_large or (message is not None and message.payload is None):
             return Refusal(
                 "body_too_large", "A message is too large to be read for its model, and this key may not use all"
             )
-        if message is None or message.control or message.payload is None:
+        if message is None or message.payload is None:
             return None
         return judge_message(self._reader, models, message.payload)
 

@@ -113,7 +113,7 @@ class FrameReader:
         self._final = True
         self._opcode: int | None = None  # of the message that is being read
         self._compressed = False
-        self._copy: list[bytes] = []
+        self._copy = bytearray()
         self._copied_bytes = 0
 
     @property
@@ -209,18 +209,18 @@ class FrameReader:
             self._copy.clear()
             return
         if self._masked:
-            self._copy.append(_masked(payload, self._mask))
+            self._copy += _masked(payload, self._mask)
             turn = len(payload) % 4
             self._mask = self._mask[turn:] + self._mask[:turn]
         else:
-            self._copy.append(payload)
+            self._copy += payload
 
     def _complete(self) -> Message | None:
         """The message, if this was its last byte. Raises WebSocketFault."""
         opcode = self._opcode
         if self._left or not self._final or opcode is None:
             return None
-        payload = None if self.oversize else b"".join(self._copy)
+        payload = None if self.oversize else bytes(self._copy)
         if self._compressed and self._inflater is not None:
             payload = self._inflater.inflate(payload)
         self._opcode, self._copied_bytes = None, 0

@@ -284,6 +284,29 @@ async def test_a_message_too_large_to_be_judged_is_refused_as_soon_as_it_is(tmp_
         assert ended(await gateway.stop()).refusal_code == "body_too_large"
 
 
+async def test_a_control_frame_does_not_wait_for_the_message_it_stands_in(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there, LIMITED)) as gateway:
+        client, wire, _ = await connected(gateway, there, "/v1/responses")
+        allowed = b'{"type":"response.create","model":"gpt-5-mini","input":"Hi"}'
+        halves = frame(allowed[:30], mask=True, final=False), frame(allowed[30:], Opcode.CONT, mask=True)
+        ping = frame(b"there?", Opcode.PING, mask=True)
+        client.send(halves[0], ping)
+        assert await wire.exactly(len(ping)) == ping
+        client.send(halves[1])
+        assert await wire.exactly(len(b"".join(halves))) == b"".join(halves)
+
+
+async def test_a_message_in_fragments_of_nothing_is_not_held_without_end(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there, LIMITED), event_bytes_max=1000) as gateway:
+        client, wire, _ = await connected(gateway, there, "/v1/responses")
+        client.send(frame(b"{", mask=True, final=False), frame(b"", Opcode.CONT, mask=True, final=False) * 1000)
+        assert json.loads((await read_frame(client))[1])["error"]["code"] == "body_too_large"
+        assert (await read_goodbye(client))[0] == 1009
+        assert (await read_goodbye(wire))[0] == 1001
+        client.close()
+        assert ended(await gateway.stop()).refusal_code == "body_too_large"
+
+
 async def test_a_message_too_large_to_be_read_passes_and_leaves_the_cost_unknown(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there), event_bytes_max=1000) as gateway:
         client, wire, _ = await connected(gateway, there)

@@ -162,6 +162,12 @@ def test_it_says_as_soon_as_a_message_is_too_large():
     assert frames.oversize
 
 
+def test_a_message_in_fragments_takes_no_more_memory_than_its_payload():
+    frames = reader(masked=False)
+    read(frames, frame(b"a", mask=False, final=False), frame(b"", Opcode.CONT, mask=False, final=False) * 10_000)
+    assert len(frames._copy) == 1
+
+
 class Deflated:
     """One direction of a session that another library compresses."""
 
