@@ -167,6 +167,11 @@ class Exchange:
         if self.client is not None and self.client.paused:
             connection.pause()
 
+    def undone(self) -> bool:
+        """Its connection was closed before it was sent there: whether anybody is left to send it again for."""
+        self._connection = None
+        return self.client is not None
+
     def response_head(self, status: int, head: ResponseHead, framing: Framing, *, has_body: bool) -> None:
         """The provider's head is complete; it is written with the first bytes of the body, or alone."""
         route, request, client = self.route, self.request, self.client

@@ -22,6 +22,9 @@ from gateway.wire.http1 import Framing, ResponseHead
 RESPONSE_HEAD_BYTES_MAX = 256 * 1024
 # One 100 and a few 103 come before an answer, if anything does; a provider could send them for ever.
 INTERIM_HEADS_MAX = 16
+# A connection that was closed while it was idle says so within a round trip, one lost packet included. Who hangs up
+# later has had the request, and may have worked on it.
+STALE_S = 2.0
 # So that connections made in one burst do not all end in another: each lives up to a tenth less than it may.
 AGE_SPREAD = 0.1
 
@@ -34,6 +37,10 @@ class Receiver(Protocol):
     dispatches: int  # how often it was sent
 
     def dispatched(self, connection: "UpstreamConnection") -> None: ...
+    def undone(self) -> bool:
+        """The connection it was sent on was closed before that: whether it is still to be sent, on another."""
+        ...
+
     def response_head(self, status: int, head: ResponseHead, framing: Framing, *, has_body: bool) -> None: ...
     def response_data(self, data: bytes) -> None: ...
     def response_end(self) -> None: ...
@@ -81,6 +88,7 @@ class UpstreamConnection(asyncio.Protocol):
         "pool",
         "receiver",
         "reused",
+        "sent_at",
         "started",
         "transport",
         "tunnel",
@@ -94,6 +102,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.tunnel: Tunnel | None = None
         self.reused = False
         self.idle_since = 0.0
+        self.sent_at = 0.0  # loop time of the request in work
         self.started = False  # a byte arrived, of the current answer or unasked
         self._body = _Body.HEAD
         self._body_left = 0
@@ -144,13 +153,17 @@ class UpstreamConnection(asyncio.Protocol):
             self.receiver = None
             receiver.response_end()
             receiver.turn()
-        elif self.reused and not self.started and receiver.dispatches < 2:
-            # The provider closed while it was idle here; nothing of this request was answered. Tried again once.
+        elif self._was_stale(receiver) and receiver.undone():
             self.receiver = None
             self.pool.send_fresh(receiver)
         else:
             why = f" ({exc.reason})" if isinstance(exc, ssl.SSLError) else ""
             self._fail("upstream_broken", f"the provider closed the connection before its answer was complete{why}")
+
+    def _was_stale(self, receiver: Receiver) -> bool:
+        """Whether the provider closed while it was idle here: no byte of an answer came. It is tried again once."""
+        untouched = self.reused and not self.started and receiver.dispatches < 2
+        return untouched and self.pool.now() - self.sent_at < STALE_S
 
     def pause_writing(self) -> None:
         if self.tunnel is not None:
@@ -166,6 +179,7 @@ class UpstreamConnection(asyncio.Protocol):
         """Writes the receiver's request; its answer is reported to it."""
         assert self.transport is not None, "the pool hands out open connections"
         self.receiver = receiver
+        self.sent_at = self.pool.now()
         receiver.dispatched(self)
         self.transport.write(receiver.payload)
 
@@ -316,6 +330,7 @@ class Pool:
         self._origin = origin
         self._connections_max = origin.connections_max or owner.connections_max
         self.head_reader = response_reader()
+        self.now = owner.loop.time
         self._idle: list[UpstreamConnection] = []
         self._waiting: deque[Receiver] = deque()
         self.count = 0  # connections open or opening
@@ -340,7 +355,7 @@ class Pool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Takes back a connection whose answer is complete, for the next receiver; closes one that is too old."""
-        now = self._owner.loop.time()
+        now = self.now()
         if now >= connection.expires_at:
             connection.close()
             return

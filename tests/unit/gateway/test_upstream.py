@@ -2,12 +2,13 @@
 
 import asyncio
 import logging
+import threading
 from typing import Any
 
 import pytest
 
 from gateway.background import Background
-from gateway.connect import Connector
+from gateway.connect import Address, Connector, look_up
 from gateway.route import Origin
 from gateway.upstream import Upstreams
 from tests.support.data_plane import (
@@ -97,6 +98,70 @@ async def test_a_stale_connection_is_replaced_once(tmp_path):
         records = await gateway.stop()
         assert [record.outcome for record in records] == ["ok", "upstream_error"]
         assert "retried_stale_connection" in records[1].flags
+
+
+async def test_who_hangs_up_after_a_while_has_had_the_request_and_is_not_sent_it_again(tmp_path, monkeypatch):
+    monkeypatch.setattr("gateway.upstream.STALE_S", 0.0)
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(CHAT)
+        wire, _ = await there.called()
+        wire.send(answer(b"{}"))
+        await client.message()
+        client.send(CHAT)
+        await wire.message()
+        wire.close()
+        assert (await client.message()).status == 502
+        assert there.connections == 1
+        records = await gateway.stop()
+        assert (records[1].outcome, records[1].cost_nanousd, records[1].flags) == ("upstream_error", None, ())
+
+
+async def test_nothing_is_retried_for_a_client_that_has_left(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(CHAT)
+        wire, _ = await there.called()
+        wire.send(answer(b"{}"))
+        await client.message()
+        client.send(CHAT)
+        await wire.message()
+        client.abort()
+        await until(lambda: not gateway.server._connections)
+        wire.close()
+        await until(lambda: not gateway.server._pipeline.live)
+        assert there.connections == 1
+        assert [record.outcome for record in await gateway.stop()] == ["ok", "upstream_error"]
+
+
+async def test_nothing_is_retried_for_a_client_that_leaves_while_a_connection_is_made(tmp_path):
+    looked_up, go_on = 0, threading.Event()
+
+    def slow_the_second_time(address: tuple[str, int]) -> list[Address]:
+        nonlocal looked_up
+        looked_up += 1
+        assert looked_up == 1 or go_on.wait(10)
+        return look_up(("127.0.0.1", address[1]))
+
+    async with provider() as there:
+        toml = openai(there).replace("127.0.0.1", "provider.test")
+        async with serving(tmp_path, toml, look_up=slow_the_second_time) as gateway:
+            client = await gateway.client()
+            client.send(CHAT)
+            old, _ = await there.called()
+            old.send(answer(b"{}"))
+            await client.message()
+            client.send(CHAT)
+            await old.message()
+            old.close()
+            await until(lambda: looked_up == 2)
+            client.abort()
+            await until(lambda: not gateway.server._pipeline.live)
+            go_on.set()
+            [pool] = gateway.server._upstreams._pools.values()
+            await until(lambda: pool._idle)  # for the next call: nothing was sent on it
+            [_, record] = await gateway.stop()
+            assert (record.outcome, record.flags) == ("client_gone", ("client_disconnected",))
 
 
 async def test_nothing_is_retried_once_a_byte_has_come(tmp_path):
