@@ -64,7 +64,10 @@ class BudgetCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class BudgetEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out stays as it is. Another period or scope counts from zero."""
+    """What is left out stays as it is. Another period counts from zero, and so does what is newly counted apart.
+
+    A scope that names other values goes on with what was counted.
+    """
 
     limit_usd: Dollars | UnsetType = UNSET
     period: Window | UnsetType = UNSET
@@ -114,7 +117,10 @@ class QuotaCreate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class QuotaEdit(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """What is left out stays as it is. Another window or scope counts from zero."""
+    """What is left out stays as it is. Another window counts from zero, and so does what is newly counted apart.
+
+    A scope that names other values goes on with what was counted.
+    """
 
     limit: Dollars | UnsetType | None = UNSET
     window: Window | UnsetType = UNSET

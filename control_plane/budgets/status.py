@@ -3,10 +3,11 @@
 Nothing here decides anything: gateways enforce by their own ledgers, and this is at most a second or two behind.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal, NamedTuple, get_args
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.orm import InstrumentedAttribute
 
 from control_plane.budgets import forecast, overrides
@@ -31,6 +32,7 @@ from gateway.quota_rules import EACH
 
 # A page that a person reads: those that have spent most come first.
 COUNTERS_MAX, CROSSED_MAX, NODES_MAX = 100, 200, 200
+_ESCAPE = "/"
 
 Counted = Literal["shared", "per_node", "both"]
 
@@ -249,11 +251,28 @@ async def _nodes(work: Work, since_ms: int, rows: Sequence[CounterState]) -> Seq
 
 
 def of_the_window(column: InstrumentedAttribute[str], quota: Quota, window: Period) -> ColumnElement[bool]:
-    """The ledger's name of a counter: `<id>@<period>`, then `|<dimension>=<value>` for each that is counted apart."""
+    """The ledger's name of a counter: `<id>@<period>`, then `|<dimension>=<value>` for each that is counted apart.
+
+    With exactly those of the scope of now: where it was changed within the window, counters of the one before are there
+    too, and count no more. What parts a name is escaped in its values.
+    """
     name = f"{quota.id}@{window.name}"
-    return or_(column == name, column.startswith(f"{name}|", autoescape=True))
+    apart = _counted_apart(quota)
+    if not apart:
+        return column == name
+    counted = _like(name) + "".join(f"|{_like(dimension)}=%" for dimension in apart)
+    return and_(column.like(counted, escape=_ESCAPE), column.not_like(f"{counted}|%", escape=_ESCAPE))
 
 
 def values(counter: str, quota: Quota) -> dict[str, str]:
     """The values in a counter's name, of the dimensions that are counted apart."""
-    return values_in(counter, [dimension for dimension in get_args(Dimension) if quota.scope.get(dimension) == EACH])
+    return values_in(counter, _counted_apart(quota))
+
+
+def _counted_apart(quota: Quota) -> list[Dimension]:
+    return [dimension for dimension in get_args(Dimension) if quota.scope.get(dimension) == EACH]
+
+
+def _like(text: str) -> str:
+    """As it stands in a pattern of LIKE."""
+    return re.sub(r"([/%_])", rf"{_ESCAPE}\1", text)

@@ -1,6 +1,6 @@
 """Owns what tests of budgets need beside the control plane: what was published, and gateways that report."""
 
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 from sqlalchemy import select
@@ -8,6 +8,7 @@ from sqlalchemy import select
 from control_plane.db.engine import EVERY_ORG
 from control_plane.publish.tables import PolicyItem
 from gateway import policy_rules
+from gateway.contract.counter_names import counter_name
 from gateway.contract.policy import KillSwitch, Policy, Project, Quota, QuotaOverride
 from gateway.contract.publishing import BODIES, CounterState, Crossing, Report
 from gateway.ledger.window import period
@@ -40,7 +41,7 @@ async def refusals(plane: ControlPlane) -> list[str]:
 def counted(plane: ControlPlane, quota: Quota, settled: int, held: int = 0, **values: str) -> CounterState:
     """What a gateway says of a counter in the window of now."""
     now = period(quota.window, quota.time_zone, plane.clock() // 1000)
-    name = f"{quota.id}@{now.name}" + "".join(f"|{dimension}={value}" for dimension, value in values.items())
+    name = counter_name(f"{quota.id}@{now.name}", cast(Any, values.items()))
     return CounterState(quota.id, name, now.starts_at_s, now.ends_at_s, settled, held, quota.limit, values)
 
 

@@ -67,7 +67,7 @@ export function BudgetForm({ limit, projectId, onClose }: Props) {
               <ScopeFields rows={scope} onChange={setScope} each />
             </div>
           </details>
-          {limit && <p className="text-xs text-ink-3">Another window or other conditions count from zero.</p>}
+          {limit && <p className="text-xs text-ink-3">Another window counts from zero, and so does what is newly counted apart or together.</p>}
           <ProblemNote problem={problem} />
         </div>
         <DialogActions>

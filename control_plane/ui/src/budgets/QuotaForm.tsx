@@ -67,7 +67,7 @@ export function QuotaForm({ limit, projectId, onClose }: Props) {
           <ScopeFields rows={scope} onChange={setScope} each />
           <RefusalFields draft={refusal} onChange={setRefusal} unit={unit} blocks={blocks} scope={toScope(scope)} problem={problem} />
           <Field label="Name" optional error={fieldError(problem, "name")}><Input value={name} onChange={(event) => setName(event.target.value)} maxLength={100} placeholder="Fair use of each user" /></Field>
-          {limit && <p className="text-xs text-ink-3">Another window or other conditions count from zero.</p>}
+          {limit && <p className="text-xs text-ink-3">Another window counts from zero, and so does what is newly counted apart or together.</p>}
           <ProblemNote problem={problem} />
         </div>
         <DialogActions>

@@ -254,3 +254,23 @@ def test_a_window_is_named_as_gateways_name_it():
         "2026-10-25T02+0200",
         "2026-10-25T02+0100",
     ]
+
+
+@pytest.mark.parametrize("before", [{"user": "*"}, {"user": "*", "model": "*"}, {}])
+@pytest.mark.parametrize("after", [{}, {"user": "*", "team": "search"}])
+async def test_counters_of_another_scope_count_no_more(either_plane, before, after):
+    plane = either_plane
+    headers = await plane.token(await plane.organization())
+    made = await plane.client.post("/v1/budgets", json={"limit_usd": 100, "scope": before}, headers=headers)
+    address, gateway = f"/v1/budgets/{made.json()['id']}", await plane.gateway()
+    for scope, dollars in ((before, 40), (after, 5)):
+        answer = await plane.client.patch(address, json={"scope": scope}, headers=headers)
+        assert answer.status_code == 200, answer.text
+        (quota,) = await published(plane, "quota")
+        values = {name: f"{name}|=100%_/" for name in ("user", "model") if scope.get(name) == "*"}
+        await report(plane, gateway, counters=(counted(plane, quota, dollars * DOLLAR, **values),))
+    status = (await plane.client.get(f"{address}/status", headers=headers)).json()
+    assert status["spent"] == "5.00"
+    assert [counter["values"] for counter in status["counters"]] == ([values] if values else [])
+    (standing,) = (await plane.client.get("/v1/budgets/standing", params={"id": quota.id}, headers=headers)).json()
+    assert standing["spent"] == status["spent"]
