@@ -15,6 +15,8 @@ DAYS_MAX = 1200
 # Points of one chart: more than there are pixels.
 BUCKETS_MAX = 2_000
 HOUR_S, DAY_S = 3600, 86_400
+# The year 9000: what is asked for ends, and its buckets do, before the last year that a date can have.
+MOMENT_MAX_S = 221_845_392_000
 
 _RANGE = re.compile(r"([1-9][0-9]{0,3})(m|h|d|w)")
 _RANGE_S = {"m": 60, "h": HOUR_S, "d": DAY_S, "w": 7 * DAY_S}
@@ -133,11 +135,11 @@ _NAMED: dict[str, Callable[[ZoneInfo, int], Period]] = {
 def _moment(text: str, pointer: str, zone: ZoneInfo) -> int:
     try:
         if _DATE.fullmatch(text):
-            return _midnight(date.fromisoformat(text), zone)
+            return min(_midnight(date.fromisoformat(text), zone), MOMENT_MAX_S)
         at = datetime.fromisoformat(_BLANK_OFFSET.sub(r"+\1", text))
         if at.tzinfo is None:
             raise invalid(pointer, _TIME)
-        return max(0, int(at.timestamp()))
+        return min(max(0, int(at.timestamp())), MOMENT_MAX_S)
     except (ValueError, OverflowError):
         raise invalid(pointer, _TIME) from None
 

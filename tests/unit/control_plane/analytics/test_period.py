@@ -89,6 +89,16 @@ def test_a_period_that_is_none_says_where_and_what_to_write(from_, to, range_, p
     assert problem.value.errors[0].pointer == pointer
 
 
+@pytest.mark.parametrize("from_", ["9999-12-31", "9999-12-31T23:30:00Z"])
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "America/New_York"])
+def test_the_last_days_that_a_date_can_have_are_no_fault(from_, zone):
+    asked = period(from_, None, None, ZoneInfo(zone), NOW_S)
+    assert asked.to_s - asked.from_s == 3600
+    assert shown(asked)[0].startswith(("9000-01-01", "8999-12-31"))
+    for bucket in ("hour", "day", "week", "month"):
+        assert edges(asked, bucket)
+
+
 @pytest.mark.parametrize("name", ["", "Mars/Base", "../etc/passwd", "/etc/localtime", "Europe\x00", "x" * 300])
 def test_a_zone_that_is_none_is_refused(name):
     with pytest.raises(Problem, match="IANA"):
