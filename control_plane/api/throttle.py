@@ -23,8 +23,8 @@ ADDRESSES_MAX = 50_000
 KNOWN_MAX = 10_000
 # What one subscriber is given: RFC 6177.
 _IPV6_SUBSCRIBER_BITS = 64
-# A gateway's worker reports each second, and many may share a token.
-_GATEWAY = "gateway"
+# A gateway's worker reports each second, and many may share a token: on routes of theirs they are not counted.
+_GATEWAY, _GATEWAYS = "gateway", "/v1/gateway/"
 # Signed reports have limits of their own, by their key.
 _UNCOUNTED = frozenset({"/healthz", "/readyz", "/v1/events", "/v1/events/"})
 # Of the web UI, from memory: a page takes a dozen.
@@ -79,10 +79,13 @@ class ThrottleMiddleware(ASGIMiddleware):
         sha256 = digest(secret) if secret else ""
         known = self.known.get(sha256, "")
         path = http["path"]
-        if path in _UNCOUNTED or path.startswith(_ASSETS) or known == _GATEWAY:
+        if path in _UNCOUNTED or path.startswith(_ASSETS):
             await next_app(scope, receive, send)
             return
-        whose = known or _address(http)
+        if known == _GATEWAY and path.startswith(_GATEWAYS):
+            await self._taken_from_a_gateway(http, receive, send, next_app, sha256)
+            return
+        whose = _address(http) if known in ("", _GATEWAY) else known
         if wait_s := self.counts.take(whose, self._now_ms()):
             raise Problem(429, "too_many_requests", f"Come again in {wait_s} s", headers={"retry-after": str(wait_s)})
         try:
@@ -90,6 +93,17 @@ class ThrottleMiddleware(ASGIMiddleware):
         finally:
             if secret and not known:
                 self._learn(http, sha256, whose)
+
+    async def _taken_from_a_gateway(
+        self, http: HTTPScope, receive: Receive, send: Send, next_app: ASGIApp, sha256: str
+    ) -> None:
+        """Uncounted; a token that was revoked meanwhile is nobody's from the next request on."""
+        try:
+            await next_app(http, receive, send)
+        except Problem as problem:
+            if problem.status == 401:
+                self.known.pop(sha256, None)
+            raise
 
     def _learn(self, http: HTTPScope, sha256: str, counted: str) -> None:
         state = http["state"]
@@ -109,7 +123,7 @@ def _address(http: HTTPScope) -> str:
     """Whom a request without a secret counts for. Behind trusted proxies the server has put their client here."""
     client = http["client"]
     # Many gateways may stand behind one address; whoever floods people's routes from there does not hold them up.
-    apart = "gateway/" if http["path"].startswith("/v1/gateway/") else ""
+    apart = "gateway/" if http["path"].startswith(_GATEWAYS) else ""
     return f"a:{apart}{_subscriber(client[0]) if client else ''}"
 
 

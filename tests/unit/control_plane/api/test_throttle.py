@@ -2,9 +2,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from control_plane.api import throttle
 from control_plane.api.throttle import Counts, ThrottleMiddleware
+from control_plane.auth.tables import GatewayToken
+from control_plane.db.engine import EVERY_ORG
 from tests.support.control_plane import ControlPlane, control_plane, served_plane
 
 LIMIT = 5
@@ -99,6 +102,19 @@ async def test_gateways_are_not_counted_and_those_who_only_say_they_are_one_are(
     assert await statuses(plane, *[good] * LIMIT * 3, path=path, **node) == [200] * LIMIT * 3
     assert await statuses(plane, *invented(LIMIT + 1), path=path, **node) == [401] * LIMIT + [429]
     assert await statuses(plane, good, path=path, **node) == [200]
+
+
+async def test_a_gateways_token_is_uncounted_on_its_routes_and_while_it_is_good(plane):
+    gateway = await plane.gateway()
+    good, node = gateway["authorization"].removeprefix("Bearer "), {"x-lensai-node": "n"}
+    path = "/v1/gateway/policy?since=0&nonce=nonce-of-these-tests"
+    assert await statuses(plane, good, path=path, **node) == [200]
+    assert await statuses(plane, *[good] * (LIMIT + 1)) == [401] * LIMIT + [429]
+    links = await plane.client.post("/v1/auth/links", json={"email": "ada@example.com"}, headers=gateway)
+    assert links.status_code == 429
+    async with plane.parts.database.writing(EVERY_ORG) as session:
+        await session.execute(update(GatewayToken).values(revoked_at_ms=plane.clock()))
+    assert await statuses(plane, *[good] * (LIMIT + 2), path=path, **node) == [401] * (LIMIT + 1) + [429]
 
 
 async def test_an_address_is_told_by_trusted_proxies_alone(tmp_path):
