@@ -43,7 +43,7 @@ async def revoke(operator: Operator, name: str) -> int:
             raise Refused(f"no token {name!r} is in use; `lensai control-plane gateway-token list` names them")
         token.revoked_at_ms = now_ms()
         await operator.audited(session, "gateway_token:revoke", f"gateway_token:{name}")
-    print(f"Revoked {name}. A gateway that listens is told nothing from its next connection on.")
+    print(f"Revoked {name}. Gateways with it are told nothing more; what they know they go on with.")
     return 0
 
 

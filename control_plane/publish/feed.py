@@ -12,6 +12,7 @@ import msgspec
 from sqlalchemy import Row, or_, select
 from sqlalchemy.exc import SQLAlchemyError
 
+from control_plane.auth.tables import GatewayToken
 from control_plane.clock import now_ms
 from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.keyring import Keyring, KeyringError
@@ -81,18 +82,26 @@ class Feed:
             row = (await session.execute(select(PolicyVersion.version, PolicyVersion.pruned))).one()
         return Latest(*row)
 
+    async def _may_listen(self, token_id: str) -> bool:
+        query = select(GatewayToken.id).where(GatewayToken.id == token_id, GatewayToken.revoked_at_ms.is_(None))
+        async with self._database.reading(EVERY_ORG) as session:
+            return (await session.execute(query)).first() is not None
+
     async def answer(self, since: int, nonce: str) -> AsyncIterator[bytes]:
         """All lines from a version to now, and the end."""
         teller = _Teller(nonce, self._signer, self._clock)
         async for line in self._told(teller, since, await self.latest()):
             yield line
 
-    async def stream(self, since: int, nonce: str) -> AsyncIterator[bytes]:
-        """The same, and then every change as it is made, and a sign of life in between."""
+    async def stream(self, since: int, nonce: str, token_id: str) -> AsyncIterator[bytes]:
+        """The same, and then every change as it is made, and a sign of life in between.
+
+        Whose token was revoked is told nothing more, and hears the end at the next sign of life.
+        """
         teller = _Teller(nonce, self._signer, self._clock)
         self._listening += 1
         try:
-            while not self._closed:
+            while not self._closed and await self._may_listen(token_id):
                 changed = self._changed
                 latest = await self.latest()
                 async for line in self._told(teller, since, latest):

@@ -33,8 +33,11 @@ class Gateway(Controller):
         return Stream(feed.answer(since, nonce), media_type=_LINES, headers=_UNBUFFERED)
 
     @get("/policy/stream", gateway=True, summary="The same, and every change from then on as it is made")
-    async def policy_stream(self, feed: NamedDependency[Feed], since: Since, nonce: Nonce) -> Stream:
-        return Stream(feed.stream(since, nonce), media_type=_LINES, headers=_UNBUFFERED)
+    async def policy_stream(
+        self, request: Request[Any, Any, Any], feed: NamedDependency[Feed], since: Since, nonce: Nonce
+    ) -> Stream:
+        token_id = request.scope["state"]["gateway"].id
+        return Stream(feed.stream(since, nonce, token_id), media_type=_LINES, headers=_UNBUFFERED)
 
     @post("/reports", gateway=True, status_code=204, summary="What a worker counted since its last report")
     async def report(self, work: InWork, request: Request[Any, Any, Any], node: Node, data: JSONBody[Report]) -> None:

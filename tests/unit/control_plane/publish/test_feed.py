@@ -6,6 +6,7 @@ import time
 import pytest
 from sqlalchemy import insert, update
 
+from control_plane.auth.tables import GatewayToken
 from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.projects.tables import Project
 from control_plane.providers.tables import ProviderCredential
@@ -110,6 +111,18 @@ async def test_who_knows_too_much_or_too_little_hears_the_whole(served, org_id):
             await gateway.whole()
             assert gateway.last.reset is reset, since
             assert gateway.version == 3
+
+
+async def test_who_listens_with_a_token_that_is_revoked_hears_nothing_more(served, org_id):
+    async with listening(served) as gateway:
+        await gateway.whole()
+        async with served.parts.database.writing(EVERY_ORG) as session:
+            await session.execute(update(GatewayToken).values(revoked_at_ms=1))
+        await store(served, project(org_id, "a"))
+        served.parts.feed.wake()
+        with pytest.raises(StopAsyncIteration):
+            await gateway.news()
+        assert gateway.known == {}
 
 
 async def test_silence_is_broken_by_signs_of_life(served, org_id, monkeypatch):
