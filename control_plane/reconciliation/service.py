@@ -12,6 +12,7 @@ from control_plane.api.find import find_one
 from control_plane.api.money import usd
 from control_plane.api.problems import Problem, invalid
 from control_plane.audit.service import record
+from control_plane.auth import organizations
 from control_plane.db.ids import new_id
 from control_plane.providers.tables import PriceOverride, ProviderCredential
 from control_plane.reconciliation.compare import Coverage, Covered, Says
@@ -60,6 +61,8 @@ async def store(
 ) -> ProviderImport:
     """Takes an account; what was there of the same source and days is replaced."""
     from_day, to_day = account.from_day.isoformat(), account.to_day.isoformat()
+    # One import of an organization after the other: two at once would replace neither, and both would count.
+    await organizations.own(work, to_change=True)
     of_days = delete(ProviderLine).where(
         ProviderLine.source == source, ProviderLine.day >= from_day, ProviderLine.day <= to_day
     )

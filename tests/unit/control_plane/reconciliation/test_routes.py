@@ -1,3 +1,4 @@
+import asyncio
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -40,6 +41,16 @@ async def rows(plane: Any, headers: dict[str, str]) -> dict[str, tuple[Any, ...]
 def lake_of(plane: Any, org_id: str) -> None:
     records = [call("a", START_S + 60, org_id=org_id, cost_nanousd=5, **used(input_text=1000))]
     land(Path(plane.parts.settings.lake), records)
+
+
+async def test_of_imports_at_once_of_the_same_days_one_counts(either_plane):
+    plane = either_plane
+    org_id = await plane.organization()
+    billing = await plane.token(org_id, "billing")
+    lake_of(plane, org_id)
+    answers = await asyncio.gather(*(imported(plane, billing, page(1000)) for _ in range(4)))
+    assert [answer.status_code for answer in answers] == [201] * 4
+    assert (await rows(plane, billing))["gpt-4o input"] == (1000, 1000, "matches")
 
 
 async def test_an_export_is_imported_compared_replaced_and_forgotten(either_plane):
