@@ -17,6 +17,7 @@ from control_plane.db.base import Base
 from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.db.ids import new_id
 from control_plane.keys.tables import ApiKey
+from control_plane.projects.tables import Project
 from control_plane.publish.schema import GatewayOut
 from control_plane.publish.tables import GatewayNode, PolicyItem, PolicyVersion
 from gateway.contract.publishing import CounterState as Counted
@@ -59,10 +60,16 @@ async def take(session: AsyncSession, report: Report, token_id: str, now_ms: int
 async def gateways(session: AsyncSession) -> list[GatewayOut]:
     """Every worker that reported in the last days, and how far each is behind the policy."""
     latest = (await session.execute(select(PolicyVersion.version))).scalar_one()
+    own = set((await session.execute(select(Project.id))).scalars())
     rows = (await session.execute(select(GatewayNode).order_by(GatewayNode.node).limit(NODES_MAX))).scalars()
     return [
         GatewayOut(
-            row.node, row.seen_at_ms, row.policy_version, max(latest - row.policy_version, 0), row.inflight, row.shared
+            row.node,
+            row.seen_at_ms,
+            row.policy_version,
+            max(latest - row.policy_version, 0),
+            sum(calls for project_id, calls in row.inflight_by_project.items() if project_id in own),
+            row.shared,
         )
         for row in rows
     ]

@@ -4,7 +4,10 @@ import msgspec
 
 
 class GatewayOut(msgspec.Struct, frozen=True):
-    """A worker of a gateway. `behind`: how many changes of the policy it does not know yet."""
+    """A worker of a gateway. `behind`: how many changes of the policy it does not know yet.
+
+    `inflight`: the organization's own calls under way there; other organizations' are theirs to know.
+    """
 
     node: str
     seen_at_ms: int

@@ -229,8 +229,13 @@ async def test_gateways_are_listed_with_how_far_they_are_behind(plane):
     org = await plane.organization()
     headers, gateway = await plane.token(org, "viewer"), await plane.gateway()
     await budget(plane)
+    mine, theirs = [
+        (await plane.client.post("/v1/projects", json={"name": "Shop"}, headers=await plane.token(id))).json()["id"]
+        for id in (org, await plane.organization("Theirs"))
+    ]
     latest = (await plane.parts.feed.latest()).version
-    await report(plane, gateway, "b", policy_version=latest, inflight=3, shared=True)
+    inflight = {mine: 3, theirs: 4, "of-a-file": 5}
+    await report(plane, gateway, "b", policy_version=latest, inflight=12, inflight_by_project=inflight, shared=True)
     plane.clock.advance(2)
     await report(plane, gateway, "a", policy_version=latest - 1)
     listed = await plane.client.get("/v1/gateways", headers=headers)
