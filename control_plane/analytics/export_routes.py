@@ -33,7 +33,7 @@ from control_plane.analytics.routes import (
     SeriesBy,
 )
 from control_plane.analytics.routes import Question as OfQuestion
-from control_plane.analytics.service import ROWS_MAX, SQL, SUMMED_BY, percents
+from control_plane.analytics.service import SQL, SUMMED_BY, percents
 from control_plane.analytics.waiting import as_problem
 from control_plane.api.parameters import InWork
 from control_plane.api.reference import answers_with
@@ -42,6 +42,9 @@ from control_plane.db.engine import Database
 from control_plane.lake.query import Question, Unanswered
 from control_plane.lake.scope import grain_of
 from control_plane.work import Work
+
+# A file is written as it is read and has all rows: what a list cuts off, nobody would miss in a file.
+_EVERY_ROW = 2**31
 
 AsFormat = Annotated[Format | None, QueryParameter(name="format", description="Without it what Accept says; CSV")]
 Signed = Annotated[bool, QueryParameter(description="A ZIP of the file and of a signed manifest")]
@@ -74,18 +77,18 @@ def _hourly(sql: str, **given: object) -> "_Asks":
 def _costs(dimension: str) -> "_Asks":
     sql, relation = SUMMED_BY.get(dimension, ("costs", "hourly"))
     given: dict[str, object] = {"by": dimension} if sql == "costs" else {}
-    given |= {"sort": "cost", "limit": ROWS_MAX}
+    given |= {"sort": "cost", "limit": _EVERY_ROW}
     return lambda asked, _details: Question(SQL[sql], relation, asked.scope, given)
 
 
 def _timeseries(asked: Asked, details: Details) -> Question:
     begins = edges(asked.period, details.bucket or bucket_for(asked.period))
-    given = {"by": details.by, "limit": ROWS_MAX, "edges": list(begins)}
+    given = {"by": details.by, "limit": _EVERY_ROW, "edges": list(begins)}
     return Question(SQL["timeseries"], "hourly", asked.scope, given, grain_s=grain_of(begins))
 
 
 def _latency(asked: Asked, details: Details) -> Question:
-    given = {"measure": details.measure, "percents": details.percents, "by": details.by, "limit": ROWS_MAX}
+    given = {"measure": details.measure, "percents": details.percents, "by": details.by, "limit": _EVERY_ROW}
     return Question(SQL["latency"], "hourly_latency", asked.scope, given)
 
 
@@ -97,7 +100,7 @@ EXPORTED: Mapping[str, _Asks] = {
     "timeseries": _timeseries,
     "latency-pctl": _latency,
     "tokens": _hourly("tokens"),
-    "errors": _hourly("errors", limit=ROWS_MAX),
+    "errors": _hourly("errors", limit=_EVERY_ROW),
     **{f"cost-by-{dimension}": _costs(dimension) for dimension in DIMENSIONS},
 }
 # In which column a file says that its figures are an estimate. A list of calls has a weight in each row instead.

@@ -19,6 +19,7 @@ from control_plane.analytics.export import MEDIA_TYPES
 from control_plane.analytics.export_routes import EXPORTED
 from control_plane.auth.roles import ROLES, may
 from gateway.contract.record import Record
+from tests.support.control_plane import ControlPlane
 from tests.support.lake_calls import by, land, sums, varied
 from tests.unit.control_plane.analytics.conftest import NOW_S, Told
 
@@ -272,3 +273,15 @@ async def test_another_organizations_calls_are_in_no_file(told):
         answer = await told.plane.client.get(f"/v1/exports/{name}", headers=other)
         assert "prj_" not in answer.text
         assert "gpt" not in answer.text
+
+
+async def test_a_file_of_sums_has_everybody_in_it(plane: ControlPlane) -> None:
+    org_id, count = await plane.organization(), 10_050
+    records = [replace(one, user_id=f"user-{n}") for n, one in enumerate(varied(org_id, count, NOW_S, span_s=3000))]
+    land(Path(plane.parts.settings.lake), records, each=count)
+    headers = await plane.token(org_id)
+    answer = await plane.client.get("/v1/exports/cost-by-user", headers=headers)
+    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    total, users = rows[0], len(rows) - 1
+    assert users == count
+    assert sum(Decimal(row["cost_usd"] or 0) for row in rows[1:]) == Decimal(total["cost_usd"])
