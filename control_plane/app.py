@@ -115,7 +115,7 @@ class Parts:
         self.database = Database(settings.database)
         self.feed = Feed(self.database, keyring, signer, clock)
         self.lake = Lake(settings.lake, take=partial(take_snapshot, keyring=keyring), clock=clock)
-        self.live = Live(lambda: self.lake, clock)
+        self.live = Live(lambda: self.lake, self.database, clock)
         self.throttle = ThrottleMiddleware(settings.requests_per_minute, clock)
         self.access = AccessMiddleware(self.database, keyring, settings, clock, lambda: new_id("req", clock()))
         self.postman = Postman(self.database, keyring, mailer(settings), clock)

@@ -15,6 +15,8 @@ from control_plane.analytics.asked import Asked
 from control_plane.analytics.calls import call
 from control_plane.analytics.service import SQL
 from control_plane.api.problems import Problem
+from control_plane.auth.principal import Principal, still_speaks
+from control_plane.db.engine import EVERY_ORG, Database
 from control_plane.lake.query import Lake, Question, Row, Unanswered
 
 # With the second in which a call lands, it is told within two.
@@ -38,8 +40,8 @@ STREAMS_MAX = 64
 class Live:
     """All feeds of a process; `close` ends them."""
 
-    def __init__(self, lake: Callable[[], Lake], clock: Callable[[], int]) -> None:
-        self._lake, self._clock = lake, clock
+    def __init__(self, lake: Callable[[], Lake], database: Database, clock: Callable[[], int]) -> None:
+        self._lake, self._database, self._clock = lake, database, clock
         self._closed = asyncio.Event()
         self._streams = 0
 
@@ -51,16 +53,16 @@ class Live:
         if self._streams >= STREAMS_MAX:
             raise Problem(503, "unavailable", "Too many live feeds are open: close one", headers={"retry-after": "10"})
 
-    async def events(self, asked: Asked, since_ms: int | None) -> AsyncIterator[bytes]:
-        """The feed, until it has lasted its time or the process ends."""
+    async def events(self, asked: Asked, who: Principal, since_ms: int | None) -> AsyncIterator[bytes]:
+        """The feed, until it has lasted its time, the process ends, or a call ends that `who` may not see any more."""
         self._streams += 1
         try:
-            async for event in self._events(asked, since_ms):
+            async for event in self._events(asked, who, since_ms):
                 yield event
         finally:
             self._streams -= 1
 
-    async def _events(self, asked: Asked, since_ms: int | None) -> AsyncIterator[bytes]:
+    async def _events(self, asked: Asked, who: Principal, since_ms: int | None) -> AsyncIterator[bytes]:
         loop = asyncio.get_running_loop()
         began_at, beat_at = loop.time(), loop.time() + BEAT_EVERY_S
         since_us = 1000 * (self._clock() - FIRST_S * 1000 if since_ms is None else since_ms - LANDS_WITHIN_S * 1000)
@@ -68,11 +70,14 @@ class Live:
         yield b"retry: 1000\n\n"
         while not self._closed.is_set() and loop.time() < began_at + LASTS_S:
             looked_ms = self._clock()
-            for row in await self._look(asked, max(since_us, (looked_ms - CALL_S_MAX * 1000) * 1000), looked_ms):
-                if row["request_id"] not in told:
-                    told[row["request_id"]] = row["ended_us"]
-                    beat_at = loop.time() + BEAT_EVERY_S
-                    yield _event(row, looked_ms)
+            rows = await self._look(asked, max(since_us, (looked_ms - CALL_S_MAX * 1000) * 1000), looked_ms)
+            fresh = {row["request_id"]: row for row in rows if row["request_id"] not in told}
+            if fresh and not await self._may_hear(who, looked_ms):
+                return
+            for id, row in fresh.items():
+                told[id] = row["ended_us"]
+                beat_at = loop.time() + BEAT_EVERY_S
+                yield _event(row, looked_ms)
             if loop.time() >= beat_at:
                 beat_at = loop.time() + BEAT_EVERY_S
                 yield f"id: {looked_ms}\nevent: beat\ndata: {{}}\n\n".encode()
@@ -80,6 +85,11 @@ class Live:
                 since_us = max(since_us, (looked_ms - LANDS_WITHIN_S * 1000) * 1000)
             told = {id: ended_us for id, ended_us in told.items() if ended_us > since_us}
             await self._pause()
+
+    async def _may_hear(self, who: Principal, now_ms: int) -> bool:
+        """Who was removed, signed out or revoked meanwhile is told of no call that ended since."""
+        async with self._database.reading(EVERY_ORG) as session:
+            return await still_speaks(session, who, now_ms)
 
     async def _look(self, asked: Asked, ended_us: int, now_ms: int) -> list[Row]:
         """The calls that ended since, the first first. A lake that does not answer is asked again."""

@@ -194,6 +194,7 @@ class Metrics(Controller):
     @get("/live", needs="usage:read", summary="Calls as they end, as server-sent events", media_type=_EVENTS)
     async def live(
         self,
+        work: InWork,
         live: NamedDependency[Live],
         question: Question,
         accept: Accept = None,
@@ -206,7 +207,7 @@ class Metrics(Controller):
         if last_event_id and not (last_event_id.isdecimal() and len(last_event_id) <= 15):
             raise invalid("header/last-event-id", "send the id of the last event, unchanged")
         live.admit()
-        events = live.events(question, int(last_event_id) if last_event_id else None)
+        events = live.events(question, work.principal, int(last_event_id) if last_event_id else None)
         return Stream(events, media_type=_EVENTS, headers=_UNBUFFERED)
 
 

@@ -72,6 +72,19 @@ async def by_token(session: AsyncSession, secret: str, now_ms: int) -> SignedIn 
     return SignedIn(Principal("token", token.id, token.name, token.org_id, token.role), token)
 
 
+async def still_speaks(session: AsyncSession, who: Principal, now_ms: int) -> bool:
+    """Whether what proved who it is still does: for answers that go on for minutes."""
+    if who.kind == "user":
+        browser = BrowserSession
+        here = (browser.id == who.session_id, browser.org_id == who.org_id, browser.expires_at_ms > now_ms)
+        query = select(browser.id).where(*here)
+    else:
+        ends = ServiceToken.expires_at_ms
+        in_use = (ServiceToken.revoked_at_ms.is_(None), ends.is_(None) | (ends > now_ms))
+        query = select(ServiceToken.id).where(ServiceToken.id == who.id, *in_use)
+    return (await session.execute(query)).first() is not None
+
+
 async def gateway_by_token(session: AsyncSession, secret: str) -> GatewayToken | None:
     """Which gateway token this is, if it is not revoked."""
     query = select(GatewayToken).where(GatewayToken.sha256 == digest(secret), GatewayToken.revoked_at_ms.is_(None))

@@ -93,6 +93,27 @@ async def test_a_feed_is_of_one_project_and_of_what_passes_the_filters(served):
         assert [id for _, id in await told(answer.aiter_lines(), 1)] == [mine]
 
 
+async def test_who_is_removed_or_revoked_hears_of_no_call_from_then_on(served):
+    org_id = await served.organization()
+    headers = await served.token(org_id)
+    ada, _ = [await served.member(org_id, f"{name}@example.com", "owner") for name in ("ada", "bob")]
+    browser = await served.browser("ada@example.com")
+    token = (await served.client.post("/v1/tokens", json={"name": "t", "role": "viewer"}, headers=headers)).json()
+    members = (await served.client.get("/v1/members", headers=headers)).json()["items"]
+    (member_id,) = (one["id"] for one in members if one["user_id"] == ada)
+    for proof, address in (
+        ({"cookie": browser.cookie}, f"/v1/members/{member_id}"),
+        ({"authorization": f"Bearer {token['secret']}"}, f"/v1/tokens/{token['id']}"),
+    ):
+        seen = ended(served, org_id, 1)
+        async with served.client.stream("GET", PATH, headers={**proof, **EVENTS}) as answer, asyncio.timeout(20):
+            lines = answer.aiter_lines()
+            assert seen in [id for _, id in await told(lines, 1 if "cookie" in proof else 3)]
+            assert (await served.client.delete(address, headers=headers)).status_code == 204
+            ended(served, org_id, 0.1)
+            assert [line async for line in lines if line.startswith('data: {"')] == []
+
+
 async def test_a_silent_feed_beats_so_that_no_proxy_cuts_it(served, monkeypatch):
     monkeypatch.setattr(live, "BEAT_EVERY_S", 0)
     headers = await served.token(await served.organization()) | EVENTS
