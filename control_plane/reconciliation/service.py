@@ -26,6 +26,8 @@ from pricing.catalog import Catalog, Override
 
 # A report of a quarter; each day has some dozens of rows.
 DAYS_MAX = 93
+# Days beside those that are asked for are looked at too: all of them are dates.
+_YEAR_MIN, _YEAR_MAX = 1971, 9000
 # The measure of a line that says only that the day is covered.
 _NOTHING = "none"
 _DAY_S = 86_400
@@ -233,6 +235,9 @@ def covered_days(taken: Mapping[tuple[SourceName, date], int]) -> Sequence[Cover
 
 def _day(pointer: str, text: str) -> date:
     try:
-        return date.fromisoformat(text)
+        day = date.fromisoformat(text)
     except ValueError:
         raise invalid(pointer, "write a day such as 2026-11-24") from None
+    if not _YEAR_MIN <= day.year <= _YEAR_MAX:
+        raise invalid(pointer, f"write a day of the years {_YEAR_MIN} to {_YEAR_MAX}")
+    return day

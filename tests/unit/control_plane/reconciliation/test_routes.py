@@ -175,3 +175,11 @@ async def test_savings_stand_beside_the_providers_own_figures(plane):
     found = answer.json()
     assert (found["spent_usd"], found["provider_cache_read_tokens"]) == ("0.000000005", {"openai": 0})
     assert len(found["assumptions"]) == 3
+
+
+@pytest.mark.parametrize("days", ["to_day=0001-01-02", "from_day=9999-12-30&to_day=9999-12-31"])
+@pytest.mark.parametrize("what", ["report", "savings"])
+async def test_days_beside_which_there_are_none_are_refused(plane, what, days):
+    headers = await plane.token(await plane.organization())
+    answer = await plane.client.get(f"/v1/reconciliation/{what}?{days}", headers=headers)
+    assert (answer.status_code, answer.json()["errors"][0]["message"]) == (400, "write a day of the years 1971 to 9000")
