@@ -231,7 +231,7 @@ async def before_provider(
 async def _judge(stage: Stage) -> None:
     await stage.quiet()
     await until(lambda: stage.witness.settled_once)  # what holds nothing is settled too, perhaps by a thread
-    assert stage.witness.faults == []
+    assert not stage.witness.faults, str(stage.witness.faults)
 
 
 def error(message: Message) -> dict[str, Any]:
