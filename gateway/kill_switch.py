@@ -28,7 +28,7 @@ _VALUES: Mapping[Dimension, _Values] = {
     # "model" is beside them: it takes the price list.
     "org": lambda caller, _route, _call: (caller.project.org_id,),
     "project": lambda caller, _route, _call: (caller.project.id,),
-    "key": lambda caller, _route, _call: (caller.key.id,),
+    "key": lambda caller, _route, _call: (caller.key.id, *caller.key.replaces),
     "user": _users,
     "team": lambda caller, _route, _call: (caller.team, caller.key.team),
     "provider": lambda _caller, route, _call: (route.destination.provider.name,),

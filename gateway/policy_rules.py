@@ -269,6 +269,8 @@ def _key(key: Key, names: _Names) -> Fields:
         yield "prefix", f"longer than {PREFIX_CHARS_MAX} characters, which gives too much of the key away; shorten it"
     if key.project_id not in names.projects:
         yield "project_id", missing("projects", key.project_id, names.projects)
+    for id in key.replaces:
+        yield from name_faults("replaces", id)
     for name in key.upstreams or ():
         if name not in names.upstreams:
             yield "upstreams", missing("upstreams", name, names.upstreams)

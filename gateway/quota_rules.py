@@ -73,7 +73,7 @@ def _names(policy: Policy) -> _Names:
     tables: tuple[tuple[Dimension, str, Iterable[str]], ...] = (
         ("org", "the org_id of projects", (project.org_id for project in policy.projects)),
         ("project", "projects", (project.id for project in policy.projects)),
-        ("key", "keys", (key.id for key in policy.keys)),
+        ("key", "keys", (id for key in policy.keys for id in (key.id, *key.replaces))),
         ("provider", "the table of providers", PROVIDERS),
         ("upstream", "upstreams", (upstream.name for upstream in policy.upstreams)),
     )

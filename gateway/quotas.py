@@ -277,15 +277,15 @@ class QuotaTable:
 
 
 def _values(caller: Caller, route: Route, call: Call, listed: Listed) -> dict[Dimension, tuple[str, ...]]:
-    """What a call is, in each dimension. What its caller chooses to say comes beside what the key, the path or the
-    policy say, never instead: no header takes a call out of a quota.
+    """What a call is, in each dimension; its key is also those in whose place it is. What its caller chooses to say
+    comes beside what the key, the path or the policy say, never instead: no header takes a call out of a quota.
     """
     destination, key = route.destination, caller.key
     named_route = caller.route or route.endpoint.name
     return {
         "org": (caller.project.org_id,),
         "project": (caller.project.id,),
-        "key": (caller.key.id,),
+        "key": (*caller.key.replaces, caller.key.id),
         "user": _both(call.user_id, key.user_id),
         "team": _both(caller.team, key.team),
         "model": names_of(route, call, listed),
@@ -309,7 +309,8 @@ def _due(ready: _Ready, values: Mapping[Dimension, tuple[str, ...]], at_s: int) 
     if not ready.varying:
         yield ready.due(stem, now, ready.fixed, at_s)
         return
-    for varied in product(*(values[name] for name in ready.varying)):
+    # Where each key is counted apart, one that was rotated goes on with the counter of the first.
+    for varied in product(*(values[name][:1] if name == "key" else values[name] for name in ready.varying)):
         scope = tuple(zip(ready.varying, varied, strict=True))
         yield ready.due(counter_name(stem, scope), now, ready.fixed + scope, at_s)
 

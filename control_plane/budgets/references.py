@@ -33,13 +33,17 @@ def check_dimensions(scope: Mapping[policy.Dimension, str]) -> None:
 
 
 async def check_key(work: Work, scope: Mapping[policy.Dimension, str]) -> None:
-    """Raises Problem 400 where a scope names a key that is not the organization's, or not in use."""
+    """Raises Problem 400 where a scope names a key of which neither it nor one that took its place is in use here."""
     key_id = scope.get("key", EACH)
     if key_id == EACH:
         return
-    query = select(ApiKey.id).where(ApiKey.id == key_id, ApiKey.revoked_at_ms.is_(None))
-    if (await work.session.execute(query)).first() is None:
-        raise invalid(_SCOPE, f"there is no key {key_id!r} in use here; GET /v1/keys lists them")
+    found: str | None = key_id
+    while found is not None:
+        query = select(ApiKey.revoked_at_ms, ApiKey.replaced_by).where(ApiKey.id == found)
+        revoked_at_ms, found = (await work.session.execute(query)).one_or_none() or (0, None)
+        if revoked_at_ms is None:
+            return
+    raise invalid(_SCOPE, f"there is no key {key_id!r} in use here; GET /v1/keys lists them")
 
 
 def check_acceptable(row: Budget | Quota, places: Mapping[str, str]) -> None:

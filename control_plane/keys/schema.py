@@ -69,7 +69,10 @@ class KeyRotate(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class KeyOut(msgspec.Struct, frozen=True, kw_only=True):
-    """A key without its secret. `prefix` is what people recognise it by; `used_at_s` is null until it is used."""
+    """A key without its secret. `prefix` is what people recognise it by; `used_at_s` is null until it is used.
+
+    `replaces`: the keys that were rotated into it, the first one first, whose limits are its limits.
+    """
 
     id: str
     project_id: str
@@ -89,6 +92,7 @@ class KeyOut(msgspec.Struct, frozen=True, kw_only=True):
     disabled: bool
     revoked_at_ms: int | None
     replaced_by: str | None
+    replaces: list[str]
     used_at_s: int | None
 
 

@@ -52,7 +52,7 @@ async def create(work: Work, wanted: KeyCreate) -> Made:
     """Raises Problem 400 for what a gateway would refuse, 409 where the project is archived."""
     await _check_project(work, wanted.project_id)
     _check_expiry(work, wanted.expires_at_s)
-    made = _made(work, msgspec.to_builtins(wanted) | {"disabled": False})
+    made = _made(work, msgspec.to_builtins(wanted) | {"disabled": False, "replaces": []})
     await record(work, "key:create", f"key:{made.key.id}", after=render(made.key))
     return made
 
@@ -74,13 +74,17 @@ async def change(work: Work, key_id: str, wanted: KeyEdit, if_match: str | None)
 
 
 async def rotate(work: Work, key_id: str, wanted: KeyRotate) -> Made:
-    """A new key for the same uses; the old one ends after the overlap. Raises Problem 404, 409 where it has ended."""
+    """A new key for the same uses and under the same limits; the old one ends after the overlap.
+
+    Raises Problem 404, 409 where it has ended.
+    """
     old = await find(work, key_id, to_change=True)
     _check_rotates(work, old)
     await _check_project(work, old.project_id)
     before = render(old)
     edit(old, None, work.now_ms)
-    made = _made(work, {field: getattr(old, field) for field in _HANDED_ON})
+    handed_on = {field: getattr(old, field) for field in _HANDED_ON}
+    made = _made(work, handed_on | {"replaces": [*old.replaces, old.id]})
     old.replaced_by = made.key.id
     if wanted.overlap_minutes:
         ends_at_s = work.now_s + 60 * wanted.overlap_minutes

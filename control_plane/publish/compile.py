@@ -76,6 +76,7 @@ def _key(row: ApiKey) -> policy.Key | None:
         user_id=row.user_id,
         team=row.team,
         tags=tuple(row.tags),
+        replaces=tuple(row.replaces),
     )
 
 

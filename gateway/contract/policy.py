@@ -40,6 +40,7 @@ class Key(msgspec.Struct, frozen=True, forbid_unknown_fields=True, gc=False):
     user_id: str = ""  # attribution when the request names none
     team: str = ""
     tags: tuple[str, ...] = ()
+    replaces: tuple[str, ...] = ()  # ids of the keys that were rotated into it, the first one first
 
 
 class Credential(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

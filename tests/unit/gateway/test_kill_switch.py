@@ -55,6 +55,17 @@ def test_each_dimension_is_matched_exactly(dimension: str, value: str):
     assert not ends({dimension: value + "x"})
 
 
+def test_a_switch_on_a_key_ends_calls_of_those_that_took_its_place():
+    view = view_of(UPSTREAM, 'replaces = ["k1", "k2"]')
+    request = request_of("/v1/chat/completions", b"{}")
+    caller, route = caller_of(request, view), route_of(request, view)
+    ended = [
+        KillSwitches(Policy(kill_switches=(KillSwitch("stop", {"key": id}),)), LISTED).find(caller, route, asked())
+        for id in ("k1", "k2", "test", "k3")
+    ]
+    assert [refusal is not None for refusal in ended] == [True, True, True, False]
+
+
 def test_every_dimension_of_a_scope_must_match():
     assert ends({"team": "red", "model": "prod"})
     assert not ends({"team": "red", "model": "other"})

@@ -117,6 +117,18 @@ def test_a_snapshot_is_counted_as_itself_and_as_its_model():
     ]
 
 
+def test_a_key_that_was_rotated_stays_under_the_limits_of_those_before():
+    table = table_of(
+        quota("each", scope={"key": "*"}), quota("first", scope={"key": "k1"}), quota("before", scope={"key": "k2"}),
+        quota("own", scope={"key": "test"}), quota("other", scope={"key": "k4"}),
+    )  # fmt: skip
+    view = view_of(UPSTREAMS, 'replaces = ["k1", "k2"]')
+    caller = caller_of(request_of(PATH, BODY), view)
+    found = table.due(caller, ROUTE, Call("gpt-4o-mini", False, "", BODY, False, BODY), NOW_S).each
+
+    assert counters(found) == [f"each@{MONTH}|key=k1", f"first@{MONTH}", f"before@{MONTH}", f"own@{MONTH}"]
+
+
 def test_every_tag_counts():
     found = dues(table_of(quota(scope={"tag": "*"})), b"x-lensai-tags: prod, night")
 

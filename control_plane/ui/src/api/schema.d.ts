@@ -3090,6 +3090,7 @@ export interface components {
             prefix: string;
             project_id: string;
             replaced_by: string | null;
+            replaces: string[];
             revoked_at_ms: number | null;
             tags: string[];
             team: string;
@@ -3122,6 +3123,7 @@ export interface components {
             prefix: string;
             project_id: string;
             replaced_by: string | null;
+            replaces: string[];
             revoked_at_ms: number | null;
             secret: string;
             tags: string[];

@@ -25,6 +25,7 @@ async def key_of(plane, org_id, project_id, *, revoked=False):
         expires_at_s=None,
         revoked_at_ms=plane.clock() if revoked else None,
         replaced_by=None,
+        replaces=[],
         used_at_s=None,
     )
     async with plane.parts.database.writing(EVERY_ORG) as session:
@@ -48,6 +49,15 @@ async def test_a_scope_names_a_key_of_the_own_organization_that_is_in_use(plane)
         refused = await plane.client.post("/v1/budgets", json=budget(key_id), headers=headers)
         assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (400, "body/scope")
     assert (await plane.client.post("/v1/budgets", json=budget("*"), headers=their_headers)).status_code == 201
+
+    for _ in range(2):  # and one that was rotated, for the key in its place is under the same limits
+        rotate = {"overlap_minutes": 0}
+        made = await plane.client.post(f"/v1/keys/{good}/rotate", json=rotate, headers=my_headers)
+        assert (await plane.client.post("/v1/budgets", json=budget(good), headers=my_headers)).status_code == 201
+        first, good = good, made.json()["id"]
+        assert (await plane.client.post("/v1/budgets", json=budget(first), headers=my_headers)).status_code == 201
+    await plane.client.delete(f"/v1/keys/{good}", headers=my_headers)
+    assert (await plane.client.post("/v1/budgets", json=budget(first), headers=my_headers)).status_code == 400
 
 
 async def test_a_budget_of_a_key_that_was_revoked_since_may_be_changed(plane):

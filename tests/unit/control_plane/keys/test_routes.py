@@ -65,6 +65,8 @@ async def test_a_key_is_made_narrowed_rotated_and_revoked(either_plane):
     assert {field: second[field] for field in same} == {field: first[field] for field in same} | {"models": None}
     old = (await plane.client.get(address, headers=headers)).json()
     assert (old["replaced_by"], old["expires_at_s"]) == (second["id"], plane.clock.ms // 1000 + 600)
+    assert (old["replaces"], second["replaces"]) == ([], [first["id"]])
+    assert (await published(plane))[f"key:{second['id']}"].body["replaces"] == [first["id"]]
 
     assert (await plane.client.delete(f"/v1/keys/{second['id']}", headers=headers)).status_code == 204
     assert (await published(plane))[f"key:{second['id']}"].body is None

@@ -15,9 +15,9 @@ MANY_KEYS = 100_000
 MANY = """
     WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :many)
     INSERT INTO api_keys (id, org_id, project_id, name, prefix, hash, mode, on_disconnect, user_id, team, tags,
-        created_by, created_at_ms, disabled, version, updated_at_ms)
+        replaces, created_by, created_at_ms, disabled, version, updated_at_ms)
     SELECT printf('key_%026d', n), :org, :project, 'many', 'lk-aaaaaa', printf('%064d', n), 'metered', 'drain', '', '',
-        '[]', 'system:test', 0, 0, 1, 0
+        '[]', '[]', 'system:test', 0, 0, 1, 0
     FROM numbers
 """
 

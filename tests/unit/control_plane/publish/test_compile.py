@@ -16,7 +16,7 @@ ROWS = {
     "project": Project(**ORG, name="P"),
     "key": ApiKey(
         **ORG, project_id="prj_1", name="k", prefix="lk-x", hash="h" * 64, mode="transparent", on_disconnect="drain",
-        tags=["t"], models=["gpt-*"],
+        tags=["t"], models=["gpt-*"], replaces=["key_0"],
     ),
     "credential": ProviderCredential(**ORG, sealed="k.canary"),
     "upstream": Upstream(

@@ -39,7 +39,7 @@ async def key(plane, headers):
     row = ApiKey(
         id="key_01k4aaaaaaaaaaaaaaaaaaaaaa", org_id=org_id, project_id=project_id, name="k", prefix="lk-abc",
         hash="0" * 64, mode="metered", on_disconnect="drain", upstreams=None, endpoints=None, models=None, tags=[],
-        created_by="system:test", created_at_ms=0, expires_at_s=None, revoked_at_ms=None, replaced_by=None,
+        created_by="system:test", created_at_ms=0, expires_at_s=None, revoked_at_ms=None, replaced_by=None, replaces=[],
         used_at_s=None,
     )  # fmt: skip
     async with plane.parts.database.writing(EVERY_ORG) as session:
