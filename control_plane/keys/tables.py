@@ -33,5 +33,5 @@ class ApiKey(Base, OrgOwned, Edited):
     disabled: Mapped[bool] = mapped_column(default=False)
     revoked_at_ms: Mapped[int | None]
     replaced_by: Mapped[str | None]  # the key it was rotated to
-    replaces: Mapped[list[str]]  # the keys that were rotated into it, the first one first
+    replaces: Mapped[list[str]] = mapped_column(server_default="[]")  # keys that were rotated into it, the first first
     used_at_s: Mapped[int | None]  # told by gateways

@@ -10,15 +10,13 @@ down_revision = "0002"
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("api_keys", schema=None) as batch_op:
-        batch_op.add_column(sa.Column("replaces", sa.JSON(), nullable=False, server_default="[]"))
+    # In place: a table that SQLite copies has its indexes in another order, and questions take the wrong one.
+    op.add_column("api_keys", sa.Column("replaces", sa.JSON(), nullable=False, server_default="[]"))
     keys = sa.table("api_keys", sa.column("id"), sa.column("replaced_by"), sa.column("replaces", sa.JSON()))
     rows = op.get_bind().execute(sa.select(keys.c.replaced_by, keys.c.id).where(keys.c.replaced_by.is_not(None)))
     before: dict[str, str] = dict(rows.all())
     for new in before:
         op.execute(keys.update().where(keys.c.id == new).values(replaces=_line(before, new)))
-    with op.batch_alter_table("api_keys", schema=None) as batch_op:
-        batch_op.alter_column("replaces", server_default=None)
 
 
 def _line(before: Mapping[str, str], id: str) -> list[str]:
@@ -31,5 +29,4 @@ def _line(before: Mapping[str, str], id: str) -> list[str]:
 
 
 def downgrade() -> None:
-    with op.batch_alter_table("api_keys", schema=None) as batch_op:
-        batch_op.drop_column("replaces")
+    op.drop_column("api_keys", "replaces")
