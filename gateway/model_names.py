@@ -17,4 +17,9 @@ def names_of(route: Route, call: Call, listed: Listed) -> tuple[str, ...]:
     """What is asked for, what the upstream's `models` map that to, and what the price list calls that; each once."""
     destination = route.destination
     mapped = destination.upstream.models.get(call.model) or call.model
-    return tuple(dict.fromkeys((call.model, mapped, listed(destination.provider.catalog, mapped) or mapped)))
+    return known_as(call.model, mapped, destination.provider.catalog, listed)
+
+
+def known_as(asked: str, mapped: str, provider: str, listed: Listed) -> tuple[str, ...]:
+    """The same of a model that was asked for at a provider of the catalog, and of what that was mapped to."""
+    return tuple(dict.fromkeys((asked, mapped, listed(provider, mapped) or mapped)))

@@ -26,6 +26,7 @@ from control_plane.keyring import Keyring
 from control_plane.lake.calls import over_calls
 from gateway.contract.policy import Dimension, Unit
 from gateway.ledger.window import Period
+from gateway.model_names import known_as
 from gateway.providers import PROVIDERS
 from pricing.catalog import Catalog
 from pricing.rates import BUCKETS
@@ -161,13 +162,10 @@ def _declare(connection: duckdb.DuckDBPyConnection, proposal: Proposal, cuts: Se
 
 
 def _name(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
-    """Declares by which names quotas know each model, as gateway/model_names.py has them."""
+    """Declares by which names quotas know each model."""
     found = connection.execute(f"SELECT DISTINCT {_MODEL} FROM events LIMIT {PRICED_MAX}").fetchall()
     models = [model for (model,) in found]
-    names = [
-        list(dict.fromkeys((asked, mapped, catalog.listed(_catalog_of(provider), mapped) or mapped)))
-        for provider, asked, mapped in models
-    ]
+    names = [known_as(asked, mapped, _catalog_of(provider), catalog.listed) for provider, asked, mapped in models]
     connection.execute("SET VARIABLE model_names = map($1, $2)", [models, names])
 
 

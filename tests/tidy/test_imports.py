@@ -172,7 +172,7 @@ MAY_IMPORT |= {
     ),
     "control_plane.backtest": (
         *BASE, *TABLES, "control_plane.backtest", "control_plane.lake.calls", "control_plane.lake.query",
-        "gateway.ledger.window", "gateway.providers", "gateway.quota_rules",
+        "gateway.ledger.window", "gateway.model_names", "gateway.providers", "gateway.quota_rules",
     ),
     "control_plane.reconciliation": (
         *BASE, *TABLES, "control_plane.reconciliation", "control_plane.lake.calls", "control_plane.lake.query",
