@@ -126,8 +126,7 @@ QUESTIONS: tuple[tuple[str, float, Asking], ...] = (
 
 def measure(directory: Path, rows: int, days: int, times: int) -> Measured:
     """Writes calls, curates them and asks. Raises OSError, StoreFault."""
-    # Whole hours: see docs/internals/traps.md, "Lake".
-    lake, now_s = directory / "lake", int(time.time()) // _HOUR_S * _HOUR_S
+    lake, now_s = directory / "lake", int(time.time())
     began = time.monotonic()
     # Elsewhere: a process starts with the peak of the one that started it, which is to say nothing of the steps.
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as elsewhere:

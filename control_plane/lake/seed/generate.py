@@ -107,7 +107,8 @@ class Generator:
 
     def _calls(self, slices: list[Slice]) -> None:
         from_s = slices[0].slot.starts_s
-        to_s = slices[-1].slot.starts_s + slices[-1].slot.length_s
+        # The last slot need not end last: what runs away is stopped within an hour.
+        to_s = max(part.slot.starts_s + part.slot.length_s for part in slices)
         self._fill("slices", [_slice_row(part) for part in slices])
         self._fill("mix", [row for day in range(from_s // DAY_S, -(-to_s // DAY_S)) for row in self._wheels(day)])
         rates = self._prices.between(from_s, to_s)

@@ -67,6 +67,15 @@ def test_every_call_is_there_once_in_the_columns_of_a_landing_file(world):
     assert len({row["request_id"] for row in world.rows}) == len(world.rows) == 60_000
 
 
+def test_every_call_is_there_where_what_runs_away_is_stopped_in_the_last_hour():
+    generator = Generator(Plan(2_000, 3, 7, 1_795_755_346), plain_places("org_demo"))
+    slots = generator.calendar.slots
+    assert slots[-1].source == "runaway"
+    assert slots[-1].length_s < slots[-2].length_s
+    assert sum(len(part.events) for part in generator.parts()) == 2_000
+    generator.close()
+
+
 def test_files_are_of_one_day_and_sorted_as_landing_files_are(world):
     generator = Generator(Plan(2_000, 3, 7, NOW_S), plain_places("org_demo"))
     for part in generator.parts():
