@@ -12,7 +12,9 @@ from gateway.connect import Address, Connector, look_up
 from gateway.route import Origin
 from gateway.upstream import Upstreams
 from tests.support.data_plane import (
+    Gateway,
     Provider,
+    Wire,
     answer,
     call,
     policy,
@@ -29,6 +31,16 @@ CHAT = call("/v1/chat/completions", b'{"model":"m"}')
 
 def openai(there: Provider) -> str:
     return policy(upstreams_at(there.port, "openai"))
+
+
+async def served_once(gateway: Gateway, there: Provider) -> tuple[Wire, Wire]:
+    """A client whose first call was answered, and the connection that was kept for its next."""
+    client = await gateway.client()
+    client.send(CHAT)
+    wire, _ = await there.called()
+    wire.send(answer(b"{}"))
+    await client.message()
+    return client, wire
 
 
 async def test_a_connection_is_used_again_and_many_are_opened_for_calls_at_once(tmp_path):
@@ -80,11 +92,7 @@ async def test_who_waits_gets_a_new_connection_where_the_old_one_closes(tmp_path
 
 async def test_a_stale_connection_is_replaced_once(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
-        client = await gateway.client()
-        client.send(CHAT)
-        old, _ = await there.called()
-        old.send(answer(b"{}"))
-        await client.message()
+        client, old = await served_once(gateway, there)
 
         client.send(CHAT)
         await old.message()
@@ -103,11 +111,7 @@ async def test_a_stale_connection_is_replaced_once(tmp_path):
 async def test_who_hangs_up_after_a_while_has_had_the_request_and_is_not_sent_it_again(tmp_path, monkeypatch):
     monkeypatch.setattr("gateway.upstream.STALE_S", 0.0)
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
-        client = await gateway.client()
-        client.send(CHAT)
-        wire, _ = await there.called()
-        wire.send(answer(b"{}"))
-        await client.message()
+        client, wire = await served_once(gateway, there)
         client.send(CHAT)
         await wire.message()
         wire.close()
@@ -119,11 +123,7 @@ async def test_who_hangs_up_after_a_while_has_had_the_request_and_is_not_sent_it
 
 async def test_nothing_is_retried_for_a_client_that_has_left(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
-        client = await gateway.client()
-        client.send(CHAT)
-        wire, _ = await there.called()
-        wire.send(answer(b"{}"))
-        await client.message()
+        client, wire = await served_once(gateway, there)
         client.send(CHAT)
         await wire.message()
         client.abort()
@@ -146,11 +146,7 @@ async def test_nothing_is_retried_for_a_client_that_leaves_while_a_connection_is
     async with provider() as there:
         toml = openai(there).replace("127.0.0.1", "provider.test")
         async with serving(tmp_path, toml, look_up=slow_the_second_time) as gateway:
-            client = await gateway.client()
-            client.send(CHAT)
-            old, _ = await there.called()
-            old.send(answer(b"{}"))
-            await client.message()
+            client, old = await served_once(gateway, there)
             client.send(CHAT)
             await old.message()
             old.close()
@@ -166,11 +162,7 @@ async def test_nothing_is_retried_for_a_client_that_leaves_while_a_connection_is
 
 async def test_nothing_is_retried_once_a_byte_has_come(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
-        client = await gateway.client()
-        client.send(CHAT)
-        wire, _ = await there.called()
-        wire.send(answer(b"{}"))
-        await client.message()
+        client, wire = await served_once(gateway, there)
         client.send(CHAT)
         await wire.message()
         wire.send(b"H")
@@ -182,11 +174,7 @@ async def test_nothing_is_retried_once_a_byte_has_come(tmp_path):
 
 async def test_a_connection_closed_while_idle_is_not_used(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
-        client = await gateway.client()
-        client.send(CHAT)
-        wire, _ = await there.called()
-        wire.send(answer(b"{}"))
-        await client.message()
+        client, wire = await served_once(gateway, there)
         wire.close()
         await wire.closed()
         client.send(CHAT)
@@ -198,11 +186,7 @@ async def test_a_connection_closed_while_idle_is_not_used(tmp_path):
 
 async def test_an_idle_connection_is_closed_in_time(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there), upstream_idle_timeout_ms=100) as gateway:
-        client = await gateway.client()
-        client.send(CHAT)
-        wire, _ = await there.called()
-        wire.send(answer(b"{}"))
-        await client.message()
+        _client, wire = await served_once(gateway, there)
         await wire.closed()
 
 
@@ -436,11 +420,7 @@ async def test_a_connection_that_became_a_websocket_is_never_used_again(tmp_path
 
 async def test_a_websocket_takes_an_idle_connection_and_retries_a_stale_one(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
-        client = await gateway.client()
-        client.send(CHAT)
-        wire, _ = await there.called()
-        wire.send(answer(b"{}"))
-        await client.message()
+        client, wire = await served_once(gateway, there)
         client.send(ask())
         await wire.message()
         wire.close()
