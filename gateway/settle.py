@@ -8,6 +8,8 @@ import msgspec
 
 from gateway.contract.record import PriceMatch, Provenance
 from gateway.examine import Call
+from gateway.ledger.base import AMOUNT_MAX
+from gateway.metering.counts import COUNT_MAX, INCONSISTENT
 from gateway.metering.reading import Reading
 from gateway.route import Destination, Route
 from pricing.catalog import Catalog, Unpriced
@@ -42,6 +44,7 @@ UNKNOWN = Charge("unknown")
 def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: int, *, served_by: str = "") -> Charge:
     """The charge for what was read. Any line without a price makes the whole cost unknown, never too small.
 
+    A sum beyond what can be counted is nobody's usage: it is unknown, as is what it costs.
     `served_by` is the deployment that the answer's head names, where one stood in for another (Azure's spillover).
     """
     destination = route.destination
@@ -74,16 +77,22 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
             match = price.match
     if amount is not None and amount.unpriced_buckets:
         match, flags = "unpriced", (*flags, *(f"no_rate:{bucket}" for bucket in amount.unpriced_buckets))
+    assert usage is not None, "there are lines"
+    tokens_in, tokens_out, nanousd = usage.tokens_in, usage.tokens_out, 0 if amount is None else amount.nanousd
+    tier, flags = reading.service_tier or "", tuple(dict.fromkeys(flags)) if len(flags) > 1 else flags
+    # Each number of an answer makes sense by itself, but of its lines there may be many, and of their prices any.
+    if tokens_in > COUNT_MAX or tokens_out > COUNT_MAX or nanousd > AMOUNT_MAX:
+        return Charge("unknown", model=model, service_tier=tier, flags=(*flags, INCONSISTENT), work_id=work_id)
     return Charge(
         reading.provenance,
         usage,
-        None if usage is None else usage.tokens_in,
-        None if usage is None else usage.tokens_out,
-        None if amount is None or match == "unpriced" else amount.nanousd,
+        tokens_in,
+        tokens_out,
+        None if amount is None or match == "unpriced" else nanousd,
         match,
         catalog.version,
         model,
-        reading.service_tier or "",
+        tier,
         flags,
         work_id,
     )

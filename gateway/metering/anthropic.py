@@ -4,6 +4,8 @@ The rules are provider_facts section 0 (4 and 5) and section 1: input excludes b
 is part of the output, and the 5-minute and 1-hour split of cache writes stands in `message_start` alone.
 """
 
+from typing import Annotated
+
 import msgspec
 
 from gateway.metering.counts import INCONSISTENT, PROVIDER_ERROR, Count, draw, is_stated, text_or_none
@@ -13,6 +15,8 @@ from pricing.usage import Usage
 
 # A hop that was declined before a fallback model answered: whether it is billed was not to be found out.
 FALLBACK_UNCERTAIN = "fallback_uncertain"
+# Each is a pass of a model, of which an answer takes some tens, and each is priced by itself.
+ITERATIONS_MAX = 256
 
 
 class _CacheCreation(msgspec.Struct, frozen=True, gc=False):
@@ -44,7 +48,7 @@ class _Iteration(_Counts, frozen=True, gc=False):
 
 class _Usage(_Counts, frozen=True, gc=False):
     server_tool_use: _ServerTools | None = None
-    iterations: list[_Iteration] | None = None
+    iterations: Annotated[list[_Iteration], msgspec.Meta(max_length=ITERATIONS_MAX)] | None = None
     service_tier: object = None
     speed: object = None
     inference_geo: object = None

@@ -7,6 +7,7 @@ a call of its own. The batch's id is in no line, only in the path of the request
 import msgspec
 
 from gateway.metering import anthropic
+from gateway.metering.counts import INCONSISTENT
 from gateway.metering.reading import About, Line, Reading
 from gateway.wire import jsontext
 from gateway.wire.jsontext import NotJson
@@ -18,6 +19,8 @@ MIXED_CONTEXT = "context_mixed"
 # Messages are summed with those of their own length, in steps of so many input tokens: every edge of a long-context
 # rate is a multiple of it.
 _LENGTH_STEP = 1000
+# A handful of models times the lengths there are: one of a million tokens has a thousand of them.
+SUMS_MAX = 8192
 
 _TIER = "batch"
 
@@ -58,6 +61,7 @@ class Results:
         self._usages: dict[tuple[str | None, int], Usage] = {}  # as many as there are models, times lengths
         self._contexts: dict[tuple[tuple[str, str], ...], None] = {}
         self._flags: dict[str, None] = {}
+        self._is_no_batch = False
 
     def take(self, payload: bytes) -> None:
         try:
@@ -71,8 +75,13 @@ class Results:
         for line in reading.lines:
             each_in = -(-line.usage.tokens_in // _LENGTH_STEP) * _LENGTH_STEP
             alike = line.model or reading.model, each_in
+            if len(self._usages) >= SUMS_MAX and alike not in self._usages:
+                self._flags[INCONSISTENT] = None
+                self._is_no_batch = True
+                return
             self._usages[alike] = self._usages.get(alike, Usage()) + line.usage
-        self._contexts[reading.context] = None
+        if len(self._contexts) < 2:  # of which one is taken
+            self._contexts[reading.context] = None
         self._flags.update(dict.fromkeys(reading.flags))
 
     def reading(self, complete: bool) -> Reading:
@@ -80,6 +89,8 @@ class Results:
         flags = tuple(self._flags)
         if not complete:
             return Reading(provenance="deferred", flags=flags)
+        if self._is_no_batch:
+            return Reading(flags=flags)
         contexts = [context for context in self._contexts if context]
         if len(self._contexts) > 1:
             flags += (MIXED_CONTEXT,)

@@ -37,6 +37,7 @@ from tests.support.data_plane import (
 )
 
 CHAT = call("/v1/chat/completions", b'{"model":"m"}')
+MESSAGE = call("/anthropic/v1/messages", b'{"model":"claude-opus-4-1","max_tokens":5,"messages":[]}')
 STREAM = call("/v1/chat/completions", b'{"model":"m","stream":true,"stream_options":{"include_usage":true}}')
 EVENT = b'data: {"id":"c","model":"m","choices":[{"index":0,"delta":{"content":"Hi"}}]}\n\n'
 OWN = b'{"whose":"the bystander\'s own"}'
@@ -403,6 +404,30 @@ async def test_a_little_gzip_that_unpacks_without_end_is_passed_on_and_not_kept(
         assert (await client.message()).body == bomb
         record = await recorded(gateway)
         assert record.provenance != "reported"
+
+
+# -- usage
+
+
+@pytest.mark.parametrize("hops", [200, 30_000], ids=["some", "many"])
+async def test_numbers_beyond_counting_cost_neither_the_record_nor_the_connection(tmp_path, hops):
+    much = {"type": "compaction", "input_tokens": 10**12, "output_tokens": 10**12}
+    iterations = [much | {"model": f"m{number}"} for number in range(hops)]
+    usage = {"input_tokens": 1, "output_tokens": 0, "iterations": iterations}
+    body = json.dumps({"type": "message", "model": "claude-opus-4-1", "usage": usage}).encode()
+    async with hostile(tmp_path) as (gateway, there):
+        client = await gateway.client()
+        client.send(MESSAGE)
+        wire, _ = await there.called()
+        wire.send(answer(body))
+        assert (await client.message()).body == body
+        record = await recorded(gateway)
+        assert "usage_inconsistent" in record.flags
+        assert record.cost_nanousd is None or record.cost_nanousd < 10**9
+        client.send(MESSAGE)
+        await wire.message()
+        wire.send(answer(OWN))
+        assert (await client.message()).body == OWN
 
 
 # -- TLS

@@ -1,6 +1,8 @@
 import pytest
 
 from gateway.examine import Call
+from gateway.ledger.base import AMOUNT_MAX
+from gateway.metering.counts import COUNT_MAX, INCONSISTENT
 from gateway.metering.reading import Line, Reading
 from gateway.settle import Charge, settle
 from pricing.catalog import Catalog
@@ -105,3 +107,26 @@ def test_work_at_an_organizations_own_upstream_is_not_that_of_anybody_else():
     told = reported(Line(USAGE), work_id="resp_1")
     assert charge(told).work_id == "openai:resp_1"
     assert charge(told, upstream='org_id = "default"').work_id == "default/openai:resp_1"
+
+
+def test_a_sum_beyond_counting_is_unknown_and_costs_nobody_a_record():
+    most = Usage(output_text=COUNT_MAX)
+    assert charge(reported(Line(most), model="gpt-4o-mini")).usage == most
+    for lines in ((Line(most), Line(most)), (Line(Usage(input_text=COUNT_MAX)), Line(Usage(cache_read_text=1)))):
+        found = charge(reported(*lines, model="gpt-4o-mini", work_id="w"))
+        assert (found.provenance, found.usage, found.cost_nanousd) == ("unknown", None, None)
+        assert (found.flags, found.work_id) == ((INCONSISTENT,), "openai:w")
+
+
+def test_a_cost_that_no_counter_holds_is_unknown():
+    rates = {"output_text": "1000000"}  # a dollar each
+    catalog = CATALOG.with_overrides((Override("openai", "mine", rates),))
+    dollars = AMOUNT_MAX // 10**9
+    found = charge(reported(Line(Usage(output_text=dollars)), model="mine"), catalog=catalog)
+    assert found.cost_nanousd == dollars * 10**9
+    more = charge(reported(Line(Usage(output_text=dollars + 1)), model="mine"), catalog=catalog)
+    assert (more.provenance, more.cost_nanousd, more.flags) == ("unknown", None, (INCONSISTENT,))
+
+
+def test_what_goes_for_many_lines_is_flagged_once():
+    assert charge(reported(*(Line(USAGE, f"no-such-{number}") for number in range(3)))).flags == ("unknown_model",)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from gateway.metering.anthropic import FALLBACK_UNCERTAIN, MessageFold, fold, read
+from gateway.metering.anthropic import FALLBACK_UNCERTAIN, ITERATIONS_MAX, MessageFold, fold, read
 from gateway.metering.counts import INCONSISTENT, PROVIDER_ERROR
 from gateway.metering.reading import Reading
 
@@ -139,6 +139,13 @@ def test_a_declined_hop_without_output_is_not_billed_and_flagged():
 
 def test_iterations_that_do_not_sum_to_the_usage_are_flagged():
     assert whole(input_tokens=4727, output_tokens=3000, iterations=ADVISED).flags == (INCONSISTENT,)
+
+
+def test_iterations_without_end_make_no_usage():
+    hops = [hop("message", 1, 1)] * ITERATIONS_MAX
+    assert len(whole(input_tokens=1, output_tokens=ITERATIONS_MAX, iterations=hops).lines) == ITERATIONS_MAX
+    reading = whole(input_tokens=1, output_tokens=ITERATIONS_MAX + 1, iterations=[*hops, hop("message", 1, 1)])
+    assert (reading.lines, reading.flags) == ((), (INCONSISTENT,))
 
 
 def test_modifiers_are_stated_only_where_the_answer_states_them():

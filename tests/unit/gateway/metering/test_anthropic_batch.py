@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from gateway.metering.anthropic_batch import MIXED_CONTEXT, UNREADABLE_RESULT, Results, fold, read
+from gateway.metering.anthropic_batch import MIXED_CONTEXT, SUMS_MAX, UNREADABLE_RESULT, Results, fold, read
+from gateway.metering.counts import INCONSISTENT
 from gateway.metering.reading import About, Line
 from gateway.wire.jsontext import NotJson
 from pricing.usage import Usage
@@ -87,6 +88,15 @@ def test_results_that_were_not_read_to_their_end_are_left_for_later():
 def test_results_without_a_success_state_nothing():
     reading = read(jsonl(ERRED, EXPIRED), ABOUT)
     assert (reading.lines, reading.provenance) == ((), "unknown")
+
+
+def test_more_kinds_of_messages_than_there_are_make_no_usage():
+    lines = taken(*(result(f"m{number}", 1, 1) for number in range(SUMS_MAX)))
+    assert len(lines.reading(complete=True).lines) == SUMS_MAX
+    for more in (result("m0", 1, 1), result("m", 1, 1)):
+        lines.take(jsonl(more))
+    reading = lines.reading(complete=True)
+    assert (reading.lines, reading.provenance, reading.flags) == ((), "unknown", (INCONSISTENT,))
 
 
 @pytest.mark.parametrize("line", [b"{", b"[1]", b'{"result":5}', b'{"result":{"message":[]}}'])
