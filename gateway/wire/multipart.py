@@ -19,11 +19,15 @@ PART_HEAD_BYTES_MAX = 4096
 # One text field: OpenAI takes 32,000 characters as the prompt of an image, and one may be four bytes.
 FIELD_BYTES_MAX = 128 * 1024
 
-# RFC 2046 §5.1.1: 1 to 70 of these, no blank at the end; without quotes only what RFC 9110 calls a token.
+# RFC 2046 §5.1.1: 1 to 70 of these, no blank at the end; without quotes only what RFC 9110 calls a token. Apache's
+# client names the character set behind it, others before it; one that is UTF-8 changes nothing.
+_UTF8 = rb'[ \t]*;[ \t]*charset="?utf-?8"?'
 _FORM_DATA = re.compile(
-    rb"""(?i)multipart/form-data[ \t]*;[ \t]*boundary=(?:"""
-    rb"""([0-9a-z'+_.\-]{1,70})|"([0-9a-z'()+_,\-./:=? ]{0,69}[0-9a-z'()+_,\-./:=?])")[ \t]*"""
+    rb"(?i)multipart/form-data(?:%b)?[ \t]*;[ \t]*boundary=(?:" % _UTF8
+    + rb"""([0-9a-z'+_.\-]{1,70})|"([0-9a-z'()+_,\-./:=? ]{0,69}[0-9a-z'()+_,\-./:=?])")(?:%b)?[ \t]*""" % _UTF8
 )
+# What stands behind the last boundary: multipart-post for Ruby ended with an empty line up to its 2.0.
+_ENDS = (b"--\r\n", b"--", b"--\r\n\r\n")
 _VISIBLE = rb"[\x21-\x7e\x80-\xff]"
 _HEADER = re.compile(
     rb"([!#$%%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:%b(?:[\t\x20-\x7e\x80-\xff]*%b)?)?)[ \t]*" % (_VISIBLE, _VISIBLE)
@@ -38,7 +42,9 @@ _DISPOSITION = re.compile(
     + rb'(; ?(?i:filename)=(?:"%b"|%b+)' % (_FILE_NAME, _WORD)
     + rb"(?:; ?(?i:filename\*=utf-8)''[A-Za-z0-9_.%~!$&+\-]*)?)?"
 )
-_TEXT_TYPE = re.compile(rb'(?i)text/plain(?:[ \t]*;[ \t]*charset="?(?:utf-?8|us-ascii)"?)?|application/json')
+_TEXT_TYPE = re.compile(
+    rb'(?i)text/plain(?:[ \t]*;[ \t]*charset="?(?:utf-?8|us-ascii|(iso-8859-1|windows-1252))"?)?|application/json'
+)
 _NESTED_TYPE = re.compile(rb"(?i)multipart/|message/")
 _UNENCODED = frozenset((b"binary", b"8bit", b"7bit"))
 
@@ -118,7 +124,7 @@ def _spans(body: bytes, delimiter: bytes) -> list[tuple[int, int]]:
     pieces = body.split(delimiter, PARTS_MAX + 2)
     if len(pieces) > PARTS_MAX + 2:
         raise _Fault(f"it has more than {PARTS_MAX} parts, or its boundary is inside a part")
-    if pieces[-1] not in (b"--\r\n", b"--"):
+    if pieces[-1] not in _ENDS:
         raise _Fault("it does not end with its closing boundary")
     spans: list[tuple[int, int]] = []
     at = len(delimiter)
@@ -163,8 +169,10 @@ def _headers(head: bytes) -> dict[bytes, bytes]:
 
 
 def _text(headers: dict[bytes, bytes], body: bytes, start: int, end: int) -> str:
-    if not _TEXT_TYPE.fullmatch(headers.get(b"content-type", b"text/plain")):
-        raise _Fault("a text field is in another character set, or no text")
+    kind = _TEXT_TYPE.fullmatch(headers.get(b"content-type", b"text/plain"))
+    # Java's clients name Latin-1 where nothing is said: as long as the text is ASCII it is the same in both.
+    if kind is None or (kind[1] and not body[start:end].isascii()):
+        raise _Fault("a text field is in another character set than UTF-8, or no text")
     if end - start > FIELD_BYTES_MAX:
         raise _Fault(f"a text field has more than {FIELD_BYTES_MAX} bytes")
     try:

@@ -44,6 +44,20 @@ OKHTTP = (
     b"Content-Transfer-Encoding: binary\r\nContent-Type: audio/mpeg\r\nContent-Length: 0\r\n\r\n\r\n"
     b"--b-1--"
 )
+# In the manner of Apache's HttpClient for Java, and of multipart-post 2.0 for Ruby.
+APACHE = (
+    b'--b-1\r\nContent-Disposition: form-data; name="model"\r\nContent-Type: text/plain; charset=ISO-8859-1\r\n'
+    b"Content-Transfer-Encoding: 8bit\r\n\r\nm\r\n"
+    b'--b-1\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\nContent-Type: audio/mpeg\r\n'
+    b"Content-Transfer-Encoding: binary\r\n\r\nID3\r\n"
+    b"--b-1--\r\n"
+)
+RUBY = (
+    b'--b-1\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n'
+    b'--b-1\r\nContent-Disposition: form-data; name="file"; filename="a.mp3"\r\nContent-Length: 3\r\n'
+    b"Content-Type: audio/mpeg\r\nContent-Transfer-Encoding: binary\r\n\r\nID3\r\n"
+    b"--b-1--\r\n\r\n"
+)
 
 
 def form(*parts: bytes) -> bytes:
@@ -80,10 +94,13 @@ def test_what_openai_node_sends_is_read():
     assert (found.value("model"), found.value("size")) == ("gpt-image-1", None)
 
 
-@pytest.mark.parametrize("body", [DOTNET, OKHTTP], ids=["dotnet", "okhttp"])
-@pytest.mark.parametrize("boundary", [b"b-1", b'"b-1"'])
-def test_other_libraries_spellings_are_read(body, boundary):
-    found = read(b"Multipart/Form-Data; Boundary=" + boundary, body)
+@pytest.mark.parametrize("body", [DOTNET, OKHTTP, APACHE, RUBY], ids=["dotnet", "okhttp", "apache", "ruby"])
+@pytest.mark.parametrize(
+    "parameters",
+    [b"Boundary=b-1", b'boundary="b-1"', b"boundary=b-1; charset=UTF-8", b"charset=utf-8; boundary=b-1"],
+)
+def test_other_libraries_spellings_are_read(body, parameters):
+    found = read(b"Multipart/Form-Data; " + parameters, body)
     assert isinstance(found, Form)
     assert found.value("model") == "m"
     assert [file.name for file in found.files] == ["file"]
@@ -126,6 +143,8 @@ TWO_MODELS = {
     "blank before colon": b'Content-Disposition : form-data; name="model"\r\n\r\nv',
     "charset": field(b"_charset_", b"utf-7"),
     "utf-7": b'Content-Disposition: form-data; name="x"\r\nContent-Type: text/plain; charset=utf-7\r\n\r\nv',
+    "latin-1 beyond ascii": b'Content-Disposition: form-data; name="x"\r\n'
+    b"Content-Type: text/plain; charset=ISO-8859-1\r\n\r\n\xc3\xa9",
     "base64": b'Content-Disposition: form-data; name="x"\r\nContent-Transfer-Encoding: base64\r\n\r\ndg==',
     "quoted-printable": b"Content-Transfer-Encoding: quoted-printable\r\n" + field(b"x", b"=76"),
     "nested": b'Content-Disposition: form-data; name="x"\r\nContent-Type: multipart/mixed; boundary=y\r\n\r\n--y--',
@@ -187,6 +206,8 @@ def test_what_stands_around_the_parts_is_exactly_the_boundaries(body):
     b'multipart/form-data; boundary="a\\"b"', b'multipart/form-data; boundary="a "',
     b"multipart/form-data; boundary=\xff",
     b"application/json", b"multipart/form-data;charset=utf-7;boundary=a",
+    b"multipart/form-data; boundary=a; charset=utf-7", b"multipart/form-data; charset=utf-8",
+    b"multipart/form-data; boundary=a; charset=utf-8; boundary=b",
 ])  # fmt: skip
 def test_a_content_type_without_one_plain_boundary_is_refused(content_type):
     assert isinstance(read(content_type, b"--a\r\n%b\r\n--a--\r\n" % MODEL), Malformed)
