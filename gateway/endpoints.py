@@ -29,6 +29,7 @@ class Endpoint(msgspec.Struct, frozen=True):
     streams_unasked: bool = False  # a body without `stream` asks for one
     retrieves: bool = False  # tells of work that an earlier call began; charged once for each id of such work
     work_in_path: bool = False  # whose id is the last but one segment of the path, and in no answer
+    begins: str = ""  # why what it begins, for models that are not read, has no bound; empty: it begins nothing
     lists: bool = False  # tells of everything that was made with the same credential
     shape: Dialect | None = None  # its errors, where they are not the provider's usual ones
     flag: str = ""  # on the record of what costs something that no answer states
@@ -40,9 +41,9 @@ class Row(NamedTuple):
     endpoint: Endpoint
 
 
-def _free(name: str, *requests: str, lists: bool = False, flag: str = "") -> tuple[Row, ...]:
+def _free(name: str, *requests: str, begins: str = "", lists: bool = False, flag: str = "") -> tuple[Row, ...]:
     """Rows of operations that cost nothing: "GET /v1/models", named after what is common to them."""
-    endpoint = Endpoint(name, body="unread", lists=lists, flag=flag)
+    endpoint = Endpoint(name, body="unread", begins=begins, lists=lists, flag=flag)
     return tuple(Row(method, path, endpoint) for method, path in (request.split(" ") for request in requests))
 
 
@@ -65,6 +66,8 @@ _REALTIME = Endpoint("realtime", "openai.realtime", streams=True)
 _RETRIEVE = Endpoint("responses.retrieve", "openai.responses", body="unread", retrieves=True)
 _BATCH = Endpoint("batches.retrieve", "openai.batch", body="unread", retrieves=True)
 _TUNING = Endpoint("fine_tuning.retrieve", "openai.fine_tuning", body="unread", retrieves=True)
+_BATCHED = "a batch is billed after its call has ended: send its requests one by one"
+_TRAINED = "training is billed after its call has ended, and has no bound"
 # Billed by the gigabyte and day, which no answer tells.
 _STORAGE = "storage_billed_apart"
 
@@ -90,7 +93,8 @@ _UPLOADS = _free(
 _BATCHES = (
     *_free("batches.list", "GET /v1/batches", lists=True),
     # What a batch costs is told by its retrieval, once it has ended.
-    *_free("batches", "POST /v1/batches", "POST /v1/batches/{id}/cancel"),
+    *_free("batches", "POST /v1/batches", begins=_BATCHED),
+    *_free("batches", "POST /v1/batches/{id}/cancel"),
     Row("GET", "/v1/batches/{id}", _BATCH),
 )
 _VECTOR_STORES = (
@@ -107,8 +111,9 @@ _VECTOR_STORES = (
 )  # fmt: skip
 _FINE_TUNING = (
     *_free("fine_tuning.list", "GET /v1/fine_tuning/jobs", lists=True),
+    *_free("fine_tuning", "POST /v1/fine_tuning/jobs", begins=_TRAINED),
     *_free(
-        "fine_tuning", "POST /v1/fine_tuning/jobs", "POST /v1/fine_tuning/jobs/{id}/cancel",
+        "fine_tuning", "POST /v1/fine_tuning/jobs/{id}/cancel",
         "POST /v1/fine_tuning/jobs/{id}/pause", "POST /v1/fine_tuning/jobs/{id}/resume",
         "GET /v1/fine_tuning/jobs/{id}/events", "GET /v1/fine_tuning/jobs/{id}/checkpoints",
     ),
@@ -179,8 +184,9 @@ _ANTHROPIC = (
     *_free("messages.count_tokens", "POST /v1/messages/count_tokens"),
     *_free("messages.batches.list", "GET /v1/messages/batches", lists=True),
     # What a batch costs is told by its results.
+    *_free("messages.batches", "POST /v1/messages/batches", begins=_BATCHED),
     *_free(
-        "messages.batches", "POST /v1/messages/batches", "GET /v1/messages/batches/{id}",
+        "messages.batches", "GET /v1/messages/batches/{id}",
         "POST /v1/messages/batches/{id}/cancel", "DELETE /v1/messages/batches/{id}",
     ),
     Row("GET", "/v1/messages/batches/{id}/results", _MESSAGES_BATCH),

@@ -31,6 +31,7 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     text: bytes  # the body content-decoded, for an estimate
     end_user: str = ""  # whom the body names, whatever a header or the key says
     modifiers: tuple[tuple[str, str], ...] = ()  # of the price, as headers name them
+    beside: tuple[str, ...] = ()  # models that may answer in its place, or work for it
 
 
 # By the reader of an endpoint whose headers say what others' bodies do.
@@ -41,6 +42,8 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     """The call a request makes, or why it cannot be made: 400 malformed, 403 not metered, 415 encoding."""
     endpoint = route.endpoint
     if not endpoint.reader or endpoint.body == "unread":
+        if endpoint.begins and caller.key.models is not None:
+            return Refusal("key_scope", f"This key is limited to some models, and {endpoint.name} may name any others")
         return Call(route.model_in_path, False, caller.user_id, request.body, False, b"")
     text = _decoded(request, body_bytes_max)
     if isinstance(text, Refusal):
@@ -51,8 +54,11 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     model = route.model_in_path or seen.model or ""
     if len(model) > NAME_CHARS_MAX:
         return Refusal("malformed_body", f"The model's name has more than {NAME_CHARS_MAX} characters")
-    if caller.key.models is not None and model not in caller.key.models:
-        return Refusal("key_scope", f"This key may not use the model {model!r}")
+    beside = seen.beside
+    if caller.key.models is not None:
+        wrong = next((name for name in (model, *beside) if name not in caller.key.models), None)
+        if wrong is not None:
+            return Refusal("key_scope", f"This key may not use the model {wrong[:NAME_CHARS_MAX]!r}")
     stream = _streams(endpoint, seen)
     end_user = _label(seen.end_user) if seen.end_user else ""
     user_id = caller.user_id or end_user
@@ -67,7 +73,7 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     )
     body = ask_for_usage(request.body, seen) if spliced else request.body
     modifiers = _modifiers(request, _MODIFIERS[endpoint.reader]) if endpoint.reader in _MODIFIERS else ()
-    return Call(model, stream, user_id, body, spliced, text, end_user, modifiers)
+    return Call(model, stream, user_id, body, spliced, text, end_user, modifiers, beside)
 
 
 def _modifiers(request: Request, named: tuple[tuple[bytes, str], ...]) -> tuple[tuple[str, str], ...]:

@@ -69,12 +69,6 @@ CONTEXTS_MAX = 1024
 # Ways of asking whose terms are remembered, at some 2 KB each. Models and caps are few, unless somebody makes them up.
 TERMS_MAX = 4096
 
-# Operations that are free themselves and begin what is billed later, by the end of their path.
-_BEGINS = (
-    ("batches", b"/batches", "a batch is billed after its call has ended: send its requests one by one"),
-    ("messages.batches", b"/batches", "a batch is billed after its call has ended: send its requests one by one"),
-    ("fine_tuning", b"/jobs", "training is billed after its call has ended, and has no bound"),
-)
 _STORAGE = "storage_billed_apart"
 # Whose models search by themselves, or call tools: Perplexity's and OpenAI's research, OpenAI's in the chat API, Groq's
 # systems, OpenRouter's variants that search, its routers, and what it sells of Perplexity's, whose fees no list has.
@@ -278,13 +272,9 @@ def tighten(worst: WorstCase, call: Call, route: Route) -> WorstCase:
 
 def _unmetered(route: Route) -> WorstCase | Unbounded:
     """Nothing, for what is free; but some of that begins what is not."""
-    endpoint, path = route.endpoint, route.target.partition(b"?")[0]
-    if endpoint.flag == _STORAGE:
+    if route.endpoint.flag == _STORAGE:
         return Unbounded("what is stored is billed by the day, without a bound")
-    for name, ending, reason in _BEGINS:
-        if endpoint.name == name and path.endswith(ending):
-            return Unbounded(reason)
-    return FREE
+    return Unbounded(route.endpoint.begins) if route.endpoint.begins else FREE
 
 
 def _asked(call: Call, route: Route, model: str) -> Asked | Unbounded:

@@ -1,7 +1,7 @@
 """Owns what the gateway reads of a request body: a typed glance, never a change. Knows no policy and no price."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -32,6 +32,18 @@ class Peek(msgspec.Struct, frozen=True, gc=False):
     max_completion_tokens: int | float | None = None
     max_output_tokens: int | float | None = None
     service_tier: str | None = None
+    models: object = None
+    fallbacks: object = None
+    tools: object = None
+
+    @property
+    def beside(self) -> tuple[str, ...]:
+        """Other models that may answer or work for the call: OpenRouter's `models`, Anthropic's `fallbacks`, tools'."""
+        if self.models is None and self.fallbacks is None and self.tools is None:
+            return ()
+        listed = (*_items(self.models), *_items(self.fallbacks))
+        workers = (_model(item) for item in (*listed, *_items(self.tools)))
+        return tuple(name for name in (*listed, *workers) if isinstance(name, str) and name)
 
     @property
     def has_stream_options(self) -> bool:
@@ -49,6 +61,14 @@ class Peek(msgspec.Struct, frozen=True, gc=False):
         """The provider's own field for the end user, the newest spelling first; empty where there is none."""
         named = self.metadata.user_id if self.metadata else None
         return next((who for who in (self.safety_identifier, self.user, named) if isinstance(who, str) and who), "")
+
+
+def _items(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []
+
+
+def _model(item: object) -> object:
+    return cast("dict[str, object]", item).get("model") if isinstance(item, dict) else None
 
 
 class Malformed(msgspec.Struct, frozen=True, gc=False):

@@ -137,6 +137,26 @@ def test_a_key_may_be_bound_to_models_as_they_are_requested():
 
 
 @pytest.mark.parametrize(
+    "member", [b'"models":["gpt-4o","o1-pro"]', b'"tools":[{"type":"advisor_20260301","model":"o1-pro"}]']
+)
+def test_a_key_s_models_are_also_those_that_may_stand_in_or_work_for_a_call(member):
+    body = b'{"model":"gpt-4o",' + member + b"}"
+    found = examined(CHAT, body, key='models = ["gpt-4o"]')
+    assert isinstance(found, Refusal)
+    assert (found.code, found.message) == ("key_scope", "This key may not use the model 'o1-pro'")
+    assert "o1-pro" in call(CHAT, body, key='models = ["gpt-4o", "o1-pro"]').beside
+
+
+@pytest.mark.parametrize("path", ["/v1/batches", "/v1/fine_tuning/jobs", "/anthropic/v1/messages/batches"])
+def test_a_key_with_models_begins_nothing_whose_models_are_not_read(path):
+    found = examined(path, b"{}", key='models = ["gpt-4o"]')
+    assert isinstance(found, Refusal)
+    assert found.code == "key_scope"
+    call(path, b"{}")
+    call(f"{path}/1/cancel", b"{}", key='models = ["gpt-4o"]')
+
+
+@pytest.mark.parametrize(
     ("lines", "body", "user_id"),
     [
         ((b"x-lensai-user: header",), b'{"user":"body"}', "header"),

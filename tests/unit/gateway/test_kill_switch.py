@@ -1,3 +1,4 @@
+import msgspec
 import pytest
 
 from gateway.contract.policy import KillSwitch, Policy
@@ -84,6 +85,16 @@ def test_a_header_gets_a_call_into_a_switch_and_never_out_of_it(dimension: str, 
 
 def test_a_model_that_is_not_known_yet_is_no_model():
     assert not ends({"model": "prod"}, model="")
+
+
+@pytest.mark.parametrize("named", ["prod", "gpt-4o-2024-08-06", "gpt-4o"])
+def test_a_model_that_may_stand_in_for_another_is_ended_with_it(named: str):
+    caller, route = call()
+    switch = KillSwitch("k", {"model": named})
+    found = KillSwitches(Policy(kill_switches=(switch,)), LISTED)
+    beside = msgspec.structs.replace(asked("other"), beside=("else", "prod"))
+    assert found.find(caller, route, beside) is not None
+    assert found.find(caller, route, asked("other")) is None
 
 
 def test_endpoints_may_stay_open_and_nothing_that_a_header_only_says():

@@ -23,6 +23,20 @@ def test_an_openai_body_is_read_and_its_other_members_are_skipped():
 
 
 @pytest.mark.parametrize(
+    ("members", "beside"),
+    [
+        (b"", ()),
+        (b',"models":["a","",7,{"model":"b"}],"fallbacks":null', ("a", "b")),
+        (b',"fallbacks":[{"model":"a"},{"model":null},"b"]', ("b", "a")),
+        (b',"tools":[{"type":"advisor","model":"a"},{"type":"function"},"web_search",7]', ("a",)),
+        (b',"models":"a","fallbacks":"default","tools":{"model":"a"}', ()),
+    ],
+)
+def test_other_models_are_those_that_stand_in_and_those_of_tools(members: bytes, beside: tuple[str, ...]):
+    assert looked(b'{"model":"m"' + members + b"}").beside == beside
+
+
+@pytest.mark.parametrize(
     ("member", "present", "asked"),
     [
         (b"", False, None),
