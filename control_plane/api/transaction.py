@@ -3,6 +3,10 @@
 A request that changes something (POST, PUT, PATCH, DELETE) runs in one transaction. Its answer is held back until the
 commit; an answer of 400 or more rolls back. With the header Idempotency-Key the answer is kept in the same transaction,
 for a day, and given again to whoever sends the same request with the same key.
+
+A route with `own_transaction=True` waits for others and cannot be in one: there the key is taken before it, and the
+answer kept behind it. Whoever repeats it in between is told to wait. With `repeatable=True` the key means nothing: to
+do it again is the same.
 """
 
 import hashlib
@@ -12,6 +16,7 @@ from typing import Any, cast
 import msgspec
 from litestar.datastructures import MutableScopeHeaders
 from litestar.enums import ScopeType
+from litestar.handlers import HTTPRouteHandler
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, HTTPScope, Message, Receive, Scope, Send
 from sqlalchemy import select, text
@@ -27,6 +32,10 @@ CHANGES = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KEY_CHARS_MAX = 200
 # Stripe keeps them as long: https://docs.stripe.com/api/idempotent_requests
 KEPT_MS = 86_400_000
+# Of a route with transactions of its own; one that took longer died, and may be sent again.
+ANSWERED_WITHIN_MS = 600_000
+# The status of a request that has the key and no answer yet.
+_UNDER_WAY = 0
 
 
 class _Answer(msgspec.Struct):
@@ -61,16 +70,18 @@ class TransactionMiddleware(ASGIMiddleware):
             return
         principal: Principal | None = state["principal"]
         org_id = principal.org_id if principal is not None else EVERY_ORG
-        if http["method"] not in CHANGES or scope["route_handler"].opt.get("own_transaction"):
+        opt = scope["route_handler"].opt
+        key = "" if opt.get("repeatable") else _idempotency_key(http)
+        if http["method"] not in CHANGES or opt.get("own_transaction"):
+            once = self._once(http, next_app, key) if key else next_app
             async with self._database.reading(org_id) as session:
                 state["session"] = session
-                await next_app(scope, receive, _letting_go(session, send))
+                await once(scope, receive, _letting_go(session, send))
             return
         held = _Held()
-        key = _idempotency_key(http)
         # Before the transaction: SQLite's lock would wait for a slow client, and everybody for the lock.
         body = await _whole(receive, self._body_bytes_max)
-        urgent = bool(scope["route_handler"].opt.get("urgent"))
+        urgent = bool(opt.get("urgent"))
         async with self._database.writing(org_id, urgent=urgent) as session:
             session.info["now_ms"] = state["now_ms"]
             state["session"] = session
@@ -92,33 +103,85 @@ class TransactionMiddleware(ASGIMiddleware):
         if not key:
             await next_app(scope, _replayed(body), held.take)
             return
-        actor = _actor(scope)
-        fingerprint = hashlib.sha256(f"{scope['method']} {scope['path']}\n".encode() + body).hexdigest()
-        if not self._database.sqlite:
-            await _wait_for_its_like(session, actor, key)
-        stored = await _stored(session, actor, key)
+        actor, fingerprint = _actor(scope), _fingerprint(scope, body)
+        stored = await self._stored(session, actor, key)
         if stored is not None:
             self._repeat(stored, fingerprint, held)
             return
         await next_app(scope, _replayed(body), held.take)
         if held.status < 400:
-            session.add(self._to_keep(held, actor, key, fingerprint, scope["state"]["now_ms"]))
+            row = IdempotentAnswer(
+                actor=actor, key=key, fingerprint=fingerprint, created_at_ms=scope["state"]["now_ms"]
+            )
+            self._keep(row, held)
+            session.add(row)
             await session.flush()
+
+    def _once(self, http: HTTPScope, next_app: ASGIApp, key: str) -> ASGIApp:
+        """The route, whose answer to this key is kept."""
+
+        async def once(scope: Scope, receive: Receive, send: Send) -> None:
+            held = _Held()
+            bytes_max = cast(HTTPRouteHandler, scope["route_handler"]).resolve_request_max_body_size()
+            body = await _whole(receive, bytes_max or self._body_bytes_max)
+            actor, fingerprint = _actor(http), _fingerprint(http, body)
+            stored = await self._claimed(actor, key, fingerprint, http["state"]["now_ms"])
+            if stored is not None:
+                self._repeat(stored, fingerprint, held)
+            else:
+                try:
+                    await next_app(scope, _replayed(body), held.take)
+                finally:
+                    await self._answered(actor, key, held)
+            await held.release(send)
+
+        return once
+
+    async def _claimed(self, actor: str, key: str, fingerprint: str, now_ms: int) -> IdempotentAnswer | None:
+        """Who has the key already; None: this request has it now."""
+        async with self._database.writing(EVERY_ORG) as session:
+            stored = await self._stored(session, actor, key)
+            if stored is not None:
+                if stored.status != _UNDER_WAY or now_ms - stored.created_at_ms < ANSWERED_WITHIN_MS:
+                    return stored
+                await session.delete(stored)
+                await session.flush()
+            row = IdempotentAnswer(
+                actor=actor, key=key, fingerprint=fingerprint, status=_UNDER_WAY, created_at_ms=now_ms
+            )
+            row.sealed = self._keyring.seal("", _context(row))
+            session.add(row)
+            return None
+
+    async def _answered(self, actor: str, key: str, held: "_Held") -> None:
+        """A refusal is not kept: what was wrong may be mended."""
+        async with self._database.writing(EVERY_ORG) as session:
+            row = await self._stored(session, actor, key)
+            if row is not None and held.status < 400:
+                self._keep(row, held)
+            elif row is not None:
+                await session.delete(row)
+
+    async def _stored(self, session: AsyncSession, actor: str, key: str) -> IdempotentAnswer | None:
+        if not self._database.sqlite:
+            await _wait_for_its_like(session, actor, key)
+        query = select(IdempotentAnswer).where(IdempotentAnswer.actor == actor, IdempotentAnswer.key == key)
+        return (await session.execute(query)).scalar_one_or_none()
 
     def _repeat(self, stored: IdempotentAnswer, fingerprint: str, held: "_Held") -> None:
         if stored.fingerprint != fingerprint:
             raise Problem(
                 422, "idempotency_key_reused", "This Idempotency-Key was used for another request; take a new one"
             )
+        if stored.status == _UNDER_WAY:
+            detail = "The first request with this Idempotency-Key is under way; send it again in a while"
+            raise Problem(409, "conflict", detail, headers={"retry-after": "5"})
         answer = msgspec.json.decode(self._keyring.open(stored.sealed, _context(stored)), type=_Answer)
         held.replay(answer)
 
-    def _to_keep(self, held: "_Held", actor: str, key: str, fingerprint: str, now_ms: int) -> IdempotentAnswer:
-        row = IdempotentAnswer(
-            actor=actor, key=key, fingerprint=fingerprint, status=held.status, sealed="", created_at_ms=now_ms
-        )
+    def _keep(self, row: IdempotentAnswer, held: "_Held") -> None:
+        row.status = held.status
         row.sealed = self._keyring.seal(msgspec.json.encode(held.answer()).decode(), _context(row))
-        return row
 
 
 def _letting_go(session: AsyncSession, send: Send) -> Send:
@@ -181,13 +244,13 @@ def _actor(scope: HTTPScope) -> str:
     return f"address:{client[0] if client else ''}"
 
 
+def _fingerprint(scope: HTTPScope, body: bytes) -> str:
+    address = scope["path"].encode() + (b"?" + scope["query_string"] if scope["query_string"] else b"")
+    return hashlib.sha256(scope["method"].encode() + b" " + address + b"\n" + body).hexdigest()
+
+
 def _context(row: IdempotentAnswer) -> str:
     return f"idempotent_answers:{row.actor}:{row.key}"
-
-
-async def _stored(session: AsyncSession, actor: str, key: str) -> IdempotentAnswer | None:
-    query = select(IdempotentAnswer).where(IdempotentAnswer.actor == actor, IdempotentAnswer.key == key)
-    return (await session.execute(query)).scalar_one_or_none()
 
 
 async def _wait_for_its_like(session: AsyncSession, actor: str, key: str) -> None:

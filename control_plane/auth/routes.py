@@ -77,11 +77,12 @@ class OwnSession(Controller):
         await sessions.sign_out(work)
         return Response(None, status_code=204, headers={"set-cookie": drop_cookie(work.settings)})
 
-    # Its own transaction, which is the other organization's.
+    # Its own transaction, which is the other organization's. An answer that was kept would name one that is left since.
     @post(
         "/organization",
         needs="self",
         own_transaction=True,
+        repeatable=True,
         status_code=200,
         summary="Look at another organization of mine",
     )

@@ -16,6 +16,7 @@ class Backtest(Controller):
     @post(
         needs="budgets:read",
         own_transaction=True,
+        repeatable=True,
         status_code=200,
         summary="What a limit would have refused, or what was spent, over history",
     )

@@ -123,6 +123,18 @@ async def test_a_test_is_sent_now_is_marked_and_says_what_happened(either_plane)
     assert await stage.alerts() == []
 
 
+async def test_a_trial_that_is_repeated_sends_one_message(plane):
+    plane.clock.ms = now_ms()
+    stage = await AlertStage.of(plane)
+    with webhook_receiver() as receiver:
+        rule = await stage.rule({"channel": "webhook", "url": receiver.url})
+        receiver.secret = rule["signing_secret"]
+        sent = {**stage.headers, "idempotency-key": "k1"}
+        answers = [await plane.client.post(f"{RULES}/{rule['id']}/test", headers=sent) for _ in range(2)]
+    assert [answer.json()["delivered"] for answer in answers] == [True, True]
+    assert len(receiver.received) == 1
+
+
 async def test_slack_is_tried_at_the_address_of_the_settings(tmp_path):
     with slack_server() as slack:
         url = f"sqlite+aiosqlite:///{tmp_path}/control-plane.sqlite"

@@ -3,13 +3,14 @@
 import asyncio
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from control_plane.api.tables import IdempotentAnswer
 from control_plane.db.engine import EVERY_ORG
 from control_plane.projects.tables import Project
 
 CANARY = "Canary project"
+IMPORTS = "/v1/reconciliation/imports"
 
 
 @pytest.fixture
@@ -118,6 +119,71 @@ async def test_answers_are_forgotten_after_a_day(either_plane, headers):
 @pytest.mark.parametrize("key", ["", "k" * 201])
 async def test_a_bad_key_is_refused(either_plane, headers, key):
     assert (await create(either_plane, headers, key=key)).status_code == 400
+
+
+def export(tokens=1):
+    return (
+        b'{"data": [{"start_time": 1789948800, "end_time": 1790035200, "results": [{"object":'
+        b' "organization.usage.completions.result", "output_tokens": 0, "num_model_requests": 1, "model": "gpt-4o",'
+        b' "input_tokens": %d}]}]}' % tokens
+    )
+
+
+def bring_in(plane, headers, data, key="k1", source="openai_usage"):
+    sent = {**headers, "idempotency-key": key}
+    return plane.client.post(f"{IMPORTS}?source={source}", content=data, headers=sent)
+
+
+async def imports(plane, headers):
+    return [one["id"] for one in (await plane.client.get(IMPORTS, headers=headers)).json()["items"]]
+
+
+async def test_a_repeat_is_one_change_where_a_route_has_its_own_transactions(either_plane, headers):
+    first = await bring_in(either_plane, headers, export())
+    again = await bring_in(either_plane, headers, export())
+    assert (first.status_code, again.status_code, again.json()) == (201, 201, first.json())
+    assert (again.headers["idempotent-replayed"], "idempotent-replayed" in first.headers) == ("true", False)
+    assert await imports(either_plane, headers) == [first.json()["id"]]
+    for other in (
+        bring_in(either_plane, headers, export(2)),
+        bring_in(either_plane, headers, export(), "k1", "aws_cur"),
+    ):
+        assert ((answer := await other).status_code, answer.json()["code"]) == (422, "idempotency_key_reused")
+
+
+async def test_repeats_at_once_of_what_has_its_own_transactions_are_one_change(either_plane, headers):
+    answers = await asyncio.gather(*(bring_in(either_plane, headers, export()) for _ in range(5)))
+    made = {answer.json()["id"] for answer in answers if answer.status_code == 201}
+    assert {answer.status_code for answer in answers} <= {201, 409}
+    assert await imports(either_plane, headers) == list(made)
+
+
+async def test_what_is_under_way_is_waited_for_until_it_must_have_died(either_plane, headers):
+    await bring_in(either_plane, headers, export())
+    async with either_plane.parts.database.writing(EVERY_ORG) as session:
+        await session.execute(update(IdempotentAnswer).values(status=0))
+    waits = await bring_in(either_plane, headers, export())
+    assert (waits.status_code, waits.headers["retry-after"], "under way" in waits.text) == (409, "5", True)
+    either_plane.clock.advance(600)
+    assert (await bring_in(either_plane, headers, export())).status_code == 201
+    assert len(await imports(either_plane, headers)) == 2
+
+
+async def test_a_refusal_of_what_has_its_own_transactions_is_not_kept(either_plane, headers):
+    assert (await bring_in(either_plane, headers, b"nothing")).status_code == 400
+    assert (await bring_in(either_plane, headers, export())).status_code == 201
+
+
+async def test_a_choice_of_an_organization_is_made_again(either_plane):
+    org_ids = [await either_plane.organization(name) for name in ("Acme", "Theirs")]
+    user_id = await either_plane.member(org_ids[0], "ada@example.com", "owner")
+    await either_plane.join(org_ids[1], user_id, "owner")
+    browser = await either_plane.browser("ada@example.com")
+    for org_id, key in ((org_ids[1], "k1"), (org_ids[0], "k2"), (org_ids[1], "k1")):
+        headers = {"cookie": browser.cookie, "x-csrf-token": browser.csrf, "idempotency-key": key}
+        await either_plane.client.post("/v1/session/organization", json={"org_id": org_id}, headers=headers)
+        either_plane.client.cookies.clear()
+        assert (await browser.request("GET", "/v1/session")).json()["organization"]["id"] == org_id
 
 
 async def test_c26_cve_2024_8984_a_body_is_bounded(either_plane, headers):
