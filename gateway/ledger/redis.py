@@ -19,7 +19,8 @@ from gateway.ledger.store import Answer, Beat, Fence, Statement, StoreDown
 FENCE = "lensai:{fence}"
 # A store that takes longer is as good as gone: callers wait for it while a lease is fetched.
 TIMEOUT_S = 1.0
-# Statements at once, with room for the agent's; each takes a connection for a round trip.
+# Scripts at once; each takes a connection for a round trip. What comes beyond that waits for one of them to end, for as
+# long again as the store is waited for.
 CONNECTIONS_MAX = 64
 
 
@@ -59,6 +60,7 @@ class RedisStore:
         )
         self._replicas = replicas
         self._timeout_s = timeout_s
+        self._turns = asyncio.Semaphore(CONNECTIONS_MAX)
         self._sync, self._beat, self._leave = (_Script(self._client, name) for name in ("sync", "beat", "leave"))
 
     async def sync(self, statement: Statement) -> Answer:
@@ -81,12 +83,19 @@ class RedisStore:
     async def _run(self, script: _Script, name: str, arguments: Sequence[str | int], *, safe: bool) -> Any:
         try:
             async with asyncio.timeout(self._timeout_s):
+                await self._turns.acquire()
+        except TimeoutError as error:
+            raise StoreDown("too much is asked of the store at once") from error
+        try:
+            async with asyncio.timeout(self._timeout_s):
                 try:
                     return await self._once(script, name, arguments, safe=safe, whole=False)
                 except NoScriptError:
                     return await self._once(script, name, arguments, safe=safe, whole=True)
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreDown(f"{type(error).__name__} from the store") from error
+        finally:
+            self._turns.release()
 
     async def _once(
         self, script: _Script, name: str, arguments: Sequence[str | int], *, safe: bool, whole: bool

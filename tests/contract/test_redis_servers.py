@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from gateway.ledger.agent import RedisLedger
-from gateway.ledger.redis import FENCE, RedisStore, key
+from gateway.ledger.redis import CONNECTIONS_MAX, FENCE, RedisStore, key
 from gateway.ledger.store import Beat, Statement
 from tests.contract.ledgers import Node, eventually, take
 from tests.contract.servers import DURABLE, Address, Server
@@ -247,6 +247,15 @@ async def test_amounts_are_exact_to_the_last_unit_at_two_to_the_53(server):
         assert await take(second, "y", holds(hold(COUNTER, 2, 2**53))) is not None
         assert await take(second, "y", holds(hold(COUNTER, 1, 2**53))) is None
         assert msgspec.to_builtins(second.balance(COUNTER)) == {"settled": 0, "held": 1, "leased": 2**53 - 1}
+
+
+async def test_more_counters_at_once_than_connections_are_all_lent(server):
+    """As at the beginning of a minute in which each user has a limit of its own."""
+    calls = 5 * CONNECTIONS_MAX
+    async with nodes(server.url, 1) as (ledger,):
+        wanted = [holds(hold(f"users@2026-11|user={number}", 1, 10)) for number in range(calls)]
+        found = await asyncio.gather(*(take(ledger, str(number), one) for number, one in enumerate(wanted)))
+    assert found == [None] * calls
 
 
 async def test_what_is_cancelled_as_the_answer_comes_ends(server):
