@@ -27,7 +27,7 @@ def test_a_first_start_prints_a_link_once_and_ends_cleanly(tmp_path):
         assert httpx.get(f"http://127.0.0.1:{port}/readyz").text == "ok"
         assert "server" not in httpx.get(f"http://127.0.0.1:{port}/healthz").headers
         assert first.stop() == 0
-        assert '"event":"stopped"' in first.output()
+        assert first.output().splitlines()[-1].endswith('"event":"stopped"}')
     files = {path.name: path.stat().st_mode & 0o777 for path in (tmp_path / "data").iterdir()}
     assert files == {"control-plane.keys": 0o600, "control-plane.sqlite": 0o600}
     with running(COMMAND, environment(tmp_path, port)) as second:
