@@ -87,30 +87,35 @@ def _commands_of_others() -> dict[str, _Runnable]:
 def _up(words: Sequence[str]) -> int:
     _no_arguments("up", words)
     from gateway.cli import beside
-    from gateway.cli.first_start import ensure_first_key, render_welcome
-    from gateway.cli.keys import KeysError
 
     path = config_path(os.environ)
-    try:
-        token = ensure_first_key(path)
-    except KeysError as fault:
-        return _cannot_start("up", fault)
-    except OSError as fault:
-        raise GatewayFault(f"cannot write {path}: {fault.strerror}") from None
     settings = _with_port(_settings(os.environ))
-    base_url = _base_url(settings)
-    welcome, others = render_welcome(base_url, token), {"lake": ("lake",)}
+    base_url, others = _base_url(settings), {"lake": ("lake",)}
     # One that is elsewhere is obeyed instead.
     if settings.control_plane_url or beside.COMMAND not in _commands_of_others():
-        print(welcome, flush=True)
+        print(_welcome(path, base_url), flush=True)
         return _supervise(settings, others)
     try:
+        # Before there is a key, which is shown once: not at all, if this fails.
         plane = beside.prepare(settings, os.environ, "" if settings.listen_host in _WILDCARDS else base_url)
     except beside.NotReady as fault:
         print(fault, file=sys.stderr)
         return CANNOT_START
-    print(f"{welcome}\n{beside.render(plane)}\n", flush=True)
+    print(f"{_welcome(path, base_url)}\n{beside.render(plane)}\n", flush=True)
     return _supervise(settings, {**others, beside.COMMAND: (beside.COMMAND,)}, more=plane.environ)
+
+
+def _welcome(config: Path, base_url: str) -> str:
+    """What to copy, with the first key where there was none. Raises GatewayFault."""
+    from gateway.cli.first_start import ensure_first_key, render_welcome
+    from gateway.cli.keys import KeysError
+
+    try:
+        return render_welcome(base_url, ensure_first_key(config))
+    except KeysError as fault:
+        raise GatewayFault(str(fault)) from None
+    except OSError as fault:
+        raise GatewayFault(f"cannot write {config}: {fault.strerror}") from None
 
 
 def _gateway(words: Sequence[str]) -> int:

@@ -2,6 +2,7 @@
 
 import logging
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,3 +135,14 @@ def test_an_address_of_another_machine_is_a_message(
     assert main(["up"]) == CANNOT_START
     said = capsys.readouterr().err
     assert said == "lensai up: listen_host 192.0.2.1 cannot be used: Cannot assign requested address\n"
+
+
+def test_a_first_start_that_fails_makes_no_key_that_nobody_would_see(
+    config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+):
+    monkeypatch.setenv("LENSAI_DATA_DIR", str(config.parent))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        monkeypatch.setenv("LENSAI_CONTROL_LISTEN_PORT", str(taken.getsockname()[1]))
+        assert main(["up"]) == CANNOT_START
+    assert "LENSAI_CONTROL_LISTEN_PORT): Address already in use" in capsys.readouterr().err
+    assert not config.exists()
