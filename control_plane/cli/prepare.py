@@ -1,6 +1,6 @@
 """Owns `lensai control-plane prepare`: for `lensai up`, which runs a gateway beside a control plane on one machine.
 
-Prints one line of JSON: where it will be, the owner's sign-in link if it was just made, a gateway's variables.
+Prints one line of JSON: where it will be, its owner, their sign-in link if it was just made, a gateway's variables.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ class Prepared(msgspec.Struct, frozen=True):
     """`environ` is for the gateway and the control plane alike."""
 
     url: str
+    owner: str
     sign_in: str | None
     environ: dict[str, str]
 
@@ -47,7 +48,7 @@ async def _prepared(settings: Settings) -> Prepared:
     ready = await make_ready(settings)
     token = await _token(settings)
     port = {"LENSAI_CONTROL_LISTEN_PORT": str(settings.listen_port)}
-    return Prepared(settings.url, ready.sign_in, {**variables(settings, token), **port})
+    return Prepared(settings.url, settings.owner_email, ready.sign_in, {**variables(settings, token), **port})
 
 
 async def _token(settings: Settings) -> str:

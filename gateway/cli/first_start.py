@@ -55,7 +55,7 @@ name = "Default"
 
 
 _PLACEHOLDER = "YOUR-LENSAI-KEY"
-_NO_NEWS = f"Put a key in place of {_PLACEHOLDER}; `lensai keys create` makes another."
+_NO_NEWS = f"Put a key in place of {_PLACEHOLDER}; `lensai keys create --project {DEFAULT_PROJECT}` makes another."
 
 # How each SDK joins its base URL is tested against the SDKs themselves (test_first_start.py).
 _LINES = """\
