@@ -7,6 +7,7 @@ older one seals nothing and may go. The rows that hold something sealed are all 
 import argparse
 import os
 import secrets
+import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -64,25 +65,31 @@ def main(words: Sequence[str]) -> int:
 
 
 def _new(rings: Sequence[str]) -> int:
-    """A key in front of each ring: in the private file, or printed for whoever holds the settings."""
+    """A key in front of each ring: in the private file, or alone on standard output for whoever holds the settings."""
     try:
         settings = load_settings(_without_rings())
         set_outside = [ring for ring in rings if os.environ.get(PREFIX + ring.upper()) or not path(settings).exists()]
         for ring in rings:
             entry = new_key(f"k{secrets.token_hex(4)}")
             if ring in set_outside:
-                print(f"Put this in front of {PREFIX}{ring.upper()}, with a comma between:\n{entry}\n")
+                _say(f"Put this in front of {PREFIX}{ring.upper()}, with a comma between what is there:")
+                print(entry)
             else:
                 put_in_front(settings, ring, entry)
-                print(f"{path(settings)}: {ring} has a new key in front, {entry.partition(':')[0]}.")
+                _say(f"{path(settings)}: {ring} has a new key in front, {entry.partition(':')[0]}.")
     except (SettingsError, KeyringError) as fault:
         return told("secrets new", fault)
     except OSError as fault:
         return told("secrets new", f"cannot write {fault.filename}: {fault.strerror}")
     if "policy_keys" in rings:
-        print("Gateways first: each needs the new policy key in LENSAI_POLICY_KEYS before it is signed with.")
-    print("Restart every process of the control plane, then run `lensai secrets rotate`.")
+        _say("Gateways first: each needs the new policy key in LENSAI_POLICY_KEYS before it is signed with.")
+    _say("Restart every process of the control plane, then run `lensai secrets rotate`.")
     return 0
+
+
+def _say(text: str) -> None:
+    """Beside what a shell may take for a variable."""
+    print(text, file=sys.stderr, flush=True)
 
 
 async def rotate(operator: Operator) -> int:

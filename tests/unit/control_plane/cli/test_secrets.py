@@ -3,6 +3,7 @@ from sqlalchemy import select
 from control_plane.auth.tables import Organization
 from control_plane.cli.operator import run
 from control_plane.cli.secrets import main
+from control_plane.keyring import read_ring
 from control_plane.providers.tables import ProviderCredential
 from control_plane.publish.tables import PolicyItem
 
@@ -62,4 +63,6 @@ def test_a_key_that_is_lost_is_told(installed, monkeypatch, capsys):
 def test_where_settings_hold_the_keys_an_entry_is_printed(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("LENSAI_CONTROL_DATA_DIR", str(tmp_path))
     assert main(["new", "--ring", "secret_keys"]) == 0
-    assert "Put this in front of LENSAI_CONTROL_SECRET_KEYS" in capsys.readouterr().out
+    said = capsys.readouterr()
+    assert "Put this in front of LENSAI_CONTROL_SECRET_KEYS" in said.err
+    assert len(read_ring(said.out.strip())) == 1
