@@ -11,7 +11,7 @@ from typing import Any, cast
 import redis.asyncio as driver
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
-from redis.exceptions import NoScriptError, RedisError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from gateway.ledger.store import Answer, Beat, Fence, Statement, StoreDown
 
@@ -106,10 +106,21 @@ class RedisStore:
             script.put(pipeline, (name,), arguments, whole=whole)
             if waits:
                 pipeline.wait(self._replicas, int(self._timeout_s * 1000 / 2))
-            found = await cast(Awaitable[list[Any]], pipeline.execute())
+            try:
+                found = await cast(Awaitable[list[Any]], pipeline.execute())
+            except NoScriptError:
+                raise
+            except ResponseError:
+                await self._look_anew()
+                raise
         if waits and int(found[1]) < self._replicas:
+            await self._look_anew()
             raise StoreDown("too few replicas have the grant")
         return found[0]
+
+    async def _look_anew(self) -> None:
+        """Who answers but does not serve may be the primary no more: the address may lead to another one by now."""
+        await self._client.connection_pool.disconnect(inuse_connections=False)
 
 
 def _flag(value: bool) -> int:

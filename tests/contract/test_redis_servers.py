@@ -15,7 +15,7 @@ import pytest
 
 from gateway.ledger.agent import RedisLedger
 from gateway.ledger.redis import CONNECTIONS_MAX, FENCE, RedisStore, key
-from gateway.ledger.store import Beat, Statement
+from gateway.ledger.store import Beat, Statement, StoreDown
 from tests.contract.ledgers import Node, eventually, take
 from tests.contract.servers import DURABLE, Address, Server
 from tests.simulation import model
@@ -229,6 +229,31 @@ async def test_a_replica_promoted_under_load_grants_once_all_nodes_have_told_it_
     finally:
         replica.kill()
         second.kill()
+
+
+async def test_an_address_that_leads_to_another_primary_is_followed_where_the_first_keeps_its_connections(
+    server, tmp_path: Path
+):
+    """A planned switch: the first lives on as a replica."""
+    replica = Server(tmp_path / "replica", *DURABLE, "--replicaof", "127.0.0.1", str(server.port))
+    address = Address(server.port)
+    replica.start()
+    try:
+        await eventually(lambda: "slave0" in replication(server))
+        async with address.listening() as url, contextlib.AsyncExitStack() as stack:
+            store = RedisStore(url)
+            stack.push_async_callback(store.close)
+            beats = [Beat(f"n{number}", 1, "nonce") for number in range(5)]
+            await asyncio.gather(*map(store.beat, beats))
+            replica.ask("REPLICAOF", "NO", "ONE")
+            server.ask("REPLICAOF", "127.0.0.1", str(replica.port))
+            address.port = replica.port
+            with pytest.raises(StoreDown, match="ReadOnlyError"):
+                await store.beat(beats[0])
+            fences = await asyncio.gather(*map(store.beat, beats))
+        assert {fence.run for fence in fences} == {await run_id(replica)}
+    finally:
+        replica.kill()
 
 
 async def test_a_grant_that_no_replica_has_is_not_used(server):
