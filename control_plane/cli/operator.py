@@ -31,6 +31,10 @@ LISTENER = outbox.publish_before_flush
 
 # As the gateway's commands: what a person has to mend is a message and this exit code.
 CANNOT_START = 2
+_MAKE = (
+    "; `lensai up` or `lensai control-plane migrate` makes them,"
+    " LENSAI_CONTROL_DATA_DIR and LENSAI_CONTROL_DATABASE_URL say where"
+)
 
 
 class Refused(Exception):
@@ -69,9 +73,14 @@ def run(name: str, action: Callable[[Operator], Coroutine[Any, Any, int]]) -> in
     except (SettingsError, KeyringError, Refused) as fault:
         return told(name, fault)
     except DBAPIError as fault:
-        return told(name, f"the database cannot be used: {fault.orig}")
+        return told(name, f"the database cannot be used: {fault.orig}{_MAKE if _lacks_tables(fault) else ''}")
     except OSError as fault:
         return told(name, f"cannot reach {fault.filename or 'the database'}: {fault.strerror or fault}")
+
+
+def _lacks_tables(fault: DBAPIError) -> bool:
+    """Whether nobody has made them. 42P01: https://www.postgresql.org/docs/current/errcodes-appendix.html"""
+    return getattr(fault.orig, "sqlstate", "") == "42P01" or "no such table" in str(fault.orig)
 
 
 def told(name: str, fault: object) -> int:

@@ -1,5 +1,6 @@
 from control_plane.cli.migrate import migrate
 from control_plane.cli.operator import CANNOT_START, Refused, run
+from control_plane.cli.sign_in import sign_in
 
 
 def test_a_setting_that_is_wrong_is_a_message(monkeypatch, capsys):
@@ -14,3 +15,11 @@ def test_what_is_refused_is_a_message(installed, capsys):
 
     assert run("audit verify", refuse) == CANNOT_START
     assert capsys.readouterr().err == "lensai audit verify: not so\n"
+
+
+def test_a_database_without_tables_names_what_makes_them(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("LENSAI_CONTROL_DATA_DIR", str(tmp_path))
+    assert run("control-plane sign-in", lambda operator: sign_in(operator, "ada@x.example")) == CANNOT_START
+    said = capsys.readouterr().err
+    assert "no such table: users; `lensai up` or `lensai control-plane migrate` makes them" in said
+    assert "LENSAI_CONTROL_DATA_DIR" in said
