@@ -6,10 +6,21 @@ that its caller runs, does the rest. Store, disk, sleep and a monotonic clock ar
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from itertools import islice
 
 import msgspec
 
-from gateway.ledger.base import Balance, Crossed, Hold, Holds, Shortage, Unreachable, is_of_now
+from gateway.ledger.base import (
+    Balance,
+    Crossed,
+    Hold,
+    Holds,
+    Shortage,
+    Unreachable,
+    is_endless,
+    is_of_now,
+    is_of_the_clock,
+)
 from gateway.ledger.leases import Leases, Watch
 from gateway.ledger.leases_file import Checkpoint
 from gateway.ledger.store import EVER, Answer, Beat, Fence, Statement, Store, StoreDown, granted_by
@@ -28,8 +39,12 @@ RECALL_S = 0.03
 TIMEOUT_MARGIN_S = 1.0
 # Statements under way at once: enough to fill a round trip, few enough for a pool of connections.
 SYNCS_AT_A_TIME = 32
-# How long the store keeps a counter whose period is over: late settlements, and people who look back.
+# Counters whose period is over that are let go of between two beats: as many as end a minute at once, in some of them.
+FINISHED_AT_ONCE = 8 * SYNCS_AT_A_TIME
+# How long the store keeps a counter that a node has let go of. Longer than any window, for another may still be in it;
+# of minutes and hours, of which each user may have a thousand a day, and of calls at a time, longer than any call.
 KEEP_MS = 35 * 86_400_000
+KEEP_SHORT_MS = 3 * 86_400_000
 
 Save = Callable[[Checkpoint], Awaitable[None]]
 OnThreshold = Callable[[str, int, int], None]
@@ -84,7 +99,7 @@ class RedisLedger:
         self._lacks: dict[int, str] = {}  # who waits -> for which counter
         self._waiters = 0
         self._granted: set[str] = set()  # counters whose last answer brought something
-        self._over: set[str] = set()
+        self._over: dict[str, None] = {}  # in the order in which they are let go of
         self._crossed: list[Crossed] = []
         self._reported_at_s = clock()
         self._run, self._fence = "", 0
@@ -145,11 +160,11 @@ class RedisLedger:
 
     def finish_periods(self, now_s: int) -> None:
         """Lets go of counters whose windows ended so long ago that nothing of theirs settles any more."""
-        self._over.update(self._counters.ended(now_s))
+        self._over.update(dict.fromkeys(self._counters.ended(now_s)))
 
     def over(self, counter: str) -> None:
         """The period of a counter has ended: it is reported once more, and then forgotten here."""
-        self._over.add(counter)
+        self._over[counter] = None
 
     # Fetching
 
@@ -397,25 +412,36 @@ class RedisLedger:
         for name in self._leases.idle(now_s - IDLE_S, now_s):
             self._leases.give(name)
             if is_of_now(name) and self._leases.is_blank(name):
-                self._over.add(name)  # callers may choose its name, and another one each time
+                self._over[name] = None  # callers may choose its name, and another one each time
         return sorted(self._leases.unreported)
 
     async def _finish_periods(self) -> None:
-        for name in sorted(self._over):
+        names = list(islice(self._over, FINISHED_AT_ONCE))
+        for name in names:
             self._leases.give(name)
-            answer = await self._sync(name, keep_ms=KEEP_MS)
-            if answer is not None and self._leases.forget(name):
-                self._over.discard(name)
+        for name in await self._sync_all(names, last=True):
+            del self._over[name]
+            if not self._leases.forget(name):
+                self._over[name] = None  # the others come first
 
-    async def _sync_all(self, names: Iterable[str], *, more: bool = False) -> None:
-        """States every one of them, some at a time. Raises StoreDown if one could not be stated."""
-        waiting = list(names)
+    async def _sync_all(self, names: Iterable[str], *, more: bool = False, last: bool = False) -> list[str]:
+        """States every one of them, some at a time; those that were. Raises StoreDown if one could not be stated.
+
+        `last`: it is let go of here.
+        """
+        waiting, stated = list(names), list[str]()
         for start in range(0, len(waiting), SYNCS_AT_A_TIME):
             lot = waiting[start : start + SYNCS_AT_A_TIME]
-            done = await asyncio.gather(*(self._sync(name, more=more) for name in lot), return_exceptions=True)
-            for outcome in done:
+            done = await asyncio.gather(
+                *(self._sync(name, more=more, keep_ms=_keep_ms(name) if last else 0) for name in lot),
+                return_exceptions=True,
+            )
+            for name, outcome in zip(lot, done, strict=True):
                 if isinstance(outcome, BaseException):
                     raise outcome
+                if outcome is not None:
+                    stated.append(name)
+        return stated
 
     async def leave(self) -> bool:
         """Gives everything back and goes off the roster; whether it worked. Nothing is granted to it from here on.
@@ -426,9 +452,16 @@ class RedisLedger:
         try:
             for name in self._leases.by_name:
                 self._leases.give(name)
-            await self._sync_all(list(self._leases.by_name))
+            await self._sync_all(list(self._leases.by_name), last=True)
             await self._remember()
             self.open = False
             return await self._store.leave(self._identity.node, self._identity.epoch)
         except StoreDown:
             return False
+
+
+def _keep_ms(counter: str) -> int:
+    """How long the store keeps a counter that a node has let go of; 0: for ever."""
+    if is_of_now(counter) or is_of_the_clock(counter):
+        return KEEP_SHORT_MS
+    return 0 if is_endless(counter) else KEEP_MS

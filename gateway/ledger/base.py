@@ -45,6 +45,11 @@ def is_of_now(counter: str) -> bool:
     return period_of(counter) == NOW.name
 
 
+def is_of_the_clock(counter: str) -> bool:
+    """Whether it is of a minute or an hour, of which a month has many."""
+    return "T" in period_of(counter)
+
+
 class Hold(msgspec.Struct, frozen=True, gc=False):
     """An amount wanted of a counter, in its unit: nano-USD, tokens or requests."""
 

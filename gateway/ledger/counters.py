@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import msgspec
 
-from gateway.ledger.base import NO_HOLDS, Crossed, Hold, Holds, Shortage, Terms, is_endless
-from gateway.ledger.window import NEVER_S
+from gateway.ledger.base import NO_HOLDS, Crossed, Hold, Holds, Shortage, Terms, is_endless, period_of
+from gateway.ledger.window import NEVER_S, kept_until_at_most_s
 
 # More than is ever settled or held: the cap of a counter that has none, and the alarm of one with nothing left to tell.
 _ENDLESS = 1 << 127
-# A counter of which nobody has held anything does not say when its window ends: the longest window, and two days.
+# A counter of which nobody has held anything since the start, and whose name does not say when its window ends: the
+# longest window, and two days.
 UNKNOWN_END_S = 33 * 24 * 3600
 
 
@@ -197,9 +198,13 @@ class Counters:
     def ended(self, now_s: int) -> list[str]:
         """Counters that need not be kept any more. To be asked now and then, for it also finds when others end."""
         found: list[str] = []
+        ends: dict[str, int] = {}  # of periods, as their names say
         for name, one in self.by_name.items():
             if one.terms.kept_until_s == NEVER_S and not one.terms.counter and not is_endless(name):
-                one.follow(until(now_s + UNKNOWN_END_S))
+                named = period_of(name)
+                if named not in ends:
+                    ends[named] = kept_until_at_most_s(named) or now_s + UNKNOWN_END_S
+                one.follow(until(ends[named]))
             if one.terms.kept_until_s < now_s:
                 found.append(name)
         return found

@@ -80,6 +80,32 @@ def period_named(window: Window, time_zone: str, name: str) -> Period | None:
     return found if found.name == name else None
 
 
+# How the names of periods are written, the longest first, and how long such a period is at the most.
+_WRITTEN = (
+    ("%Y-%m-%dT%H:%M%z", timedelta(minutes=1)),
+    ("%Y-%m-%dT%H%z", timedelta(hours=1)),
+    ("%Y-%m-%d", timedelta(days=1)),
+    ("%G-W%V-%u", timedelta(days=7)),
+    ("%Y-%m", timedelta(days=31)),
+)
+# A day begins at another moment in each zone, half a day before or after that of UTC, and may have an hour more.
+_ZONES = timedelta(hours=15)
+
+
+def kept_until_at_most_s(name: str) -> int | None:
+    """When a counter of the period of a name may be forgotten, in whichever time zone; None where it never ends."""
+    for written, length in _WRITTEN:
+        try:
+            begins = datetime.strptime(f"{name}-1" if "%u" in written else name, written)
+            if begins.tzinfo is None:
+                begins = begins.replace(tzinfo=UTC)
+                length += _ZONES
+            return Period(name, _seconds(begins), _seconds(begins + length)).kept_until_s
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
 def _of_the_clock(window: Window, local: datetime, at_s: int) -> Period:
     """A minute or an hour: of constant length, and begun where the local clock shows a whole one."""
     length_s = 60 if window == "minute" else 3600

@@ -283,6 +283,24 @@ async def test_more_counters_at_once_than_connections_are_all_lent(server):
     assert found == [None] * calls
 
 
+async def test_the_store_forgets_what_every_node_has_let_go_of_but_never_a_total(server):
+    minute, month, total, now = "u@2026-11-25T22:10+0000|user=x", COUNTER, "all@total", "at-once@now|user=x"
+    async with nodes(server.url, 1) as (ledger,):
+        wanted = holds(*(hold(name, 1, 10) for name in (minute, month, total, now)))
+        assert await take(ledger, "x", wanted) is None
+        with server.client() as client:
+            assert {client.pttl(key(name)) for name in (minute, month, total, now)} == {-1}
+            ledger.settle("x", {minute: 1, month: 1, total: 1})
+            ledger.over(minute)
+            await eventually(lambda: minute not in ledger.counters())
+            assert await ledger.leave()
+            day_ms = 86_400_000
+            assert 2 * day_ms < client.pttl(key(minute)) <= 3 * day_ms
+            assert 2 * day_ms < client.pttl(key(now)) <= 3 * day_ms
+            assert 31 * day_ms < client.pttl(key(month)) <= 35 * day_ms
+            assert client.pttl(key(total)) == -1
+
+
 async def test_what_is_cancelled_as_the_answer_comes_ends(server):
     """The task of an agent that is told to stop may be anywhere in a statement."""
     store = RedisStore(server.url)

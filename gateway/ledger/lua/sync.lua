@@ -12,7 +12,7 @@
 --         11 more: 1 asks for a slice without needing it          12 limit; empty: none, and nothing is granted
 --         13 live: nodes that work now                            14 since: version of the asker's first refusal
 --         15 marks: percent:amount,…                              16 heard: marks this node has passed on, percent,…
---         17 keep_ms: how long to remember a counter whose period is over; 0: it is not over
+--         17 keep_ms: how long to remember a counter that the node lets go of; 0: it does not, or that for ever
 --         18 back: given back by the node of what had been settled, contained in 5 and 6: these only grow
 -- Units    amounts in the counter's unit (nano-USD, tokens, calls), at most 2^53: Lua's numbers are doubles
 -- Fields   version, demand (until when slices are recalled, ms), mark:<percent> (who has to pass it on, - nobody),

@@ -1,10 +1,12 @@
 """The ledger of one node: what it does around its leases, step by step."""
 
+from datetime import UTC, datetime
+
 import msgspec
 import pytest
 
-from gateway.ledger.agent import IDLE_S, REPORT_S, Identity, RedisLedger
-from gateway.ledger.base import Shortage, Unreachable
+from gateway.ledger.agent import FINISHED_AT_ONCE, IDLE_S, REPORT_S, Identity, RedisLedger
+from gateway.ledger.base import NO_HOLDS, Shortage, Unreachable
 from gateway.ledger.leases_file import Checkpoint
 from tests.contract.ledgers import ModelStore, take
 from tests.support.holds import hold, holds
@@ -115,11 +117,45 @@ async def test_counters_of_an_earlier_start_are_forgotten_in_the_end(stage):
     assert await take(ledger, "x", HOLDS) is None
     ledger.settle("x", {MONTH: 5})
     again = await opened(stage, stage.node("a", ledger.checkpoint()))
-    for days in (0, 34):
+    for day in ("2026-11-30", "2026-12-02", "2026-12-05"):
         assert MONTH in again.counters()
-        again.finish_periods(days * 24 * 3600)
+        again.finish_periods(int(datetime.fromisoformat(f"{day}T00:00Z").timestamp()))
         await again.step()
     assert MONTH not in again.counters()
+
+
+async def test_a_node_that_is_started_every_day_does_not_keep_the_minutes_of_every_day(stage):
+    restored, kept = None, set[int]()
+    for day in range(1, 5):
+        ledger = await opened(stage, stage.node("a", restored))
+        begun = datetime(2026, 11, day, tzinfo=UTC)
+        for minute in range(3):
+            counter = f"users@{begun:%Y-%m-%d}T00:0{minute}+0000|user=x"
+            assert await take(ledger, counter, holds(hold(counter, 1, 10))) is None
+            ledger.settle(counter, {counter: 1})
+        ledger.finish_periods(int(begun.timestamp()) + 600)
+        await ledger.step()
+        assert await ledger.leave()
+        restored = stage.saved[-1]
+        kept.add(len(restored.claims))
+    assert kept == {3}
+
+
+async def test_a_thousand_periods_that_end_at_once_keep_no_node_from_saying_that_it_is_there(stage):
+    ledger = await opened(stage)
+    for number in range(1000):
+        counter = f"users@2026-11-01T00:00+0000|user={number}"
+        ledger.reserve(counter, NO_HOLDS)
+        ledger.settle(counter, {counter: 1})
+    ledger.finish_periods(int(datetime(2026, 12, 1, tzinfo=UTC).timestamp()))
+    steps = 0
+    while ledger.counters():
+        before = len(ledger.counters())
+        stage.now_s += REPORT_S
+        await ledger.step()
+        assert before - len(ledger.counters()) <= FINISHED_AT_ONCE
+        steps += 1
+    assert steps == 4
 
 
 async def test_an_epoch_is_on_disk_before_the_store_hears_it(stage):

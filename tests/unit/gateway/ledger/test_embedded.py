@@ -93,11 +93,13 @@ def test_old_windows_leave_the_checkpoint():
 
 def test_a_counter_known_from_a_final_alone_is_forgotten_in_the_end_and_a_total_never():
     ledger = restored()
-    ledger.fold(1, {"org@2026-11": 1, "org@total|user=x": 1})
+    ledger.fold(1, {"org@2027-01": 1, "org@of old": 1, "org@total|user=x": 1})
 
-    for days in (0, 33, 34):
-        assert set(ledger.counters()) == {"org@2026-11", "org@total|user=x"}
+    left = [{"org@2027-01", "org@of old", "org@total|user=x"}, {"org@of old", "org@total|user=x"}]
+    for days, there in ((0, left[0]), (18, left[0]), (22, left[1]), (33, left[1])):
         ledger.snapshot(NOW_S + days * 24 * 3600)
+        assert set(ledger.counters()) == there
+    ledger.snapshot(NOW_S + 34 * 24 * 3600)
 
     assert set(ledger.counters()) == {"org@total|user=x"}
 

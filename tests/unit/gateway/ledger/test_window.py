@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from gateway.ledger.window import NEVER_S, Period, Window, period, period_named
+from gateway.ledger.window import NEVER_S, Period, Window, kept_until_at_most_s, period, period_named
 
 
 def at(text: str) -> int:
@@ -94,3 +94,18 @@ def test_the_hours_of_autumn_have_names_of_their_own():
 )  # fmt: skip
 def test_a_name_that_no_period_bears_finds_none(window: Window, name: str):
     assert period_named(window, "UTC", name) is None
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Etc/GMT+12", "America/Havana", "Asia/Kathmandu"])
+@pytest.mark.parametrize("window", ["minute", "hour", "day", "week", "month"])
+def test_how_long_a_counter_is_kept_is_told_by_its_periods_name_to_within_a_few_days(window: Window, zone: str):
+    for hours in range(0, 400 * 24, 7):
+        one = period(window, zone, at("2026-01-01T00:00Z") + hours * 3600)
+        at_most_s = kept_until_at_most_s(one.name)
+        assert at_most_s is not None
+        assert 0 <= at_most_s - one.kept_until_s <= (0 if window in ("minute", "hour") else 5 * 86_400)
+
+
+@pytest.mark.parametrize("name", ["total", "now", "", "9999-12", "2026-13", "2026-11-25T22:10"])
+def test_a_name_that_tells_no_end_tells_none(name: str):
+    assert kept_until_at_most_s(name) is None
