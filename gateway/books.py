@@ -5,12 +5,15 @@ sealed; `count_open`, for each call that a dead process left open; and `snapshot
 """
 
 import asyncio
+import logging
 import secrets
 import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
+
+import msgspec
 
 from gateway.contract.record import decode_record
 from gateway.faults import GatewayFault
@@ -26,6 +29,8 @@ from gateway.ledger.store import Store
 
 LEASES_NAME = "leases.msgpack"
 
+_log = logging.getLogger("lensai")
+
 
 class EmbeddedBooks:
     """Of a process that is alone."""
@@ -37,11 +42,14 @@ class EmbeddedBooks:
         self._ahead_s = now_s() - monotonic_s()
 
     def restore(self, directory: Path, checkpoint: bytes | None) -> None:
-        """Raises GatewayFault: what was spent is not to be guessed."""
-        try:
-            self.ledger.restore(checkpoint)
-        except CheckpointUnusable as fault:
-            raise GatewayFault(f"the ledger's checkpoint in {directory} cannot be used: {fault}") from fault
+        """Takes up what was spent here last, also where that was of a shared ledger until now.
+
+        Raises GatewayFault: what was spent is not to be guessed.
+        """
+        _restore(self.ledger, directory, checkpoint)
+        was = _leases(directory / LEASES_NAME)
+        if was is not None and self.ledger.take_over(was.seq, {name: claim for name, (_, claim) in was.claims.items()}):
+            _log.warning("ledger_no_longer_shared", extra={"counters": len(was.claims)})
 
     def fold(self, frame: Frame) -> None:
         if frame.kind == FINAL:
@@ -90,14 +98,15 @@ class LeaseBooks:
         self._thread = ThreadPoolExecutor(1, "leases")
 
     def restore(self, directory: Path, checkpoint: bytes | None) -> None:
-        """Takes up the leases of the last process. What an embedded ledger spent here before counts as this node's."""
+        """Takes up the leases of the last process. What an embedded ledger spent here since counts as this node's."""
         path = directory / LEASES_NAME
-        try:
-            was = leases_file.read(path)
-        except (leases_file.CheckpointBroken, OSError) as fault:
-            raise GatewayFault(
-                f"the leases in {path} cannot be read, so what was spent is not known: {fault}"
-            ) from fault
+        was = _leases(path)
+        embedded = EmbeddedLedger()
+        _restore(embedded, directory, checkpoint)
+        spent = {name: balance.settled for name, balance in embedded.counters().items()}
+        if was is not None and embedded.seq > was.seq:
+            claims = {name: (amount, amount) for name, amount in spent.items()}
+            was = msgspec.structs.replace(was, seq=embedded.seq, claims={**was.claims, **claims})
         machine = leases_file.machine()
         identity = Identity(
             was.node if was is not None else secrets.token_hex(8),
@@ -116,11 +125,8 @@ class LeaseBooks:
             restored=was,
             complete=was is None or was.machine == machine,
         )
-        if was is None and checkpoint is not None:
-            embedded = EmbeddedLedger()
-            embedded.restore(checkpoint)
-            sums = {name: balance.settled for name, balance in embedded.counters().items()}
-            self.ledger.restore(sums, embedded.seq)
+        if was is None:
+            self.ledger.restore(spent, embedded.seq)
         self._restored_seq = self.ledger.seq
 
     def fold(self, frame: Frame) -> None:
@@ -144,6 +150,21 @@ class LeaseBooks:
     async def _save(self, checkpoint: Checkpoint) -> None:
         number = self._file.next()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._file.write, number, checkpoint)
+
+
+def _restore(ledger: EmbeddedLedger, directory: Path, checkpoint: bytes | None) -> None:
+    try:
+        ledger.restore(checkpoint)
+    except CheckpointUnusable as fault:
+        raise GatewayFault(f"the ledger's checkpoint in {directory} cannot be used: {fault}") from fault
+
+
+def _leases(path: Path) -> Checkpoint | None:
+    """What a shared ledger had lent the last process that had one; None where none had."""
+    try:
+        return leases_file.read(path)
+    except (leases_file.CheckpointBroken, OSError) as fault:
+        raise GatewayFault(f"the leases in {path} cannot be read, so what was spent is not known: {fault}") from fault
 
 
 class _LeasesFile:

@@ -43,7 +43,9 @@ class Snapshot:
 
 
 class EmbeddedLedger:
-    """A Ledger of one process. `restore`, `fold` and `count_open` at the start, in this order; then the protocol's."""
+    """A Ledger of one process. `restore`, `take_over`, `fold` and `count_open` at the start, in this order; then the
+    protocol's.
+    """
 
     def __init__(self) -> None:
         self._counters = Counters()
@@ -72,6 +74,17 @@ class EmbeddedLedger:
             if is_of_now(name):
                 continue
             self._counters.by_name[name] = Counter(row.settled, told=row.told, terms=until(row.kept_until_s))
+
+    def take_over(self, seq: int, spent: Mapping[str, int]) -> bool:
+        """Counts what a shared ledger had lent this process up to a seq; False where the checkpoint came later."""
+        if seq <= self._checkpoint_seq:
+            return False
+        self._counters.seq = self._checkpoint_seq = seq
+        for name, amount in spent.items():
+            if not is_of_now(name):
+                before = self._counters.by_name.get(name, Counter())
+                self._counters.by_name[name] = Counter(amount, told=before.told, terms=before.terms)
+        return True
 
     def fold(self, seq: int, charged: Mapping[str, int]) -> None:
         """Takes in what a final frame says was charged, unless the checkpoint, or a frame before, has it already."""
