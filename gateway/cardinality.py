@@ -2,14 +2,25 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from gateway.ledger.base import Ledger
-from gateway.ledger.window import Period
 from gateway.quotas import Due
 
 # A counter's name with the longest values that callers may choose in four dimensions; it is the id of a frame.
 COUNTER_CHARS_MAX = 640
-_NONE_KNOWN: tuple[Period, set[str]] = (Period("", 0, 0), set())
+# Windows of a quota whose names are remembered: of now, and of those in which calls began whose bodies come slowly.
+PERIODS_MAX = 3
+
+# A quota's id and the dimensions in which it has a counter for each value.
+_Place = tuple[str, tuple[str, ...]]
+
+
+class _Names(NamedTuple):
+    """The counters of a quota that are known in a window."""
+
+    starts_at_s: int
+    names: set[str]
 
 
 class Cardinality:
@@ -21,7 +32,7 @@ class Cardinality:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
-        self._known: dict[str, tuple[Period, set[str]]] = {}  # quota -> its period, its counters
+        self._known: dict[_Place, dict[str, _Names]] = {}  # by the name of the period
 
     def without_room(self, dues: Sequence[Due]) -> list[Due]:
         """Those of one call whose counters are not known and for which there is no room beside its others."""
@@ -44,20 +55,32 @@ class Cardinality:
 
     def _names(self, due: Due) -> set[str]:
         """The counters of a quota that are known in that window."""
-        period, names = self._known.get(due.quota.id, _NONE_KNOWN)
-        is_full = len(names) >= due.quota.values_max and due.counter not in names
-        if period.name != due.period.name or (is_full and due.quota.unit == "concurrent"):
-            # A first look, a window before, or calls at a time that have ended meanwhile: counted anew. Of one that
-            # begins after those seen here there is nothing yet.
-            begins = period is not _NONE_KNOWN[0] and due.period.starts_at_s > period.starts_at_s
-            names = set[str]() if begins else self._there(due)
-            self._known[due.quota.id] = (due.period, names)
+        periods = self._known.setdefault((due.quota.id, _dimensions(due.counter)), {})
+        found = periods.get(due.period.name)
+        if found is None:
+            # Of a window that begins after those seen here there is nothing yet.
+            begins = bool(periods) and due.period.starts_at_s > max(one.starts_at_s for one in periods.values())
+            found = _Names(due.period.starts_at_s, set() if begins else self._there(due))
+            periods[due.period.name] = found
+            if len(periods) > PERIODS_MAX:
+                del periods[min(periods, key=lambda name: periods[name].starts_at_s)]
+        names, is_now = found.names, due.quota.unit == "concurrent"
+        if is_now and len(names) >= due.quota.values_max and due.counter not in names:
+            names.intersection_update([name for name in names if self._ledger.balance(name).held])  # others have ended
         return names
 
     def _there(self, due: Due) -> set[str]:
-        stem = f"{due.quota.id}@{due.period.name}|"
+        """Those that the ledger has; not of the quota as it was when it counted other dimensions apart."""
+        stem, dimensions = f"{due.quota.id}@{due.period.name}|", _dimensions(due.counter)
         return {
             name
             for name, balance in self._ledger.counters().items()
-            if name.startswith(stem) and (balance.held or due.quota.unit != "concurrent")
+            if name.startswith(stem)
+            and (balance.held or due.quota.unit != "concurrent")
+            and _dimensions(name) == dimensions
         }
+
+
+def _dimensions(counter: str) -> tuple[str, ...]:
+    """Those that are counted apart, as its name says."""
+    return tuple(part.partition("=")[0] for part in counter.split("|")[1:])

@@ -20,9 +20,14 @@ class Counted:
 
     def __init__(self, balances: Mapping[str, Balance]) -> None:
         self.balances = balances
+        self.looked = 0
 
     def counters(self) -> Mapping[str, Balance]:
+        self.looked += 1
         return self.balances
+
+    def balance(self, counter: str) -> Balance:
+        return self.balances.get(counter, Balance())
 
 
 def table_of(**fields: Any) -> QuotaTable:
@@ -60,3 +65,40 @@ def test_of_calls_at_a_time_only_those_under_way_count():
     assert cardinality.without_room([bob]) == [bob]
     balances[ann.counter] = Balance(0, 0)
     assert not cardinality.without_room([bob])
+
+
+def test_a_call_of_the_window_before_makes_no_room_in_that_of_now():
+    """A body that comes slowly is of the window in which its head came."""
+    table = table_of(window="minute")
+    ledger = Counted({})
+    cardinality = Cardinality(ledger)  # type: ignore[arg-type]
+
+    for minute, user in ((0, b"ann"), (1, b"bob")):
+        due = due_of(table, user, NOW_S + 60 * minute)
+        assert not cardinality.without_room([due])
+        cardinality.take([due])
+    late, now = due_of(table, b"late"), due_of(table, b"now", NOW_S + 60)
+    for _ in range(3):
+        assert cardinality.without_room([late]) == [late]
+        assert cardinality.without_room([now]) == [now]
+    assert ledger.looked == 1
+
+
+def test_calls_that_find_no_room_at_a_time_do_not_look_through_the_whole_ledger():
+    table = table_of(unit="concurrent", window="total")
+    ann, bob = due_of(table, b"ann"), due_of(table, b"bob")
+    ledger = Counted({ann.counter: Balance(0, 1)})
+    cardinality = Cardinality(ledger)  # type: ignore[arg-type]
+
+    for _ in range(3):
+        assert cardinality.without_room([bob]) == [bob]
+    assert ledger.looked == 1
+
+
+def test_counters_of_the_scope_before_take_no_room_from_those_of_another():
+    users, teams = table_of(window="total"), table_of(window="total", scope={"team": "*"})
+    ann, nobody = due_of(users, b"ann"), due_of(teams, b"ann")
+    cardinality = Cardinality(Counted({ann.counter: Balance(1)}))  # type: ignore[arg-type]
+
+    assert not cardinality.without_room([ann])
+    assert not cardinality.without_room([nobody])
