@@ -36,9 +36,12 @@ def outgoing_head(request: Request, caller: Caller, route: Route, call: Call) ->
 
 
 def _signature(request: Request, route: Route, call: Call, signer: Signer) -> tuple[tuple[bytes, bytes], ...]:
+    host, content_type = route.destination.host, request.value(b"content-type")
     scheme = "https" if route.destination.origin.tls else "http"
-    url = f"{scheme}://{route.destination.host.decode()}{route.target.decode()}"
-    return signer.headers(request.method, url, request.value(b"content-type") or b"", call.body)
+    url = f"{scheme}://{host.decode()}{route.target.decode()}"
+    # As they are sent: the signer would leave out a port that is the scheme's own.
+    signed_too = ((b"host", host), *(((b"content-type", content_type),) if content_type else ()))
+    return signer.headers(request.method, url, signed_too, call.body)
 
 
 def _handshake(request: Request, caller: Caller, extra: Lines) -> tuple[Lines, frozenset[bytes]]:

@@ -35,14 +35,15 @@ class Signer(NamedTuple):
         secret_key, _, session_token = rest.partition(":")
         return cls(access_key_id, secret_key, session_token or None, region)
 
-    def headers(self, method: str, url: str, content_type: bytes, body: bytes) -> Headers:
-        """The headers to send, `authorization` first; they hold for some five minutes from now."""
+    def headers(self, method: str, url: str, signed_too: Headers, body: bytes) -> Headers:
+        """The headers to send beside `signed_too`, `authorization` first; they hold for some five minutes from now."""
         # Loading it takes a tenth of a second, which only those pay who call AWS.
         from botocore.auth import SigV4Auth  # pyright: ignore[reportMissingTypeStubs]
         from botocore.awsrequest import AWSRequest  # pyright: ignore[reportMissingTypeStubs]
         from botocore.credentials import Credentials  # pyright: ignore[reportMissingTypeStubs]
 
-        signed = AWSRequest(method, url, {"content-type": content_type.decode("latin-1")}, body)
+        named = {name.decode("ascii"): value.decode("latin-1") for name, value in signed_too}
+        signed = AWSRequest(method, url, named, body)
         credentials = Credentials(self.access_key_id, self.secret_key, self.session_token)
         SigV4Auth(credentials, _SERVICE, self.region).add_auth(signed)  # pyright: ignore[reportUnknownMemberType]
         return tuple(

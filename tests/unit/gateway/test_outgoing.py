@@ -1,7 +1,14 @@
 """The head that the provider is sent."""
 
+import re
+import time
+
+import pytest
+
 from gateway.examine import Call
 from gateway.outgoing import outgoing_head
+from gateway.sandbox.request import RequestReader
+from gateway.sandbox.sigv4 import ACCESS_KEY, SECRET_KEY, verify
 from tests.support.stages import caller_of, request_of, route_of, view_of
 
 BODY = b'{"messages":[]}'
@@ -34,3 +41,17 @@ def test_a_signed_request_carries_the_new_signature_and_nothing_of_the_old_one()
         b"host", b"content-length", b"authorization", b"amz-sdk-invocation-id", b"content-type", b"x-amz-date",
     ]  # fmt: skip
     assert b"theirs" not in before + after
+
+
+@pytest.mark.parametrize("origin", ["https://bedrock.example", "https://bedrock.example:443", "http://127.0.0.1:80"])
+@pytest.mark.parametrize("lines", [(), (b"content-type: application/json",)], ids=["without a type", "with a type"])
+def test_exactly_what_is_sent_is_signed(origin: str, lines: tuple[bytes, ...]):
+    view = view_of(
+        f'[credentials.bedrock]\nsecret = "{ACCESS_KEY}:{SECRET_KEY}"\n[upstreams.bedrock]\norigin = "{origin}"'
+    )
+    request = request_of("/bedrock/model/a.b-v1%3A0/converse", BODY, *lines)
+    before, after = outgoing_head(request, caller_of(request, view), route_of(request, view), CALL)
+    [sent] = RequestReader().feed(before + b"%d" % len(BODY) + after + BODY)
+    assert verify(sent, "bedrock", time.time()) is None
+    signed = re.findall(r"SignedHeaders=([^,]+)", sent.headers["authorization"])[0].split(";")
+    assert set(signed) <= sent.headers.keys()

@@ -2,7 +2,7 @@
 
 import re
 
-from gateway.signing import Signer
+from gateway.signing import Headers, Signer
 
 URL = "https://bedrock-runtime.eu-west-1.amazonaws.com/model/amazon.nova-micro-v1%3A0/converse"
 AUTHORIZATION = re.compile(
@@ -11,10 +11,13 @@ AUTHORIZATION = re.compile(
 )
 
 
-def signed(secret: str, body: bytes = b"{}") -> dict[bytes, bytes]:
+SENT = ((b"host", b"bedrock-runtime.eu-west-1.amazonaws.com"), (b"content-type", b"application/json"))
+
+
+def signed(secret: str, body: bytes = b"{}", sent: Headers = SENT) -> dict[bytes, bytes]:
     signer = Signer.of(secret, "eu-west-1")
     assert signer is not None
-    return dict(signer.headers("POST", URL, b"application/json", body))
+    return dict(signer.headers("POST", URL, sent, body))
 
 
 def test_host_date_and_content_type_are_signed():
@@ -23,6 +26,17 @@ def test_host_date_and_content_type_are_signed():
     assert found
     assert found[1] == b"content-type;host;x-amz-date"
     assert headers.keys() == {b"authorization", b"x-amz-date"}
+
+
+def test_what_is_not_sent_is_not_signed():
+    found = AUTHORIZATION.fullmatch(signed("AKIA:key", sent=SENT[:1])[b"authorization"])
+    assert found
+    assert found[1] == b"host;x-amz-date"
+
+
+def test_the_host_is_signed_as_it_is_sent():
+    with_port = ((b"host", SENT[0][1] + b":443"), SENT[1])
+    assert signed("AKIA:key", sent=with_port)[b"authorization"] != signed("AKIA:key")[b"authorization"]
 
 
 def test_a_session_token_is_sent_and_signed():
