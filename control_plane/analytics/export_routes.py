@@ -77,7 +77,7 @@ def _hourly(sql: str, **given: object) -> "_Asks":
 def _costs(dimension: str) -> "_Asks":
     sql, relation = SUMMED_BY.get(dimension, ("costs", "hourly"))
     given: dict[str, object] = {"by": dimension} if sql == "costs" else {}
-    given |= {"sort": "cost", "limit": _EVERY_ROW}
+    given |= {"sort": "cost", "limit": _EVERY_ROW, "first": []}
     return lambda asked, _details: Question(SQL[sql], relation, asked.scope, given)
 
 

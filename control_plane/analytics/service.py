@@ -1,11 +1,11 @@
 """Owns the questions about sums: what calls cost and used, by what, when, and how fast they were."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from control_plane.analytics.asked import Asked
-from control_plane.analytics.period import bucket_for, edges, rfc3339
+from control_plane.analytics.period import DAY_S, Period, bucket_for, edges, rfc3339
 from control_plane.analytics.schema import (
     CostRow,
     Costs,
@@ -29,15 +29,13 @@ from gateway.lake.schema import BUCKETS
 
 _BUCKETS = ",\n    ".join(f"CAST(sum({name}) AS BIGINT) AS {name}" for name in BUCKETS)
 SQL = named(Path(__file__).parent / "sql", buckets=_BUCKETS)
-# Values of which a comparison knows both periods; a dimension rarely has more.
-ROWS_MAX = 10_000
 CHANGE = "change"
 PERCENTS = (50.0, 95.0, 99.0)
 PERCENTS_MAX = 10
 # Of a percentile that was read from a sketch; control_plane/lake/sql/hourly_latency.sql.
 SKETCH_ERROR_SHARE = 0.01
 
-# Which statement sums by a dimension; all others are costs.sql over the hours.
+# Which statements sum by a dimension; all others are costs.sql and changes.sql over the hours.
 SUMMED_BY: dict[str, tuple[str, Relation]] = {
     "user": ("costs_by_user", "hourly_users"),
     "tag": ("costs_by_tag", "hourly"),
@@ -58,7 +56,7 @@ async def ask_together(lake: Lake, questions: Sequence[Question]) -> list[Answer
 
 
 async def summary(lake: Lake, asked: Asked, *, compared: bool) -> Summary:
-    now, before = await _now_and_before(lake, asked, "summary", "hourly", {}, compared=compared)
+    now, before = await _now_and_before(lake, asked, compared=compared)
     row = now.rows[0]
     total = totals(row)
     reached = total.calls - total.refused
@@ -73,23 +71,41 @@ async def summary(lake: Lake, asked: Asked, *, compared: bool) -> Summary:
 
 async def costs(lake: Lake, asked: Asked, by: str, sort: str, limit: int, *, compared: bool) -> Costs:
     """Rows by a dimension. `compared` adds the period before, of which sort `change` is the largest difference."""
-    sql, relation = SUMMED_BY.get(by, ("costs", "hourly"))
-    given: dict[str, object] = {"by": by} if sql == "costs" else {}
-    given |= {"sort": "cost" if sort == CHANGE else sort, "limit": ROWS_MAX if compared else limit}
-    now, before = await _now_and_before(lake, asked, sql, relation, given, compared=compared)
-    total, rows = now.rows[0], now.rows[1:]
-    earlier = {} if before is None else {row["value"]: row for row in before.rows[1:]}
-    if sort == CHANGE:
-        rows = _most_changed(rows, earlier)
-    shown = rows[:limit]
+    first = await _most_changed(lake, asked, by, limit) if sort == CHANGE else []
+    ranked = {"sort": "cost" if sort == CHANGE else sort, "limit": len(first) if sort == CHANGE else limit}
+    now = await lake.ask(_by(asked, by, "costs", ranked | {"first": first}))
+    total, found = now.rows[0], {row["value"]: row for row in now.rows[1:]}
+    values = first if sort == CHANGE else list(found)
+    rows = [found.get(value, NOTHING | {"value": value}) for value in values]
+    if not compared:
+        before, earlier = None, dict[str, Row]()
+    else:
+        before = await lake.ask(_by(asked.before, by, "costs", ranked | {"limit": len(values), "first": values}))
+        earlier = {row["value"]: row for row in before.rows[1:]}
     return Costs(
         about=asked.about(now, *([] if before is None else [before])),
         by=by,
-        rows=[_cost_row(row, total, None if before is None else earlier.get(row["value"], NOTHING)) for row in shown],
-        others=None if by == "tag" else _others(total, shown),
+        rows=[_cost_row(row, total, None if before is None else earlier.get(row["value"], NOTHING)) for row in rows],
+        others=None if by == "tag" else _others(total, rows),
         total=totals(total),
         previous=None if before is None else _previous(asked, total, before.rows[0]),
     )
+
+
+async def _most_changed(lake: Lake, asked: Asked, by: str, limit: int) -> list[str]:
+    """The values of either period whose costs differ most; what is gone counts nothing now."""
+    before, now = asked.before.period, asked.period
+    both = asked.during(Period(before.from_s, now.to_s, now.zone))
+    grain_s = grain_of((before.from_s, now.from_s, now.to_s))
+    given: dict[str, object] = {"edge_us": now.from_s * 10**6, "limit": limit}
+    return [row["value"] for row in (await lake.ask(_by(both, by, "changes", given, grain_s))).rows]
+
+
+def _by(asked: Asked, by: str, sql: str, given: Mapping[str, object], grain_s: int = DAY_S) -> Question:
+    """A question by a dimension: `sql` is costs or changes."""
+    summed, relation = SUMMED_BY.get(by, ("costs", "hourly"))
+    parameters = {**given, "by": by} if summed == "costs" else given
+    return Question(SQL[summed.replace("costs", sql)], relation, asked.scope, parameters, grain_s)
 
 
 async def timeseries(
@@ -191,13 +207,11 @@ def _percentiles(rows: Sequence[Row]) -> list[Percentile]:
     return [Percentile(p=row["p"], value=round(row["at_most"], 3)) for row in rows]
 
 
-async def _now_and_before(
-    lake: Lake, asked: Asked, sql: str, relation: Relation, given: dict[str, object], *, compared: bool = False
-) -> tuple[Answer, Answer | None]:
+async def _now_and_before(lake: Lake, asked: Asked, *, compared: bool) -> tuple[Answer, Answer | None]:
     if not compared:
-        return await lake.ask(Question(SQL[sql], relation, asked.scope, given)), None
-    now, before = await asyncio.gather(
-        *(lake.ask(Question(SQL[sql], relation, one.scope, given)) for one in (asked, asked.before))
+        return await lake.ask(Question(SQL["summary"], "hourly", asked.scope)), None
+    now, before = await ask_together(
+        lake, [Question(SQL["summary"], "hourly", one.scope) for one in (asked, asked.before)]
     )
     return now, before
 
@@ -220,17 +234,6 @@ def _cost_row(row: Row, total: Row, before: Row | None) -> CostRow:
         previous=None if before is None else totals(before),
         change=None if before is None else change(row, before),
     )
-
-
-def _most_changed(rows: Sequence[Row], earlier: dict[str, Row]) -> list[Row]:
-    """Those of either period, the largest difference of costs first; what is gone counts nothing now."""
-    now = {row["value"]: row for row in rows}
-    every = [*rows, *(NOTHING | {"value": value} for value in earlier if value not in now)]
-
-    def difference(row: Row) -> int:
-        return nanousd(row["cost_usd"]) - nanousd(earlier.get(row["value"], NOTHING)["cost_usd"])
-
-    return sorted(every, key=lambda row: (-abs(difference(row)), row["value"]))
 
 
 def _others(total: Row, rows: Sequence[Row]) -> Totals | None:

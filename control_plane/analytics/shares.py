@@ -36,7 +36,7 @@ async def errors(lake: Lake, asked: Asked, limit: int) -> Errors:
 
 
 async def provenances(lake: Lake, asked: Asked) -> Provenances:
-    given = {"by": "provenance", "sort": "cost", "limit": _PROVENANCES}
+    given: dict[str, object] = {"by": "provenance", "sort": "cost", "limit": _PROVENANCES, "first": []}
     answer = await lake.ask(Question(SQL["costs"], "hourly", asked.scope, given))
     whole, rows = answer.rows[0], answer.rows[1:]
     measured = [row for row in rows if _KINDS.get(row["value"]) == "measured"]

@@ -36,12 +36,15 @@ class Named(NamedTuple):
     defaults: Mapping[str, object] = {}
 
 
-_RANKED = {"sort": "cost", "limit": 20}
+_RANKED: Mapping[str, object] = {"sort": "cost", "limit": 20, "first": []}
 _MEASURED: Mapping[str, object] = {"measure": "latency_ms", "percents": [50.0, 95.0, 99.0]}
 QUESTIONS: Mapping[str, Named] = {
     "call": Named("events", {"request_id": ""}),
     "calls": Named("events", {"sort": "at", "limit": 20, "before_us": None, "before_id": None}),
-    "costs": Named("hourly", {"by": "model"} | _RANKED),
+    "changes": Named("hourly", {"by": "model", "edge_us": 0, "limit": 20}),
+    "changes_by_tag": Named("hourly", {"edge_us": 0, "limit": 20}),
+    "changes_by_user": Named("hourly_users", {"edge_us": 0, "limit": 20}),
+    "costs": Named("hourly", {"by": "model", **_RANKED}),
     "costs_by_tag": Named("hourly", _RANKED),
     "costs_by_user": Named("hourly_users", _RANKED),
     "errors": Named("hourly", {"limit": 20}),
@@ -113,16 +116,18 @@ def _question(named: Named, arguments: argparse.Namespace, during: Period) -> Qu
     if "bucket" in given:
         begins = edges(during, str(given.pop("bucket")))
         given["edges"], grain_s = list(begins), grain_of(begins)
+    if given.get("edge_us") == 0:  # one half of the time beside the other
+        given["edge_us"] = (during.from_s + during.to_s) // 2 // HOUR_S * HOUR_S * 10**6
     scope = Scope(arguments.org, during.from_s, during.to_s, arguments.project, filters)
     return Question(SQL[arguments.name], named.relation, scope, given, grain_s)
 
 
 def _read(value: str, was: object) -> object:
-    """In the type that the parameter has; raises ValueError."""
+    """In the type that the parameter has, an empty list is of texts; raises ValueError."""
     if isinstance(was, int):
         return int(value)
     if isinstance(was, list):
-        return [float(part) for part in value.split(",")]
+        return [float(part) for part in value.split(",")] if was else value.split(",")
     return value or None
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
 from control_plane.lake.clickhouse.server import Server, Value
-from control_plane.lake.clickhouse.words import SETTINGS, in_clickhouse
+from control_plane.lake.clickhouse.words import SETTINGS, in_clickhouse, without_remarks
 from control_plane.lake.query import Question, following
 from control_plane.lake.scope import only, rollup_sql
 
@@ -33,4 +33,4 @@ def _relations(question: Question) -> Iterator[str]:
     # The rows of a sample as often as they stand for a call, and then for one.
     each = f"SELECT *, arrayJoin(range(weight)) AS nth FROM event_rows WHERE {only(scope, 'ts')}"  # noqa: S608
     yield f"events AS (SELECT * EXCEPT (weight, nth), CAST(1 AS BIGINT) AS weight FROM ({each}))"  # noqa: S608
-    yield f"{relation} AS ({rollup_sql(relation, grain_s)})"
+    yield f"{relation} AS ({without_remarks(rollup_sql(relation, grain_s))})"

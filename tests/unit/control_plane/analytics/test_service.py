@@ -2,11 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from tests.support.lake_calls import by, percentile, sums
+from tests.support.written_calls import call, land
 from tests.unit.control_plane.analytics.conftest import NOW_S
 
 HOUR_S = 3600
@@ -134,6 +136,29 @@ async def test_movers_are_sorted_by_how_much_their_cost_changed(told):
     for row in answer["rows"]:
         assert same(row["total"], recent[row["value"]])
         assert same(row["previous"], before[row["value"]])
+
+
+async def test_a_comparison_knows_both_periods_of_every_value(plane):
+    """Of more values than anybody would list, those that were the least before, or are now."""
+    org_id = await plane.organization()
+    now_s = END_S - HOUR_S
+    told = {f"u{number}": (1_000_000 + number, 1_000_000 - number) for number in range(10_100)}
+    told |= {"risen": (1, 2_000_000), "fallen": (2_000_000, 2)}
+    land(
+        Path(plane.parts.settings.lake),
+        [
+            call(f"{user}-{at_s}", at_s, org_id=org_id, user_id=user, cost_nanousd=cost)
+            for user, costs in told.items()
+            for at_s, cost in zip((now_s - HOUR_S, now_s), costs, strict=True)
+        ],
+    )
+    for query, users in (("sort=change&limit=2", ["risen", "fallen"]), ("compare=previous&limit=1", ["risen"])):
+        answer = await plane.client.get(f"/v1/metrics/cost-by-user?range=1h&{query}", headers=await plane.token(org_id))
+        rows = {row["value"]: row for row in answer.json()["rows"]}
+        assert list(rows) == users
+        for user, row in rows.items():
+            assert (nanousd(row["previous"]["cost_usd"]), nanousd(row["total"]["cost_usd"])) == told[user]
+            assert (row["previous"]["calls"], row["total"]["calls"]) == (1, 1)
 
 
 @pytest.mark.parametrize("tz", ["UTC", "Europe/Berlin", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe"])

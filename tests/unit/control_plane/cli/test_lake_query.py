@@ -32,7 +32,7 @@ def test_without_a_name_they_are_listed(capsys: pytest.CaptureFixture[str], tmp_
     assert main(["query", "--lake", str(tmp_path)]) == 0
     listed = capsys.readouterr().out.splitlines()
     assert [line.split()[0] for line in listed] == sorted(QUESTIONS)
-    assert "costs           by=model sort=cost limit=20" in listed
+    assert "costs           by=model sort=cost limit=20 first=" in listed
 
 
 @pytest.mark.parametrize("name", sorted(QUESTIONS))
@@ -69,7 +69,7 @@ def test_an_answer_from_a_sample_says_so_beside_it(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["costs", "x=1"], "x=1: write PARAMETER=VALUE with one of by, sort, limit, key_id"),
+        (["costs", "x=1"], "x=1: write PARAMETER=VALUE with one of by, sort, limit, first, key_id"),
         (["costs", "limit=many"], "invalid literal"),
         (["timeseries", "bucket=2d"], "write one of 1m"),
     ],

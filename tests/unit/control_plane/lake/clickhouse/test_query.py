@@ -52,17 +52,27 @@ QUARTERS = [PLAN.from_s + quarter * 900 for quarter in range(300)]
 ASKED: Mapping[str, list[tuple[dict[str, Any], int]]] = {
     "summary": [({}, DAY_S), ({}, 60)],
     "costs": [
-        ({"by": by, "sort": sort, "limit": 6}, DAY_S)
-        for by, sort in (
-            ("model", "cost"),
-            ("key", "calls"),
-            ("status", "errors"),
-            ("project", "tokens"),
-            ("outcome", "refused"),
+        ({"by": by, "sort": sort, "limit": 6, "first": first}, DAY_S)
+        for by, sort, first in (
+            ("model", "cost", ["gpt-4.1-mini", "none"]),
+            ("key", "calls", []),
+            ("status", "errors", []),
+            ("project", "tokens", []),
+            ("outcome", "refused", ["refused"]),
         )
     ],
-    "costs_by_tag": [({"sort": "cost", "limit": 5}, DAY_S), ({"sort": "calls", "limit": 50}, DAY_S)],
-    "costs_by_user": [({"sort": "cost", "limit": 20}, DAY_S), ({"sort": "tokens", "limit": 3}, DAY_S)],
+    "costs_by_tag": [
+        ({"sort": sort, "limit": limit, "first": []}, DAY_S) for sort, limit in (("cost", 5), ("calls", 50))
+    ],
+    "costs_by_user": [
+        ({"sort": sort, "limit": limit, "first": []}, DAY_S) for sort, limit in (("cost", 20), ("tokens", 3))
+    ],
+    "changes": [
+        ({"by": by, "edge_us": (PLAN.from_s + 36 * 3600) * 10**6, "limit": 8}, HOUR_S)
+        for by in ("model", "team", "project")
+    ],
+    "changes_by_tag": [({"edge_us": (PLAN.from_s + 48 * 3600) * 10**6, "limit": 5}, DAY_S)],
+    "changes_by_user": [({"edge_us": (PLAN.from_s + 36 * 3600) * 10**6, "limit": 20}, HOUR_S)],
     "timeseries": [
         ({"by": "model", "edges": DAYS, "limit": 4}, HOUR_S),
         ({"by": None, "edges": DAYS, "limit": 1}, HOUR_S),
