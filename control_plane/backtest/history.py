@@ -36,6 +36,7 @@ FETCHED = 20_000
 # Distinct (provider, upstream, model, tier) of one organization; far more than any has.
 PRICED_MAX = 4096
 TOP = 20
+NO_KEYS: Mapping[str, Sequence[str]] = {}
 
 _SQL = Path(__file__).parent / "sql"
 _CROSSED, _TAIL, _CONTESTED, _REFUSED, _LOST, _WINDOWS, _WHOLE = (
@@ -52,7 +53,7 @@ _MODEL = f"[coalesce(provider, ''), coalesce(model_requested, ''), {_MAPPED}]"
 _VALUES: Mapping[Dimension, str] = {
     "org": "[org_id]",
     "project": "[coalesce(project_id, '')]",
-    "key": "[coalesce(key_id, '')]",
+    "key": "coalesce(getvariable('key_lines')[coalesce(key_id, '')], [coalesce(key_id, '')])",
     "user": "[coalesce(user_id, '')]",
     "team": "[coalesce(team, '')]",
     "model": f"coalesce(getvariable('model_names')[{_MODEL}], [coalesce(model_requested, '')])",
@@ -125,18 +126,21 @@ def backtest(
     from_s: int,
     to_s: int,
     *,
+    rotated: Mapping[str, Sequence[str]] = NO_KEYS,
     keyring: Keyring | None = None,
 ) -> Outcome:
     """What would have been refused of the calls that arrived in [from_s, to_s), from the first window's start on.
 
-    `catalog` has the prices to compute costs anew, where the proposal has prices; the ring is as in
-    over_calls. Raises Unanswered.
+    `catalog` has the prices to compute costs anew, where the proposal has prices; `rotated` has by key those in whose
+    place it is, the first one first; the ring is as in over_calls. Raises Unanswered.
     """
     cuts = periods(proposal.window, proposal.time_zone, from_s, to_s)
     with over_calls(lake, org_id, cuts[0][0], to_s, proposal.project_id, keyring=keyring) as connection:
         _declare(connection, proposal, [cut for cut, _ in cuts], to_s)
         if "model" in proposal.fixed or "model" in proposal.varying:
             _name(connection, catalog)
+        lines = {"": [""]} | {key_id: [*before, key_id] for key_id, before in rotated.items()}
+        connection.execute("SET VARIABLE key_lines = map($1, $2)", [list(lines), list(lines.values())])
         cost = _repriced(connection, catalog, cuts[0][0], to_s) if proposal.prices else _COST
         _place(connection, proposal, cost)
         alone = _stands_alone(connection, proposal)
@@ -172,7 +176,9 @@ def _name(connection: duckdb.DuckDBPyConnection, catalog: Catalog) -> None:
 def _place(connection: duckdb.DuckDBPyConnection, proposal: Proposal, cost: str) -> None:
     """Makes `placed`, each call with its window and counter, `totals` of those, and `apart`: what is in neither."""
     within = " AND ".join(f"list_contains({_VALUES[name]}, getvariable('scope_{name}'))" for name in proposal.fixed)
-    lists = ", ".join(f"{_VALUES[name]} AS v{place}" for place, name in enumerate(proposal.varying))
+    # Where each key is counted apart, one that was rotated goes on with the counter of the first.
+    varied = {**_VALUES, "key": f"{_VALUES['key']}[1:1]"}
+    lists = ", ".join(f"{varied[name]} AS v{place}" for place, name in enumerate(proposal.varying))
     counter = _counter(len(proposal.varying))
     unpriced = "cost IS NULL AND unpriced" if proposal.unit == "usd" else "false"
     amount = f"CASE WHEN {unpriced} THEN getvariable('ceiling') ELSE {_AMOUNTS[proposal.unit]} END"

@@ -10,6 +10,7 @@ from control_plane.backtest.history import backtest
 from control_plane.backtest.proposal import DAYS_MAX, Proposal, faults
 from control_plane.backtest.rendered import rendered
 from control_plane.backtest.schema import BacktestAsk, BacktestOut
+from control_plane.keys.tables import ApiKey
 from control_plane.lake.query import Unanswered
 from control_plane.projects.tables import Project
 from control_plane.providers.tables import PriceOverride
@@ -29,12 +30,11 @@ async def ask(work: Work, wanted: BacktestAsk) -> BacktestOut:
     proposed = proposal(wanted)
     from_s, to_s = span(wanted, work.now_s)
     await _check_project(work, wanted.project_id)
-    catalog = await _catalog(work, proposed.prices)
+    catalog, rotated = await _catalog(work, proposed.prices), await _rotated(work, wanted)
     await work.session.close()
+    asked = work.lake, work.org_id, proposed, catalog, from_s, to_s
     try:
-        outcome = await asyncio.to_thread(
-            backtest, work.lake, work.org_id, proposed, catalog, from_s, to_s, keyring=work.keyring
-        )
+        outcome = await asyncio.to_thread(backtest, *asked, rotated=rotated, keyring=work.keyring)
     except Unanswered as fault:
         raise Problem(503, "unavailable", f"The lake does not answer: {fault}; ask for less time") from None
     return rendered(outcome, proposed, from_s, to_s)
@@ -100,3 +100,12 @@ async def _catalog(work: Work, prices: tuple[Override, ...]) -> Catalog:
     rows = (await work.session.execute(select(PriceOverride).order_by(PriceOverride.id))).scalars()
     own = [Override(row.upstream, row.model, row.rates, row.multiplier, row.starts_at_s, row.ends_at_s) for row in rows]
     return Catalog.load([*own, *prices])
+
+
+async def _rotated(work: Work, wanted: BacktestAsk) -> dict[str, list[str]]:
+    """By each key that took another's place, those before it, as gateways are told them."""
+    if "key" not in wanted.scope:
+        return {}
+    followed = select(ApiKey.replaced_by).where(ApiKey.replaced_by.is_not(None))
+    rows = await work.session.execute(select(ApiKey.id, ApiKey.replaces).where(ApiKey.id.in_(followed)))
+    return {row.id: row.replaces for row in rows}

@@ -79,6 +79,23 @@ def test_the_scope_says_which_calls(tmp_path):
     assert [one.name for one in run(lake, limit=79, scope={"team": "*", "model": "gpt-4o"}).by_counter] == ["core"]
 
 
+def test_a_key_that_was_rotated_is_under_the_limits_of_those_before_it(tmp_path):
+    records = [call(f"{n}", START_S + n, cost_nanousd=60, key_id=key) for n, key in enumerate(("a", "b", "c", "x"))]
+    lake = land(tmp_path, records)
+
+    def held(scope: dict[str, Any]) -> Any:
+        proposal = Proposal(unit="usd", limit=100, window="day", scope=scope)
+        rotated = {"b": ["a"], "c": ["a", "b"]}
+        return backtest(lake, ORG, proposal, CATALOG, START_S, END_S, rotated=rotated)
+
+    assert [(held({"key": key}).calls, held({"key": key}).refused_calls) for key in "abcx"] == [
+        (3, 2), (2, 1), (1, 0), (1, 0),
+    ]  # fmt: skip
+    each = held({"key": "*"})
+    assert (each.calls, each.refused_calls, [one.name for one in each.by_counter]) == (4, 2, ["a"])
+    assert held({"key": "*", "user": "*"}).refused_calls == 2
+
+
 def test_what_is_not_known_is_counted_apart(tmp_path):
     records = [
         call("unpriced", START_S, cost_nanousd=None, price_match="unpriced"),

@@ -28,6 +28,26 @@ async def test_a_limit_is_held_against_the_past(either_plane):
     assert [window["spent"] for window in preview.json()["windows"]] == ["1.40"]
 
 
+async def test_a_key_that_was_rotated_is_one_with_those_before_it(either_plane):
+    plane = either_plane
+    org_id = await plane.organization()
+    headers = await plane.token(org_id)
+    project = (await plane.client.post("/v1/projects", json={"name": "A"}, headers=headers)).json()["id"]
+    made = await plane.client.post("/v1/keys", json={"name": "k", "project_id": project}, headers=headers)
+    keys = [made.json()["id"]]
+    for _ in range(2):
+        rotated = await plane.client.post(f"/v1/keys/{keys[-1]}/rotate", json={}, headers=headers)
+        keys.append(rotated.json()["id"])
+    records = [
+        call(f"{n}", NOW_S - 60 + n, org_id=org_id, key_id=key, cost_nanousd=6 * 10**8) for n, key in enumerate(keys)
+    ]
+    land(Path(plane.parts.settings.lake), records)
+    for key, calls in ((keys[0], 3), (keys[1], 2), ("*", 3)):
+        asked = {"unit": "usd", "limit": "1.00", "scope": {"key": key}}
+        found = (await plane.client.post(BACKTEST, json=asked, headers=headers)).json()
+        assert (found["calls"], found["refused_calls"]) == (calls, calls - 1)
+
+
 async def test_other_prices_lie_over_the_organizations(plane):
     org_id = await plane.organization()
     headers = await plane.token(org_id)
