@@ -10,6 +10,7 @@ from collections.abc import Mapping
 _WORDS: Mapping[str, str] = {
     "EXCLUDE": "EXCEPT",
     "TIMESTAMPTZ": "DateTime64(6, 'UTC')",
+    "TRY_CAST": "CAST",
     "array_to_string": "arrayStringConcat",
     "cardinality": "length",
     "epoch": "toUnixTimestamp",

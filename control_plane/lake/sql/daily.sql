@@ -3,7 +3,7 @@ SELECT
     time_bucket(INTERVAL 1 DAY, hour) AS hour,
     org_id, project_id, key_id, team, tags, route, provider, model, status, outcome, refusal_code, provenance, price_match,
     CAST(sum(cost_usd) AS DECIMAL(38, 9)) AS cost_usd,
-    CAST(sum(COLUMNS(* EXCLUDE (
+    TRY_CAST(sum(COLUMNS(* EXCLUDE (
         hour, org_id, project_id, key_id, team, tags, route, provider, model, status, outcome, refusal_code, provenance,
         price_match, cost_usd
     ))) AS BIGINT) AS '\0'

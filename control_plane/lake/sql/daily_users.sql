@@ -5,8 +5,8 @@ SELECT
     CAST(sum(calls) AS BIGINT) AS calls,
     CAST(sum(priced_calls) AS BIGINT) AS priced_calls,
     CAST(sum(cost_usd) AS DECIMAL(38, 9)) AS cost_usd,
-    CAST(sum(tokens_in) AS BIGINT) AS tokens_in,
-    CAST(sum(tokens_out) AS BIGINT) AS tokens_out
+    TRY_CAST(sum(tokens_in) AS BIGINT) AS tokens_in,
+    TRY_CAST(sum(tokens_out) AS BIGINT) AS tokens_out
 FROM hours
 GROUP BY ALL
 ORDER BY org_id, project_id, hour

@@ -5,7 +5,7 @@ SELECT
     count(*) AS calls,
     count(cost_usd) AS priced_calls,
     CAST(sum(cost_usd) AS DECIMAL(38, 9)) AS cost_usd,
-    CAST(sum(tokens_in) AS BIGINT) AS tokens_in,
-    CAST(sum(tokens_out) AS BIGINT) AS tokens_out
+    TRY_CAST(sum(tokens_in) AS BIGINT) AS tokens_in,
+    TRY_CAST(sum(tokens_out) AS BIGINT) AS tokens_out
 FROM events
 GROUP BY ALL

@@ -169,3 +169,15 @@ def test_a_version_is_settled_once_its_rollups_are_old_enough(tmp_path: Path) ->
     now = pointer(lake.hourly, hourly)
     assert now is not None
     assert (now.events, set(now.at)) == (2, set(ROLLUPS) - {"hourly"})
+
+
+def test_numbers_whose_sum_has_no_room_stop_nobodys_rollups(tmp_path: Path) -> None:
+    most = 2**63 - 1
+    made_up = [call(n, org_id="org_b", tokens_in=most, tokens_out=most, buckets={"input_text": most}) for n in range(3)]
+    land(tmp_path, "a", [*made_up, call(4)])
+    cure(tmp_path)
+    for name in ("hourly", "hourly_users", "daily", "daily_users"):
+        table = open_tables(str(tmp_path)).rollups[name]
+        files = [table.location(file) for file in table.follow().files.values()]
+        sums = rows(files, "SELECT org_id, sum(calls), max(tokens_in), max(tokens_out) FROM rows GROUP BY 1 ORDER BY 1")
+        assert sums == [("org_a", 1, 10, 5), ("org_b", 3, None, None)]
