@@ -6,7 +6,7 @@ operator's own map where a name is only his.
 
 import msgspec
 
-from gateway.contract.record import PriceMatch, Provenance
+from gateway.contract.record import COST_TOO_LARGE, PriceMatch, Provenance
 from gateway.examine import Call
 from gateway.ledger.base import AMOUNT_MAX
 from gateway.metering.counts import COUNT_MAX, INCONSISTENT
@@ -78,17 +78,22 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     if amount is not None and amount.unpriced_buckets:
         match, flags = "unpriced", (*flags, *(f"no_rate:{bucket}" for bucket in amount.unpriced_buckets))
     assert usage is not None, "there are lines"
-    tokens_in, tokens_out, nanousd = usage.tokens_in, usage.tokens_out, 0 if amount is None else amount.nanousd
-    tier, flags = reading.service_tier or "", tuple(dict.fromkeys(flags)) if len(flags) > 1 else flags
-    # Each number of an answer makes sense by itself, but of its lines there may be many, and of their prices any.
-    if tokens_in > COUNT_MAX or tokens_out > COUNT_MAX or nanousd > AMOUNT_MAX:
+    tier = reading.service_tier or ""
+    if len(flags) > 1:
+        flags = tuple(dict.fromkeys(flags))
+    # Each number of an answer makes sense by itself, but of its lines there may be many.
+    if usage.tokens_in > COUNT_MAX or usage.tokens_out > COUNT_MAX:
         return Charge("unknown", model=model, service_tier=tier, flags=(*flags, INCONSISTENT), work_id=work_id)
+    nanousd = None if amount is None or match == "unpriced" else amount.nanousd
+    if nanousd is not None and nanousd > AMOUNT_MAX:
+        # No call costs nine million dollars: the usage or the price is wrong, and columns and sums have no room for it.
+        nanousd, match, flags = None, "unpriced", (*flags, COST_TOO_LARGE)
     return Charge(
         reading.provenance,
         usage,
-        tokens_in,
-        tokens_out,
-        None if amount is None or match == "unpriced" else nanousd,
+        usage.tokens_in,
+        usage.tokens_out,
+        nanousd,
         match,
         catalog.version,
         model,

@@ -14,7 +14,7 @@ from msgspec import Meta
 
 from control_plane.api.money import NANO, NANOUSD_MAX
 from control_plane.api.text import Id, Label, LabelOrNone
-from gateway.contract.record import Outcome, PriceMatch, Provenance, Record
+from gateway.contract.record import COST_TOO_LARGE, Outcome, PriceMatch, Provenance, Record
 from gateway.identify import METADATA_BYTES_MAX, TAGS_MAX
 from gateway.providers import PROVIDERS
 from pricing.catalog import Catalog, Unpriced
@@ -28,7 +28,8 @@ AHEAD_S = 300
 BEHIND_S = 31 * 86_400
 # Deeper metadata is nobody's; walking it must not meet Python's own limit.
 METADATA_DEPTH_MAX = 16
-_COUNT_MAX = 2**53
+# As gateways believe it of providers: no call has a trillion of anything.
+_COUNT_MAX = 10**12
 _HOUR_MS = 3_600_000.0
 
 Count = Annotated[int, Meta(ge=0, le=_COUNT_MAX)]
@@ -203,6 +204,8 @@ def _charge(event: Event, usage: Usage | None, catalog: Catalog) -> _Charge:
     amount = cost(usage, price)
     if amount.unpriced_buckets:
         return _Charge(None, "unpriced", catalog.version, tuple(f"no_rate:{name}" for name in amount.unpriced_buckets))
+    if amount.nanousd > NANOUSD_MAX:
+        return _Charge(None, "unpriced", catalog.version, (COST_TOO_LARGE,))
     return _Charge(amount.nanousd, price.match, catalog.version)
 
 

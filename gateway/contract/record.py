@@ -24,6 +24,8 @@ PriceMatch = Literal["exact", "alias", "mapped", "override", "stated", "unpriced
 # The longest name of a model, a tier or a piece of work that is kept: Bedrock's model ids have so many characters, and
 # a frame of the journal has room for all of them.
 NAME_CHARS_MAX = 2048
+# The flag of a call whose cost, by its price, is beyond what ledgers count exactly: it is unknown.
+COST_TOO_LARGE = "cost_too_large"
 
 
 class Record(msgspec.Struct, frozen=True, array_like=True, kw_only=True, gc=False):

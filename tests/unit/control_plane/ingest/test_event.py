@@ -13,6 +13,7 @@ from pricing.overrides import Override
 NOW_S = 1_790_000_000
 PROJECT = "prj_00000000000000000000000001"
 LISTED = Catalog.load()
+DEAR = Override("eu", "*", {"input_text": "999999999"})
 ORIGIN = Origin("org_1", "igk_1", PROJECT, frozenset((PROJECT,)), LISTED)
 
 
@@ -86,6 +87,12 @@ def test_what_has_no_price_is_unpriced_and_says_why():
     assert record(provider="nobody", tokens_in=1, tokens_out=1).price_match == "unpriced"
 
 
+def test_a_cost_that_no_column_holds_is_unknown_and_the_event_can_be_read():
+    made = record(tokens_in=10**12, tokens_out=1, upstream="eu", catalog=LISTED.with_overrides([DEAR]))
+    assert (made.cost_nanousd, made.price_match, made.flags[1:]) == (None, "unpriced", ("cost_too_large",))
+    assert to_table([made]).num_rows == 1
+
+
 def test_a_stated_cost_is_rounded_once():
     assert record(cost_usd=Decimal("0.30000000000000004")).cost_nanousd == 300_000_000
     assert record(cost_usd=Decimal("0.0000000005")).cost_nanousd == 0
@@ -144,7 +151,7 @@ def test_a_project_is_the_keys_or_one_it_may_report_for():
     [
         {"ts": "2026-11-26T05:45:26"}, {"ts": 1_790_000_000}, {"ts": "yesterday"}, {"request_id": ""},
         {"request_id": "a\nb"}, {"request_id": "x" * 129}, {"user_id": "a\x00"}, {"tags": ["x"] * 17}, {"tags": [""]},
-        {"tokens_in": -1}, {"tokens_in": 1.5}, {"tokens_in": 2**60}, {"tokens_in": "1"}, {"status": 99},
+        {"tokens_in": -1}, {"tokens_in": 1.5}, {"tokens_in": 10**12 + 1}, {"tokens_in": "1"}, {"status": 99},
         {"latency_ms": -1}, {"outcome": "open"}, {"provenance": "held"}, {"metadata": []}, {"buckets": {"x": -1}},
         {"prompt": "Hello"}, {"org_id": "org_2"}, {"key_id": "k"}, {"cost_nanousd": 1}, {"project_id": "../x"},
         {"cost_usd": "a lot"},
