@@ -30,5 +30,15 @@ def to_table(records: Sequence[Record]) -> Any:
         raise Unrepresentable(type(error).__name__) from None
 
 
+def representable(records: Sequence[Record]) -> list[Record]:
+    """Those that the columns have room for, in their order."""
+    try:
+        to_table(records)
+    except Unrepresentable:
+        half = len(records) // 2
+        return [*representable(records[:half]), *representable(records[half:])] if half else []
+    return list(records)
+
+
 def _array(column: Column, values: Sequence[Any]) -> Any:
     return pa.array(column.convert(values) if column.convert else values, column.type)

@@ -13,13 +13,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from gateway.contract.record import Record, decode_record
 from gateway.journal.reader import Damage, SegmentReader, SegmentTooNew, sealed, workers
-from gateway.lake.batch import Unrepresentable, to_table
+from gateway.lake.batch import Unrepresentable, representable, to_table
 from gateway.lake.parquet import encode_parquet, source_digest
 from gateway.lake.store import Store, StoreFault, open_store
 
@@ -31,8 +31,8 @@ QUARANTINE = "quarantine"
 _logger = logging.getLogger("lensai.lake")
 
 # landed: acknowledged, segment deleted. empty: it held no call's end, deleted. The others keep it in quarantine.
-# damaged: its good records are acknowledged. conflict: the store has another object of that name.
-# unrepresentable: a value fits no column; nothing was put.
+# damaged, and unrepresentable (a value fits no column): its other records are acknowledged. conflict: the store has
+# another object of that name.
 Disposition = Literal["landed", "empty", "damaged", "conflict", "unrepresentable"]
 
 
@@ -97,24 +97,31 @@ def land(segment: Path, store: Store) -> Landing:
 
 
 def _dispose(store: Store, key: str, content: Content) -> Disposition:
-    try:
-        if key and not _put(store, key, content):
-            return "conflict"
-    except Unrepresentable:
+    table = _table(content.records)
+    if table.num_rows and not _put(store, key, encode_parquet(table, content.sha256), content.sha256):
+        return "conflict"
+    if table.num_rows < len(content.records):
         return "unrepresentable"
     if not content.sound:
         return "damaged"
     return "landed" if key else "empty"
 
 
-def _put(store: Store, key: str, content: Content) -> bool:
+def _table(records: list[Record]) -> Any:
+    """The records that the columns have room for."""
+    try:
+        return to_table(records)
+    except Unrepresentable:
+        return to_table(representable(records))
+
+
+def _put(store: Store, key: str, data: bytes, sha256: str) -> bool:
     """True once the store holds this content under the key; false if it holds another there."""
-    data = encode_parquet(to_table(content.records), content.sha256)
     if store.create(key, data):
         return True
     # Ours, from before a crash or a lost answer; other bytes of the same source were another pyarrow's.
     existing = store.read(key)
-    return existing == data or source_digest(existing) == content.sha256
+    return existing == data or source_digest(existing) == sha256
 
 
 def _quarantine(segment: Path) -> None:

@@ -128,6 +128,15 @@ def test_record_that_cannot_be_decoded_is_counted_and_its_segment_kept(tmp_path:
     assert ids(store, KEY) == ["req_0"]
 
 
+def test_value_that_fits_no_column_keeps_no_other_call_from_landing(tmp_path: Path, store: Directory) -> None:
+    frames = [final(record) for record in RECORDS]
+    frames[3:3] = [final(Record(request_id="absurd", ts_ns=DAY_NS, tokens_in=2**63))]
+    segment = write_segment(tmp_path / "journal", *frames)
+    assert land(segment, store).disposition == "unrepresentable"
+    assert ids(store, KEY) == ALL_IDS
+    assert (segment.parent / "quarantine" / segment.name).exists()
+
+
 def test_value_that_fits_no_column_keeps_the_segment(tmp_path: Path, store: Directory) -> None:
     absurd = Record(request_id="absurd", ts_ns=DAY_NS, cost_nanousd=10**18)
     segment = write_segment(tmp_path / "journal", final(absurd))
