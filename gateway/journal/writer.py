@@ -415,7 +415,7 @@ class Journal:
                     self._seal(old)
                 if retired:
                     self._disk.sync_directory(self._directory)
-            except OSError as error:
+            except Exception as error:  # whatever it was: nothing may be admitted that is not durable
                 self.sync_failures += 1
                 self._faults["sync"] = f"journal sync failed: {error}"
                 return False

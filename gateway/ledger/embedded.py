@@ -13,6 +13,8 @@ from gateway.ledger.base import Balance, Holds, Shortage, Unreachable, is_of_now
 from gateway.ledger.counters import Counter, Counters, until
 
 FORMAT = 1
+# What a checkpoint has room for, far beyond every limit: a sum above it is written down as this.
+_SETTLED_MAX = 2**63 - 1
 
 
 class _Row(msgspec.Struct, array_like=True, frozen=True):
@@ -36,7 +38,9 @@ class Snapshot:
 
     def __init__(self, seq: int, counters: Mapping[str, Counter]) -> None:
         self.seq = seq
-        self._rows = {name: (one.settled, one.told, one.terms.kept_until_s) for name, one in counters.items()}
+        self._rows = {
+            name: (min(one.settled, _SETTLED_MAX), one.told, one.terms.kept_until_s) for name, one in counters.items()
+        }
 
     def encode(self) -> bytes:
         return msgspec.msgpack.encode((FORMAT, self.seq, self._rows))

@@ -16,7 +16,7 @@ from gateway.journal.checkpoint import FILE_NAME
 from gateway.journal.disk import Disk
 from gateway.journal.frame import INTENT, SIGNAL
 from gateway.journal.reader import sealed
-from gateway.journal.writer import QUEUE_FRAMES_MAX, RETIRED_MAX, SYNC_RETRY_MS, WRITE_RETRY_MS
+from gateway.journal.writer import QUEUE_FRAMES_MAX, RETIRED_MAX, SYNC_RETRY_MS, WRITE_RETRY_MS, NoBooks
 
 MS = 1_000_000
 RETRY_NS = WRITE_RETRY_MS * MS
@@ -389,6 +389,32 @@ def test_segment_that_cannot_be_renamed_is_sealed_later(journal: Any, disk: Sick
     assert not journal.sync()
     assert not journal.accepting
     disk.sick.clear()
+    assert journal.sync()
+    assert journal.accepting
+    assert len(sealed(tmp_path)) == 1
+    journal.close(0)
+
+
+def test_checkpoint_that_cannot_be_made_stops_admission_and_not_the_syncing(open_journal: Any, tmp_path: Path) -> None:
+    class Unencodable:
+        seq = 0
+
+        def keep(self, directory: Path, disk: Disk) -> None:
+            raise OverflowError("too large")
+
+    class OneBook(NoBooks):
+        def snapshot(self) -> Any:
+            return one
+
+    one = Unencodable()
+    journal = open_journal(tmp_path, books=OneBook())
+    journal.final(b"a", b"end")
+    journal.flush(0)
+    one.seq = 1
+    journal.flush(1000 * MS)
+    assert not journal.sync()
+    assert not journal.accepting
+    one.seq = 0
     assert journal.sync()
     assert journal.accepting
     assert len(sealed(tmp_path)) == 1

@@ -25,6 +25,15 @@ def test_it_reserves_extends_and_settles():
     assert ledger.balance("nobody") == Balance()
 
 
+def test_a_sum_beyond_a_checkpoints_room_is_kept_as_the_most_that_has_room():
+    ledger = restored()
+    for id in "abc":
+        ledger.reserve(id, holds(hold("org", 1, None)))
+        ledger.settle(id, {"org": 2**63})
+
+    assert restored(ledger.snapshot(NOW_S).encode()).balance("org") == Balance(2**63 - 1)
+
+
 async def test_nothing_is_to_be_had_elsewhere():
     ledger = restored()
     ledger.reserve("a", holds(hold("org", 60, 100)))
