@@ -32,4 +32,7 @@ class Allowances:
     def _left(self, key_id: str, events_per_s: int, now_ms: int) -> float:
         most = float(max(BURST_S * events_per_s, EVENTS_MAX))
         left, at_ms = self._by_key.get(key_id, (most, now_ms))
-        return min(most, left + max(0, now_ms - at_ms) / 1000 * events_per_s)
+        if now_ms < at_ms:
+            # The clock was set back: what is saved up from here on counts from here on.
+            self._by_key[key_id] = (left, at_ms) = (left, now_ms)
+        return min(most, left + (now_ms - at_ms) / 1000 * events_per_s)

@@ -56,8 +56,8 @@ def spools(root: Path) -> list[Path]:
 class Spool:
     """The events of one process. `keep` belongs to one event loop; the disk belongs to the spool's own thread."""
 
-    def __init__(self, root: Path, now_ns: Callable[[], int] = time.time_ns, disk: Disk = DISK) -> None:
-        self._root, self._now_ns, self._disk = root, now_ns, disk
+    def __init__(self, root: Path, monotonic_ns: Callable[[], int] = time.monotonic_ns, disk: Disk = DISK) -> None:
+        self._root, self._monotonic_ns, self._disk = root, monotonic_ns, disk
         self._queue: queue.SimpleQueue[_Waiting | None] = queue.SimpleQueue()
         self._waiting = 0  # events, in the loop's count
         self._thread: threading.Thread | None = None
@@ -104,7 +104,7 @@ class Spool:
             waiting, goes_on = self._next()
             self._answer(waiting, self._turn(waiting))
         if self._journal is not None:
-            self._journal.close(self._now_ns())
+            self._journal.close(self._monotonic_ns())
             self._journal = None
 
     def _turn(self, waiting: Sequence[_Waiting]) -> str:
@@ -137,13 +137,13 @@ class Spool:
         """Writes and syncs; what the disk had against it, or nothing. Asked for nothing, it ages and heals."""
         if waiting and not journal.accepting:
             # First whether it heals: what is queued for a disk that refuses is written when nobody waits any more.
-            journal.flush(self._now_ns())
+            journal.flush(self._monotonic_ns())
             journal.sync()
             if not journal.accepting:
                 return journal.fault
         for id, payload in itertools.chain.from_iterable(one.frames for one in waiting):
             journal.final(id, payload)
-        journal.flush(self._now_ns())
+        journal.flush(self._monotonic_ns())
         journal.sync()
         return journal.fault
 
@@ -161,7 +161,7 @@ class Spool:
                 if own is None:
                     own = self._open(path)
                 elif path.exists():
-                    self._open(path).close(self._now_ns())
+                    self._open(path).close(self._monotonic_ns())
         if own is None:
             raise OSError(f"{PROCESSES_MAX} processes hold {self._root} already")
         return own
@@ -170,7 +170,7 @@ class Spool:
         return Journal.open(
             path,
             node_id=f"ingest{secrets.token_hex(6)}",
-            now_ns=self._now_ns(),
+            now_ns=self._monotonic_ns(),
             resolve=lambda payload: payload,  # there are no intents
             segment_bytes_max=SEGMENT_BYTES_MAX,
             segment_age_ms=SEGMENT_AGE_MS,

@@ -23,7 +23,15 @@ def test_keys_are_apart_and_a_clock_that_goes_back_gives_nothing():
     allowances = Allowances()
     allowances.take("k", 1, 5000, 10_000)
     assert allowances.wait_s("other", 1, 10_000) == 0
-    assert allowances.wait_s("k", 1, 0) == allowances.wait_s("k", 1, 10_000)
+    wait_s = allowances.wait_s("k", 1, 10_000)
+    assert allowances.wait_s("k", 1, 0) == wait_s
+
+
+def test_a_clock_that_was_set_back_stops_no_key_until_it_is_where_it_was():
+    allowances = Allowances()
+    allowances.take("k", 1000, 5000, 3_600_000)  # all that was saved up
+    assert allowances.wait_s("k", 1000, 0) > 0
+    assert allowances.wait_s("k", 1000, 1) == 0
 
 
 def test_so_many_keys_are_remembered_and_no_more():

@@ -1,6 +1,7 @@
 import asyncio
 import errno
 import os
+import time
 
 import pytest
 
@@ -52,6 +53,11 @@ async def test_many_who_wait_share_a_sync(tmp_path):
     assert disk.synced - before < 20
     assert len(kept(tmp_path)) == 201
     await spool.close()
+
+
+def test_its_clock_is_one_that_nobody_sets(tmp_path):
+    # Set back by an hour, it would seal nothing, and ask a disk that refused nothing, for an hour.
+    assert Spool(tmp_path)._monotonic_ns is time.monotonic_ns
 
 
 async def test_nothing_is_there_before_the_first_event(tmp_path):
