@@ -34,6 +34,8 @@ class Call(msgspec.Struct, frozen=True, gc=False):
     beside: tuple[str, ...] = ()  # models that may answer in its place, or work for it
 
 
+# Each counts for quotas of its own. OpenRouter takes three, and others a model for a tool or two.
+BESIDE_MAX = 32
 # By the reader of an endpoint whose headers say what others' bodies do.
 _MODIFIERS = {"bedrock.invoke": ((BEDROCK_TIER, "service_tier"), (BEDROCK_LATENCY, "latency"))}
 
@@ -52,13 +54,15 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     if isinstance(seen, Malformed):
         return Refusal("malformed_body", seen.message)
     model = route.model_in_path or seen.model or ""
-    if len(model) > NAME_CHARS_MAX:
-        return Refusal("malformed_body", f"The model's name has more than {NAME_CHARS_MAX} characters")
     beside = seen.beside
+    if len(model) > NAME_CHARS_MAX or any(len(name) > NAME_CHARS_MAX for name in beside):
+        return Refusal("malformed_body", f"The model's name has more than {NAME_CHARS_MAX} characters")
+    if len(beside) > BESIDE_MAX:
+        return Refusal("malformed_body", f"The request names more than {BESIDE_MAX} models beside its own")
     if caller.key.models is not None:
         wrong = next((name for name in (model, *beside) if name not in caller.key.models), None)
         if wrong is not None:
-            return Refusal("key_scope", f"This key may not use the model {wrong[:NAME_CHARS_MAX]!r}")
+            return Refusal("key_scope", f"This key may not use the model {wrong!r}")
     stream = _streams(endpoint, seen)
     end_user = _label(seen.end_user) if seen.end_user else ""
     user_id = caller.user_id or end_user

@@ -13,7 +13,7 @@ from gateway.contract.policy import Dimension, KillSwitch, Policy
 from gateway.examine import Call
 from gateway.faults import Refusal, SwitchHit
 from gateway.identify import Caller
-from gateway.model_names import Listed, known_as, names_of
+from gateway.model_names import Listed, names_of
 from gateway.route import Route
 
 _Values = Callable[[Caller, Route, Call], Collection[str]]
@@ -61,12 +61,7 @@ class KillSwitches:
 
     def __init__(self, policy: Policy, listed: Listed) -> None:
         def models(_caller: Caller, route: Route, call: Call) -> Collection[str]:
-            names = names_of(route, call, listed)
-            if not call.beside:
-                return names
-            mapped, provider = route.destination.upstream.models, route.destination.provider.catalog
-            others = (known_as(one, mapped.get(one) or one, provider, listed) for one in call.beside)
-            return (*names, *(name for known in others for name in known))
+            return names_of(route, call, listed)
 
         values_of: Mapping[Dimension, _Values] = {**_VALUES, "model": models}
         self._switches = tuple(

@@ -1,10 +1,12 @@
 """Owns by which names quotas and kill switches know the model of a call. Pure.
 
 A client may ask for one model by several names: an alias, each of its dated snapshots, a deployment. A scope that names
-the model as it is listed is of all of them; one that names a snapshot is of that alone.
+the model as it is listed is of all of them; one that names a snapshot is of that alone. A call is also of the models
+that it names to answer in the place of its own, or to work for it: which of them did is known when it is too late.
 """
 
 from collections.abc import Callable
+from itertools import chain
 
 from gateway.examine import Call
 from gateway.route import Route
@@ -16,8 +18,12 @@ Listed = Callable[[str, str], str]
 def names_of(route: Route, call: Call, listed: Listed) -> tuple[str, ...]:
     """What is asked for, what the upstream's `models` map that to, and what the price list calls that; each once."""
     destination = route.destination
-    mapped = destination.upstream.models.get(call.model) or call.model
-    return known_as(call.model, mapped, destination.provider.catalog, listed)
+    mapped, provider = destination.upstream.models, destination.provider.catalog
+    names = known_as(call.model, mapped.get(call.model) or call.model, provider, listed)
+    if not call.beside:
+        return names
+    others = (known_as(one, mapped.get(one) or one, provider, listed) for one in call.beside)
+    return tuple(dict.fromkeys((*names, *chain.from_iterable(others))))
 
 
 def known_as(asked: str, mapped: str, provider: str, listed: Listed) -> tuple[str, ...]:

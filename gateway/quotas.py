@@ -216,7 +216,7 @@ class QuotaTable:
         """The counters of every quota in whose scope the call lies, one for each value that it has of a "*"."""
         alike = (
             caller.key.id, caller.team, caller.route, caller.tags,
-            call.user_id, call.model, route.endpoint.name, route.destination.upstream.name,
+            call.user_id, call.model, call.beside, route.endpoint.name, route.destination.upstream.name,
         )  # fmt: skip
         key, project, upstream = caller.key, caller.project, route.destination.upstream
         found = self._found.get(alike)

@@ -43,7 +43,7 @@ class Peek(msgspec.Struct, frozen=True, gc=False):
             return ()
         listed = (*_items(self.models), *_items(self.fallbacks))
         workers = (_model(item) for item in (*listed, *_items(self.tools)))
-        return tuple(name for name in (*listed, *workers) if isinstance(name, str) and name)
+        return tuple(dict.fromkeys(name for name in (*listed, *workers) if isinstance(name, str) and name))
 
     @property
     def has_stream_options(self) -> bool:

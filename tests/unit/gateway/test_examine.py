@@ -4,7 +4,7 @@ import zlib
 
 import pytest
 
-from gateway.examine import Call, examine
+from gateway.examine import BESIDE_MAX, Call, examine
 from gateway.faults import Refusal
 from tests.support.stages import caller_of, request_of, route_of, view_of
 
@@ -145,6 +145,17 @@ def test_a_key_s_models_are_also_those_that_may_stand_in_or_work_for_a_call(memb
     assert isinstance(found, Refusal)
     assert (found.code, found.message) == ("key_scope", "This key may not use the model 'o1-pro'")
     assert "o1-pro" in call(CHAT, body, key='models = ["gpt-4o", "o1-pro"]').beside
+
+
+def test_the_models_that_may_stand_in_are_bounded_in_number_and_length():
+    def naming(*names: str) -> bytes:
+        return json.dumps({"model": "m", "models": names}).encode()
+
+    names = [f"m{number}" for number in range(BESIDE_MAX)]
+    assert call(CHAT, naming(*names, *names)).beside == tuple(names)
+    for refused in (examined(CHAT, naming(*names, "more")), examined(CHAT, naming("m" * 2049))):
+        assert isinstance(refused, Refusal)
+        assert refused.code == "malformed_body"
 
 
 @pytest.mark.parametrize("path", ["/v1/batches", "/v1/fine_tuning/jobs", "/anthropic/v1/messages/batches"])

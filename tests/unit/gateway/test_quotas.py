@@ -42,11 +42,16 @@ def table_of(*quotas: Quota, overrides: tuple[QuotaOverride, ...] = ()) -> Quota
 
 
 def dues(
-    table: QuotaTable, *lines: bytes, model: str = "gpt-4o-mini", user_id: str = "zoe", at_s: int = NOW_S
+    table: QuotaTable,
+    *lines: bytes,
+    model: str = "gpt-4o-mini",
+    user_id: str = "zoe",
+    at_s: int = NOW_S,
+    beside: tuple[str, ...] = (),
 ) -> tuple[Due, ...]:
     request = request_of(PATH, BODY, *lines)
     caller = caller_of(request, VIEW)
-    call = Call(model, False, caller.user_id if lines else user_id, BODY, False, BODY)
+    call = Call(model, False, caller.user_id if lines else user_id, BODY, False, BODY, beside=beside)
     return table.due(caller, ROUTE, call, at_s).each
 
 
@@ -114,6 +119,17 @@ def test_a_snapshot_is_counted_as_itself_and_as_its_model():
         f"each@{MONTH}|model=gpt-4o-mini",
         f"all@{MONTH}",
         f"one@{MONTH}",
+    ]
+
+
+def test_a_model_that_may_answer_in_the_place_of_another_is_counted_too():
+    table = table_of(quota("each", scope={"model": "*"}), quota("dear", scope={"model": "o1-pro"}))
+
+    assert counters(dues(table)) == [f"each@{MONTH}|model=gpt-4o-mini"]
+    assert counters(dues(table, beside=("o1-pro",))) == [
+        f"each@{MONTH}|model=gpt-4o-mini",
+        f"each@{MONTH}|model=o1-pro",
+        f"dear@{MONTH}",
     ]
 
 
