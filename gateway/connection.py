@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 # A refused request's body is read whole if it is this small, so that its connection can be used again.
 _REFUSED_BODY_BYTES_MAX = 64 * 1024
-# A larger one is dropped up to here, so that the answer is not lost to a reset.
-_DISCARDED_BYTES_MAX = 1024 * 1024
+# A larger one is dropped, so that the answer is not lost to a reset: many clients read it when they have sent all. So
+# many times the largest that is taken, for as long as a head may take; to read and drop costs next to nothing.
+_DISCARDED_BODIES_MAX = 2
 # A client may take so long to say goodbye to TLS, where nothing else is under way.
 CLOSING_S = 1.0
 # While a client leaves so much untaken, what it has pipelined is not read on: a refusal is many times as long as the
@@ -104,7 +105,7 @@ class ClientConnection(asyncio.Protocol):
                 self._transport.pause_reading()
         elif state is _State.DISCARD:
             self._discarded_bytes += len(data)
-            if self._discarded_bytes > _DISCARDED_BYTES_MAX:
+            if self._discarded_bytes > _DISCARDED_BODIES_MAX * self._settings.body_bytes_max:
                 self.abort()
         elif state is not _State.CLOSED:
             self._read(data)

@@ -207,17 +207,21 @@ async def test_the_connection_of_a_small_refused_request_is_used_again(tmp_path)
             assert (refused.status, refused.header(b"connection")) == (401, None)
 
 
-async def test_the_answer_to_a_large_refused_request_is_not_lost_to_a_reset(tmp_path):
-    async with serving(tmp_path, NO_PROVIDER) as gateway:
+@pytest.mark.parametrize(
+    ("token", "bytes_max", "status"), [("lk-wrong", 20_000_000, 401), ("lk-test", 12_000_000, 413)]
+)
+async def test_who_sends_all_of_a_large_request_first_reads_why_it_is_refused(tmp_path, token, bytes_max, status):
+    async with serving(tmp_path, NO_PROVIDER, body_bytes_max=bytes_max) as gateway:
         client = await gateway.client()
-        client.send(call(CHAT, b"x" * 900_000, token="lk-wrong"))
-        assert (await client.message()).status == 401
+        client.send(call(CHAT, b"x" * 20_000_000, token=token))
+        await client.sent()
+        assert (await client.message()).status == status
         client.end()
         await client.closed()
 
 
 async def test_who_goes_on_sending_after_a_refusal_is_cut_off(tmp_path):
-    async with serving(tmp_path, NO_PROVIDER) as gateway:
+    async with serving(tmp_path, NO_PROVIDER, body_bytes_max=1_000_000) as gateway:
         client = await gateway.client()
         client.send(call(CHAT, b"x" * 3_000_000, token="lk-wrong"))
 
