@@ -54,6 +54,15 @@ def cost(usage: Usage, price: Price, each_in: int | None = None) -> Cost:
     return Cost(total, unpriced)
 
 
+def charged_by(usage: Usage, price: Price, charged_nanousd: int | None) -> int:
+    """The length, in input tokens, by which a usage's rates are chosen so that it comes to what was charged.
+
+    Its own, unless only another comes to that: then it was a sum of calls of such a length, as a batch is.
+    """
+    lengths = (usage.tokens_in, 0, *(edge + 1 for edge, _ in price.cliffs if edge < usage.tokens_in))
+    return next((one for one in lengths if cost(usage, price, one).nanousd == charged_nanousd), usage.tokens_in)
+
+
 def total(costs: Iterable[Cost]) -> Cost:
     """The exact sum of a call's lines, which may be of several models."""
     return sum(costs, start=Cost(0))

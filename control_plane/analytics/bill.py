@@ -8,13 +8,14 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from control_plane.analytics.schema import Bucket
+from control_plane.analytics.totals import nanousd
 from control_plane.api.money import usd
 from control_plane.lake.query import Row
 from control_plane.providers.tables import PriceOverride
 from gateway.lake.schema import BUCKETS
 from gateway.providers import PROVIDERS
 from pricing.catalog import Catalog, Context
-from pricing.cost import cost
+from pricing.cost import charged_by, cost
 from pricing.money import AttoUSD, round_attousd
 from pricing.overrides import Override
 from pricing.rates import BUCKETS as RATED
@@ -53,7 +54,8 @@ def bill(row: Row, catalog: Catalog) -> Bill:
     if price is None:
         lines = [Bucket(bucket=name, count=n, usd_per_million=None, cost_usd=None) for name, n in usage.buckets()]
         return Bill(lines, None, None)
-    amount, rates = cost(usage, price), price.rates_at(usage.tokens_in)
+    each_in = charged_by(usage, price, None if row["cost_usd"] is None else nanousd(row["cost_usd"]))
+    amount, rates = cost(usage, price, each_in), price.rates_at(each_in)
     lines = [_line(name, count, rates) for name, count in usage.buckets()]
     return Bill(lines, amount.nanousd if amount.complete else None, price.model)
 

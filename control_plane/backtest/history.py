@@ -70,6 +70,9 @@ _AMOUNTS: Mapping[Unit, str] = {
     "requests": "1",
 }
 _COST = "CAST(CAST(cost_usd AS DECIMAL(28, 9)) * 1000000000 AS BIGINT)"
+# By which long-context rates are chosen. Of the sum of a batch nobody kept how long its requests were: short ones.
+_SUMMED = "list_contains(flags, 'context_averaged') OR endpoint = 'messages.batches.results'"
+_LENGTH = f"CASE WHEN {_SUMMED} THEN 0 ELSE tokens_in END"
 _NOBODY = "CREATE TEMP VIEW refused AS SELECT * FROM placed WHERE false"
 _SEPARATOR = "\x1f"
 
@@ -283,7 +286,7 @@ def _repriced(connection: duckdb.DuckDBPyConnection, catalog: Catalog, from_s: i
         " AND rates.mapped = coalesce(events.price_match = 'mapped', false)"
         " AND rates.tier = coalesce(events.service_tier, '')"
         " AND epoch_us(ts) >= rates.from_s * 1000000 AND epoch_us(ts) // 1000000 < rates.to_s"
-        " AND tokens_in > rates.above AND tokens_in <= rates.upto"
+        f" AND {_LENGTH} > rates.above AND {_LENGTH} <= rates.upto"
     )
     attousd = " + ".join(["per_call", *(_line(bucket) for bucket in BUCKETS)])
     nano = 10**9 * table.parts

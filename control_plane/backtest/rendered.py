@@ -17,7 +17,10 @@ _ASSUMPTIONS = (
     " the limit it refuses somewhat earlier.",
     "Callers are taken to do what they did, whatever is refused: none tries again, none gives up.",
 )
-_REPRICED = "Costs are computed anew from what calls used; one that several models answered is priced as its main one."
+_REPRICED = (
+    "Costs are computed anew from what calls used; one that several models answered is priced as its main one, a batch"
+    " as requests that are too short for long-context rates."
+)
 _TOTAL = "A window that never ends is counted from the beginning of the time."
 
 

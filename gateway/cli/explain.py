@@ -29,7 +29,7 @@ from gateway.providers import PROVIDERS
 from gateway.quota_words import counted_in
 from gateway.settings import Settings
 from pricing.catalog import Catalog, Price
-from pricing.cost import cost
+from pricing.cost import charged_by, cost
 from pricing.money import usd
 from pricing.overrides import Override
 from pricing.rates import BUCKETS
@@ -170,7 +170,8 @@ def _buckets(record: Record, catalog: Catalog) -> Iterator[str]:
     known = {name: count for name, count in (record.buckets or {}).items() if name in BUCKETS}
     usage = Usage(**known)
     price = _price(record, catalog)
-    rates = price.rates_at(usage.tokens_in) if price is not None else (None,) * len(BUCKETS)
+    each_in = usage.tokens_in if price is None else charged_by(usage, price, record.cost_nanousd)
+    rates = price.rates_at(each_in) if price is not None else (None,) * len(BUCKETS)
     yield f"  {'BUCKET':<24}{'COUNT':>14}{'USD A MILLION':>18}{'USD':>20}"
     for name, count, rate in zip(BUCKETS, astuple(usage), rates, strict=True):
         if count:
@@ -184,7 +185,7 @@ def _buckets(record: Record, catalog: Catalog) -> Iterator[str]:
         yield f"  {'the call itself':<56}{_decimal(price.per_call_attousd, 1):>20}"
     if record.price_version != catalog.version:
         yield f"  These rates are of {catalog.version}, not of the price version that the call was charged with."
-    found = cost(usage, price)
+    found = cost(usage, price, each_in)
     if record.cost_nanousd is not None and (not found.complete or found.nanousd != record.cost_nanousd):
         yield f"  They come to {usd(found.nanousd):f} USD: the call had modifiers that its record does not hold."
 

@@ -1,6 +1,6 @@
 from fractions import Fraction
 
-from pricing.cost import Cost, cost, total
+from pricing.cost import Cost, charged_by, cost, total
 from pricing.rates import BUCKETS, Price
 from pricing.usage import Usage
 
@@ -76,3 +76,14 @@ def test_short_audio_is_billed_at_the_minimum_and_silence_is_not():
     assert cost(Usage(input_audio_ms=1), price).attousd == Fraction(10_000, 3)
     assert cost(Usage(input_audio_ms=30_000, output_text=2), price).attousd == 10_002
     assert cost(Usage(output_text=2), price).attousd == 2
+
+
+def test_the_length_that_comes_to_what_was_charged_is_found():
+    table = {"input_text": 10**10}
+    cliffs = tuple(
+        (edge, tuple(rate and rate * times for rate in a_price(table).rates)) for edge, times in ((200, 4), (100, 2))
+    )
+    price, usage = a_price(table, cliffs=cliffs), Usage(input_text=150)
+    charged = [cost(usage, price, each_in).nanousd for each_in in (150, 100, 101, 201)]
+    assert [charged_by(usage, price, one) for one in (*charged, None, 7)] == [150, 0, 150, 150, 150, 150]
+    assert charged_by(Usage(input_text=500), price, cost(Usage(input_text=500), price, 101).nanousd) == 101

@@ -133,6 +133,20 @@ def test_prices_are_computed_anew_as_a_call_is_priced(tmp_path):
     assert backtest(str(tmp_path), ORG, hit, catalog, START_S, END_S).refused_calls == 2
 
 
+@pytest.mark.parametrize(
+    "more", [{"flags": ("context_averaged",)}, {"endpoint": "messages.batches.results"}, {"endpoint": "messages"}]
+)
+def test_a_batch_is_priced_anew_as_requests_that_are_short(tmp_path, more):
+    usage = Usage(input_text=10**6)
+    one = {"provider": "anthropic", "upstream": "anthropic", "model": "claude-sonnet-4-5"}
+    lake = land(tmp_path, [call("a", START_S, cost_nanousd=1, **one, **more, **used(input_text=10**6))])
+    price = CATALOG.find("anthropic", "claude-sonnet-4-5", START_S)
+    prices = (Override("*", "gpt-4o", {"input_text": "1"}),)
+    found = backtest(lake, ORG, Proposal(unit="usd", limit=None, prices=prices), CATALOG, START_S, END_S)
+    short = cost(usage, price, 0).nanousd  # type: ignore[arg-type]
+    assert found.windows[0].cost_nanousd == (2 * short if more == {"endpoint": "messages"} else short)
+
+
 LABELS = st.sampled_from(["", "a", "b"])
 made_calls = st.lists(
     st.fixed_dictionaries(

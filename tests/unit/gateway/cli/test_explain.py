@@ -123,6 +123,17 @@ def test_other_prices_than_the_call_s_are_told():
     assert "modifiers" not in told()
 
 
+def test_a_batch_is_told_at_the_rates_of_its_requests_length():
+    batch = {
+        "provider": "anthropic", "upstream": "anthropic", "model": "claude-sonnet-4-5", "service_tier": "batch",
+        "tokens_in": 10**6, "tokens_out": 0, "buckets": {"input_text": 10**6},
+    }  # fmt: skip
+    for charged, rate in ((1_500_000_000, "1.50"), (3_000_000_000, "3.00")):
+        text = told(**batch, cost_nanousd=charged)
+        assert f"{rate:>18}{rate:>20}\n" in text
+        assert "modifiers" not in text
+
+
 def test_what_has_no_rate_here_is_counted_all_the_same():
     text = told(model="no-such-model", buckets={"input_text": 5, "of_a_later_version": 7})
     assert "  input_text                           5           no rate                   –" in text
