@@ -162,7 +162,7 @@ def _read(lake: Lake, entry: Entry) -> bytes | None:
 
 def _without_known(lake: Lake, base: State, rows: Any) -> Any:
     """The rows of calls that the table does not hold within the time of a repetition."""
-    return without(rows, [identities_in(lake, file) for file in _around(base, rows)])
+    return without(rows, (identities_in(lake, file) for file in _around(base, rows)))
 
 
 def identities_in(lake: Lake, file: File) -> Any:

@@ -2,7 +2,7 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any, BinaryIO
 
 import pyarrow as pa
@@ -35,10 +35,13 @@ def once(rows: Any) -> Any:
     return rows.take(first.take(pc.sort_indices(first)))
 
 
-def without(rows: Any, known: Sequence[Any]) -> Any:
-    """The rows of calls that are in none of some arrays of identities; the table itself where that is all of them."""
-    if not known:
+def without(rows: Any, known: Iterable[Any]) -> Any:
+    """The rows of calls that are in none of some arrays of identities; the table itself where that is all of them.
+
+    Looks at one array at a time: rows of a month may meet all files of it.
+    """
+    ids = identities(rows)
+    found = [chunk for column in known for chunk in column.filter(pc.is_in(column, value_set=ids)).chunks if len(chunk)]
+    if not found:
         return rows
-    values = pa.chunked_array([chunk for column in known for chunk in column.chunks], pa.string())
-    is_known = pc.is_in(identities(rows), value_set=values)
-    return rows.filter(pc.invert(is_known)) if pc.any(is_known).as_py() else rows
+    return rows.filter(pc.invert(pc.is_in(ids, value_set=pa.chunked_array(found, pa.string()))))

@@ -30,6 +30,8 @@ from gateway.lake.store import Entry, Missing, StoreFault
 FRESH_ROWS_MAX = 200_000
 # Curated files that are searched for a call that was sent a second time and is not absorbed yet.
 SEARCHED_MAX = 64
+# And calls of those, some 60 bytes each, which are kept.
+SEARCHED_ROWS_MAX = 1_000_000
 # A state may be tidied away between looking at it and reading it, by whoever was slower than the grace time.
 ATTEMPTS = 3
 
@@ -204,16 +206,24 @@ class _Fresh:
         times = pc.min_max(rows.column("ts"))
         first, last = times["min"].value, times["max"].value
         files = [file for file in events.files.values() if file.from_us <= last and file.to_us >= first]
-        # Of more files than these it is not worth it: the next round of curation removes it anyway.
-        files = files[:SEARCHED_MAX]
-        self._ids = {file.path: self._ids_of(file) for file in files}
-        return without(rows, list(self._ids.values()))
+        self._ids = {file.path: self._ids_of(file) for file in _searched(files)}
+        return without(rows, self._ids.values())
 
     def _ids_of(self, file: File) -> Any:
         found = self._ids.get(file.path)
         if found is not None:
             return found
         return identities_in(self._lake, file)
+
+
+def _searched(files: Iterable[File]) -> Iterator[File]:
+    """The latest: of more it is not worth it, since the next round of curation removes what was sent again anyway."""
+    rows = 0
+    for file in sorted(files, key=lambda file: file.to_us, reverse=True)[:SEARCHED_MAX]:
+        rows += file.rows
+        if rows > SEARCHED_ROWS_MAX:
+            break
+        yield file
 
 
 def _since(key: str, day: date) -> bool:

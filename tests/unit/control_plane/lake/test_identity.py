@@ -1,4 +1,7 @@
 import io
+import weakref
+from collections.abc import Iterator
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -43,6 +46,21 @@ def test_known_calls_are_left_out_by_their_organization_too() -> None:
     assert ("org_a", "1") not in pairs(without(ROWS, [stored]))
     assert len(without(ROWS, [stored])) == 3
     assert without(ROWS, []) is ROWS
+
+
+def test_known_calls_are_looked_at_one_array_at_a_time() -> None:
+    seen: list[weakref.ref[Any]] = []
+
+    def known() -> Iterator[Any]:
+        for number in range(ROWS.num_rows):
+            assert sum(one() is not None for one in seen) <= 1
+            column = identities(ROWS.slice(number, 1))
+            seen.append(weakref.ref(column))
+            yield column
+            del column
+
+    assert len(without(ROWS, known())) == 0
+    assert len(seen) == ROWS.num_rows
 
 
 def test_rows_that_name_no_organization_are_of_one() -> None:

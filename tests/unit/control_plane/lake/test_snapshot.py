@@ -68,6 +68,20 @@ def test_a_call_that_is_sent_again_is_seen_once_before_it_is_absorbed(tmp_path: 
     assert seen(look(tmp_path)) == cost(calls(range(13)))
 
 
+def test_no_more_calls_are_searched_for_one_that_is_sent_again_than_there_is_room_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    land(tmp_path, "a", calls(range(10), project_id="prj_a"))
+    land(tmp_path, "b", calls(range(10, 20), project_id="prj_b"))
+    cure(tmp_path)
+    land(tmp_path, "again", [*calls(range(8, 12))])
+    assert look(tmp_path).fresh.num_rows == 0
+    monkeypatch.setattr(module, "SEARCHED_ROWS_MAX", 10)
+    assert look(tmp_path).fresh.num_rows == 2
+    land(tmp_path, "new", [call(99, DAY_S + 15)])
+    assert look(tmp_path).fresh.column("request_id").to_pylist()[-1] == "req_00000099"
+
+
 def test_a_fresh_file_is_decoded_once(tmp_path: Path) -> None:
     reader = Reader(open_tables(str(tmp_path)))
     key = land(tmp_path, "a", calls(range(10)))
