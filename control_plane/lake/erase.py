@@ -63,21 +63,29 @@ def order(lake: Lake, erasures: Sequence[Erasure], now_ms: int, step: Step = no_
 def rewrite(lake: Lake, erasures: Sequence[Erasure], now_ms: int, step: Step = no_step) -> int:
     """Writes every file without the names; how many files. Raises StoreFault, EngineFault, Beaten."""
     done = 0
-    while named := list(_named(lake, lake.events.follow(), erasures)):
+    without: set[str] = set()  # files that are known to name none of them; no file ever changes
+    while named := list(_named(lake, lake.events.follow(), erasures, without)):
         adds = [_rewritten(lake, file, erasures, now_ms, step) for file in named]
         _replace(lake, named, adds, now_ms, step)
+        without.update(file.path for file in adds)
         done += len(named)
     roll_up(lake, now_ms, step)
     return done + _rename_settled(lake, erasures, now_ms, step)
 
 
-def _named(lake: Lake, state: State, erasures: Sequence[Erasure]) -> Iterator[File]:
-    """The next files that hold a call of theirs."""
+def _named(lake: Lake, state: State, erasures: Sequence[Erasure], without: set[str]) -> Iterator[File]:
+    """The next files that hold a call of theirs; those that hold none are put down."""
     found = 0
     for file in sorted(state.files.values()):
-        if found < FILES_OF_A_COMMIT and of_somebody(erasures, _read(lake, file, _WHO)):
+        if file.path in without:
+            continue
+        if found == FILES_OF_A_COMMIT:
+            break
+        if of_somebody(erasures, _read(lake, file, _WHO)):
             found += 1
             yield file
+        else:
+            without.add(file.path)
 
 
 def _read(lake: Lake, file: File, columns: list[str] | None = None) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
+from control_plane.lake import erase as module
 from control_plane.lake import table
 from control_plane.lake.curate import Beaten, absorb
 from control_plane.lake.curated import Lake, open_tables
@@ -14,7 +15,7 @@ from control_plane.lake.standing import ERASED, Erasure, digest
 from control_plane.lake.tidy import delete_raw, vacuum
 from control_plane.lake.verify import verify
 from gateway.contract.record import Record
-from tests.support.lakes import NOW_MS, calls, cost, cure, land, look, rolled, rows, seen
+from tests.support.lakes import DAY_S, NOW_MS, call, calls, cost, cure, land, look, rolled, rows, seen
 
 LATER_MS = NOW_MS + 10 * 86_400_000
 ZOE = Erasure("era_1", "org_a", "salt", digest("salt", "org_a", "zoe"))
@@ -152,3 +153,19 @@ def test_what_nobody_can_read_is_counted(tmp_path: Path) -> None:
         lake.store.create(name, b"?")
     land(tmp_path, "waiting", calls([99]))
     assert left(lake, 2**62, 0) == (1, 0, 2)
+
+
+def test_a_file_is_searched_once_however_many_are_written_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "FILES_OF_A_COMMIT", 2)
+    made = [call(n, DAY_S - n * 86_400, user_id="zoe" if n % 2 else "ann") for n in range(12)]
+    land(tmp_path, "a", made)
+    cure(tmp_path)
+    lake = open_tables(str(tmp_path))
+    searched: list[str] = []
+    original = lake.store.open
+    monkeypatch.setattr(lake.store, "open", lambda key: searched.append(key) or original(key))
+    assert erased(lake) == 6
+    assert len(searched) == 12 + 6  # and those of hers once more, to be written without her
+    assert seen(look(tmp_path)) == cost(made)
