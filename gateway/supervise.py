@@ -40,7 +40,7 @@ class Supervisor:
             signal.signal(number, self._on_stop)
         signal.signal(signal.SIGHUP, self._on_hangup)
         for child in self._children():
-            child.start()
+            self._start(child)
         code = 0
         while not code and not self._stopping:
             code = self._restart_dead(time.monotonic())
@@ -52,11 +52,19 @@ class Supervisor:
         for stage in self._stages:
             yield from stage
 
+    def _start(self, child: "_Child") -> None:
+        """Tries again later where the machine has no room for another process: the others must not be left alone."""
+        try:
+            child.start()
+        except OSError:
+            self._logger.exception("process_not_started", extra={"child": child.name})
+            child.restart_at_s = time.monotonic() + RESTART_DELAY_S
+
     def _restart_dead(self, now_s: float) -> int:
         """CANNOT_START where a child could not at its first start: its own message says why. Else 0."""
         for child in self._children():
             if child.restart_at_s is not None and now_s >= child.restart_at_s:
-                child.start()
+                self._start(child)
             elif child.restart_at_s is None and (code := child.process.poll()) is not None:
                 # What could start once has met something new, which may pass: the others go on meanwhile.
                 if code == CANNOT_START and child.starts == 1:
@@ -69,10 +77,11 @@ class Supervisor:
         """Ends the stages one after the other; whether all ended as they should."""
         orderly = True
         for stage in self._stages:
-            for child in stage:
+            started = [child for child in stage if child.starts]
+            for child in started:
                 child.process.terminate()
             deadline_s = time.monotonic() + self._stop_timeout_s
-            for child in stage:
+            for child in started:
                 code = child.end_by(deadline_s)
                 # The signal itself ends a child that has not come so far as to handle it.
                 if child.restart_at_s is None and code not in (0, -signal.SIGTERM, CANNOT_START):
@@ -103,7 +112,9 @@ class _Child:
 
     def start(self) -> None:
         # A session of its own: the terminal's Ctrl-C reaches the parent alone, which then stops all in order.
-        self.process = subprocess.Popen(self._command, env=self._environ, start_new_session=True)  # noqa: S603
+        self.process = subprocess.Popen(  # noqa: S603
+            self._command, env=self._environ, start_new_session=True, preexec_fn=_ignore_hangups
+        )
         self.starts += 1
         self.restart_at_s = None
 
@@ -114,3 +125,8 @@ class _Child:
         except subprocess.TimeoutExpired:
             self.process.kill()
             return self.process.wait()
+
+
+def _ignore_hangups() -> None:
+    """A child that has not come so far as to handle one would die of it."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)

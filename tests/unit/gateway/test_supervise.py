@@ -15,16 +15,41 @@ from gateway.logs import configure_logs, logger
 from gateway.supervise import Supervisor
 
 configure_logs(log_format="json")
+{before}
 sys.exit(Supervisor({stages}, os.environ, logger, stop_timeout_s={stop_timeout_s}).run())
 """
 SANDBOX = ("sandbox", "--port", "0")
+# What stands before the supervisor's start: children that handle a hangup after a while, and say so; a machine that has
+# no room for the second process.
+SLOW_CHILD = """
+import subprocess
+child = '''
+import signal, time
+print("started", flush=True)
+time.sleep(0.5)
+signal.signal(signal.SIGHUP, lambda *_: print("told", flush=True))
+while True: signal.pause()
+'''
+popen = subprocess.Popen
+subprocess.Popen = lambda words, **more: popen([sys.executable, "-c", child], **more)
+"""
+NO_ROOM = """
+import subprocess
+popen, starts = subprocess.Popen, []
+def started(words, **more):
+    starts.append(words)
+    if len(starts) == 2:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+    return popen(words, **more)
+subprocess.Popen = started
+"""
 FIRST, SECOND = {"first": SANDBOX}, {"second": (*SANDBOX, "--tokens", "2")}
 FIRST_WORDS, SECOND_WORDS = "sandbox --port 0", "sandbox --port 0 --tokens 2"
 
 
 @contextmanager
-def supervising(*stages: dict[str, tuple[str, ...]], stop_timeout_s: float = 10.0) -> Iterator[Child]:
-    program = PROGRAM.format(stages=repr(stages), stop_timeout_s=stop_timeout_s)
+def supervising(*stages: dict[str, tuple[str, ...]], stop_timeout_s: float = 10.0, before: str = "") -> Iterator[Child]:
+    program = PROGRAM.format(stages=repr(stages), stop_timeout_s=stop_timeout_s, before=before)
     with running((sys.executable, "-c", program)) as supervisor:
         yield supervisor
 
@@ -90,12 +115,31 @@ def test_a_child_that_cannot_start_ends_the_others_with_its_code():
         assert "process_" not in supervisor.output()
 
 
-def test_a_hangup_is_passed_on():
-    with supervising(FIRST) as supervisor:
+def test_a_hangup_is_passed_on_and_ends_no_child_that_does_not_handle_it_yet():
+    with supervising(FIRST, before=SLOW_CHILD) as supervisor:
+        supervisor.wait_for_output("started")
+
+        def told() -> bool:
+            supervisor.send(signal.SIGHUP)
+            return "told" in supervisor.output()
+
+        supervisor.wait_until(told, "told of a hangup")
+        assert supervisor.output().count("started") == 1
+
+
+def test_a_child_that_the_machine_has_no_room_for_is_started_later():
+    with supervising(FIRST, SECOND, before=NO_ROOM) as supervisor:
+        wait_for_listening(supervisor, 2)
+        assert '"event":"process_not_started","child":"second"' in supervisor.output()
+        assert supervisor.stop() == 0
+
+
+def test_a_child_that_never_started_keeps_nobody_from_ending():
+    with supervising(FIRST, SECOND, before=NO_ROOM.replace("== 2", ">= 2")) as supervisor:
         wait_for_listening(supervisor, 1)
-        supervisor.send(signal.SIGHUP)  # which ends a sandbox
-        supervisor.wait_for_output('"event":"process_died","child":"first","code":-1')
-        assert supervisor.returncode is None
+        (pid,) = children(supervisor.pid).values()
+        assert supervisor.stop() == 0
+        assert not alive(pid)
 
 
 def test_a_child_that_does_not_end_in_time_is_killed_and_told_of():
