@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.contract.record import decode_record
+from gateway.contract.record import Record, decode_record
 from gateway.faults import GatewayFault
 from gateway.journal import checkpoint as journal_checkpoint
 from gateway.journal.disk import Disk
@@ -52,8 +52,9 @@ class EmbeddedBooks:
             _log.warning("ledger_no_longer_shared", extra={"counters": len(was.claims)})
 
     def fold(self, frame: Frame) -> None:
+        """Raises GatewayFault."""
         if frame.kind == FINAL:
-            record = decode_record(frame.payload)
+            record = _record(frame)
             if record.ledger_seq:
                 self.ledger.fold(record.ledger_seq, record.counters or {})
         elif frame.kind == SIGNAL:
@@ -132,7 +133,7 @@ class LeaseBooks:
     def fold(self, frame: Frame) -> None:
         if frame.kind != FINAL:
             return
-        record = decode_record(frame.payload)
+        record = _record(frame)
         seq = record.ledger_seq
         if seq > self._restored_seq and seq not in self._folded:
             self._folded.add(seq)
@@ -150,6 +151,17 @@ class LeaseBooks:
     async def _save(self, checkpoint: Checkpoint) -> None:
         number = self._file.next()
         await asyncio.get_running_loop().run_in_executor(self._thread, self._file.write, number, checkpoint)
+
+
+def _record(frame: Frame) -> Record:
+    """Raises GatewayFault: as long as this is not known, neither is what was spent."""
+    try:
+        return decode_record(frame.payload)
+    except msgspec.MsgspecError as fault:
+        raise GatewayFault(
+            f"the journal holds a record that this version cannot read ({fault}): a later version wrote it, so start"
+            " that one, or let it end its calls and stop before this one is started"
+        ) from fault
 
 
 def _restore(ledger: EmbeddedLedger, directory: Path, checkpoint: bytes | None) -> None:

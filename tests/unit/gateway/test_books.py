@@ -92,6 +92,12 @@ def test_what_was_settled_is_known_after_a_restart_wherever_it_lies(tmp_path: Pa
     assert again.seq == 30
 
 
+def test_a_record_of_a_later_version_is_a_fault_that_says_what_to_do():
+    later = msgspec.msgpack.encode([*msgspec.msgpack.decode(final(1))[:18], "postponed"])
+    with pytest.raises(GatewayFault, match="a later version wrote it, so start that one"):
+        embedded().fold(Frame(FINAL, b"a", later))
+
+
 def test_only_numbered_finals_and_signals_are_counted():
     books = embedded()
     ledger = books.ledger
