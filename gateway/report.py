@@ -19,7 +19,7 @@ from gateway.contract.counter_names import values_in
 from gateway.contract.policy import Dimension, Policy, Quota, Window
 from gateway.contract.publishing import CounterState, Crossing, Report
 from gateway.crossings import Crossings, Untold
-from gateway.ledger.base import Ledger
+from gateway.ledger.base import Balance, Ledger
 from gateway.ledger.window import NEVER_S, Period, period_named
 from gateway.policy import PolicyHolder
 from gateway.quota_rules import EACH
@@ -212,6 +212,10 @@ class Reporter:
         if quota is None or when is None:
             return None
         balance = self._sources.ledger.balance(counter)
+        if balance == Balance() and when.ends_at_s * 1000 <= self._now_ms():
+            return (
+                None  # nobody listened until the ledger had forgotten it: what was told before is nearer to it than 0
+            )
         each: list[Dimension] = [name for name in get_args(Dimension) if quota.scope.get(name) == EACH]
         return CounterState(
             quota.id,

@@ -54,6 +54,10 @@ class Worker:
         self.ledger.settle(counter, {counter: amount})
         self.touched.add(counter)
 
+    def forget(self, counter: str) -> None:
+        """As the ledger does when a window is long over."""
+        self.ledger._counters.forget(counter)
+
     async def tell(self) -> Report:
         assert await self.reporter.tell()
         return self.reports[-1]
@@ -101,6 +105,15 @@ async def test_a_counter_that_changed_is_told_once_as_it_stands(worker: Worker):
     assert (await worker.tell()).counters == ()
     worker.spend("all@total", 1)
     assert [state.settled for state in (await worker.tell()).counters] == [2]
+
+
+async def test_of_a_window_that_the_ledger_has_forgotten_nothing_is_told(worker: Worker):
+    worker.spend("bud@2026-12|user=zoe|tag=a", 600)
+    worker.answers = lambda _report: 503
+    assert not await worker.reporter.tell()
+    worker.forget("bud@2026-12|user=zoe|tag=a")
+    worker.answers = lambda _report: 202
+    assert (await worker.tell()).counters == ()
 
 
 async def test_the_limit_is_that_of_now(worker: Worker):
