@@ -17,8 +17,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from gateway.journal.directory import JournalLocked
+from gateway.journal.directory import JournalLocked, NodeFileDamaged
 from gateway.journal.disk import DISK, Disk
+from gateway.journal.reader import SegmentTooNew
 from gateway.journal.writer import FREE_BYTES_MIN, Journal
 from gateway.private_file import make_directory
 
@@ -153,18 +154,35 @@ class Spool:
                 self._loop.call_soon_threadsafe(_tell, waiting, fault)
 
     def _open_first_free(self) -> Journal:
-        """A directory that no living process holds; those of dead ones are sealed on the way, so that they land."""
+        """A directory that no living process holds; those of dead ones are sealed on the way, so that they land.
+
+        One that cannot be used is left as it is, and keeps nobody from another. Raises OSError.
+        """
         own: Journal | None = None
         free = (self._root / f"{_PREFIX}{number}" for number in range(PROCESSES_MAX))
-        for path in dict.fromkeys((*spools(self._root), *free)):
-            with contextlib.suppress(JournalLocked):
+        try:
+            for path in dict.fromkeys((*spools(self._root), *free)):
                 if own is None:
-                    own = self._open(path)
-                elif path.exists():
-                    self._open(path).close(self._monotonic_ns())
+                    own = self._opened(path)
+                elif path.exists() and (dead := self._opened(path)) is not None:
+                    dead.close(self._monotonic_ns())
+        except OSError:
+            if own is not None:
+                own.close(self._monotonic_ns())
+            raise
         if own is None:
-            raise OSError(f"{PROCESSES_MAX} processes hold {self._root} already")
+            raise OSError(f"none of {PROCESSES_MAX} directories in {self._root} is free")
         return own
+
+    def _opened(self, path: Path) -> Journal | None:
+        """None where another process holds the directory, or a person has to look at it. Raises OSError."""
+        try:
+            return self._open(path)
+        except JournalLocked:
+            return None
+        except (NodeFileDamaged, SegmentTooNew) as fault:
+            _log.error("spool_left", extra={"spool": path.name, "reason": str(fault)})
+            return None
 
     def _open(self, path: Path) -> Journal:
         return Journal.open(

@@ -99,6 +99,39 @@ async def test_a_directory_that_cannot_be_made_is_told(tmp_path):
     await spool.close()
 
 
+@pytest.mark.parametrize("own", ["spool-0", "spool-1"])
+async def test_a_directory_that_cannot_be_used_is_left_as_it_is(tmp_path, own, caplog):
+    for name in ("spool-0", "spool-1"):
+        (tmp_path / name).mkdir()
+        if name != own:
+            (tmp_path / name / "node").write_text("no name")
+    spool = Spool(tmp_path)
+    await spool.keep([(b"a", b"")])
+    assert [path.parent.name for path in tmp_path.glob("*/*.open")] == [own]
+    assert "spool_left" in caplog.messages
+    await spool.close()
+
+
+async def test_a_disk_that_refuses_another_directory_leaves_none_held(tmp_path, monkeypatch):
+    (tmp_path / "spool-1").mkdir()
+    opened = Spool._open
+
+    def refused(spool, path):
+        if path.name == "spool-1":
+            raise OSError(errno.EIO, "lost")
+        return opened(spool, path)
+
+    (tmp_path / "spool-0").mkdir()
+    monkeypatch.setattr(Spool, "_open", refused)
+    spool = Spool(tmp_path)
+    with pytest.raises(NotKept):
+        await spool.keep([(b"a", b"")])
+    monkeypatch.setattr(Spool, "_open", opened)
+    await spool.keep([(b"a", b"")])
+    assert [path.parent.name for path in tmp_path.glob("*/*.open")] == ["spool-0"]
+    await spool.close()
+
+
 async def test_more_than_may_wait_is_refused_at_once(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "WAITING_MAX", 3)
     spool = Spool(tmp_path)
