@@ -6,6 +6,7 @@ spool at least once, and in the lake once for each time that it is in the spool.
 
 import logging
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import quote
@@ -21,6 +22,8 @@ from gateway.lake.store import Store, StoreFault
 _log = logging.getLogger("lensai.control_plane.ingest")
 
 _HOUR_NS = 3600 * 10**9
+# A segment comes each second, and has a file for each project and hour in it; a bucket takes some 50 ms for each.
+PUTS_AT_ONCE = 32
 
 
 def land_all(root: Path, store: Store, keyring: Keyring) -> bool:
@@ -43,9 +46,13 @@ def land_all(root: Path, store: Store, keyring: Keyring) -> bool:
 def land(segment: Path, store: Store, keyring: Keyring) -> None:
     """Lands one segment. Raises StoreFault, SegmentTooNew, OSError, with the segment as it was."""
     content = read_content(segment)
-    conflicts = [
-        key for key, records in _files(segment.stem, content.records) if not _put(store, key, records, keyring)
-    ]
+    files = dict(_files(segment.stem, content.records))
+
+    def put(key: str) -> bool:
+        return _put(store, key, files[key], keyring)
+
+    with ThreadPoolExecutor(PUTS_AT_ONCE, "ingest-landing") as threads:
+        conflicts = [key for key, is_kept in zip(files, threads.map(put, files), strict=True) if not is_kept]
     if content.sound and not conflicts:
         segment.unlink(missing_ok=True)
         return

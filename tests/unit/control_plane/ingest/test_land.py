@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 
 from control_plane.ingest.land import land_all
@@ -80,6 +82,20 @@ def test_a_store_that_fails_at_any_file_loses_and_doubles_nothing(tmp_path, time
     assert len(list(root.rglob("*.seg"))) == 1
     assert land_all(root, Directory(lake), RING)
     assert [one.request_id for one in landed(lake)] == ["0", "1", "2", "3"]
+
+
+def test_a_store_that_takes_its_time_is_sent_many_files_at_once(tmp_path):
+    root, lake = tmp_path / "ingest", tmp_path / "lake"
+    spooled(root, *(record(str(number), number * HOUR_NS) for number in range(8)))
+    together = threading.Barrier(8, timeout=10)
+
+    class Slow(Directory):
+        def create(self, key, data):
+            together.wait()  # for all the others
+            return super().create(key, data)
+
+    assert land_all(root, Slow(lake), RING)
+    assert len(landed(lake)) == 8
 
 
 def test_what_was_landed_under_an_older_key_is_the_same(tmp_path):
