@@ -30,7 +30,18 @@ from genai_prices.units import UnitRegistry
 from pricing.context import Context, Modifiers, read_context
 from pricing.names import Names, Resolved
 from pricing.overrides import Override, Overrides, Terms
-from pricing.rates import ALWAYS_S, EMPTY_SHEET, FREE_SHEET, Match, Price, Sheet, Unit, compile_rates, per_call_attousd
+from pricing.rates import (
+    ALWAYS_S,
+    EMPTY_SHEET,
+    FREE_SHEET,
+    UNITS,
+    Match,
+    Price,
+    Sheet,
+    Unit,
+    compile_rates,
+    per_call_attousd,
+)
 
 __all__ = ["Catalog", "Context", "Override", "Price", "Unpriced"]
 
@@ -49,6 +60,10 @@ CACHED_NAMES_MAX = 4096
 
 # Groq bills speech by the second, ten at least (console.groq.com/docs/speech-to-text); so does genai-prices.
 _INPUT_AUDIO_MS_MIN = {("groq", "whisper-large-v3"): 10_000, ("groq", "whisper-large-v3-turbo"): 10_000}
+
+# USD for a million tokens of audio in and out, of models of which genai-prices has the price of text alone
+# (developers.openai.com/api/docs/models/gpt-4o-audio-preview and …/gpt-4o-mini-audio-preview, "Audio tokens").
+_AUDIO_USD = {"gpt-4o-audio-preview": (40, 80), "gpt-4o-mini-audio-preview": (10, 20)}
 
 # DeepSeek's peak hours are those of working days in Beijing, and off-peak prices hold all day at weekends
 # (api-docs.deepseek.com/quick_start/pricing, since 2026-08-23 by genai-prices, which has no condition for it). Holidays
@@ -197,10 +212,17 @@ def _listed(provider: str, resolved: Resolved | None, at_s: int, context: Contex
         at = _without_peaks(resolved.model, at)
     if modifiers.variant and not _has_variant(resolved, modifiers, at):
         return Unpriced("unknown_context")
-    sheet = _sheet(resolved.model.get_prices(at, modifiers.variant), resolved.model.get_prices(at))
+    sheet = _with_audio(
+        resolved.model.id, _sheet(resolved.model.get_prices(at, modifiers.variant), resolved.model.get_prices(at))
+    )
     if not sheet.usd:
         return FREE_SHEET if resolved.model.id.endswith(_FREE) else Unpriced("no_rates")
     return sheet if modifiers.token_factor == 1 else sheet.scaled(modifiers.token_factor, tokens_only=True)
+
+
+def _with_audio(model: str, sheet: Sheet) -> Sheet:
+    usd = zip((UNITS["input_audio"], UNITS["output_audio"]), _AUDIO_USD.get(model, ()), strict=False)
+    return sheet.overlaid({unit: Fraction(price, 10**6) for unit, price in usd if unit not in sheet.usd})
 
 
 def _without_peaks(model: ModelInfo, at: datetime) -> datetime:

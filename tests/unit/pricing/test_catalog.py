@@ -41,6 +41,18 @@ def test_a_chat_costs_what_the_price_list_says():
     assert nanousd(CHAT, "openai", "gpt-4o") == 2_500_000 + 2_500_000 + 4_000_000
 
 
+@pytest.mark.parametrize("provider", ["openai", "azure"])
+@pytest.mark.parametrize(
+    ("model", "usd"),
+    [("gpt-4o-audio-preview-2025-06-03", (2.5, 40, 10, 80)), ("gpt-4o-mini-audio-preview", (0.15, 10, 0.6, 20))],
+)
+def test_audio_of_models_that_are_listed_without_it_has_its_own_price(
+    provider: str, model: str, usd: tuple[float, ...]
+):
+    for bucket, price in zip(("input_text", "input_audio", "output_text", "output_audio"), usd, strict=True):
+        assert nanousd(Usage(**{bucket: 1_000_000}), provider, model) == round(price * 10**9)
+
+
 def test_the_price_says_how_it_was_found():
     assert priced("openai", "gpt-4o").match == "exact"
     assert priced("openai", "gpt-4o-2024-08-06").match == "alias"
