@@ -28,7 +28,7 @@ from gateway.tap import Tap
 from gateway.tunnel import Tunnel
 from gateway.upstream import UpstreamConnection
 from gateway.wire import upgrade
-from gateway.wire.encoding import DecodeFault
+from gateway.wire.encoding import DecodeFault, is_plain
 from gateway.wire.headers import REQUEST_ID_HEADERS, response_head, without_secret
 from gateway.wire.http1 import HEAD_END, LAST_CHUNK, Framing, ResponseHead
 from gateway.wire.whole import Whole, WholeElements, WholeEvents, WholeFrames, WholeLines
@@ -182,9 +182,10 @@ class Exchange:
         if self._drain_left is None:
             self.deadline_ns = request.started_ns + self._total_timeout_ms() * 1_000_000
         values = head.values
-        whole = _kind(values.get(b"content-type", b""), endpoint.reader == "gemini.generate" and endpoint.streams)
+        kind = values.get(b"content-type", b"")
+        whole = _kind(kind, endpoint.reader == "gemini.generate" and endpoint.streams)
         encoding = values.get(b"content-encoding", b"")
-        encoded = encoding not in (b"", b"identity")
+        encoded = not is_plain(encoding)
         self.upstream_request_id = _request_id(values)
         if b"x-ms-deployment-name" in values:
             self.served_by = values[b"x-ms-deployment-name"].decode("latin-1")
@@ -194,7 +195,10 @@ class Exchange:
             self.flags.append(endpoint.flag)
         tap = None
         if endpoint.reader and status < 300 and not self.websocket:
-            streams = whole is not None or endpoint.streams is True
+            assert self.call is not None, "dispatched without a call"
+            # Some servers give a stream that was asked for no type, or that of any text.
+            unnamed = self.call.stream and not kind.lower().startswith(_JSON)
+            streams = whole is not None or endpoint.streams is True or unnamed
             tap = self.tap = self._tapped(route, head, streams, encoding if encoded else b"")
         strips = tap is not None and tap.strips
         decodes = strips and encoded

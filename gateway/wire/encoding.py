@@ -34,6 +34,10 @@ _ZSTD_SLICE_BYTES = 256
 _BROTLI_ERROR = cast("type[Exception]", brotli.error)  # pyright: ignore[reportUnknownMemberType]
 
 
+# Names of no encoding that servers send: `none` keeps a compressing proxy off a stream, the last is a character set.
+_PLAIN = frozenset((b"", b"identity", b"none", b"utf-8"))
+
+
 class DecodeFault(Exception):
     """The bytes are not what their content-encoding says, or decode to more than a limit."""
 
@@ -184,6 +188,11 @@ class _Zstandard:
         if self._frames_left < 0:
             raise DecodeFault("bytes follow its end")
         self._decoder = self._decompressor.decompressobj(write_size=_STEP_BYTES)
+
+
+def is_plain(content_encoding: bytes) -> bool:
+    """Whether what an answer says of its encoding is that it has none."""
+    return content_encoding.lower() in _PLAIN
 
 
 def decoder(content_encoding: bytes, bytes_max: int = DECODED_BYTES_MAX) -> Decoder | None:

@@ -119,6 +119,37 @@ async def test_usage_is_asked_for_and_what_that_causes_is_taken_out(tmp_path):
         assert (record.stream, record.bytes_out) == (True, len(message.body))
 
 
+@pytest.mark.parametrize(
+    "lines",
+    [
+        (), (b"content-type: text/plain; charset=utf-8",), (b"content-type: application/octet-stream",),
+        (b"content-type: text/event-stream", b"content-encoding: none"),
+        (b"content-type: text/event-stream", b"content-encoding: Identity"),
+    ],
+)  # fmt: skip
+async def test_a_stream_is_read_whatever_its_type_and_encoding_are_called(tmp_path, lines):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call(CHAT, b'{"model":"gpt-4o","stream":true}'))
+        wire, _ = await there.called()
+        head = b"".join(line + b"\r\n" for line in (b"HTTP/1.1 200 OK", b"transfer-encoding: chunked", *lines, b""))
+        wire.send(head, chunk(EVENT), chunk(LAST), chunk(DONE), chunk(b""))
+        assert (await client.message()).body == EVENT.replace(b',"usage":null', b"") + DONE
+        [record] = await gateway.stop()
+        assert (record.tokens_in, record.tokens_out, record.provenance) == (9, 2, "reported")
+
+
+async def test_a_stream_that_was_asked_for_may_come_as_a_whole_answer(tmp_path):
+    async with provider() as there, serving(tmp_path, openai(there)) as gateway:
+        client = await gateway.client()
+        client.send(call(CHAT, b'{"model":"gpt-4o","stream":true}'))
+        wire, _ = await there.called()
+        wire.send(answer(WHOLE, b"content-type: text/plain"))
+        assert (await client.message()).body == WHOLE
+        [record] = await gateway.stop()
+        assert (record.tokens_in, record.provenance) == (9, "reported")
+
+
 async def test_what_the_client_asked_for_is_not_taken_out(tmp_path):
     async with provider() as there, serving(tmp_path, openai(there)) as gateway:
         client = await gateway.client()

@@ -21,6 +21,7 @@ from gateway.wire.encoding import (
     DecodeFault,
     decode_request,
     decoder,
+    is_plain,
 )
 
 NOISE = random.Random(7).randbytes(2000).hex().encode()
@@ -363,3 +364,8 @@ def test_a_decoder_that_is_given_up_is_freed_at_once():
             given_up.feed(b"\x28\xb5\x2f\xfd\x60\xd2\xd2")
         del given_up
         assert freed() is None, encoding
+
+
+def test_some_names_are_of_no_encoding():
+    assert all(map(is_plain, (b"", b"identity", b"Identity", b"none", b"UTF-8")))
+    assert not any(map(is_plain, (b"gzip", b"rot13", b"gzip, identity")))
