@@ -54,9 +54,11 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
         context = (("service_tier", reading.service_tier), *context)
     work_id = _work_id(reading.work_id, destination) if reading.work_id else ""
     if not reading.lines:
-        provenance = "deferred" if reading.provenance == "deferred" else "unknown"
-        tier = reading.service_tier or ""
-        return Charge(provenance, model=model, service_tier=tier, flags=reading.flags, work_id=work_id)
+        provenance = reading.provenance if reading.provenance in ("deferred", "none") else "unknown"
+        tier, nanousd = reading.service_tier or "", 0 if provenance == "none" else None
+        return Charge(
+            provenance, cost_nanousd=nanousd, model=model, service_tier=tier, flags=reading.flags, work_id=work_id
+        )
     usage: Usage | None = None
     amount: Cost | None = None
     match: PriceMatch = "none"

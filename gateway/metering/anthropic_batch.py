@@ -61,11 +61,12 @@ class Results:
         self._usages: dict[tuple[str | None, int], Usage] = {}  # as many as there are models, times lengths
         self._contexts: dict[tuple[tuple[str, str], ...], None] = {}
         self._flags: dict[str, None] = {}
-        self._is_no_batch = False
+        self._has_results = self._is_no_batch = False
 
     def take(self, payload: bytes) -> None:
         try:
             message = jsontext.decode(_lines, payload).result.message
+            self._has_results = True
             if message:
                 self._add(anthropic.read(bytes(message), ""))
         except (NotJson, msgspec.ValidationError):
@@ -91,6 +92,8 @@ class Results:
             return Reading(provenance="deferred", flags=flags)
         if self._is_no_batch:
             return Reading(flags=flags)
+        if self._has_results and not self._usages and UNREADABLE_RESULT not in flags:
+            return Reading(provenance="none", flags=flags)
         contexts = [context for context in self._contexts if context]
         if len(self._contexts) > 1:
             flags += (MIXED_CONTEXT,)

@@ -32,7 +32,7 @@ class _Batch(_Work, frozen=True, gc=False):
 
 
 class _Requests(msgspec.Struct, frozen=True, gc=False):
-    completed: Count = 0
+    completed: Count | None = None
 
 
 class _Job(_Work, frozen=True, gc=False):
@@ -55,17 +55,19 @@ def read_batch(payload: bytes, about: About) -> Reading:
     except (msgspec.ValidationError, Contradiction):
         return _ended(batch, None, _TIER, (INCONSISTENT,))
     completed = _completed(batch.request_counts)
-    if usage is None or completed < 2:
+    if completed == 0 and (usage is None or usage == Usage()):
+        return msgspec.structs.replace(_ended(batch, None, _TIER), provenance="none")
+    if usage is None or completed is None or completed < 2:
         return _ended(batch, usage, _TIER)
     return _ended(batch, usage, _TIER, (CONTEXT_AVERAGED,), each_in=-(-usage.tokens_in // completed))
 
 
-def _completed(stated: msgspec.Raw) -> int:
-    """How many requests the usage is the sum of; 0 where it is not told."""
+def _completed(stated: msgspec.Raw) -> int | None:
+    """How many requests the usage is the sum of; None where it is not told."""
     try:
-        return jsontext.decode_member(_requests, stated).completed if is_stated(stated) else 0
+        return jsontext.decode_member(_requests, stated).completed if is_stated(stated) else None
     except msgspec.ValidationError:
-        return 0
+        return None
 
 
 def read_job(payload: bytes, about: About) -> Reading:

@@ -32,6 +32,8 @@ class Line(msgspec.Struct, frozen=True, gc=False):
 class Reading(msgspec.Struct, frozen=True, gc=False):
     """What the answer said of itself. No lines: it named no usage; that is unknown, not zero.
 
+    Unless its provenance is "none": it tells of work of which nothing was done.
+
     `work_id` names work that more than one call can tell of (a background response, a batch): its usage is charged
     once, to the first call that tells it. Such an answer with no usage yet has the provenance "deferred".
     """

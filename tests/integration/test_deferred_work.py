@@ -136,3 +136,12 @@ async def test_a_gateway_that_died_between_its_claim_and_its_record_gives_the_cl
                 ("held", None, ""),
                 ("reported", COST_NANOUSD, "openai:resp_1"),
             ]
+
+
+async def test_a_batch_of_which_every_request_failed_cost_nothing(tmp_path: Path):
+    failed = b'{"custom_id":"a","result":{"type":"errored","error":{"type":"error"}}}\n'
+    asked = call("/anthropic/v1/messages/batches/msgbatch_1/results")
+    async with provider() as there, serving(tmp_path, policy(upstreams_at(there.port, "anthropic"))) as gateway:
+        await told(gateway, there, asked, answer(failed, b"content-type: application/x-jsonl"))
+        records = await gateway.stop()
+    assert charges(records) == [("none", 0, "anthropic:msgbatch_1")]

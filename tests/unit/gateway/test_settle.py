@@ -130,3 +130,8 @@ def test_a_sum_beyond_counting_is_unknown_and_costs_nobody_a_record():
 
 def test_what_goes_for_many_lines_is_flagged_once():
     assert charge(reported(*(Line(USAGE, f"no-such-{number}") for number in range(3)))).flags == ("unknown_model",)
+
+
+def test_work_of_which_nothing_was_done_costs_nothing():
+    found = charge(Reading(provenance="none", work_id="batch_1"))
+    assert (found.provenance, found.cost_nanousd, found.usage, found.work_id) == ("none", 0, None, "openai:batch_1")

@@ -6,7 +6,7 @@ import pytest
 
 from gateway.metering.anthropic_batch import MIXED_CONTEXT, SUMS_MAX, UNREADABLE_RESULT, Results, fold, read
 from gateway.metering.counts import INCONSISTENT
-from gateway.metering.reading import About, Line
+from gateway.metering.reading import About, Line, Reading
 from gateway.wire.jsontext import NotJson
 from pricing.usage import Usage
 
@@ -85,9 +85,16 @@ def test_results_that_were_not_read_to_their_end_are_left_for_later():
     assert (reading.lines, reading.provenance) == ((), "deferred")
 
 
-def test_results_without_a_success_state_nothing():
-    reading = read(jsonl(ERRED, EXPIRED), ABOUT)
-    assert (reading.lines, reading.provenance) == ((), "unknown")
+def test_results_without_a_success_cost_nothing():
+    assert read(jsonl(ERRED, EXPIRED), ABOUT) == Reading(provenance="none")
+    assert taken(ERRED).reading(complete=False).provenance == "deferred"
+
+
+def test_results_of_which_one_cannot_be_read_and_none_is_a_success_are_unknown():
+    lines = taken(ERRED)
+    lines.take(b"{")
+    reading = lines.reading(complete=True)
+    assert (reading.provenance, reading.flags) == ("unknown", (UNREADABLE_RESULT,))
 
 
 def test_more_kinds_of_messages_than_there_are_make_no_usage():

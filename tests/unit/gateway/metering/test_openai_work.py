@@ -44,6 +44,13 @@ def test_one_that_goes_on_is_left_for_later(status: str):
     assert batch(status=status, usage=None) == Reading(provenance="deferred", model="gpt-5.4", work_id="batch_1")
 
 
+@pytest.mark.parametrize("usage", [None, {"input_tokens": 0, "output_tokens": 0, "total_tokens": 0}])
+def test_a_batch_of_which_no_request_was_completed_cost_nothing(usage: object):
+    reading = batch(status="failed", model=None, usage=usage, request_counts={"total": 0, "completed": 0, "failed": 0})
+    assert (reading.lines, reading.provenance, reading.work_id) == ((), "none", "batch_1")
+    assert batch(request_counts={"total": 1, "completed": 0}).provenance == "reported"  # and a usage all the same
+
+
 def test_an_older_batch_does_not_say():
     reading = batch(usage=None)
     assert (reading.lines, reading.provenance, reading.work_id) == ((), "unknown", "batch_1")
