@@ -19,8 +19,10 @@ DEPTH_MAX = 128
 # bytes is up to 72, so this bounds what the check of a body takes beside the body to some 40 MB.
 VALUES_MAX = 500_000
 
+# A parameter may be empty (RFC 9110 §5.6.6): some write "application/json;".
 _JSON_TYPE = re.compile(
-    rb'(?i)(?:application/(?:[a-z0-9!#$&^_.-]+\+)?json|text/json|text/plain)[ \t]*(?:;[ \t]*charset="?utf-?8"?)?'
+    rb"(?i)(?:application/(?:[a-z0-9!#$&^_.-]+\+)?json|text/json|text/plain)[ \t]*"
+    rb'(?:;[ \t]*charset="?utf-?8"?[ \t]*)?;?[ \t]*'
 )
 _SURROGATE_ESCAPE = re.compile(rb"(?i)\\ud[89a-f]")
 _CONTAINERS: frozenset[type] = frozenset((dict, list))

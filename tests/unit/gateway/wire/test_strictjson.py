@@ -201,6 +201,7 @@ def test_no_bytes_raise(text):
         None, b"application/json", b"Application/JSON", b"application/json; charset=utf-8",
         b'application/json;charset="UTF-8"', b"application/json ; charset=utf8", b"application/vnd.api+json",
         b"text/json", b"text/plain", b"text/plain;charset=UTF-8",
+        b"application/json;", b"application/json; charset=utf-8;",
     ],
 )  # fmt: skip
 def test_json_may_be_declared_as_such_or_not_at_all(content_type):
@@ -214,6 +215,7 @@ def test_json_may_be_declared_as_such_or_not_at_all(content_type):
         b"application/x-protobuf", b"application/json; charset=utf-16", b"application/json; charset=utf-7",
         b"application/json; charset=iso-8859-1", b"application/json, application/x-www-form-urlencoded",
         b"application/json; charset=utf-8; charset=utf-16", b"application/jsonp", b"json",
+        b"application/json; ;", b"application/json; charset=utf-8; charset=utf-8", b"application/json; x",
     ],
 )  # fmt: skip
 def test_what_another_parser_would_be_given_is_refused(content_type):
