@@ -2,6 +2,7 @@
 
 from functools import cache
 from typing import Annotated, Any, Literal
+from urllib.parse import unquote
 
 from litestar import Controller, Request, get
 from litestar.di import NamedDependency, Provide
@@ -187,8 +188,9 @@ class Metrics(Controller):
         self, request: AnyRequest, work: InWork, lake: OfLake, question: Question, request_id: FromPath[str]
     ) -> CallDetail:
         """Looked for in the period, newest days first. A day that is named is found faster than a month."""
-        # Reporters choose the ids of their calls, with slashes or without; the framework puts one in front.
-        detail = calls.detail(lake, question, request_id.removeprefix("/"), await prices(work))
+        # Reporters choose the ids of their calls. The framework makes one slash of several, and takes the last away.
+        asked_for = unquote(request.scope["raw_path"].decode("latin-1")).partition("/metrics/calls/")[2]
+        detail = calls.detail(lake, question, asked_for or request_id, await prices(work))
         return await answered(request, detail)
 
     @get("/live", needs="usage:read", summary="Calls as they end, as server-sent events", media_type=_EVENTS)

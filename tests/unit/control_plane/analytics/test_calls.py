@@ -90,7 +90,8 @@ async def test_a_cursor_that_nobody_made_is_refused(plane, cursor):
 async def test_reporters_name_their_calls_as_they_like(plane):
     """Pages and single calls are found all the same, whatever stands in an id."""
     org_id = await plane.organization()
-    headers, ids = await plane.token(org_id), ["ünï", "jobs/2026/1", "a b", "x?y#z%", "日本", "1.2"]
+    slashes = ["jobs/2026/1", "jobs//2026/1", "/jobs", "jobs/", "jobs%2F1"]
+    headers, ids = await plane.token(org_id), ["ünï", *slashes, "a b", "x?y#z%", "日本", "1.2"]
     records = zip(varied(org_id, len(ids), START_MS // 1000, span_s=3000), ids, strict=True)
     land(Path(plane.parts.settings.lake), [msgspec.structs.replace(record, request_id=id) for record, id in records])
     seen, cursor = [], {}
