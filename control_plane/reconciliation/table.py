@@ -17,19 +17,22 @@ _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 
 
 def unpacked(data: bytes) -> bytes:
-    """The text of a file that may be packed. Raises Unreadable."""
+    """The text of a file that may be packed, in one member or several (RFC 1952, 2.2). Raises Unreadable."""
     if data[:2] != _GZIP:
         return data
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        text = unpacker.decompress(data, TEXT_BYTES_MAX)
-    except zlib.error as fault:
-        raise Unreadable(f"the gzip file is damaged: {fault}") from None
-    if unpacker.unconsumed_tail:
-        raise Unreadable(f"unpacked it has more than {TEXT_BYTES_MAX} bytes; export fewer days at a time")
-    if not unpacker.eof:
-        raise Unreadable("the gzip file is cut short")
-    return text
+    text, rest = bytearray(), data
+    while rest.strip(b"\0"):  # some writers fill a block with zeros
+        unpacker = zlib.decompressobj(wbits=31)
+        try:
+            text += unpacker.decompress(rest, TEXT_BYTES_MAX - len(text) + 1)
+        except zlib.error as fault:
+            raise Unreadable(f"the gzip file is damaged: {fault}") from None
+        if len(text) > TEXT_BYTES_MAX:
+            raise Unreadable(f"unpacked it has more than {TEXT_BYTES_MAX} bytes; export fewer days at a time")
+        if not unpacker.eof:
+            raise Unreadable("the gzip file is cut short")
+        rest = unpacker.unused_data
+    return bytes(text)
 
 
 def column(name: str) -> str:
