@@ -16,6 +16,8 @@ Measure = Literal["input", "cache_read", "cache_write", "output", "requests", "w
 # A month of every model, meter and currency of one provider comes to a few thousand.
 LINES_MAX = 20_000
 DAYS_MAX = 400
+# What the database holds: nine billion dollars, in nano-USD.
+SUM_MAX = 2**63 - 1
 # A name of a model or a meter; AWS's longest have some 90 characters.
 NAME_CHARS_MAX = 256
 # No export states more digits, and an exponent must not become a number of any size.
@@ -119,10 +121,17 @@ def exact(text: str | Decimal, where: str) -> Fraction:
 
 
 def account(tally: Tally, days: Sequence[date], next_page: str | None = None) -> Account:
-    """The account of the days an export covers. Raises Unreadable where it covers none."""
+    """The account of the days an export covers. Raises Unreadable where it covers none, or comes to too much."""
     if not days:
         raise Unreadable("it holds no day: export a time in which there was some usage")
     first, last = min(days), max(days)
     if (last - first).days >= DAYS_MAX:
         raise Unreadable(f"from {first} to {last} are more than {DAYS_MAX} days; import them one after the other")
-    return Account(tally.lines(), first, last, next_page)
+    lines = tally.lines()
+    for what, said in (
+        ("quantity", [line.quantity for line in lines]),
+        ("cost", [line.cost_nanousd for line in lines]),
+    ):
+        if sum(abs(one) for one in said if one is not None) > SUM_MAX:
+            raise Unreadable(f"each {what} together is more than anybody is billed; look at the unit of the column")
+    return Account(lines, first, last, next_page)

@@ -51,3 +51,13 @@ def test_an_account_has_so_many_lines_and_no_more():
         tally.add(DAY, f"m{number}", "x", "input", quantity=1)
     with pytest.raises(Unreadable, match=str(LINES_MAX)):
         tally.add(DAY, "one more", "x", "input", quantity=1)
+
+
+def test_numbers_that_the_database_does_not_hold_are_refused():
+    for amount, said in (({"quantity": 2**62}, "quantity"), ({"cost_usd": Fraction(2**62, 10**9)}, "cost")):
+        tally = Tally("openai")
+        tally.add(DAY, "a", "x", "input", **amount)
+        assert account(tally, [DAY]).lines
+        tally.add(DAY, "b", "x", "input", **amount)
+        with pytest.raises(Unreadable, match=said):
+            account(tally, [DAY])
