@@ -36,14 +36,14 @@ export function MemberList() {
       head: "Person",
       text: (member) => member.email,
       cell: (member) => (
-        <span className="flex items-center gap-2.5">
-          <span aria-hidden className="flex size-6 shrink-0 items-center justify-center rounded-full bg-accent-soft text-xs font-semibold uppercase text-accent-ink">{member.email[0]}</span>
-          <span className="font-medium">{member.name || member.email}</span>
+        <span className="flex flex-wrap items-center gap-x-2.5 sm:flex-nowrap">
+          <span aria-hidden className="flex size-6 shrink-0 items-center justify-center rounded-full bg-accent-soft text-xs font-semibold uppercase text-accent-ink max-sm:hidden">{member.email[0]}</span>
+          <span className="min-w-0 font-medium wrap-anywhere">{member.name || member.email}</span>
           {member.email === self && <Badge>You</Badge>}
         </span>
       ),
     },
-    { key: "role", head: "Role", text: (member) => member.role, cell: (member) => (mayWrite && member.email !== self ? <div className="w-32"><RoleSelect label={`Role of ${member.email}`} value={member.role} onChange={(role) => void changeRole(member, role)} /></div> : <span className="capitalize">{member.role}</span>) },
+    { key: "role", head: "Role", text: (member) => member.role, cell: (member) => (mayWrite && member.email !== self ? <div className="w-28 sm:w-32"><RoleSelect label={`Role of ${member.email}`} value={member.role} onChange={(role) => void changeRole(member, role)} /></div> : <span className="capitalize">{member.role}</span>) },
     { key: "since", head: "Member since", numeric: true, from: "sm", text: (member) => written(member.created_at_ms), cell: (member) => <span className="text-ink-2"><Time ms={member.created_at_ms} /></span> },
     ...(mayWrite ? [{ key: "remove", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (member: MemberOut) => member.email !== self && <RowActions><IconButton label={`Remove ${member.email}`} className="size-7" onClick={() => setRemoving(member)}><UserMinus size={15} /></IconButton></RowActions> }] : []),
   ];

@@ -13,7 +13,7 @@ export function LimitStanding({ limit, standing }: { limit: Limit; standing: Sta
   const inForce = standing.limit_in_force;
   return (
     <div className="w-full min-w-32 max-w-72 py-1.5">
-      <div className="mb-1 flex flex-wrap items-baseline justify-between gap-x-3 text-xs">
+      <div className="mb-1 flex flex-wrap items-baseline justify-between gap-x-1.5 text-xs sm:gap-x-3">
         <span className="tabular">
           <span className="font-medium text-ink">{spent === null ? "Nothing yet" : amount(limit.unit, spent)}</span>
           {inForce !== null && <span className="text-ink-3"> of {amount(limit.unit, inForce)}</span>}

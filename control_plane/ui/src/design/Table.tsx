@@ -29,7 +29,7 @@ type Props<T> = {
 };
 
 function cellClass<T>(column: Column<T>): string {
-  return clsx("px-3 first:pl-4 last:pr-4", column.numeric && "text-right", column.width);
+  return clsx("px-3 first:pl-4 last:pr-4", column.numeric ? "text-right" : "max-w-48 wrap-break-word sm:max-w-80", column.width);
 }
 
 /** Those that there is room for: what is not shown is not made either. The same ones for as long as nothing changes. */
@@ -62,7 +62,8 @@ export function Table<T>({ label, columns: all, rows, rowKey, onOpen, skeletonRo
   const made = step === STEPS ? rows : rows?.slice(0, step * EACH);
   if (rows?.length === 0) return <div className="rounded-lg border border-line bg-surface">{empty}</div>;
   return (
-    <div className="overflow-x-auto rounded-lg border border-line bg-surface" role="region" aria-label={label} tabIndex={0}>
+    // Positioned, so that what only screen readers see is clipped with the rest and does not widen the page.
+    <div className="relative overflow-x-auto rounded-lg border border-line bg-surface" role="region" aria-label={label} tabIndex={0}>
       <table className="w-full border-collapse text-left" aria-busy={rows === undefined || undefined}>
         <thead>
           <tr className="border-b border-line">

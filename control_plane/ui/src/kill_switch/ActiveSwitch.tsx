@@ -19,11 +19,11 @@ export function ActiveSwitch({ of: one, mayRelease }: { of: KillSwitchOut; mayRe
   }
   return (
     <section className="flex flex-wrap items-center justify-between gap-4 rounded-lg border border-danger/40 bg-bad-soft p-4" aria-label="A kill switch that is on">
-      <div className="flex min-w-0 gap-3">
+      <div className="flex min-w-0 max-w-full gap-3">
         <OctagonX size={20} className="mt-0.5 shrink-0 text-bad" aria-hidden />
         <div className="min-w-0">
-          <h2 className="text-base text-bad">Calls are cut: {one.reason}</h2>
-          <p className="text-ink-2">
+          <h2 className="wrap-break-word text-base text-bad">Calls are cut: {one.reason}</h2>
+          <p className="wrap-break-word text-ink-2">
             <ProjectName id={one.project_id} />{scopeWords(one.scope).map((words) => `, ${words}`)} · thrown <Time ms={one.activated_at_ms} /> by <code className="font-mono text-xs">{one.activated_by}</code>
             {one.allow.length > 0 && ` · still open: ${one.allow.join(", ")}`}
           </p>

@@ -21,6 +21,7 @@ const columnsOf = (onMap: ((name: Billed) => void) | undefined): Column<RowOut>[
       <div className="max-w-36 py-1.5 sm:max-w-56">
         <div className="truncate font-medium">{row.model === "*" ? "All models together" : row.model || "(none)"}</div>
         <div className="text-xs text-ink-3 md:truncate"><span className="text-ink-2 md:hidden">{MEASURES[row.compared]}<br /></span>{providerName(row.provider)}<span className="sm:hidden">, {row.day}</span>{row.named === "none" && row.theirs !== null && row.model !== "*" && ", a name of the bill's own"}{row.named === "mapped" && `, billed as ${row.billed.join(", ")}`}</div>
+        <div className="mt-1 sm:hidden"><Verdict of={row} /></div>
         {onMap && unmatched(row) && <button type="button" className="text-xs font-medium text-accent-ink hover:underline" onClick={() => onMap(unmatched(row)!)}>Which model?</button>}
       </div>
     ),
@@ -45,8 +46,13 @@ const columnsOf = (onMap: ((name: Billed) => void) | undefined): Column<RowOut>[
     from: "lg",
     cell: (row) => row.delta !== null && Number(row.delta) !== 0 && <ErrorBar delta={Number(row.delta)} error={row.error === null ? null : Number(row.error)} bad={TO_LOOK_AT.includes(row.verdict)} label={row.error === null ? "The error is not known" : `Ours may be off by ${told(row.compared, row.error)}`} />,
   },
-  { key: "verdict", head: "Verdict", cell: (row) => <span title={VERDICTS[row.verdict].means}><Badge tone={VERDICTS[row.verdict].tone} dot>{VERDICTS[row.verdict].name}</Badge></span> },
+  { key: "verdict", head: "Verdict", from: "sm", cell: (row) => <Verdict of={row} /> },
 ];
+
+function Verdict({ of: { verdict } }: { of: RowOut }) {
+  const { tone, name, means } = VERDICTS[verdict];
+  return <span title={means}><Badge tone={tone} dot>{name}</Badge></span>;
+}
 
 /** Row after row, some at a time: a quarter of a large account is some ten thousand. */
 export function ReportTable({ rows, onMap }: { rows: RowOut[]; onMap?: (name: Billed) => void }) {
