@@ -40,6 +40,8 @@ const provesItself: Middleware = {
   async onResponse({ request, response }) {
     const etag = response.headers.get("etag");
     if (etag && (request.method === "GET" || request.method === "PATCH")) etags.set(request.url, etag);
+    // Whoever signs in again, in another tab, has another token: it is asked for when they come back to this one.
+    if (response.status === 401) void queryClient.invalidateQueries({ queryKey: SESSION_KEY, refetchType: "none" });
     if (!response.ok) throw await asProblem(response);
   },
 };

@@ -7,10 +7,13 @@ export function isProblem(error: unknown): error is Problem {
   return typeof error === "object" && error !== null && "status" in error && "title" in error;
 }
 
+/** The API's own words for it are for programs. A link that is spent is 401 too, and asks for no credentials. */
+const SIGNED_OUT = "You are signed out. Sign in again, in another tab to keep what is written here, then try again.";
+
 /** The problem that an answer holds; one made up where a proxy in between answered for itself. */
 export async function asProblem(response: Response): Promise<Problem> {
   const told: unknown = await response.json().catch(() => null);
-  if (isProblem(told)) return told;
+  if (isProblem(told)) return response.headers.has("www-authenticate") ? { ...told, detail: SIGNED_OUT } : told;
   return { type: "about:blank", title: response.statusText || "Error", status: response.status };
 }
 

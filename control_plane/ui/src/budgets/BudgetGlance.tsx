@@ -1,4 +1,5 @@
 import { Link } from "@tanstack/react-router";
+import { ProblemNote } from "@/api/ProblemNote";
 import { buttonClass } from "@/design/Button";
 import { Card } from "@/design/Card";
 import { Skeleton } from "@/design/Skeleton";
@@ -9,12 +10,13 @@ const SHOWN = 6;
 
 /** The budgets, live, on a page about something larger. */
 export function BudgetGlance() {
-  const { rows } = useBudgets();
+  const { rows, error } = useBudgets();
   const shown = rows?.slice(0, SHOWN);
   const standings = useStandings("budget", shown);
   return (
     <Card title="Budgets" hint="Spent, and paler what calls under way may still cost" actions={<Link to="/budgets" className={buttonClass("quiet", true)}>All budgets</Link>}>
-      {!shown && <Skeleton className="h-44 w-full" />}
+      <ProblemNote problem={error} />
+      {!shown && !error && <Skeleton className="h-44 w-full" />}
       {shown?.length === 0 && <p className="py-10 text-center text-ink-3">Nothing limits what is spent.</p>}
       <ul className="divide-y divide-line">
         {shown?.map((limit) => (

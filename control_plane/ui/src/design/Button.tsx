@@ -1,6 +1,6 @@
 import { clsx } from "clsx";
 import { LoaderCircle } from "lucide-react";
-import type { ButtonHTMLAttributes, ReactNode } from "react";
+import type { ButtonHTMLAttributes, MouseEvent, ReactNode } from "react";
 
 type Look = "primary" | "plain" | "quiet" | "danger";
 
@@ -27,9 +27,14 @@ type Props = ButtonHTMLAttributes<HTMLButtonElement> & {
   icon?: ReactNode;
 };
 
+/** The second press of a double one comes before the first has made the button busy: it sends no form again. */
+function once(event: MouseEvent): void {
+  if (event.detail > 1) event.preventDefault();
+}
+
 export function Button({ look, small, busy, icon, className, children, disabled, type = "button", ...rest }: Props) {
   return (
-    <button type={type} className={clsx(buttonClass(look, small), className)} disabled={disabled || busy} aria-busy={busy || undefined} {...rest}>
+    <button type={type} className={clsx(buttonClass(look, small), className)} disabled={disabled || busy} aria-busy={busy || undefined} onClick={type === "submit" ? once : undefined} {...rest}>
       {busy ? <LoaderCircle size={14} className="animate-spin" aria-hidden /> : icon}
       {children}
     </button>
