@@ -219,8 +219,12 @@ class PolicyHolder:
             if in_force := self._file_policy.version:
                 _log.error("policy_refused", extra={"version_in_force": in_force, "problems": fault.problems})
             return False
-        self.problem = ""
-        return self._accept(policy)
+        mended, self.problem = bool(self.problem), ""
+        swapped = self._accept(policy)
+        if swapped or mended:
+            said = {"version": self._file_policy.version, "keys": len(policy.keys), "source": policy.source}
+            _log.info("policy_in_force", extra=said)
+        return swapped
 
     def _accept(self, policy: Policy) -> bool:
         # Another worker may have numbered this content already.
@@ -238,9 +242,6 @@ class PolicyHolder:
             if published is not None:
                 published.follow(policy)
         self._serve()
-        _log.info(
-            "policy_in_force", extra={"version": policy.version, "keys": len(policy.keys), "source": policy.source}
-        )
         return True
 
     # -- what is published
@@ -326,7 +327,8 @@ class PolicyHolder:
         except OSError as fault:
             if isinstance(fault, FileNotFoundError) and self._published_file is not None:
                 return compile_policy("", self._environ, source="", directory=self._config_path.parent)
-            raise PolicyError([f"{self._config_path}: {fault.strerror}; `lensai up` creates one"]) from None
+            fix = "; `lensai up` creates one" if isinstance(fault, FileNotFoundError) else ""
+            raise PolicyError([f"{self._config_path}: {fault.strerror}{fix}"]) from None
         except UnicodeDecodeError:
             raise PolicyError([f"{self._config_path}: not UTF-8 text; save it as such"]) from None
         return compile_policy(text, self._environ, source=source, directory=self._config_path.parent)

@@ -122,6 +122,26 @@ def test_a_bad_file_never_replaces_a_good_policy_and_is_reported_once(node: Node
     assert (holder.problem, disabled(holder)) == ("", True)
 
 
+def test_a_file_that_is_put_back_as_it_was_is_said_to_be_in_force(node: Node, caplog: pytest.LogCaptureFixture):
+    holder = node.start()
+    with caplog.at_level(logging.INFO, "lensai"):
+        node.write(BAD)
+        assert not holder.reload()
+        node.write(TEXT)
+        assert not holder.reload()
+        assert not holder.reload()
+    said = [record.getMessage() for record in caplog.records]
+    assert (said, holder.problem) == (["policy_refused", "policy_in_force"], "")
+
+
+def test_a_file_that_cannot_be_read_is_not_said_to_be_missing(node: Node):
+    holder = node.start()
+    node.config.unlink()
+    node.config.mkdir()
+    assert not holder.reload()
+    assert holder.problem.endswith("lensai.toml: Is a directory")
+
+
 def test_a_file_that_disappears_or_is_no_text_leaves_the_policy_as_it_is(node: Node):
     holder = node.start()
     node.config.unlink()
