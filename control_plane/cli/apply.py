@@ -7,11 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
-from control_plane.declared.apply import Api, ApiProblem
+from control_plane.declared.apply import TOKEN, URL, Api, ApiProblem
 from control_plane.declared.document import DocumentError, Thing, read
 from control_plane.declared.plan import Impossible, Step, plan
 
-URL, TOKEN = "LENSAI_API_URL", "LENSAI_API_TOKEN"
 _SIGNS = {"create": "+", "update": "~", "delete": "-"}
 # Of a key, and of a webhook whose target names no secret.
 _SHOWN_ONCE = ("secret", "signing_secret")

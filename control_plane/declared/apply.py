@@ -15,6 +15,9 @@ import msgspec
 from control_plane.declared.document import COLLECTIONS
 from control_plane.declared.plan import Found, Step
 
+# Where the API is, and who asks: in the environment.
+URL, TOKEN = "LENSAI_API_URL", "LENSAI_API_TOKEN"
+
 _PAGE = 200
 _TIMEOUT_S = 30.0
 # The API counts requests by the minute; whoever was refused in three of them is not alone.
@@ -121,7 +124,8 @@ class Api:
             return self._client.request(method, address, content=content, headers=headers)
         except httpx.HTTPError as error:
             fault = type(error).__name__
-            raise ApiProblem(f"{method} {address}: the control plane does not answer ({fault})") from None
+            where = f"the control plane at {self._client.base_url} ({URL})"
+            raise ApiProblem(f"{method} {address}: {where} does not answer: {fault}") from None
 
 
 def _edited(fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,6 +139,8 @@ def _wait_s(answer: httpx.Response) -> int:
 
 
 def _told(answer: httpx.Response) -> str:
+    if answer.status_code == 401:
+        return f"the token in {TOKEN} is unknown, revoked or expired; make one under POST /v1/tokens"
     try:
         problem = answer.json()
         errors = [f"{one['pointer']}: {one['message']}" for one in problem.get("errors", [])]

@@ -92,7 +92,8 @@ def override(config: Path, quota_id: str, minutes: int, limit: str, now_s: int) 
     quota = next((quota for quota in limits.quotas if quota.id == quota_id), None)
     if quota is None:
         known = ", ".join(quota.id for quota in limits.quotas) or "none"
-        raise EditError(f"there is no quota {quota_id!r} in {config}; there are: {known}")
+        there = f"there are: {known}; one of a control plane is overridden there, in its UI or by its API"
+        raise EditError(f"there is no quota {quota_id!r} in {config}; {there}")
     until = datetime.fromtimestamp(now_s, UTC) + timedelta(minutes=minutes)
     fields: Fields = {"quota": quota_id, "until": until, **_limit(quota, limit)}
     write(config, text, Edit("quota_overrides", _overrides_of(limits, quota_id), fields))

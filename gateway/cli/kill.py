@@ -39,6 +39,8 @@ def run_kill(argv: Sequence[str], config: Path, *, output: TextIO = sys.stdout, 
             errors.write(f"{arguments.id} is written to {config}; {_OBEYED}; {again}\n")
         else:
             output.write("".join(map(_line, switches)))
+            if not switches:
+                errors.write(f"no kill switch is closed in {config}; those of a control plane are in its UI and API\n")
     except (EditError, PolicyError) as fault:
         errors.write(f"lensai kill: {fault}\n")
         return 1

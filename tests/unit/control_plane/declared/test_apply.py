@@ -56,14 +56,14 @@ def test_a_refusal_is_told_with_its_fields():
 
 
 def test_a_wrong_token_and_a_silent_server_are_told():
-    with pytest.raises(ApiProblem, match="Send a service token"):
+    with pytest.raises(ApiProblem, match="the token in LENSAI_API_TOKEN is unknown"):
         apply(Server(), DOCUMENT, token="lst_wrong")
 
     def silent(request: httpx.Request) -> httpx.Response:
         raise httpx.ConnectError("no", request=request)
 
     api = Api("http://api.test", "lst_x", httpx.MockTransport(silent))
-    with api, pytest.raises(ApiProblem, match="does not answer"):
+    with api, pytest.raises(ApiProblem, match=r"http://api.test \(LENSAI_API_URL\) does not answer: ConnectError"):
         api.found()
     with pytest.raises(ApiProblem, match=r"is no URL; write http\[s\]"):
         Api("http://api.test:port", "lst_x")

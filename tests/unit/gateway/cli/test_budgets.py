@@ -145,6 +145,7 @@ def test_minutes_of_grace_lift_the_limit_or_give_another(config: Path):
     ("words", "said"),
     [
         (("nope", "--minutes", "1"), "there is no quota 'nope' in"),
+        (("bud_01", "--minutes", "1"), "one of a control plane is overridden there"),
         (("web", "--minutes", "1", "--limit", "-1"), "must be an amount of USD"),
         (("web", "--minutes", "1", "--limit", "1e9"), "must be an amount of USD"),
         (("fast", "--minutes", "1", "--limit", "1.5"), "must be a whole number"),

@@ -62,7 +62,8 @@ def test_a_switch_without_a_scope_ends_everything(config: Path):
 
 
 def test_without_an_id_the_closed_ones_are_listed(config: Path):
-    assert Command(config).output == ""
+    command = Command(config)
+    assert (command.output, command.errors.startswith("no kill switch is closed in")) == ("", True)
     Command(config, "a", "--scope", "team=red", "--reason", "why", "--allow", "models.list")
     Command(config, "b")
     assert Command(config).output == "a  team=red  but for models.list  why\nb  everything\n"
