@@ -45,7 +45,8 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
     endpoint = route.endpoint
     if not endpoint.reader or endpoint.body == "unread":
         if endpoint.begins and caller.key.models is not None:
-            return Refusal("key_scope", f"This key is limited to some models, and {endpoint.name} may name any others")
+            what = f"{endpoint.name} may name any model, and this key is limited to some"
+            return Refusal("key_scope", f"{what}: send the requests one by one, or use a key without models")
         return Call(route.model_in_path, False, caller.user_id, request.body, False, b"")
     text = _decoded(request, body_bytes_max)
     if isinstance(text, Refusal):
