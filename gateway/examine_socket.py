@@ -36,7 +36,9 @@ _NAMINGS = {
         (("session", "model"), ("response", "model")),
         (("session", "input_audio_transcription", "model"), ("session", "audio", "input", "transcription", "model")),
     ),
-    "openai.responses_socket": _Naming((("model",), ("response", "model"))),
+    "openai.responses_socket": _Naming(
+        (("model",), ("response", "model")), (("tools", "model"), ("response", "tools", "model"))
+    ),
     "gemini.live": _Naming((("setup", "model"),)),
 }
 # Messages that must name a model where a key may only use some: elsewhere the provider would take its own default.
@@ -44,6 +46,7 @@ _MUST_NAME = {"openai.responses_socket": "response.create"}
 # Without one of these no member of a message is called "model": it may be spelt in escapes. Audio has neither.
 _SIGNS = (b"model", b"\\u")
 _any_json = msgspec.json.Decoder(msgspec.Raw)
+_any_list = msgspec.json.Decoder(list[msgspec.Raw])
 _any_text = msgspec.json.Decoder(str)
 
 
@@ -83,13 +86,13 @@ def named_models(reader: str, message: bytes) -> Named:
 def judge_message(reader: str, models: tuple[str, ...], message: bytes) -> Refusal | None:
     """Why a client whose key is limited to `models` may not send this message, or None."""
     try:
-        every = named_models(reader, message).every
-        silent = not every and _MUST_NAME.get(reader, "") in _types(reader, message)
+        named = named_models(reader, message)
+        silent = not named.model and _MUST_NAME.get(reader, "") in _types(reader, message)
     except jsontext.NotJson as fault:
         return Refusal("malformed_body", f"The message is not valid JSON: {fault}")
     if silent:
         return Refusal("key_scope", "This key is limited to some models: name one in every response.create")
-    wrong = next((name for name in every if name not in models), None)
+    wrong = next((name for name in named.every if name not in models), None)
     return None if wrong is None else Refusal("key_scope", f"This key may not use the model {wrong!r}")
 
 
@@ -101,7 +104,10 @@ def _types(reader: str, message: bytes) -> list[str]:
 
 
 def _values(text: bytes, at: int, path: _Path) -> list[str]:
-    """Every string at a path of members. Of members with one name each is followed: parsers differ in which counts."""
+    """Every string at a path of members, also of those in lists.
+
+    Of members with one name each is followed: parsers differ in which counts.
+    """
     found: list[str] = []
     key, *rest = path
     for member in jsontext.members(text, at):
@@ -109,6 +115,9 @@ def _values(text: bytes, at: int, path: _Path) -> list[str]:
             continue
         if rest and text.startswith(b"{", member.value):
             found += _values(text, member.value, tuple(rest))
+        elif rest and text.startswith(b"[", member.value):
+            items = map(bytes, jsontext.decode(_any_list, text[member.value : member.end]))
+            found += (name for item in items if item.startswith(b"{") for name in _values(item, 0, tuple(rest)))
         elif not rest and text.startswith(b'"', member.value):
             found.append(jsontext.decode(_any_text, text[member.value : member.end]))
     return found
