@@ -24,6 +24,8 @@ COUNT_PER_RATE: Mapping[str, int] = {
     "output_images": 1,
 }
 _MILLION = 1_000_000
+# Of a rate or a multiplier. A thousand dollars a token is nobody's price, and what a call holds must be countable.
+DIGITS_MAX, DECIMALS_MAX = 9, 30
 
 
 class Override(msgspec.Struct, frozen=True):
@@ -117,4 +119,6 @@ def _amount(what: str, text: str) -> Fraction:
         raise ValueError(f'{what}: {text!r} is not a decimal number; write it like "0.15"') from None
     if not amount.is_finite() or amount < 0:
         raise ValueError(f"{what}: {text!r} must be 0 or more")
+    if amount and not -DECIMALS_MAX <= amount.adjusted() < DIGITS_MAX:
+        raise ValueError(f"{what}: {text!r} must be below 10^{DIGITS_MAX}, and 0 or not below 10^-{DECIMALS_MAX}")
     return Fraction(amount)

@@ -63,6 +63,8 @@ def test_a_multiplier_scales_all_it_is_applied_to():
         ({"scope": "*", "model": "m", "rates": {"input_text": "$1"}}, 'input_text: .* write it like "0.15"'),
         ({"scope": "*", "model": "m", "rates": {"input_text": "-1"}}, "must be 0 or more"),
         ({"scope": "*", "model": "m", "multiplier": "NaN"}, "multiplier: 'NaN' must be 0 or more"),
+        ({"scope": "*", "model": "m", "rates": {"input_text": "1000000000"}}, r"'1000000000' must be below 10\^9"),
+        ({"scope": "*", "model": "m", "rates": {"input_text": "1e-999999999"}}, r"not below 10\^-30"),
         ({"scope": "*", "model": "m", "multiplier": "1", "starts_at_s": 9, "ends_at_s": 9}, "later than starts_at_s"),
     ],
 )
