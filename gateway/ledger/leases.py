@@ -303,7 +303,8 @@ class Leases:
         """
         name = said.counter
         lease = self.by_name.get(name)
-        if lease is None and (answer.marks or answer.spent > said.spent or answer.back > said.back):
+        lost = answer.status == "old" and answer.claim > said.claim  # the store has lost that it was let go of here
+        if lease is None and (answer.marks or answer.spent > said.spent or answer.back > said.back or lost):
             # Another start of this node left something behind that is this one's to do.
             lease = self._new(name)
             lease.seq = said.seq

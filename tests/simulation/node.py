@@ -57,6 +57,9 @@ class Node:
         self.disk = Disk()
         self.life = 0
         self.alive = False
+        self.stops = False  # it takes no calls any more
+        self.gone = False  # it has left, and may stay away
+        self.calls: list[str] = []  # admitted in this life
         self.clock_off_s = 0.0
         self.tasks: dict[asyncio.Task[Any], None] = {}  # a set has no order that a seed could repeat
         self.thresholds: list[tuple[str, int]] = []
@@ -66,7 +69,7 @@ class Node:
 
     def start(self) -> None:
         self.life += 1
-        self.alive = True
+        self.alive, self.stops = True, False
         was, finals = self.disk.checkpoint, self.disk.resolve()
         identity = Identity(
             self.name,
@@ -88,12 +91,19 @@ class Node:
         )
         for seq, settled in finals:
             self.ledger.restore(settled, seq)
-        self.spawn(self.ledger.agent())
+        self._agent = self.spawn(self.ledger.agent())
 
-    def spawn(self, work: Any) -> None:
+    async def leave(self) -> bool:
+        """What a process does at its end, once its agent has ended."""
+        self._agent.cancel()
+        await asyncio.wait({self._agent})
+        return await self.ledger.leave()
+
+    def spawn(self, work: Any) -> asyncio.Task[Any]:
         task = self.loop.create_task(work)
         self.tasks[task] = None
         task.add_done_callback(self._ended)
+        return task
 
     def _ended(self, task: asyncio.Task[Any]) -> None:
         self.tasks.pop(task, None)

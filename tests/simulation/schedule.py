@@ -11,15 +11,16 @@ from random import Random
 import msgspec
 
 from gateway.ledger.agent import POLL_S, PREFETCH_S, REPORT_S
-from gateway.ledger.base import AMOUNT_MAX, Hold, Holds
+from gateway.ledger.base import AMOUNT_MAX, Hold, Holds, is_of_now
 from gateway.ledger.leases import Watch
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.node import Node, asyncio_sleep
 from tests.simulation.server import TIMEOUT_S, Network, Server
 from tests.support.holds import hold, holds
 
-SHARED, SECOND, COUNTED = "tokens@2026-11", "calls@2026-11", "seen@2026-11"
+SHARED, SECOND, COUNTED, AT_ONCE = "tokens@2026-11", "calls@2026-11", "seen@2026-11", "at-once@now"
 PERCENTS = (50, 100)
+LINGERS_S = 4.0
 CALM_S = 30.0  # far longer than anything needs once faults have stopped
 
 
@@ -64,7 +65,7 @@ class Books:
         self.revision = 0  # of the limit that changes
         self.graces = 0  # overrides under way that lift it
         self.open: dict[str, dict[str, int]] = {}
-        self.sums = dict.fromkeys((SHARED, SECOND, COUNTED), 0)
+        self.sums = dict.fromkeys((SHARED, SECOND, COUNTED, *(name for name in limits if is_of_now(name))), 0)
         self.settled_ids: set[str] = set()
         self.refused = self.admitted = 0
 
@@ -77,6 +78,12 @@ class Books:
             limit = self.limit(one.counter)
             if limit is not None and self.sums[one.counter] > limit:
                 raise Broken(f"I1: {self.sums[one.counter]} of {limit} {one.counter}")
+
+    def end(self, id: str) -> None:
+        """The process of a call is gone: what it held is spent, but for its place among calls at a time."""
+        for counter, amount in self.open.get(id, {}).items():
+            if is_of_now(counter):
+                self.sums[counter] -= amount
 
     def limit(self, counter: str) -> int | None:
         return AMOUNT_MAX if counter == SHARED and self.graces else self.limits.get(counter)
@@ -92,17 +99,23 @@ class Books:
 
 
 class Schedule:
-    """Runs one seed. `twist` puts a known bug in, to see it caught."""
+    """Runs one seed. `twist` puts a known bug in, to see it caught. `plain`: no calls at a time, and nobody leaves."""
 
-    def __init__(self, seed: int, twist: Callable[["Schedule"], None] | None = None) -> None:
+    def __init__(self, seed: int, twist: Callable[["Schedule"], None] | None = None, *, plain: bool = False) -> None:
         self.random = random = Random(seed)
+        self.plain = plain
+        places = None if plain else Random(seed + 1).choice((None, 1, 3))
         self.plan = plan(random)
+        if places == 1:  # time enough for counters to be let go of, and for the store to lose that
+            self.plan = msgspec.structs.replace(self.plan, length_s=self.plan.length_s + LINGERS_S)
         self.loop = SimulatedLoop(random)
         self.server = Server(self.loop, random, waits=self.plan.waits)
-        self.books = Books({SHARED: self.plan.limit, SECOND: max(self.plan.limit // 2, 3)})
+        limits = {SHARED: self.plan.limit, SECOND: max(self.plan.limit // 2, 3)}
+        self.books = Books(limits if places is None else {**limits, AT_ONCE: places})
         self.ids = 0
         self.to_come = 0  # callers that have not begun
         self.powers = 0
+        self.stopping = 0  # nodes that are being stopped, or stay away for a while
         nodes_min = self.plan.nodes if self.plan.from_scratch else 1
         self.nodes = [
             Node(f"n{index}", self.loop, random, Network(self.server, random, faulty=False), nodes_min)
@@ -131,7 +144,10 @@ class Schedule:
         self._count()
 
     def _settled_in(self) -> bool:
-        return all(node.ledger.open for node in self.nodes)
+        return all(node.ledger.open for node in self._there())
+
+    def _there(self) -> list[Node]:
+        return [node for node in self.nodes if not node.gone]
 
     def _arm(self) -> None:
         if not self._settled_in():
@@ -150,7 +166,7 @@ class Schedule:
 
     def _begin(self, node: Node) -> None:
         self.to_come -= 1
-        if node.alive:
+        if node.alive and not node.stops:
             node.spawn(self._life(node))
 
     def _holds(self, amount: int) -> Holds:
@@ -158,6 +174,8 @@ class Schedule:
         wanted = [self._shared(amount), hold(COUNTED, amount, None)]
         if amount % 2:
             wanted.append(hold(SECOND, 1, limits[SECOND]))
+        if AT_ONCE in limits and amount % 3:
+            wanted.append(hold(AT_ONCE, 1, limits[AT_ONCE]))
         return holds(*wanted)
 
     def _shared(self, amount: int) -> Hold:
@@ -174,16 +192,19 @@ class Schedule:
                 self.books.refused += 1
                 continue
             self.books.admit(id, self._holds(amount))
+            node.calls.append(id)
             await sleep(random.random() * 0.3)
             more = holds(self._shared(1 + amount // 3))
             if random.random() < 0.3 and node.extend(id, more) is None:
                 self.books.admit(id, more)
                 await sleep(random.random() * 0.3)
             self._settle(node, id)
+            node.ledger.over(AT_ONCE)  # is let go of as soon as nobody here has a place
 
     def _settle(self, node: Node, id: str) -> None:
         share = self.random.choice((0.0, 0.5, 1.0))
-        actual = {counter: int(amount * share) for counter, amount in node.ledger.held(id).items()}
+        held = node.ledger.held(id)
+        actual = {name: 0 if is_of_now(name) else int(amount * share) for name, amount in held.items()}
         for _ in range(self.random.choice((1, 1, 2))):
             self.books.settle(id, actual, node.settle(id, actual))
         if actual and self.plan.limit < 2**50 and self.random.random() < 0.2:
@@ -191,7 +212,7 @@ class Schedule:
 
     def _give_back(self, id: str, amount: int) -> None:
         """Another call tells, perhaps at another node, that work was charged too much; it is journaled with no hold."""
-        node = self.random.choice([node for node in self.nodes if node.alive])
+        node = self.random.choice([node for node in self.nodes if node.alive and not node.stops])
         teller, actual = f"{id}-told", {SHARED: -amount, COUNTED: 1}
         node.ledger.reserve(teller, holds())
         self.books.admit(teller, holds())
@@ -204,19 +225,56 @@ class Schedule:
         faults = [self._crash, self._partition, self._jump, self._change_limit, self._grace, self._outage]
         if self.plan.loses != "nothing":
             faults += [self._lose] * 3
+        if not (self.plain or self.plan.from_scratch):  # where nodes are counted, none may be missing
+            faults += [self._stop] * 2
         self.random.choice(faults)(node)
 
     def _crash(self, node: Node) -> None:
         if node.alive:
             power = self.random.random() < 0.3
             self.powers += power
-            node.crash(power=power)
+            self._end(node, power=power)
             self.loop.call_later(self.random.random(), self._restart, node)
 
+    def _end(self, node: Node, *, power: bool) -> None:
+        node.crash(power=power)
+        for id in node.calls:
+            self.books.end(id)
+        node.calls.clear()
+
     def _restart(self, node: Node) -> None:
-        if not node.alive:
+        if not node.alive and not node.gone:
             node.start()
             self._call(node, self.loop.time())
+
+    def _stop(self, node: Node) -> None:
+        """A node is told to stop, while others go on; it may stay away."""
+        others = [other for other in self.nodes if other is not node and not (other.stops or other.gone)]
+        if node.alive and not node.stops and others:
+            node.stops = True
+            self.stopping += 1
+            # A store that forgets that a node has left waits for it.
+            returns = self.plan.loses != "nothing" or self.random.random() < 0.5
+            self.loop.create_task(self._leave(node, node.life, returns=returns))
+
+    async def _leave(self, node: Node, life: int, *, returns: bool) -> None:
+        """Once its calls have ended, unless it dies before."""
+        sleep = asyncio_sleep(self.loop)
+
+        def lives() -> bool:
+            return node.alive and node.life == life
+
+        while lives() and len(node.tasks) > 1:
+            await sleep(POLL_S)
+        if lives():
+            left = await node.leave()
+            if lives():
+                self._end(node, power=False)
+                node.gone = left
+        await sleep(self.random.random())
+        self.stopping -= 1
+        node.gone = node.gone and not returns
+        self._restart(node)
 
     def _partition(self, node: Node) -> None:
         node.network.cut = True
@@ -259,7 +317,7 @@ class Schedule:
         self.server.up = True
         for node in self.nodes:
             node.network.cut = node.network.faulty = False
-            if not node.alive:
+            if not (node.alive or node.gone):
                 node.start()
         # A clock that jumped makes everybody look dead for a beat, which may have to wait for one that was lost.
         waits = self.plan.network or self.plan.faults > 0
@@ -272,8 +330,8 @@ class Schedule:
             raise Broken("liveness: callers do not end, or a store is not opened")
 
     def _quiet(self) -> bool:
-        ended = self.to_come == self.books.graces == 0
-        return ended and all(len(node.tasks) == 1 and node.ledger.open for node in self.nodes)
+        ended = self.to_come == self.books.graces == self.stopping == 0
+        return ended and all(len(node.tasks) == 1 and node.ledger.open for node in self._there())
 
     def _probe(self) -> None:
         """What is left is asked for by all nodes at once, to the last unit: none of it may be refused."""
@@ -281,15 +339,16 @@ class Schedule:
         limit = self.books.limits[SHARED]
         # After a power cut nodes count whole claims as spent, as the store then does.
         spent = self.server.claims(SHARED)[0] if self.powers else self.books.sums[SHARED]
-        left = min(limit, 2**53) - spent
-        if left <= 0:
-            return
-        parts = [left // len(self.nodes)] * (len(self.nodes) - 1)
+        left, nodes = max(min(limit, 2**53) - spent, 0), self._there()
+        parts = [left // len(nodes)] * (len(nodes) - 1)
         parts.append(left - sum(parts))
         refused: list[str] = []
-        for node, part in zip(self.nodes, parts, strict=True):
+        for node, part in zip(nodes, parts, strict=True):
             if part:
-                node.spawn(self._probe_one(node, part, refused))
+                node.spawn(self._probe_one(node, self._shared(part), refused))
+        for place in range(self.books.limits.get(AT_ONCE, 0)):
+            node = nodes[place % len(nodes)]
+            node.spawn(self._probe_one(node, hold(AT_ONCE, 1, self.books.limits[AT_ONCE]), refused))
         self.loop.run(self.loop.time() + CALM_S, self._quiet)
         if refused or not self._quiet():
             raise Broken(f"liveness: {parts} of {limit} with {spent} spent: {refused}")
@@ -297,26 +356,26 @@ class Schedule:
     def _contact(self) -> None:
         """Every node speaks of every counter, as it does when others lack some of it; all is reported."""
         for _ in range(2):  # the second time each hears what the others said
-            for node in self.nodes:
+            for node in self._there():
                 node.spawn(node.ledger._sync_all(self.books.sums))
             self.loop.run(self.loop.time() + CALM_S, self._reported)
 
-    async def _probe_one(self, node: Node, part: int, refused: list[str]) -> None:
+    async def _probe_one(self, node: Node, part: Hold, refused: list[str]) -> None:
         self.ids += 1
         id = f"probe{self.ids}"
-        wanted = holds(self._shared(part))
+        wanted = holds(part)
         short = await node.take(id, lambda: wanted, 10.0)
         if short is not None:
             refused.append(f"{node.name}: {short}")
             return
         self.books.admit(id, wanted)
         await asyncio_sleep(self.loop)(0.5)
-        self.books.settle(id, {SHARED: 0}, node.settle(id, {SHARED: 0}))
+        self.books.settle(id, {part.counter: 0}, node.settle(id, {part.counter: 0}))
 
     def _count(self) -> None:
         """Holds have returned, and the store's sums are those of the books, or more where a disk forgot."""
         self.loop.run(self.loop.time() + REPORT_S + 2 * PREFETCH_S)  # nothing is fetched ahead for what nobody uses
-        for node in self.nodes:
+        for node in self._there():
             for name in node.ledger._leases.by_name:
                 node.ledger._leases.give(name)
         self._contact()
@@ -330,7 +389,7 @@ class Schedule:
         self._count_thresholds()
 
     def _reported(self) -> bool:
-        return self._quiet() and all(node.ledger._leases.is_reported for node in self.nodes)
+        return self._quiet() and all(node.ledger._leases.is_reported for node in self._there())
 
     def _count_thresholds(self) -> None:
         told = [crossing for node in self.nodes for crossing in node.thresholds]
@@ -342,8 +401,8 @@ class Schedule:
             raise Broken(f"thresholds: told twice: {told}")
 
 
-def run(seed: int, twist: Callable[[Schedule], None] | None = None) -> Schedule:
+def run(seed: int, twist: Callable[[Schedule], None] | None = None, *, plain: bool = False) -> Schedule:
     """Runs a schedule. Raises Broken."""
-    schedule = Schedule(seed, twist)
+    schedule = Schedule(seed, twist, plain=plain)
     schedule.run()
     return schedule

@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 import msgspec
 
 from gateway.ledger.agent import RedisLedger
+from gateway.ledger.base import is_of_now
+from gateway.ledger.leases import Leases
 from gateway.ledger.store import Answer, Beat, Fence, Statement
 from tests.simulation import model
 from tests.simulation.schedule import Schedule
@@ -108,6 +110,56 @@ def forget_claims(schedule: Schedule) -> None:
         node.make = ForgetsClaims
 
 
+class KeepsPlaces(RedisLedger):
+    """Counts what calls at a time held when their process died."""
+
+    def restore(self, settled: Mapping[str, int], seq: int) -> None:
+        super().restore(settled, seq)
+        for counter, amount in settled.items():
+            if is_of_now(counter):
+                self._leases._recount(counter, amount)
+
+
+def keep_places(schedule: Schedule) -> None:
+    for node in schedule.nodes:
+        node.make = KeepsPlaces
+
+
+class LeavesQuietly(RedisLedger):
+    """Goes off the roster without a word of what it had borrowed."""
+
+    async def leave(self) -> bool:
+        self._leases.by_name.clear()
+        return await super().leave()
+
+
+def leave_quietly(schedule: Schedule) -> None:
+    for node in schedule.nodes:
+        node.make = LeavesQuietly
+
+
+class ForgetsItsNumbers(Leases):
+    """Takes no part in a counter that it let go of, though the store has lost that it did."""
+
+    def heard(self, said: Statement, answer: Answer) -> tuple[int, ...]:
+        known = said.counter in self.by_name
+        if not known and answer.status == "old" and answer.spent <= said.spent and not answer.marks:
+            self.unreported.discard(said.counter)
+            return ()
+        return super().heard(said, answer)
+
+
+class LetsGoForGood(RedisLedger):
+    def __init__(self, *arguments: object, **named: object) -> None:
+        super().__init__(*arguments, **named)  # pyright: ignore[reportArgumentType]
+        self._leases.__class__ = ForgetsItsNumbers
+
+
+def let_go_for_good(schedule: Schedule) -> None:
+    for node in schedule.nodes:
+        node.make = LetsGoForGood
+
+
 TWISTS: dict[str, Callable[[Schedule], None]] = {
     "check-then-act": check_then_act,
     "settle-twice": settle_twice,
@@ -116,4 +168,7 @@ TWISTS: dict[str, Callable[[Schedule], None]] = {
     "old-slack": keep_old_slack,
     "lost-give-back": forget_what_was_given_back,
     "forgotten-claims": forget_claims,
+    "kept-places": keep_places,
+    "quiet-leave": leave_quietly,
+    "let-go-for-good": let_go_for_good,
 }

@@ -112,6 +112,29 @@ async def test_calls_at_a_time_are_over_when_their_process_is(stage, machine):
     assert await take(again, "y", wanted) is None
 
 
+async def test_a_place_that_the_store_has_again_after_it_lost_writes_is_given_back_by_who_let_go_of_it(stage):
+    ledger, name = await opened(stage), "at-once@now"
+    wanted = holds(hold(name, 1, 1))
+    assert await take(ledger, "x", wanted) is None
+    before = dict(stage.store.hashes[name])
+    ledger.settle("x", {name: 0})
+    for _ in range(3):
+        stage.now_s += IDLE_S + 1
+        await ledger.step()
+    assert name not in ledger.counters()
+    stage.store.hashes[name], stage.store.run = before, "run2"
+    other = stage.node("b")
+    for _ in range(4):
+        await other.step()
+        await ledger.step()
+    assert isinstance(await take(other, "y", wanted), Shortage)
+    stage.store.hashes["fence"][f"lacks:{name}"] = str(2**50)  # as while another asks
+    for _ in range(2):
+        stage.now_s += REPORT_S
+        await ledger.step()
+    assert await take(other, "y", wanted) is None
+
+
 async def test_counters_of_an_earlier_start_are_forgotten_in_the_end(stage):
     ledger = await opened(stage)
     assert await take(ledger, "x", HOLDS) is None
