@@ -321,7 +321,7 @@ class PolicyHolder:
     # -- the file
 
     def _compile(self) -> Policy:
-        source = self._config_path.name
+        source, before = self._config_path.name, self._file_policy.quotas
         try:
             text = self._config_path.read_text("utf-8")
         except OSError as fault:
@@ -331,7 +331,7 @@ class PolicyHolder:
             raise PolicyError([f"{self._config_path}: {fault.strerror}{fix}"]) from None
         except UnicodeDecodeError:
             raise PolicyError([f"{self._config_path}: not UTF-8 text; save it as such"]) from None
-        return compile_policy(text, self._environ, source=source, directory=self._config_path.parent)
+        return compile_policy(text, self._environ, source=source, directory=self._config_path.parent, before=before)
 
     def _kept(self) -> Policy | None:
         try:

@@ -54,14 +54,23 @@ class PolicyError(ValueError):
         self.problems = tuple(problems)
 
 
-def compile_policy(text: str, environ: Mapping[str, str], *, source: str, directory: Path = Path()) -> Policy:
+def compile_policy(
+    text: str,
+    environ: Mapping[str, str],
+    *,
+    source: str,
+    directory: Path = Path(),
+    before: Iterable[Quota] = (),
+) -> Policy:
     """The policy a TOML text describes, at version 0. Relative `file` secrets are read from the directory.
 
-    Raises `PolicyError` with every problem of the text, in the order of its lines.
+    `before`: the quotas whose place it takes. Raises `PolicyError` with every problem of the text, in the order of its
+    lines.
     """
     tables = _Tables(text, source)
     policy = _Compiler(tables, environ, directory).policy()
-    tables.raise_problems(also=_judged(policy_rules.problems(policy), tables))
+    found = (*policy_rules.problems(policy), *quota_rules.changed_units(before, policy.quotas))
+    tables.raise_problems(also=_judged(found, tables))
     return policy
 
 

@@ -58,6 +58,17 @@ def problems(policy: Policy) -> Iterator[Problem]:
             seen.add(id)
 
 
+def changed_units(before: Iterable[Quota], after: Iterable[Quota]) -> Iterator[Problem]:
+    """Quotas that go on under their id with another unit: their counters would, and hold amounts of the one before."""
+    units = {quota.id: quota.unit for quota in before}
+    for index, quota in enumerate(after):
+        if (unit := units.get(quota.id, quota.unit)) != quota.unit:
+            yield (
+                ("quotas", index, "unit"),
+                f"was {unit} until now, as what is counted under this id; write another id",
+            )
+
+
 def faults_alone(row: Quota | QuotaOverride | KillSwitch) -> Fields:
     """What is wrong with a row, whomever its scope names: one that names nobody touches nobody."""
     match row:

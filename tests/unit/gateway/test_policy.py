@@ -153,6 +153,23 @@ def test_a_file_that_disappears_or_is_no_text_leaves_the_policy_as_it_is(node: N
     assert holder.current.policy.version == 1
 
 
+def test_a_quota_does_not_become_one_of_another_unit(node: Node):
+    """Its counter would go on, and what it holds in nano-USD would be millions of tokens."""
+    money = TEXT + '[[quotas]]\nid = "web"\nunit = "usd"\nlimit_usd = 5\n'
+    tokens = TEXT + '[[quotas]]\nid = "web"\nunit = "tokens"\nlimit = 1000\n'
+    node.write(money)
+    holder = node.start()
+    node.write(tokens)
+    for there in (holder, node.start()):
+        assert not there.reload()
+        assert there.problem == (
+            "lensai.toml line 11: quotas[0].unit: was usd until now, as what is counted under this id; write another id"
+        )
+        assert [quota.unit for quota in there.current.policy.quotas] == ["usd"]
+    node.write(tokens.replace('"web"\nunit', '"web-tokens"\nunit'))
+    assert holder.reload()
+
+
 def test_a_signal_reads_at_once(node: Node):
     holder = node.start()
     node.write(DISABLED)
