@@ -212,7 +212,10 @@ class Schedule:
 
     def _give_back(self, id: str, amount: int) -> None:
         """Another call tells, perhaps at another node, that work was charged too much; it is journaled with no hold."""
-        node = self.random.choice([node for node in self.nodes if node.alive and not node.stops])
+        working = [node for node in self.nodes if node.alive and not node.stops]
+        if not working:
+            return
+        node = self.random.choice(working)
         teller, actual = f"{id}-told", {SHARED: -amount, COUNTED: 1}
         node.ledger.reserve(teller, holds())
         self.books.admit(teller, holds())
