@@ -7,10 +7,12 @@ once do the same work, and the second one's commit is refused by the store.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
+import contextlib
 import logging
 import re
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NamedTuple
@@ -23,7 +25,7 @@ from control_plane.lake.absorbed import ABSORBED, SINCE, LogGone, absorbed, sinc
 from control_plane.lake.curated import Lake
 from control_plane.lake.engine import ROW_GROUP
 from control_plane.lake.identity import identities_of, once, without
-from control_plane.lake.landed import Cut, Unreadable, Untrusted, decode, raw_files, read_raw, set_aside
+from control_plane.lake.landed import Cut, Unreadable, Untrusted, decode, raw_files, read_ahead, set_aside
 from control_plane.lake.sampled import dropped_of, is_sampled
 from control_plane.lake.standing import carried, obey, orders
 from control_plane.lake.table import NO_VALUE, Change, File, State, Table
@@ -128,31 +130,32 @@ def _take(lake: Lake, waiting: Sequence[Entry]) -> tuple[list[str], Any, int]:
     keys: list[str] = []
     tables: list[Any] = []
     rows = refused = 0
-    for entry in waiting:
-        if rows >= BATCH_ROWS or len(keys) >= BATCH_FILES:
-            break
-        if (data := _read(lake, entry)) is None:
-            continue
-        try:
-            tables.append(decode(entry.key, data, lake.keyring))
-        except Untrusted as fault:
-            _log.error("raw_file_refused", extra={"file": entry.key, "reason": str(fault)})
-            set_aside(lake.store, entry.key, data)
-            refused += 1
-            continue
-        except Unreadable as fault:
-            # It stays where it is: for a person to look at, and for a version that can read it.
-            _log.error("raw_file_unreadable", extra={"file": entry.key, "reason": str(fault)})
-            continue
-        keys.append(entry.key)
-        rows += tables[-1].num_rows
+    with contextlib.closing(read_ahead(lake.store, waiting)) as reading:
+        for entry, read in reading:
+            if rows >= BATCH_ROWS or len(keys) >= BATCH_FILES:
+                break
+            if (data := _read(entry, read)) is None:
+                continue
+            try:
+                tables.append(decode(entry.key, data, lake.keyring))
+            except Untrusted as fault:
+                _log.error("raw_file_refused", extra={"file": entry.key, "reason": str(fault)})
+                set_aside(lake.store, entry.key, data)
+                refused += 1
+                continue
+            except Unreadable as fault:
+                # It stays where it is: for a person to look at, and for a version that can read it.
+                _log.error("raw_file_unreadable", extra={"file": entry.key, "reason": str(fault)})
+                continue
+            keys.append(entry.key)
+            rows += tables[-1].num_rows
     return keys, pa.concat_tables([SCHEMA.empty_table(), *tables]), refused
 
 
-def _read(lake: Lake, entry: Entry) -> bytes | None:
+def _read(entry: Entry, read: "Future[bytes]") -> bytes | None:
     """None where there is nothing to take in: another round looks again."""
     try:
-        return read_raw(lake.store, entry)
+        return read.result()
     except Cut as fault:
         _log.warning("raw_file_cut", extra={"file": entry.key, "reason": str(fault)})
     except Missing:

@@ -2,7 +2,8 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false
 
-from collections.abc import Callable
+from collections.abc import Callable, Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -19,6 +20,9 @@ from gateway.lake.store import Entry, Shelf, StoreFault
 FOLDERS = ("landing", "ingest")
 # Where those are put that are not to be trusted, under their whole names.
 ASIDE = "refused"
+# Files are many and small, and a bucket takes some 30 ms for each, whatever its size; read at once, and bytes of them.
+AHEAD_FILES = 32
+AHEAD_BYTES = 8 << 20
 
 
 class Unreadable(Exception):
@@ -53,6 +57,24 @@ def read_raw(store: Shelf, entry: Entry) -> bytes:
     if len(data) != entry.size_bytes:
         raise Cut(f"{entry.key}: {len(data)} of {entry.size_bytes} bytes")
     return data
+
+
+def read_ahead(store: Shelf, entries: Sequence[Entry]) -> Generator[tuple[Entry, "Future[bytes]"]]:
+    """Raw files in their order, each with what `read_raw` answers or raises; of the next some are read meanwhile."""
+    with ThreadPoolExecutor(AHEAD_FILES, "raw-files") as threads:
+        for lot in _lots(entries):
+            yield from [(entry, threads.submit(read_raw, store, entry)) for entry in lot]
+
+
+def _lots(entries: Sequence[Entry]) -> Iterator[list[Entry]]:
+    lot: list[Entry] = []
+    for entry in entries:
+        if lot and (len(lot) == AHEAD_FILES or sum(one.size_bytes for one in (*lot, entry)) > AHEAD_BYTES):
+            yield lot
+            lot = []
+        lot.append(entry)
+    if lot:
+        yield lot
 
 
 def day_of(key: str) -> str:

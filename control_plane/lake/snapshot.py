@@ -2,9 +2,11 @@
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false, reportUnknownArgumentType=false
 # pyright: reportMissingTypeStubs=false, reportAttributeAccessIssue=false
 
+import contextlib
 import threading
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from functools import lru_cache
@@ -18,7 +20,7 @@ from control_plane.lake.absorbed import LogGone, absorbed
 from control_plane.lake.curate import identities_in
 from control_plane.lake.curated import Lake, open_tables
 from control_plane.lake.identity import once, without
-from control_plane.lake.landed import Unreadable, day_of, decode, raw_files, read_raw
+from control_plane.lake.landed import Unreadable, day_of, decode, raw_files, read_ahead
 from control_plane.lake.rollups import pointer
 from control_plane.lake.sampled import is_sampled
 from control_plane.lake.standing import obey, orders
@@ -170,20 +172,23 @@ class _Fresh:
     def _rows(self, waiting: Sequence[Entry]) -> Any:
         tables: list[Any] = []
         rows = 0
-        for entry in waiting:
-            table = self._table(entry)
-            rows += table.num_rows
-            if rows > FRESH_ROWS_MAX:
-                raise Backlog(f"more than {FRESH_ROWS_MAX} calls wait to be curated: run lensai lake curate")
-            tables.append(table)
+        unread = [entry for entry in waiting if entry.key not in self._decoded]
+        with contextlib.closing(read_ahead(self._lake.store, unread)) as reading:
+            for entry in waiting:
+                table = self._table(entry.key, reading)
+                rows += table.num_rows
+                if rows > FRESH_ROWS_MAX:
+                    raise Backlog(f"more than {FRESH_ROWS_MAX} calls wait to be curated: run lensai lake curate")
+                tables.append(table)
         self._forget(frozenset(entry.key for entry in waiting))
         return once(pa.concat_tables([SCHEMA.empty_table(), *tables]).combine_chunks())
 
-    def _table(self, entry: Entry) -> Any:
-        key = entry.key
+    def _table(self, key: str, unread: "Iterator[tuple[Entry, Future[bytes]]]") -> Any:
         if key not in self._decoded:
+            entry, read = next(unread)
+            assert entry.key == key, "read in another order"
             try:
-                self._decoded[key] = decode(key, read_raw(self._lake.store, entry), self._lake.keyring)
+                self._decoded[key] = decode(key, read.result(), self._lake.keyring)
             except Unreadable:
                 # Nobody can read it, and curation says so: it is not what is missing to an answer.
                 self._decoded[key] = SCHEMA.empty_table()

@@ -1,3 +1,4 @@
+import threading
 from pathlib import Path
 
 import pyarrow as pa
@@ -5,11 +6,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from control_plane.ingest.landed import encode_batch
-from control_plane.lake.landed import Untrusted, as_events, day_of, decode, raw_files, set_aside
+from control_plane.lake import landed as module
+from control_plane.lake.landed import Untrusted, as_events, day_of, decode, raw_files, read_ahead, set_aside
 from gateway.lake.batch import to_table
 from gateway.lake.parquet import encode_parquet
 from gateway.lake.schema import SCHEMA
-from gateway.lake.store import open_store
+from gateway.lake.store import Entry, Missing, open_store
 from tests.support.control_plane import ring
 from tests.support.lakes import call, calls, cost, cure, land, look, seen
 
@@ -84,3 +86,33 @@ def test_a_file_of_an_older_schema_has_nulls_where_it_has_no_column() -> None:
 def test_a_row_without_an_identity_is_no_event() -> None:
     with pytest.raises(ValueError, match="request_id"):
         as_events(pa.table({"ts": pa.array([0], SCHEMA.field("ts").type), "project_id": ["p"]}))
+
+
+def test_files_are_read_some_at_once_and_come_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "dabc":
+        land(tmp_path, name, [call(1)])
+    store = open_store(str(tmp_path))
+    entries = [*raw_files(store), Entry("landing/dt=2025-11-25/gone.parquet", 1, 0.0)]
+    together = threading.Barrier(5, timeout=10)
+    original = store.read
+    monkeypatch.setattr(store, "read", lambda key: together.wait() * 0 or original(key))
+    read = list(read_ahead(store, entries))
+    assert [entry for entry, _ in read] == entries
+    assert [one.result() for _, one in read[:4]] == [original(entry.key) for entry in entries[:4]]
+    assert isinstance(read[4][1].exception(), Missing)
+
+
+def test_no_more_is_read_ahead_than_there_is_room_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in "abc":
+        land(tmp_path, name, [call(1)])
+    store = open_store(str(tmp_path))
+    entries = raw_files(store)
+    monkeypatch.setattr(module, "AHEAD_BYTES", 2 * entries[0].size_bytes)
+    read: list[str] = []
+    original = store.read
+    monkeypatch.setattr(store, "read", lambda key: read.append(key) or original(key))
+    reading = read_ahead(store, entries)
+    next(reading)
+    next(reading)
+    reading.close()
+    assert sorted(read) == [entry.key for entry in entries[:2]]
