@@ -114,14 +114,14 @@ def alerts(state: State | None, rule_id: str | None, project_id: str | None) -> 
     return query
 
 
-async def find_alert(work: Work, alert_id: str) -> Alert:
+async def find_alert(work: Work, alert_id: str, *, to_change: bool = False) -> Alert:
     """Raises Problem 404."""
-    return await find_one(work.session, select(Alert).where(Alert.id == alert_id), "alert")
+    return await find_one(work.session, select(Alert).where(Alert.id == alert_id), "alert", to_change=to_change)
 
 
 async def send_again(work: Work, alert_id: str) -> Alert:
     """A message that was given up is due again, with all its attempts. Raises Problem 404, 409."""
-    alert = await find_alert(work, alert_id)
+    alert = await find_alert(work, alert_id, to_change=True)
     if alert.state != "dead":
         raise conflict(f"It is {alert.state}; only an alert that is dead is sent again")
     alert.state, alert.attempts, alert.due_at_ms = "due", 0, work.now_ms

@@ -13,9 +13,12 @@ R = TypeVar("R")
 async def find_one(session: AsyncSession, query: Select[R], called: str, *, to_change: bool = False) -> R:
     """The row of a query that has one at most; `called` is what people call it.
 
-    `to_change`: nobody else changes it until the transaction ends. Raises Problem 404, also for another organization's.
+    `to_change`: nobody else changes it until the transaction ends, but rows that refer to it may be added: who adds one
+    has published it by then, and would wait for a change that waits to be. Raises Problem 404, also for another
+    organization's.
     """
-    row = (await session.execute(query.with_for_update() if to_change else query)).scalar_one_or_none()
+    found = await session.execute(query.with_for_update(key_share=True) if to_change else query)
+    row = found.scalar_one_or_none()
     if row is None:
         raise not_found(called)
     return row

@@ -11,10 +11,12 @@ import msgspec
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 from litestar.openapi import ResponseSpec
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnectionFree
 
 CONTENT_TYPE = "application/problem+json"
+# Of PostgreSQL: a deadlock, a serialization failure, a lock or a statement that took too long. Nothing was done.
+_GAVE_WAY = frozenset({"40P01", "40001", "55P03", "57014"})
 
 _log = logging.getLogger("lensai.control_plane")
 
@@ -110,7 +112,8 @@ def as_problem(error: Exception) -> Problem:
     if isinstance(error, IntegrityError):
         return conflict("Something with this name or id is there already, or what it refers to is gone")
     _log.error("request_failed", exc_info=error)
-    if isinstance(error, OperationalError | InterfaceError | NoConnectionFree | OSError):
+    gave_way = isinstance(error, DBAPIError) and getattr(error.orig, "sqlstate", "") in _GAVE_WAY
+    if gave_way or isinstance(error, OperationalError | InterfaceError | NoConnectionFree | OSError):
         return Problem(503, "unavailable", "The database does not answer: try again", headers={"retry-after": "1"})
     return Problem(500, "internal", "Something went wrong here; it is in the log of the control plane")
 

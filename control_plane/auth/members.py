@@ -25,8 +25,7 @@ async def find(work: Work, member_id: str) -> Membership:
 
 async def change(work: Work, member_id: str, wanted: MemberEdit, if_match: str | None) -> Membership:
     """Raises Problem 403 for a role above one's own, 404, 409 for the last owner, 412."""
-    await _lock_owners(work)
-    member = await find(work, member_id)
+    member = await _to_change(work, member_id)
     before = render(member)
     edit(member, if_match, work.now_ms)
     if wanted.role is not msgspec.UNSET and wanted.role != member.role:
@@ -40,8 +39,7 @@ async def change(work: Work, member_id: str, wanted: MemberEdit, if_match: str |
 
 async def remove(work: Work, member_id: str, if_match: str | None) -> None:
     """Whose browsers look at this organization are signed out. Raises Problem 403, 404, 409 for the last owner, 412."""
-    await _lock_owners(work)
-    member = await find(work, member_id)
+    member = await _to_change(work, member_id)
     before = render(member)
     edit(member, if_match, work.now_ms)
     may_hand_out(work, member.role)
@@ -62,9 +60,14 @@ def render(member: Membership) -> MemberOut:
     return MemberOut(member.id, member.user_id, member.user.email, member.user.name, member.role, member.created_at_ms)
 
 
-async def _lock_owners(work: Work) -> None:
-    """Two owners who demote each other do so one after the other; rows are read anew by whoever waited."""
-    await work.session.execute(_owners().with_for_update())
+async def _to_change(work: Work, member_id: str) -> Membership:
+    """A member whom nobody else changes meanwhile. Raises Problem 404.
+
+    Two owners who demote each other do so one after the other; rows are read anew by whoever waited.
+    """
+    await work.session.execute(_owners().with_for_update(key_share=True))
+    await find_one(work.session, select(Membership.id).where(Membership.id == member_id), "member", to_change=True)
+    return await find(work, member_id)
 
 
 async def _keeps_an_owner(work: Work, member: Membership) -> None:

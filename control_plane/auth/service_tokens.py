@@ -47,7 +47,8 @@ async def create(work: Work, wanted: TokenCreate) -> TokenMade:
 
 async def revoke(work: Work, token_id: str) -> None:
     """It works no more, from the next request on; a revoked one stays so. Raises Problem 404."""
-    row = await find_one(work.session, select(ServiceToken).where(ServiceToken.id == token_id), "token")
+    query = select(ServiceToken).where(ServiceToken.id == token_id)
+    row = await find_one(work.session, query, "token", to_change=True)
     if row.revoked_at_ms is not None:
         return
     before = render(row)

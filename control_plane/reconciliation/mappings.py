@@ -54,7 +54,7 @@ async def create(work: Work, wanted: MappingCreate) -> ModelMapping:
 async def remove(work: Work, mapping_id: str) -> None:
     """The name is looked for again. Raises Problem 404."""
     query = listed().where(ModelMapping.id == mapping_id)
-    await _delete(work, await find_one(work.session, query, "mapping"))
+    await _delete(work, await find_one(work.session, query, "mapping", to_change=True))
 
 
 def render(mapping: ModelMapping) -> MappingOut:

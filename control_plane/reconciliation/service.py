@@ -53,9 +53,10 @@ def listed() -> Select[ProviderImport]:
     return select(ProviderImport)
 
 
-async def find(work: Work, import_id: str) -> ProviderImport:
-    """Raises Problem 404."""
-    return await find_one(work.session, listed().where(ProviderImport.id == import_id), "import")
+async def find(work: Work, import_id: str, *, to_change: bool = False) -> ProviderImport:
+    """`to_change`: nobody else removes it meanwhile. Raises Problem 404."""
+    query = listed().where(ProviderImport.id == import_id)
+    return await find_one(work.session, query, "import", to_change=to_change)
 
 
 async def store(
@@ -93,7 +94,7 @@ async def store(
 
 async def remove(work: Work, import_id: str) -> None:
     """Its days are covered no more. Raises Problem 404."""
-    taken = await find(work, import_id)
+    taken = await find(work, import_id, to_change=True)
     await work.session.execute(delete(ProviderLine).where(ProviderLine.import_id == taken.id))
     await work.session.delete(taken)
     await record(work, "reconciliation:delete", f"import:{taken.id}", before=render(taken))

@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 from sqlalchemy import select
 
@@ -31,3 +33,20 @@ async def test_what_is_not_there_and_what_is_somebody_elses_are_told_alike(plane
                 await find_one(session, select(Project).where(Project.id == wanted), "project")
         said.append((fault.value.status, fault.value.detail))
     assert said == [(404, "There is no such project here; list them to see which there are")] * 2
+
+
+async def test_who_changes_a_row_and_who_adds_to_it_do_not_wait_in_a_circle(either_plane):
+    org_id = await either_plane.organization()
+    headers = await either_plane.token(org_id)
+    project_id = await _made(either_plane, org_id)
+    key = {"name": "ci", "project_id": project_id}
+    budget = {**key, "limit_usd": "1", "period": "day"}
+    for number in range(4):
+        asked = [
+            *(("PATCH", f"/v1/projects/{project_id}", {"name": f"P{number}{n}"}) for n in range(3)),
+            *(("POST", path, body) for path, body in (("/v1/keys", key), ("/v1/budgets", budget)) for _ in range(3)),
+        ]
+        requests = (
+            either_plane.client.request(method, path, json=body, headers=headers) for method, path, body in asked
+        )
+        assert {answer.status_code for answer in await asyncio.gather(*requests)} == {200, 201}

@@ -2,9 +2,13 @@ import logging
 
 import pytest
 from litestar.exceptions import HTTPException, MethodNotAllowedException, NotFoundException, ValidationException
-from sqlalchemy.exc import IntegrityError, InterfaceError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 
 from control_plane.api.problems import FieldProblem, as_problem, conflict, invalid, not_found, render
+
+
+class GaveWay(Exception):
+    sqlstate = "40P01"  # of PostgreSQL, a deadlock
 
 
 @pytest.mark.parametrize(
@@ -18,6 +22,8 @@ from control_plane.api.problems import FieldProblem, as_problem, conflict, inval
         (IntegrityError("INSERT", {}, Exception("canary")), 409, "conflict"),
         (OperationalError("SELECT", {}, Exception("canary")), 503, "unavailable"),
         (InterfaceError("SELECT", {}, Exception("canary")), 503, "unavailable"),
+        (DBAPIError("SELECT", {}, GaveWay("canary")), 503, "unavailable"),
+        (DBAPIError("SELECT", {}, Exception("canary")), 500, "internal"),
         (ConnectionRefusedError("canary"), 503, "unavailable"),
         (ZeroDivisionError("canary"), 500, "internal"),
         (UnicodeDecodeError("utf-8", b"canary", 0, 1, "canary"), 500, "internal"),

@@ -92,3 +92,16 @@ async def test_an_edit_of_a_member_who_changed_meanwhile_is_refused(plane):
     stale = {**headers, "if-match": '"1"'}
     assert (await plane.client.patch(bob, json={"role": "viewer"}, headers=stale)).status_code == 412
     assert (await plane.client.delete(bob, headers=stale)).status_code == 412
+
+
+async def test_a_member_who_is_changed_and_removed_at_once_is_removed(either_plane):
+    org_id = await either_plane.organization()
+    headers = await either_plane.token(org_id)
+    await either_plane.member(org_id, "ada@example.com", "viewer")
+    [address] = (await members(either_plane, headers)).values()
+    asked = (either_plane.client.request(method, address, json={"role": "admin"}, headers=headers)
+             for method in ("PATCH", "DELETE") * 3)  # fmt: skip
+    answers = [answer.status_code for answer in await asyncio.gather(*asked)]
+    assert answers.count(204) == 1
+    assert set(answers) <= {200, 204, 404}
+    assert await members(either_plane, headers) == {}
