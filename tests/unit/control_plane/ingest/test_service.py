@@ -1,3 +1,5 @@
+import asyncio
+
 import pytest
 
 from control_plane.ingest.tables import IngestKey
@@ -67,3 +69,11 @@ async def test_patterns_that_cannot_be_used_are_named(plane, owner):
     assert answer.status_code == 400
     assert [one["pointer"] for one in answer.json()["errors"]] == ["body/patterns/1/pattern", "body/patterns/2/pattern"]
     assert (await plane.client.get("/v1/redaction", headers=owner)).json()["rules"]["patterns"] == []
+
+
+async def test_the_first_rules_at_once_are_one_after_the_other(either_plane):
+    headers = await either_plane.token(await either_plane.organization())
+    stated = (either_plane.client.put("/v1/redaction", json={"drop": ["user_id"]}, headers=headers) for _ in range(4))
+    answers = await asyncio.gather(*stated)
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert sorted(answer.headers["etag"] for answer in answers) == ['"1"', '"2"', '"3"', '"4"']
