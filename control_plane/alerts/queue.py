@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import msgspec
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -61,14 +61,21 @@ async def put(session: AsyncSession, rule: AlertRule, key: str, event: Event, no
 
 
 async def claim(database: Database, now_ms: int, limit: int) -> Sequence[Claim]:
-    """Messages that are due, and those whose sender is gone; what was tried too often is given up instead."""
+    """Messages that are due, and those whose sender is gone; what was tried too often is given up instead.
+
+    The first of each organization stand before the second of any: whose targets do not answer holds up nobody else's.
+    """
+    due = (Alert.state.in_(("due", "sending")), Alert.due_at_ms <= now_ms)
+    place = func.row_number().over(partition_by=Alert.org_id, order_by=Alert.due_at_ms)
+    turns = select(Alert.id, place.label("place")).where(*due).subquery()
     query = (
         select(Alert)
-        .where(Alert.state.in_(("due", "sending")), Alert.due_at_ms <= now_ms)
-        .order_by(Alert.due_at_ms)
+        .join(turns, turns.c.id == Alert.id)
+        .where(*due)  # of the row as it is when it is claimed
+        .order_by(turns.c.place, Alert.due_at_ms)
         .limit(limit)
         # PostgreSQL passes by what another sender claims just now; SQLite has one writer at a time.
-        .with_for_update(skip_locked=True)
+        .with_for_update(of=Alert, skip_locked=True)
     )
     async with database.writing(EVERY_ORG) as session:
         alerts = (await session.execute(query)).scalars().all()

@@ -93,6 +93,21 @@ async def test_a_message_that_ends_every_sender_is_given_up_too(stage):
     assert (alert.state, alert.last_error) == ("dead", "every sender ended before it was answered")
 
 
+async def test_many_messages_of_one_organization_hold_up_nobody_elses(stage):
+    database = stage.plane.parts.database
+    for number in range(5):
+        await put_one(stage, f"k{number}")
+        stage.plane.clock.advance(1)
+    other = await AlertStage.of(stage.plane, "Other")
+    made = await other.rule()
+    async with database.writing(EVERY_ORG) as session:
+        rule = (await session.execute(select(AlertRule).where(AlertRule.id == made["id"]))).scalar_one()
+        await put(session, rule, "theirs", threshold(), stage.plane.clock())
+    now = stage.plane.clock()
+    assert [claimed.org_id for claimed in await claim(database, now, 3)] == [stage.org_id, other.org_id, stage.org_id]
+    assert [claimed.org_id for claimed in await claim(database, now, 9)] == [stage.org_id] * 3
+
+
 async def test_two_processes_claim_each_message_once(stage, database_url):
     database, now = stage.plane.parts.database, stage.plane.clock()
     for number in range(40):
