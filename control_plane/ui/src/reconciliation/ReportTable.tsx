@@ -5,6 +5,7 @@ import { Badge } from "@/design/Badge";
 import { Button } from "@/design/Button";
 import { EmptyState } from "@/design/EmptyState";
 import { Table, type Column } from "@/design/Table";
+import { useWide } from "@/design/width";
 import { providerName } from "@/providers/providers";
 import { ErrorBar } from "./ErrorBar";
 import { unmatched, type Billed } from "./mappings";
@@ -21,7 +22,7 @@ const columnsOf = (onMap: ((name: Billed) => void) | undefined): Column<RowOut>[
       <div className="max-w-36 py-1.5 sm:max-w-56">
         <div className="truncate font-medium">{row.model === "*" ? "All models together" : row.model || "(none)"}</div>
         <div className="text-xs text-ink-3 md:truncate"><span className="text-ink-2 md:hidden">{MEASURES[row.compared]}<br /></span>{providerName(row.provider)}<span className="sm:hidden">, {row.day}</span>{row.named === "none" && row.theirs !== null && row.model !== "*" && ", a name of the bill's own"}{row.named === "mapped" && `, billed as ${row.billed.join(", ")}`}</div>
-        <div className="mt-1 sm:hidden"><Verdict of={row} /></div>
+        <VerdictBelow of={row} />
         {onMap && unmatched(row) && <button type="button" className="text-xs font-medium text-accent-ink hover:underline" onClick={() => onMap(unmatched(row)!)}>Which model?</button>}
       </div>
     ),
@@ -52,6 +53,11 @@ const columnsOf = (onMap: ((name: Billed) => void) | undefined): Column<RowOut>[
 function Verdict({ of: { verdict } }: { of: RowOut }) {
   const { tone, name, means } = VERDICTS[verdict];
   return <span title={means}><Badge tone={tone} dot>{name}</Badge></span>;
+}
+
+/** Where there is no room for a column of them. */
+function VerdictBelow({ of }: { of: RowOut }) {
+  return useWide("sm") ? null : <div className="mt-1"><Verdict of={of} /></div>;
 }
 
 /** Row after row, some at a time: a quarter of a large account is some ten thousand. */
