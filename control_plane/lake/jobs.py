@@ -57,6 +57,8 @@ def _job(name: str, command: Sequence[str], lake: str, every_s: int, variables: 
                 await process.wait()
         if process.returncode:
             text = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+            # An exception is logged without its words.
+            _log.error("curation_failed", extra={"job": name, "code": process.returncode, "line": text})
             raise CurationFailed(f"exit {process.returncode}: {text}")
         for line in said.decode("utf-8", "replace").splitlines():
             _log.warning("curation_said", extra={"line": line})

@@ -37,12 +37,15 @@ async def test_a_lake_that_is_not_there_yet_is_no_failure(tmp_path: Path) -> Non
     assert not (tmp_path / "none").exists()
 
 
-async def test_what_a_process_says_when_it_fails_is_told(tmp_path: Path) -> None:
+async def test_what_a_process_says_when_it_fails_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "events").mkdir()
     (tmp_path / "events" / "_delta_log").write_text("no directory")
     land(tmp_path, "a", calls(range(5)))
     with pytest.raises(CurationFailed, match=r"exit 1: lensai lake curate: .*nothing is lost, run it again"):
         await curating(str(tmp_path), 30).run(0)
+    (record,) = [record for record in caplog.records if record.getMessage() == "curation_failed"]
+    assert vars(record)["line"].startswith("lensai lake curate: ")
+    assert vars(record)["code"] == 1
 
 
 async def test_a_turn_that_is_ended_leaves_no_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
