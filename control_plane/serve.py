@@ -80,7 +80,8 @@ async def make_ready(settings: Settings) -> Ready:
     except DBAPIError as fault:
         raise CannotStart(f"the database cannot be used: {fault.orig}") from None
     except OSError as fault:
-        raise CannotStart(f"cannot reach {fault.filename or 'the database'}: {fault.strerror or fault}") from None
+        what = fault.filename or "the database (LENSAI_CONTROL_DATABASE_URL)"
+        raise CannotStart(f"cannot reach {what}: {fault.strerror or fault}") from None
     return Ready(settings, rings, sign_in)
 
 

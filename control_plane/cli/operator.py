@@ -75,7 +75,8 @@ def run(name: str, action: Callable[[Operator], Coroutine[Any, Any, int]]) -> in
     except DBAPIError as fault:
         return told(name, f"the database cannot be used: {fault.orig}{_MAKE if _lacks_tables(fault) else ''}")
     except OSError as fault:
-        return told(name, f"cannot reach {fault.filename or 'the database'}: {fault.strerror or fault}")
+        what = fault.filename or "the database (LENSAI_CONTROL_DATABASE_URL)"
+        return told(name, f"cannot reach {what}: {fault.strerror or fault}")
 
 
 def _lacks_tables(fault: DBAPIError) -> bool:
