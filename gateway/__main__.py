@@ -270,7 +270,7 @@ _COMMANDS = {
     "explain": _Command("why a call was refused, or what it was charged and how that comes", _explain),
     "tail": _Command("a live table of calls", _tail),
     "sandbox": _Command("a simulated provider with a bill of its own", _sandbox),
-    "demo": _Command("all of it at once, for a minute, without any provider's key", _demo),
+    "demo": _Command("all of it at once, for some seconds, without any provider's key", _demo),
 }
 
 if __name__ == "__main__":

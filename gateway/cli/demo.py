@@ -44,11 +44,16 @@ RECORDS_TIMEOUT_S = 8.0
 LANDING_TIMEOUT_S = 10.0
 _BILL_TIMEOUT_S = 5.0
 _POLL_S = 0.05
+_ABOUT = (
+    "Everything running on this machine for some seconds, and the proof that its numbers agree. Sends a mix of calls"
+    " through a gateway to a sandbox, shows them as they end, and lays the sandbox's bill beside what was recorded and"
+    " what landed in Parquet."
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the demo. 0 if every number agrees, 1 if one does not or something did not start."""
-    parser = argparse.ArgumentParser(prog="lensai demo", description=__doc__, allow_abbrev=False)
+    parser = argparse.ArgumentParser(prog="lensai demo", description=_ABOUT, allow_abbrev=False)
     parser.add_argument("--keep", action="store_true", help="leave the directory, with its journal and Parquet files")
     arguments = parser.parse_args(argv)
     # What was started must be stopped, so a SIGTERM ends this like an exception.
