@@ -205,6 +205,12 @@ def _kill(words: Sequence[str]) -> int:
     return run_kill(words, config_path(os.environ))
 
 
+def _ledger(words: Sequence[str]) -> int:
+    from gateway.cli.ledger import run_ledger
+
+    return run_ledger(words, _settings(os.environ))
+
+
 def _explain(words: Sequence[str]) -> int:
     from gateway.cli.explain import main as explain
 
@@ -267,6 +273,7 @@ _COMMANDS = {
     "keys": _Command("create, list and revoke keys", _keys),
     "budgets": _Command("what is left of every quota; minutes of grace for one", _budgets),
     "kill": _Command("end the calls of a scope and admit no more, until released", _kill),
+    "ledger": _Command("the gateways that share a ledger; write off one that never returns", _ledger),
     "explain": _Command("why a call was refused, or what it was charged and how that comes", _explain),
     "tail": _Command("a live table of calls", _tail),
     "sandbox": _Command("a simulated provider with a bill of its own", _sandbox),

@@ -72,6 +72,7 @@ UNSENT_BYTES_MAX = 64 * 1024
 QUOTAS_NAMED_MAX = 10
 # What a ledger that is not open means to calls.
 _LENT = "what is lent is spent, then quotas that block answer 503"
+_SILENT = "start those that are silent again, or see `lensai ledger`"
 # A look at all counters takes milliseconds; a scraper is not kept waiting by a loop that is stuck.
 LOOKING_S = 2.0
 
@@ -453,7 +454,11 @@ class Server:
         ledger = self._books.ledger
         if ledger.open:
             return {}
-        why = "another process has this identity" if ledger.fenced else "the store waits for every gateway to report"
+        if ledger.fenced:
+            why = "another process has this identity"
+        else:
+            silent = ", ".join(ledger.silent)
+            why = "the store waits for every gateway to report" + (f" ({_SILENT}: {silent})" if silent else "")
         return {"ledger": f"{why}: {_LENT}"}
 
     def _probes(self) -> dict[str, Probe]:

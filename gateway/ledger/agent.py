@@ -151,6 +151,11 @@ class RedisLedger:
         crossed, self._crossed = self._crossed, []
         return crossed
 
+    @property
+    def silent(self) -> tuple[str, ...]:
+        """Nodes on the roster that the store does not hear of."""
+        return tuple(name for name in self._roster if name not in self._live)
+
     def watched(self, counter: str) -> Watch | None:
         """The thresholds of a counter, as its last hold here said."""
         one = self._counters.by_name.get(counter)

@@ -13,7 +13,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
-from gateway.ledger.store import Answer, Beat, Fence, Statement, StoreDown
+from gateway.ledger.store import Answer, Beat, Fence, Member, Statement, StoreDown
 
 # No counter is called so: their names hold an @.
 FENCE = "lensai:{fence}"
@@ -22,6 +22,8 @@ TIMEOUT_S = 1.0
 # Scripts at once; each takes a connection for a round trip. What comes beyond that waits for one of them to end, for as
 # long again as the store is waited for.
 CONNECTIONS_MAX = 64
+# How often a server is asked whether it would drop keys for room.
+LOOK_S = 60.0
 
 
 def key(counter: str) -> str:
@@ -61,6 +63,7 @@ class RedisStore:
         self._replicas = replicas
         self._timeout_s = timeout_s
         self._turns = asyncio.Semaphore(CONNECTIONS_MAX)
+        self._keeps_until_s = 0.0  # by the loop's clock: until then it is trusted to drop no key
         self._sync, self._beat, self._leave = (_Script(self._client, name) for name in ("sync", "beat", "leave"))
 
     async def sync(self, statement: Statement) -> Answer:
@@ -70,12 +73,47 @@ class RedisStore:
         return _answer(found)
 
     async def beat(self, beat: Beat) -> Fence:
-        """Raises StoreDown."""
+        """Raises StoreDown, also where the server may drop what was spent."""
+        await self._check_that_it_keeps()
         return _fence(await self._run(self._beat, FENCE, _beat_arguments(beat), safe=True))
 
     async def leave(self, node: str, epoch: int) -> bool:
         """Raises StoreDown."""
         return bool(await self._run(self._leave, FENCE, (node, epoch), safe=True))
+
+    async def _check_that_it_keeps(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if now_s < self._keeps_until_s:
+            return
+        memory = await self._ask(self._client.info("memory"))
+        policy = str(memory.get("maxmemory_policy", ""))
+        if memory.get("maxmemory") and policy.startswith("allkeys-"):
+            raise StoreDown(f"maxmemory-policy {policy} drops what was spent when memory is full: set it to noeviction")
+        self._keeps_until_s = now_s + LOOK_S
+
+    async def _ask(self, question: Awaitable[Any]) -> Any:
+        """What a plain command answers."""
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                return await question
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreDown(f"{type(error).__name__} from the store") from error
+
+    async def members(self) -> tuple[Member, ...]:
+        """Who is on the roster, for people; nothing is changed. Raises StoreDown."""
+        fields = cast(dict[str, str], await self._ask(self._client.hgetall(FENCE)))
+        seconds, us = cast(tuple[int, int], await self._ask(self._client.time()))
+        server = await self._ask(self._client.info("server"))
+        now_ms, is_attested = seconds * 1000 + us // 1000, fields.get("run") == server["run_id"]
+        return tuple(
+            Member(
+                name,
+                int(fields[f"epoch:{name}"]),
+                now_ms - int(fields.get(f"beat:{name}", 0)),
+                not is_attested or fields.get(f"attests:{name}") != fields.get("fence"),
+            )
+            for name in sorted(field.removeprefix("epoch:") for field in fields if field.startswith("epoch:"))
+        )
 
     async def close(self) -> None:
         await self._client.aclose()

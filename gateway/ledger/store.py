@@ -99,6 +99,15 @@ class Fence(msgspec.Struct, frozen=True, gc=False):
     lacked: tuple[str, ...] = ()
 
 
+class Member(msgspec.Struct, frozen=True, gc=False):
+    """A node on the roster, as the store knows it."""
+
+    node: str
+    epoch: int
+    silent_ms: int  # since it was last heard of
+    is_awaited: bool  # it has not told this server all its claims: nothing is granted to anybody before it does
+
+
 class Store(Protocol):
     """What keeps the leases. Each method raises StoreDown, within its own timeout."""
 

@@ -256,6 +256,20 @@ async def test_an_address_that_leads_to_another_primary_is_followed_where_the_fi
         replica.kill()
 
 
+async def test_a_server_that_may_drop_what_was_spent_is_not_used(server):
+    store = RedisStore(server.url)
+    server.ask("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
+    await store.beat(Beat("a", 1, "x"))  # which has all the room there is
+    await store.close()
+    server.ask("CONFIG", "SET", "maxmemory", "100mb")
+    store = RedisStore(server.url)
+    with pytest.raises(StoreDown, match="allkeys-lru drops what was spent when memory is full: set it to noeviction"):
+        await store.beat(Beat("a", 1, "x"))
+    server.ask("CONFIG", "SET", "maxmemory-policy", "noeviction")
+    assert (await store.beat(Beat("a", 1, "x"))).status == "ok"
+    await store.close()
+
+
 async def test_a_grant_that_no_replica_has_is_not_used(server):
     async with nodes(server.url, 1) as ledgers:
         assert await take(ledgers[0], "x", holds(hold(COUNTER, 1, 10))) is None
