@@ -1,5 +1,6 @@
 """Owns adding to the audit log, in the transaction of the action itself: either both are there or neither."""
 
+import re
 from typing import Any, cast
 
 import msgspec
@@ -11,8 +12,9 @@ from control_plane.db.ids import new_id
 from control_plane.work import Work
 
 MASKED = "…"
-# Whose values never stand in the log, wherever they are; a hint of which it was is enough.
-_SECRET = ("secret", "sha256", "sealed", "token", "password", "webhook_url")
+# Whose values never stand in the log, wherever they are; a hint of which it was is enough. Tokens, in the
+# plural, are what models write.
+_SECRET = re.compile(r"secret|sha256|sealed|token(?!s)|password|webhook_url")
 
 
 async def record(work: Work, action: str, subject: str, *, before: object = None, after: object = None) -> None:
@@ -60,14 +62,10 @@ def masked(value: Any) -> Any:
     """A value of builtins without what is secret, at any depth."""
     if isinstance(value, dict):
         named = cast(dict[str, Any], value)
-        return {name: MASKED if _is_secret(name) and inner else masked(inner) for name, inner in named.items()}
+        return {name: MASKED if _SECRET.search(name) and inner else masked(inner) for name, inner in named.items()}
     if isinstance(value, list):
         return [masked(inner) for inner in cast(list[Any], value)]
     return value
-
-
-def _is_secret(name: str) -> bool:
-    return any(word in name for word in _SECRET)
 
 
 async def _locked_head(work: Work) -> AuditHead:

@@ -71,6 +71,12 @@ async def many(url: str, org_id: str) -> None:
     await database.close()
 
 
+def test_what_models_write_is_no_secret():
+    assert masked({"rates": {"trained_tokens": "1"}, "token_id": "canary"}) == {
+        "rates": {"trained_tokens": "1"}, "token_id": MASKED,
+    }  # fmt: skip
+
+
 def test_c16_secrets_are_masked_at_any_depth():
     told = {"name": "n", "token": "canary", "inner": [{"webhook_url": "canary", "sha256": "canary"}], "secret": None}
     assert masked(told) == {
