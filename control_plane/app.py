@@ -11,6 +11,7 @@ from typing import Any
 from litestar import Litestar, Request, Router, get
 from litestar.di import Provide
 from litestar.enums import ScopeType
+from litestar.exceptions import NotFoundException
 from litestar.middleware import ASGIMiddleware
 from litestar.types import ASGIApp, ControllerRouterHandler, Receive, Scope, Send
 from sqlalchemy import text
@@ -66,7 +67,7 @@ from control_plane.reconciliation.routes import Reconciliation
 from control_plane.retention.routes import Retention
 from control_plane.settings import PREFIX, Settings
 from control_plane.ui import bundle
-from control_plane.ui.routes import ui
+from control_plane.ui.routes import nowhere, ui
 from control_plane.work import Work
 
 FEATURES: Sequence[ControllerRouterHandler] = (
@@ -180,7 +181,7 @@ def create_app(parts: Parts) -> Litestar:
             "readings": Provide(lambda: now().readings, sync_to_thread=False),
         },
         request_class=ApiRequest,
-        exception_handlers={Exception: problems.answer},
+        exception_handlers={Exception: problems.answer, NotFoundException: nowhere(parts.ui_files)},
         request_max_body_size=parts.settings.body_bytes_max,
         openapi_config=openapi_config(),
         lifespan=[lambda _app: running(now())],

@@ -3,13 +3,15 @@
 Whoever asks gets them; they hold nothing of anybody. Without a build the API is the same, and `/` says what is missing.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from litestar import MediaType, Request, Response, Router, get
 from litestar.di import NamedDependency, Provide
+from litestar.exceptions import NotFoundException
 from litestar.params import FromPath
 
+from control_plane.api import problems
 from control_plane.api.problems import not_found
 from control_plane.auth.principal import COOKIE
 from control_plane.auth.sign_in_page import sign_in_page_response
@@ -72,6 +74,20 @@ def ui(files: Files) -> Router:
     handlers = [home, sign_in, page, asset, loose]
     provided = Provide(lambda: files, sync_to_thread=False)
     return Router("/", route_handlers=handlers, dependencies={"ui_files": provided})
+
+
+def nowhere(files: Files) -> Callable[[Request[Any, Any, Any], NotFoundException], Response[Any]]:
+    """What an address that leads nowhere answers: to a browser the UI, which says so, to a program the problem."""
+
+    def answer(request: Request[Any, Any, Any], error: NotFoundException) -> Response[Any]:
+        reads = request.method == "GET" and "text/html" in request.headers.get("accept", "")
+        if not files or not reads or request.url.path.startswith("/v1/"):
+            return problems.answer(request, error)
+        page = _answer(request, files[INDEX])
+        page.status_code = 404
+        return page
+
+    return answer
 
 
 def _document(request: Request[Any, Any, Any], files: Files, name: str) -> Response[Any]:

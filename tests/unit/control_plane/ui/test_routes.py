@@ -5,16 +5,19 @@ from pathlib import Path
 import httpx
 import pytest
 from litestar import Litestar
+from litestar.exceptions import NotFoundException
 
 from control_plane.auth.principal import COOKIE
 from control_plane.ui.bundle import File, load
-from control_plane.ui.routes import PAGES, ui
+from control_plane.ui.routes import PAGES, nowhere, ui
 
 SOURCES = Path(__file__).resolve().parents[4] / "control_plane" / "ui" / "src"
 
 
 def browser(files: dict[str, File]) -> httpx.AsyncClient:
-    transport = httpx.ASGITransport(Litestar([ui(files)], openapi_config=None))  # type: ignore[arg-type]
+    handlers = {NotFoundException: nowhere(files)}
+    app = Litestar([ui(files)], openapi_config=None, exception_handlers=handlers)  # type: ignore[arg-type]
+    transport = httpx.ASGITransport(app)  # type: ignore[arg-type]
     return httpx.AsyncClient(transport=transport, base_url="http://control.test")
 
 
@@ -65,6 +68,20 @@ async def test_files_are_served_by_their_exact_names(built):
     ):
         assert (await built.get(path)).status_code in (404, 500), path  # no problem details in this bare application
     assert (await built.get("/nothing")).status_code == 404
+
+
+async def test_an_address_that_leads_nowhere_is_told_by_the_ui_to_browsers_alone(built):
+    browses = {"accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+    page = await built.get("/nonsense/a", headers=browses)
+    assert (page.status_code, page.text) == (404, "<!doctype html><title>LensAI</title>")
+    for answer in (
+        await built.get("/nonsense"),
+        await built.get("/v1/nonsense", headers=browses),
+        await built.post("/nonsense", headers=browses),
+    ):
+        assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
+    async with browser({}) as client:
+        assert (await client.get("/nonsense", headers=browses)).json()["code"] == "not_found"
 
 
 async def test_without_a_build_the_start_page_says_how_to_make_one_and_signing_in_still_works():
