@@ -28,6 +28,8 @@ from gateway.ledger.leases_file import Checkpoint
 from gateway.ledger.store import Store
 
 LEASES_NAME = "leases.msgpack"
+# By then a machine has set its clock by the network's: until then no window is over for good.
+TRUSTED_AFTER_S = 3600
 
 _log = logging.getLogger("lensai")
 
@@ -39,7 +41,8 @@ class EmbeddedBooks:
         self.ledger = ledger
         self._now_s = now_s
         self._monotonic_s = monotonic_s
-        self._ahead_s = now_s() - monotonic_s()
+        self._started_s = monotonic_s()
+        self._ahead_s = now_s() - self._started_s
 
     def restore(self, directory: Path, checkpoint: bytes | None) -> None:
         """Takes up what was spent here last, also where that was of a shared ledger until now.
@@ -65,8 +68,11 @@ class EmbeddedBooks:
         return self.ledger.count_open(held)
 
     def snapshot(self) -> "_Sums":
-        # A clock that is set ahead, and back again, ends no window.
-        return _Sums(self.ledger.snapshot(min(self._now_s(), int(self._monotonic_s() + self._ahead_s))))
+        # A clock that is set ahead, and back again, ends no window; nor does one that is wrong as a machine starts.
+        monotonic_s = self._monotonic_s()
+        is_trusted = monotonic_s - self._started_s >= TRUSTED_AFTER_S
+        now_s = min(self._now_s(), int(monotonic_s + self._ahead_s)) if is_trusted else None
+        return _Sums(self.ledger.snapshot(now_s))
 
 
 class _Sums(NamedTuple):

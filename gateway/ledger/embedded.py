@@ -133,9 +133,12 @@ class EmbeddedLedger:
 
     # -- now and then
 
-    def snapshot(self, now_s: int) -> Snapshot:
-        """What the next start needs beside the finals that come later. Forgets what is long over."""
+    def snapshot(self, now_s: int | None) -> Snapshot:
+        """What the next start needs beside the finals that come later. Forgets what is long over.
+
+        `now_s` is None where no clock can be trusted: then nothing is over.
+        """
         blank = [name for name, one in self._counters.by_name.items() if one.is_blank]
-        for name in (*blank, *self._counters.ended(now_s)):
+        for name in (*blank, *(() if now_s is None else self._counters.ended(now_s))):
             self._counters.forget(name)
         return Snapshot(self._counters.seq, self._counters.by_name)

@@ -27,7 +27,9 @@ test("the kill switch cuts a stream that is under way, and lets calls through ag
   expect((await call(secret)).status).toBeGreaterThanOrEqual(400);
   await expect(page.getByText("A kill switch is on: An agent runs in circles")).toBeVisible();
 
-  await expect(page.getByRole("region", { name: "A kill switch that is on" })).toContainText("still open: models.list");
+  const on = page.getByRole("region", { name: "A kill switch that is on" });
+  await expect(on).toContainText("still open: models.list");
+  await expect(on).toContainText(/by \S+@/);
 
   await page.getByRole("button", { name: "Release" }).click();
   await page.getByRole("dialog").getByRole("button", { name: "Release" }).click();

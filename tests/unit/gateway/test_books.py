@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from gateway.books import EmbeddedBooks, LeaseBooks
+from gateway.books import TRUSTED_AFTER_S, EmbeddedBooks, LeaseBooks
 from gateway.contract.record import Record, encode_record
 from gateway.faults import GatewayFault
 from gateway.journal.frame import FINAL, INTENT, SIGNAL, Frame
@@ -111,6 +111,19 @@ def test_only_numbered_finals_and_signals_are_counted():
     ledger.reserve("d", holds(hold("q", 0, 14, thresholds=(50,))))
     ledger.settle("d", {"q": 1})
     assert not ledger.crossed()
+
+
+def test_a_clock_that_is_months_ahead_as_a_machine_starts_ends_no_window():
+    monotonic_s = [0.0]
+    books = EmbeddedBooks(EmbeddedLedger(), lambda: NOW_S, monotonic_s=lambda: monotonic_s[0])
+    books.ledger.fold(1, {"q@2026-09": 5, "q@2027-01": 7})  # it is September
+
+    for monotonic_s[0] in (0, TRUSTED_AFTER_S - 1):
+        assert books.snapshot().sums.encode()
+        assert books.ledger.balance("q@2026-09").settled == 5
+    monotonic_s[0] = TRUSTED_AFTER_S
+    books.snapshot()
+    assert set(books.ledger.counters()) == {"q@2027-01"}
 
 
 def test_a_checkpoint_of_another_version_stops_the_start():

@@ -1,4 +1,5 @@
 import type { AuditOut } from "@/api/schema";
+import { Actor } from "@/auth/Actor";
 import { Button } from "@/design/Button";
 import { Code } from "@/design/Code";
 import { Dialog } from "@/design/Dialog";
@@ -15,7 +16,7 @@ export function AuditEntry({ entry, onClose, onFilter }: Props) {
         <Facts
           facts={[
             ["Number", entry.number],
-            ["By", <code key="actor" className="font-mono text-xs">{entry.actor}</code>],
+            ["By", <Actor key="actor" id={entry.actor} />],
             ["Of", <code key="subject" className="font-mono text-xs">{entry.subject}</code>],
             ["Hash", <code key="hash" className="break-all font-mono text-xs">{entry.hash}</code>],
             ["Hash before", <code key="before" className="break-all font-mono text-xs">{entry.previous_hash || "–"}</code>],

@@ -4,6 +4,7 @@ import type { AuditOut } from "@/api/schema";
 import { api } from "@/api/client";
 import { usePages } from "@/api/pages";
 import { HEADINGS } from "@/app/headings";
+import { Actor } from "@/auth/Actor";
 import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { buttonClass } from "@/design/Button";
@@ -24,7 +25,7 @@ const COLUMNS: Column<AuditOut>[] = [
   { key: "number", head: "#", text: (entry) => entry.number, cell: (entry) => <span className="text-ink-3">{entry.number}</span> },
   { key: "action", head: "Action", text: (entry) => entry.action, cell: (entry) => <Badge>{entry.action}</Badge> },
   { key: "subject", head: "Of", from: "md", text: (entry) => entry.subject, cell: (entry) => <code className="font-mono text-xs text-ink-2">{entry.subject}</code> },
-  { key: "actor", head: "By", from: "lg", text: (entry) => entry.actor, cell: (entry) => <code className="font-mono text-xs text-ink-2">{entry.actor}</code> },
+  { key: "actor", head: "By", from: "lg", text: (entry) => entry.actor, cell: (entry) => <span className="text-ink-2"><Actor id={entry.actor} /></span> },
   { key: "at", head: "When", numeric: true, text: (entry) => written(entry.at_ms), cell: (entry) => <span className="text-ink-2"><Time ms={entry.at_ms} /></span> },
 ];
 

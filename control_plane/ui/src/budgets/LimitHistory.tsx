@@ -4,6 +4,7 @@ import { useMemo } from "react";
 import { $api, api } from "@/api/client";
 import { ProblemNote } from "@/api/ProblemNote";
 import type { HistoryOut } from "@/api/schema";
+import { Actor } from "@/auth/Actor";
 import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { ExportButton } from "@/design/ExportButton";
@@ -90,7 +91,7 @@ function Overrides({ limit, overrides }: { limit: Limit; overrides: HistoryOut["
           return (
             <li key={one.id} className="py-2">
               <div className="flex justify-between gap-4"><span className="font-medium">{one.limit === null ? "Nothing refused" : `Up to ${amount(limit.unit, one.limit)}`}</span><span className="shrink-0 text-ink-3"><Time ms={one.created_at_ms} /></span></div>
-              <div className="text-xs text-ink-3">{one.reason && `${one.reason} · `}{endedMs > Date.now() ? "ends" : "ended"} {relative(endedMs, Date.now())} · <code className="font-mono">{one.created_by}</code></div>
+              <div className="text-xs text-ink-3">{one.reason && `${one.reason} · `}{endedMs > Date.now() ? "ends" : "ended"} {relative(endedMs, Date.now())} · <Actor id={one.created_by} /></div>
             </li>
           );
         })}

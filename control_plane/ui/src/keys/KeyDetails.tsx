@@ -3,6 +3,7 @@ import { ListTree, Pencil } from "lucide-react";
 import { useState } from "react";
 import { $api } from "@/api/client";
 import { ProblemState } from "@/api/ProblemState";
+import { Actor } from "@/auth/Actor";
 import { useMay } from "@/auth/session";
 import { Badge } from "@/design/Badge";
 import { Button, buttonClass } from "@/design/Button";
@@ -53,7 +54,7 @@ export function KeyDetails({ id, onClose }: { id: string; onClose: () => void })
               ["Last used", <Time key="used" ms={key.used_at_s && key.used_at_s * 1000} />],
               ["Expires", <Time key="expires" ms={key.expires_at_s && key.expires_at_s * 1000} />],
               ["Created", <Time key="created" ms={key.created_at_ms} />],
-              ["Created by", <code key="by" className="font-mono text-xs">{key.created_by}</code>],
+              ["Created by", <Actor key="by" id={key.created_by} />],
             ]}
           />
         </div>

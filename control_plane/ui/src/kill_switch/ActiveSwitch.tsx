@@ -2,6 +2,7 @@ import { OctagonX } from "lucide-react";
 import { useState } from "react";
 import { api, refresh } from "@/api/client";
 import type { KillSwitchOut } from "@/api/schema";
+import { Actor } from "@/auth/Actor";
 import { scopeWords } from "@/budgets/limits";
 import { Button } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
@@ -24,7 +25,7 @@ export function ActiveSwitch({ of: one, mayRelease }: { of: KillSwitchOut; mayRe
         <div className="min-w-0">
           <h2 className="wrap-break-word text-base text-bad">Calls are cut: {one.reason}</h2>
           <p className="wrap-break-word text-ink-2">
-            <ProjectName id={one.project_id} />{scopeWords(one.scope).map((words) => `, ${words}`)} · thrown <Time ms={one.activated_at_ms} /> by <code className="font-mono text-xs">{one.activated_by}</code>
+            <ProjectName id={one.project_id} />{scopeWords(one.scope).map((words) => `, ${words}`)} · thrown <Time ms={one.activated_at_ms} /> by <Actor id={one.activated_by} />
             {one.allow.length > 0 && ` · still open: ${one.allow.join(", ")}`}
           </p>
         </div>

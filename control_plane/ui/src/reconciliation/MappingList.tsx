@@ -2,6 +2,7 @@ import { Signature, Trash2 } from "lucide-react";
 import { useState } from "react";
 import { api, refresh } from "@/api/client";
 import type { MappingOut } from "@/api/schema";
+import { Actor } from "@/auth/Actor";
 import { useMay } from "@/auth/session";
 import { IconButton } from "@/design/Button";
 import { Confirm } from "@/design/Confirm";
@@ -29,7 +30,7 @@ export function MappingList() {
     { key: "billed", head: "On the bill", text: (one) => one.billed, cell: (one) => <div className="min-w-0 py-1.5"><div className="break-all font-medium">{one.billed}</div><div className="text-xs text-ink-3">{providerName(one.provider)}</div></div> },
     { key: "provider", head: "Provider", from: "never", text: (one) => one.provider, cell: () => null },
     { key: "model", head: "Means", text: (one) => one.model, cell: (one) => <span className="break-all">{one.model}</span> },
-    { key: "by", head: "Written down by", from: "lg", text: (one) => one.created_by, cell: (one) => <code className="font-mono text-xs text-ink-2">{one.created_by}</code> },
+    { key: "by", head: "Written down by", from: "lg", text: (one) => one.created_by, cell: (one) => <span className="text-ink-2"><Actor id={one.created_by} /></span> },
     { key: "at", head: "When", from: "md", text: (one) => written(one.created_at_ms), cell: (one) => <span className="text-ink-2"><Time ms={one.created_at_ms} /></span> },
     ...(mayWrite ? [{ key: "remove", head: <span className="sr-only">Actions</span>, numeric: true, width: "w-12", cell: (one: MappingOut) => <RowActions><IconButton label={`Forget what ${one.billed} means`} className="size-7" onClick={() => setRemoving(one)}><Trash2 size={15} /></IconButton></RowActions> }] : []),
   ];
