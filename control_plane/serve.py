@@ -4,13 +4,15 @@ Reads the environment once. Nothing secret is logged; the owner's first sign-in 
 """
 
 import asyncio
+import fcntl
 import gc
 import logging
 import signal
 import socket
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -56,8 +58,10 @@ def serve(environ: Mapping[str, str]) -> None:
     configure_logs(log_format=settings.log_format, level=settings.log_level)
     # A supervisor passes it on to all; there is nothing here to read again.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    with listen(settings) as listener, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+    with listen(settings) as listener, ExitStack() as stack:
         settings = replace(settings, listen_port=listener.getsockname()[1])
+        stack.enter_context(_held_alone(settings))
+        runner = stack.enter_context(asyncio.Runner(loop_factory=uvloop.new_event_loop))
         ready = runner.run(make_ready(settings))
         if ready.sign_in:
             print(f"Sign in as {settings.owner_email}: {ready.sign_in}", flush=True)
@@ -85,12 +89,37 @@ async def make_ready(settings: Settings) -> Ready:
     return Ready(settings, rings, sign_in)
 
 
+def _sqlite_file(settings: Settings) -> Path | None:
+    path = urlsplit(settings.database).path[1:]
+    return Path(path) if settings.database.startswith("sqlite") and path else None
+
+
 def _make_private(settings: Settings) -> None:
     """SQLite's file is its owner's alone; what SQLite puts beside it is as private as the file."""
-    path = urlsplit(settings.database).path[1:]
-    if settings.database.startswith("sqlite") and path:
-        private_file.make_directory(Path(path).parent)
-        private_file.append(Path(path), b"")
+    path = _sqlite_file(settings)
+    if path is not None:
+        private_file.make_directory(path.parent)
+        private_file.append(path, b"")
+
+
+def _held_alone(settings: Settings) -> AbstractContextManager[Any]:
+    """SQLite's file, which no second process serves as long as it is open. Raises CannotStart.
+
+    The lock is flock's, of which SQLite's own know nothing; it ends with the process, whatever becomes of it.
+    """
+    path = _sqlite_file(settings)
+    if path is None:
+        return nullcontext()
+    try:
+        _make_private(settings)
+        file = path.open("rb")
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        fix = "stop it, or let several share a PostgreSQL (LENSAI_CONTROL_DATABASE_URL)"
+        raise CannotStart(f"another control plane serves {path}: {fix}") from None
+    except OSError as fault:
+        raise CannotStart(f"cannot use {fault.filename or path}: {fault.strerror or fault}") from None
+    return file
 
 
 def listen(settings: Settings) -> socket.socket:

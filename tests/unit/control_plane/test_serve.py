@@ -38,6 +38,20 @@ def test_a_first_start_prints_a_link_once_and_ends_cleanly(tmp_path):
         assert second.stop() == 0
 
 
+def test_one_process_serves_a_sqlite_file(tmp_path):
+    with running(COMMAND, environment(tmp_path, free_port())) as first:
+        first.wait_for_output('"event":"listening"')
+        with running(COMMAND, environment(tmp_path, free_port())) as second:
+            assert second.wait() != 0
+            assert "another control plane serves" in second.output()
+            assert "LENSAI_CONTROL_DATABASE_URL" in second.output()
+        first.kill()
+        first.wait()
+    with running(COMMAND, environment(tmp_path, free_port())) as third:
+        third.wait_for_output('"event":"listening"')
+        assert third.stop() == 0
+
+
 def test_streams_do_not_hold_up_the_end(tmp_path):
     port = free_port()
     token = (sys.executable, "-c", _MAKE_TOKEN)
