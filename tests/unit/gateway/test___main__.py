@@ -12,7 +12,7 @@ from gateway.__main__ import main
 from gateway.logs import logger
 from gateway.supervise import CANNOT_START
 
-COMMANDS = ("up", "gateway", "lake", "keys", "budgets", "kill", "explain", "tail", "sandbox", "demo")
+COMMANDS = ("up", "gateway", "lake", "keys", "budgets", "kill", "ledger", "explain", "tail", "sandbox", "demo")
 
 
 @pytest.fixture(autouse=True)
