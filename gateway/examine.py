@@ -56,7 +56,7 @@ def examine(request: Request, caller: Caller, route: Route, body_bytes_max: int)
         return Refusal("malformed_body", seen.message)
     model = route.model_in_path or seen.model or ""
     beside = seen.beside
-    if len(model) > NAME_CHARS_MAX or any(len(name) > NAME_CHARS_MAX for name in beside):
+    if len(model) > NAME_CHARS_MAX or (beside and max(map(len, beside)) > NAME_CHARS_MAX):
         return Refusal("malformed_body", f"The model's name has more than {NAME_CHARS_MAX} characters")
     if len(beside) > BESIDE_MAX:
         return Refusal("malformed_body", f"The request names more than {BESIDE_MAX} models beside its own")
