@@ -66,7 +66,6 @@ DIFFERENCES: dict[str, Differs] = {
     "mistral.transcription": _SECONDS,
     "mistral.transcription.stream": _SECONDS,
     "openai.responses.background.cancel": _CANCELLED,
-    "anthropic.messages.batches.cancel": _CANCELLED,
 }
 # Calls that leave a stream before its end: whether the gateway had sent all of it by then is up to the machine.
 LEFT_EARLY = ("openai.responses.background.stream",)
