@@ -213,9 +213,8 @@ class Reporter:
             return None
         balance = self._sources.ledger.balance(counter)
         if balance == Balance() and when.ends_at_s * 1000 <= self._now_ms():
-            return (
-                None  # nobody listened until the ledger had forgotten it: what was told before is nearer to it than 0
-            )
+            # Nobody listened until the ledger had forgotten it: what was told before is nearer to it than 0.
+            return None
         each: list[Dimension] = [name for name in get_args(Dimension) if quota.scope.get(name) == EACH]
         return CounterState(
             quota.id,
