@@ -83,8 +83,9 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     tier = reading.service_tier or ""
     if len(flags) > 1:
         flags = tuple(dict.fromkeys(flags))
+    tokens_in, tokens_out = usage.tokens_in, usage.tokens_out
     # Each number of an answer makes sense by itself, but of its lines there may be many.
-    if usage.tokens_in > COUNT_MAX or usage.tokens_out > COUNT_MAX:
+    if tokens_in > COUNT_MAX or tokens_out > COUNT_MAX:
         return Charge("unknown", model=model, service_tier=tier, flags=(*flags, INCONSISTENT), work_id=work_id)
     nanousd = None if amount is None or match == "unpriced" else amount.nanousd
     if nanousd is not None and nanousd > AMOUNT_MAX:
@@ -93,8 +94,8 @@ def settle(reading: Reading, route: Route, call: Call, catalog: Catalog, at_s: i
     return Charge(
         reading.provenance,
         usage,
-        usage.tokens_in,
-        usage.tokens_out,
+        tokens_in,
+        tokens_out,
         nanousd,
         match,
         catalog.version,
