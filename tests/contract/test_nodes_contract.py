@@ -68,6 +68,8 @@ async def test_everybody_sees_what_was_settled_anywhere(store):
     async with two(store) as (first, second):
         assert await take(first.ledger, "x", holds(money(30))) is None
         first.ledger.settle("x", {MONTH: 30})
+        await eventually(lambda: first.ledger._leases.is_reported)
+        # A node hears of the others when it speaks.
         assert await take(second.ledger, "y", holds(money(20))) is None
         await eventually(lambda: second.ledger.balance(MONTH).settled == 30)
         assert second.ledger.counters()[MONTH].held == 20
