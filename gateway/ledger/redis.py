@@ -92,7 +92,7 @@ class RedisStore:
         self._keeps_until_s = now_s + LOOK_S
 
     async def _ask(self, question: Awaitable[Any]) -> Any:
-        """What a plain command answers."""
+        """The answer, within the timeout. Raises StoreDown."""
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await question
@@ -125,15 +125,15 @@ class RedisStore:
         except TimeoutError as error:
             raise StoreDown("too much is asked of the store at once") from error
         try:
-            async with asyncio.timeout(self._timeout_s):
-                try:
-                    return await self._once(script, name, arguments, safe=safe, whole=False)
-                except NoScriptError:
-                    return await self._once(script, name, arguments, safe=safe, whole=True)
-        except (RedisError, OSError, TimeoutError) as error:
-            raise StoreDown(f"{type(error).__name__} from the store") from error
+            return await self._ask(self._told(script, name, arguments, safe=safe))
         finally:
             self._turns.release()
+
+    async def _told(self, script: _Script, name: str, arguments: Sequence[str | int], *, safe: bool) -> Any:
+        try:
+            return await self._once(script, name, arguments, safe=safe, whole=False)
+        except NoScriptError:
+            return await self._once(script, name, arguments, safe=safe, whole=True)
 
     async def _once(
         self, script: _Script, name: str, arguments: Sequence[str | int], *, safe: bool, whole: bool

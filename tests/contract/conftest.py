@@ -9,15 +9,13 @@ import pytest
 from gateway.ledger.base import Ledger
 from gateway.ledger.redis import RedisStore
 from tests.contract import ledgers
-from tests.contract.servers import DURABLE, Server
+from tests.contract.servers import Server, running_redis
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "redis", *DURABLE)
-    server.start()
-    yield server
-    server.kill()
+    with running_redis(tmp_path / "redis") as server:
+        yield server
 
 
 @contextlib.asynccontextmanager

@@ -6,7 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +63,17 @@ class Server:
             self.process.kill()
             self.process.wait()
             self.process = None
+
+
+@contextlib.contextmanager
+def running_redis(directory: Path) -> Iterator[Server]:
+    """One that keeps on disk what it is told."""
+    server = Server(directory, *DURABLE)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
 
 
 class Address:

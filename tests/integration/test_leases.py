@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from gateway.ledger.base import Balance
-from tests.contract.servers import DURABLE
 from tests.contract.servers import Server as Redis
+from tests.contract.servers import running_redis
 from tests.integration.test_budgets import (
     COST_NANOUSD,
     HELD_NANOUSD,
@@ -27,10 +27,8 @@ from tests.support.data_plane import Gateway, Provider, policy, provider, servin
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Redis]:
-    server = Redis(tmp_path / "redis", *DURABLE)
-    server.start()
-    yield server
-    server.kill()
+    with running_redis(tmp_path / "redis") as server:
+        yield server
 
 
 @contextlib.asynccontextmanager

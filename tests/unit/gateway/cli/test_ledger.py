@@ -9,15 +9,13 @@ from gateway.cli.ledger import DEAD_MS, run_ledger
 from gateway.ledger.redis import FENCE, RedisStore
 from gateway.ledger.store import Beat, Fence
 from gateway.settings import Settings
-from tests.contract.servers import DURABLE, Server, free_port
+from tests.contract.servers import Server, free_port, running_redis
 
 
 @pytest.fixture
 def redis(tmp_path: Path) -> Iterator[Server]:
-    server = Server(tmp_path / "redis", *DURABLE)
-    server.start()
-    yield server
-    server.kill()
+    with running_redis(tmp_path / "redis") as server:
+        yield server
 
 
 def said(url: str, *words: str) -> tuple[int, list[str], str]:
