@@ -125,6 +125,7 @@ def test_a_hangup_is_passed_on_and_ends_no_child_that_does_not_handle_it_yet():
 
         supervisor.wait_until(told, "told of a hangup")
         assert supervisor.output().count("started") == 1
+        assert supervisor.stop() == 0  # with its child
 
 
 def test_a_child_that_the_machine_has_no_room_for_is_started_later():
